@@ -1,0 +1,104 @@
+# trainledger: build, install and test.
+#
+#   make, make install, make installcheck    as with any PGXS extension
+#   make demo      the worked examples on a private server (KEEP=1 leaves it up)
+#   make test      every test on a private server
+#   make soak      the same TAP tests with a bigger number: make soak N=20000
+#   make sanitize  regression tests under the address and UB sanitizers
+#   make bench     side-by-side figures
+#   make lint      compiler warnings, static analysis, format, catalogue rules
+#
+# The second group installs what it needs (Debian packages, with apt), so it
+# works before pg_config and the server headers exist.
+
+EXTENSION = trainledger
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+MODULE_big = trainledger
+OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+
+# The install script is joined from its fragments; upgrade scripts are kept.
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+EXTRA_CLEAN = tmp_check
+
+# The tests, each of them discovered; the one named install comes first.
+REGRESS_FOUND = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS = $(filter install,$(REGRESS_FOUND)) $(filter-out install,$(REGRESS_FOUND))
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+TAP_TESTS = $(if $(PROVE_TESTS),1)
+
+.DEFAULT_GOAL = all
+
+# ---------------------------------------------------------------------------
+# Commands that bring their own server. None of them needs PGXS.
+
+HARNESS_GOALS = demo test soak sanitize bench lint
+
+.PHONY: $(HARNESS_GOALS)
+
+demo bench lint:
+	@exec test/harness/$@.sh
+
+test:
+	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
+		PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
+
+soak:
+	@exec env N=$(or $(N),20000) PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
+
+# TAP tests run under the sanitizers only where they are named.
+sanitize:
+	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
+		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS))' \
+		test/harness/$@.sh
+
+# ---------------------------------------------------------------------------
+# Everything else is PGXS.
+
+ifneq ($(filter-out $(HARNESS_GOALS),$(or $(MAKECMDGOALS),all)),)
+
+PG_CONFIG ?= pg_config
+PG_MAJOR := $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+XML_CONFIG ?= xml2-config
+
+ifeq ($(PG_MAJOR),)
+$(error $(PG_CONFIG) does not run: install the PostgreSQL server headers \
+(Debian: postgresql-server-dev-15) or give PG_CONFIG=/path/to/pg_config)
+endif
+ifeq ($(shell test $(PG_MAJOR) -ge 15 && echo yes),)
+$(error trainledger needs PostgreSQL 15 or later; $(PG_CONFIG) belongs to \
+PostgreSQL $(PG_MAJOR): give PG_CONFIG=/path/to/pg_config of another one)
+endif
+ifeq ($(wildcard $(PGXS)),)
+$(error the server headers of PostgreSQL $(PG_MAJOR) are missing \
+(Debian: postgresql-server-dev-$(PG_MAJOR)))
+endif
+
+# Libraries: pkg-config where it knows them, else what the library itself says.
+pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
+
+XML_CFLAGS := $(or $(call pkg,--cflags,libxml-2.0),$(shell $(XML_CONFIG) --cflags 2>/dev/null))
+XML_LIBS := $(or $(call pkg,--libs,libxml-2.0),$(shell $(XML_CONFIG) --libs 2>/dev/null))
+SSL_CFLAGS := $(call pkg,--cflags,libcrypto)
+SSL_LIBS := $(or $(call pkg,--libs,libcrypto),-lcrypto)
+
+ifeq ($(XML_LIBS)$(filter clean distclean uninstall,$(MAKECMDGOALS)),)
+$(error libxml2 is missing (Debian: libxml2-dev))
+endif
+
+PG_CPPFLAGS = -I$(srcdir)/src $(XML_CFLAGS) $(SSL_CFLAGS)
+SHLIB_LINK = $(XML_LIBS) $(SSL_LIBS)
+
+include $(PGXS)
+
+$(DATA_built): $(sort $(wildcard sql/[0-9]*.sql)) $(EXTENSION).control
+	cat $(filter %.sql,$^) > $@
+
+# Few headers, all of them shared: a change of one rebuilds everything.
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
+
+endif

@@ -1,0 +1,163 @@
+-- What the functions written in PL/pgSQL have in common.  Internal: they run
+-- as the owner, and nobody else may call them.
+
+CREATE FUNCTION trainledger._caller_name() RETURNS text
+AS 'MODULE_PATHNAME', 'tl_caller_name' LANGUAGE C STABLE PARALLEL RESTRICTED;
+REVOKE ALL ON FUNCTION trainledger._caller_name() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._caller_name() IS
+'Internal: who is calling: the claim sub of the request, else the role.';
+
+CREATE FUNCTION trainledger._refuse(
+	sqlstate text, message text, detail text, hint text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._refuse(text, text, text, text) IS
+'Internal: raises a refusal.';
+
+CREATE FUNCTION trainledger._require_admin_for_id(id text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF id IS NOT NULL AND NOT trainledger.has_level('admin') THEN
+		RAISE EXCEPTION USING ERRCODE = '42501',
+			MESSAGE = 'only level admin may give an id',
+			DETAIL = 'Ids of one''s own are for the migration of another system.',
+			HINT = 'Leave the id out, or have a role of level admin do it.';
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_admin_for_id(text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_admin_for_id(text) IS
+'Internal: 42501 where an id is given by a caller who is not of level admin.';
+
+CREATE FUNCTION trainledger._check_id(id bigint) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM trainledger._require_admin_for_id(id::text);
+	IF id NOT BETWEEN 1 AND 9007199254740991 THEN
+		PERFORM trainledger._refuse('TL400', 'id is out of range',
+			format('The id is %s.', id), 'Ids are from 1 to 2^53 - 1.');
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._check_id(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._check_id(bigint) IS
+'Internal: checks an id that is taken over from another system (42501, TL400).';
+
+CREATE FUNCTION trainledger._next_id(relation regclass) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	candidate bigint;
+	is_taken boolean;
+BEGIN
+	LOOP
+		candidate := nextval(pg_get_serial_sequence(relation::text, 'id'));
+		EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE id = $1)', relation)
+			INTO is_taken USING candidate;
+		IF NOT is_taken THEN
+			RETURN candidate;
+		END IF;
+	END LOOP;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._next_id(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._next_id(regclass) IS
+'Internal: the next generated id of a table that no row has; ids taken over from another system may stand in the way.';
+
+CREATE FUNCTION trainledger._require_text(name text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL OR btrim(value) = '' THEN
+		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
+			format('The argument %s is %s.', name,
+				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
+			'Give a text that is not empty.');
+	END IF;
+	PERFORM trainledger._check_length(name, value, 250);
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_text(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_text(text, text) IS
+'Internal: TL400 where a name is missing, empty or longer than 250 characters.';
+
+CREATE FUNCTION trainledger._check_length(name text, value text, most integer)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF char_length(value) > most THEN
+		PERFORM trainledger._refuse('TL400', format('%s is too long', name),
+			format('The argument %s has %s characters.', name,
+				   char_length(value)),
+			format('At most %s characters are kept.', most));
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._check_length(text, text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._check_length(text, text, integer) IS
+'Internal: TL400 where a text is longer than so many characters.';
+
+CREATE FUNCTION trainledger._check_clear(
+	clear text[], allowed text[], given text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY coalesce(clear, '{}') LOOP
+		IF name IS NULL OR name <> ALL (allowed) THEN
+			PERFORM trainledger._refuse('TL400', 'column cannot be emptied',
+				format('The argument clear names %s.',
+					   coalesce(quote_ident(name), 'null')),
+				format('These can be emptied: %s.',
+					   array_to_string(allowed, ', ')));
+		END IF;
+		IF name = ANY (given) THEN
+			PERFORM trainledger._refuse('TL400',
+				'column is given a value and emptied',
+				format('The argument clear names %s, which has a value too.',
+					   name),
+				'Give the one or the other.');
+		END IF;
+	END LOOP;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._check_clear(text[], text[], text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._check_clear(text[], text[], text[]) IS
+'Internal: TL400 where clear names a column that cannot be emptied or is given a value.';
+
+CREATE FUNCTION trainledger._raise_taken(relation text, constraint_name text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- constraints are named TABLE_COLUMNS_key or TABLE_pkey
+	taken text := coalesce(
+		substring(constraint_name FROM '^' || relation || '_(.*)_key$'), 'id');
+BEGIN
+	PERFORM trainledger._refuse('TL409',
+		format('%s is taken', taken),
+		format('There is already a row in %s with this %s.', relation, taken),
+		'Choose another, or change the row that exists.');
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._raise_taken(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._raise_taken(text, text) IS
+'Internal: TL409 that names the column of a violated unique constraint.';

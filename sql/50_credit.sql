@@ -1,0 +1,173 @@
+-- Credit accounts (contract, section 7)
+
+CREATE FUNCTION trainledger.credit_init(
+	party_id bigint,
+	amount numeric,
+	source text,
+	description text,
+	recorded_at timestamptz,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default',
+	rounding trainledger.rounding DEFAULT 'round',
+	balance_expected numeric DEFAULT NULL,
+	device text DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+AS 'MODULE_PATHNAME', 'tl_credit_init' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.credit_init(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_init(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) IS
+'Opens a party''s credit account with an initial balance, which may be zero or negative within the bounds. The first one makes the token type default. Level operator.';
+
+CREATE FUNCTION trainledger.credit_add(
+	party_id bigint,
+	amount numeric,
+	source text,
+	description text,
+	recorded_at timestamptz,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default',
+	rounding trainledger.rounding DEFAULT 'round',
+	balance_expected numeric DEFAULT NULL,
+	device text DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+AS 'MODULE_PATHNAME', 'tl_credit_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.credit_add(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_add(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) IS
+'Adds tokens to a party''s credit account and returns the entry. Level operator.';
+
+CREATE FUNCTION trainledger.credit_subtract(
+	party_id bigint,
+	amount numeric,
+	source text,
+	description text,
+	recorded_at timestamptz,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default',
+	rounding trainledger.rounding DEFAULT 'round',
+	balance_expected numeric DEFAULT NULL,
+	device text DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+AS 'MODULE_PATHNAME', 'tl_credit_subtract' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.credit_subtract(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_subtract(
+	bigint, numeric, text, text, timestamptz, text, text,
+	trainledger.rounding, numeric, text, uuid) IS
+'Takes tokens from a party''s credit account and returns the entry. Level operator.';
+
+/*
+ * The account of a party by names, for the reading functions: TL404 where
+ * there is no such party or token type, TL057 where the account was never
+ * initialised.
+ */
+CREATE FUNCTION trainledger.credit_account(
+	party_id bigint,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default') RETURNS trainledger.account
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_account trainledger.account;
+BEGIN
+	SELECT a.* INTO found_account
+	FROM trainledger.account a
+	JOIN trainledger.token_type t ON t.id = a.token_type_id
+	WHERE a.party_id = credit_account.party_id
+	AND t.kind = 'credit' AND t.name = credit_account.token_type
+	AND a.name = credit_account.account_name;
+	IF FOUND THEN
+		RETURN found_account;
+	END IF;
+
+	IF NOT EXISTS (SELECT FROM trainledger.party p
+				   WHERE p.id = credit_account.party_id) THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL404',
+			MESSAGE = 'party not found',
+			DETAIL = format('There is no party %s.',
+							coalesce(credit_account.party_id::text, 'null')),
+			HINT = 'Look the id up in trainledger.party.';
+	END IF;
+	IF credit_account.token_type IS DISTINCT FROM 'default'
+	   AND NOT EXISTS (SELECT FROM trainledger.token_type t
+					   WHERE t.kind = 'credit'
+					   AND t.name = credit_account.token_type) THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL404',
+			MESSAGE = 'token type not found',
+			DETAIL = format('There is no credit token type %s.',
+				coalesce(quote_literal(credit_account.token_type), 'null')),
+			HINT = 'Look the name up in trainledger.token_type.';
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = 'TL057',
+		MESSAGE = 'account not initialised',
+		DETAIL = format('Party %s has no account %s of token type %s.',
+						credit_account.party_id,
+						coalesce(quote_literal(account_name), 'null'),
+						quote_literal(credit_account.token_type)),
+		HINT = 'Initialise the account first.';
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger.credit_account(bigint, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_account(bigint, text, text) IS
+'Credit account of a party by its name and token type. Level learner, for its own.';
+
+CREATE FUNCTION trainledger.credit_balance(
+	party_id bigint,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default') RETURNS trainledger.amount
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_account trainledger.account;
+BEGIN
+	found_account := trainledger.credit_account(party_id, account_name,
+												token_type);
+	RETURN found_account.balance;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger.credit_balance(bigint, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_balance(bigint, text, text) IS
+'Balance of a party''s credit account. Level learner, for its own.';
+
+CREATE FUNCTION trainledger.credit_history(
+	party_id bigint,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default',
+	before_entry bigint DEFAULT NULL,
+	max_entries integer DEFAULT 100) RETURNS SETOF trainledger.entry
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	found_account trainledger.account;
+BEGIN
+	IF max_entries < 0 THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = 'number of entries is negative',
+			DETAIL = format('The argument max_entries is %s.', max_entries),
+			HINT = 'Give how many entries to return, or null for all.';
+	END IF;
+	found_account := trainledger.credit_account(party_id, account_name,
+												token_type);
+	RETURN QUERY
+	SELECT e.* FROM trainledger.entry e
+	WHERE e.account_id = found_account.id
+	AND e.entry_no < coalesce(before_entry, 9223372036854775807)
+	ORDER BY e.entry_no DESC
+	LIMIT max_entries;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger.credit_history(
+	bigint, text, text, bigint, integer) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.credit_history(
+	bigint, text, text, bigint, integer) IS
+'Entries of a party''s credit account, newest first; before_entry continues from the last one that was read. Level learner, for its own.';

@@ -1,0 +1,139 @@
+-- Who may do what (contract, section 15)
+
+/*
+ * The one place that says which level a function is for.  Each level has what
+ * the ones before it have.  A name stands for the function in trainledger and
+ * for the one of the same name in trainledger_api.
+ */
+CREATE VIEW trainledger.privilege WITH (security_invoker = true) AS
+SELECT p.level, p.function_name
+FROM (
+	SELECT 'learner'::trainledger.access_level, unnest(ARRAY[
+		'learner_access', 'has_level', 'current_party',
+		'first_visible_party', 'last_visible_party', 'visible_accounts',
+		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
+		'round_amount', 'format_amount',
+		'find_party', 'balance_at',
+		'credit_account', 'credit_balance', 'credit_history',
+		'credit_token_balance', 'credit_token_history'])
+	UNION ALL
+	SELECT 'reader', unnest(ARRAY['reader_access', 'reconcile'])
+	UNION ALL
+	SELECT 'operator', unnest(ARRAY[
+		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',
+		'credit_init', 'credit_add', 'credit_subtract',
+		'credit_token_transaction', 'credit_token_transaction_init',
+		'credit_token_transaction_add', 'credit_token_transaction_subtract'])
+	UNION ALL
+	SELECT 'admin', unnest(ARRAY[
+		'admin_access', 'add_catalog_item', 'add_region', 'add_currency',
+		'add_credit_token_type', 'add_training_token_type',
+		'update_token_type', 'grant_access', 'revoke_access'])
+) AS p(level, function_name);
+COMMENT ON VIEW trainledger.privilege IS
+'Which level of access each function is for.';
+COMMENT ON COLUMN trainledger.privilege.level IS 'Lowest level that may call it.';
+COMMENT ON COLUMN trainledger.privilege.function_name IS 'Name of the function, in trainledger and in trainledger_api.';
+
+CREATE FUNCTION trainledger.grant_access(
+	role_name name, level trainledger.access_level) RETURNS void
+AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.grant_access(name, trainledger.access_level) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.grant_access(name, trainledger.access_level) IS
+'Gives a role a level of access, in place of the one it has; again after an upgrade, for what is new. Level admin.';
+
+CREATE FUNCTION trainledger.revoke_access(role_name name) RETURNS void
+AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.revoke_access(name) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.revoke_access(name) IS
+'Takes all access from a role. Level admin.';
+
+CREATE FUNCTION trainledger._require_role(role_name name) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF role_name IS NULL OR NOT EXISTS (
+		SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
+		PERFORM trainledger._refuse('TL404', 'role not found',
+			format('There is no role %s.',
+				   coalesce(quote_ident(role_name), 'null')),
+			'Create the role first.');
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_role(name) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_role(name) IS
+'Internal: TL404 where there is no such role.';
+
+CREATE FUNCTION trainledger._revoke_access(role_name name) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name text;
+BEGIN
+	PERFORM trainledger._require_role(role_name);
+	FOR schema_name IN
+		SELECT n.nspname FROM pg_namespace n
+		WHERE n.nspname IN ('trainledger', 'trainledger_api',
+							'trainledger_graphql')
+	LOOP
+		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I',
+					   schema_name, role_name);
+		EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA %I FROM %I',
+					   schema_name, role_name);
+		EXECUTE format('REVOKE ALL ON ALL ROUTINES IN SCHEMA %I FROM %I',
+					   schema_name, role_name);
+		EXECUTE format('REVOKE ALL ON SCHEMA %I FROM %I',
+					   schema_name, role_name);
+	END LOOP;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._revoke_access(name) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._revoke_access(name) IS
+'Internal: the work of revoke_access, as the owner.';
+
+CREATE FUNCTION trainledger._grant_access(
+	role_name name, level trainledger.access_level) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	schema_name text;
+	routine regprocedure;
+BEGIN
+	IF level IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'level is missing',
+			'The argument level is null.',
+			'Give learner, reader, operator or admin.');
+	END IF;
+	PERFORM trainledger._revoke_access(role_name);
+	FOR schema_name IN
+		SELECT n.nspname FROM pg_namespace n
+		WHERE n.nspname IN ('trainledger', 'trainledger_api',
+							'trainledger_graphql')
+	LOOP
+		EXECUTE format('GRANT USAGE ON SCHEMA %I TO %I',
+					   schema_name, role_name);
+		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA %I TO %I',
+					   schema_name, role_name);
+	END LOOP;
+	FOR routine IN
+		SELECT p.oid::regprocedure
+		FROM pg_proc p
+		JOIN pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = 'trainledger_graphql'
+		OR (n.nspname IN ('trainledger', 'trainledger_api')
+			AND p.proname IN (SELECT v.function_name
+							  FROM trainledger.privilege v
+							  WHERE v.level <= _grant_access.level))
+	LOOP
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I',
+					   routine, role_name);
+	END LOOP;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._grant_access(name, trainledger.access_level) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._grant_access(name, trainledger.access_level) IS
+'Internal: the work of grant_access, as the owner.';

@@ -1,0 +1,164 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		Who may do what (contract, section 15).
+ *
+ * Tables are read-only for everybody.  A write function runs as its caller
+ * up to the C entry, which then acts as the extension's owner; the privilege
+ * to call it is EXECUTE, given by grant_access().  A level is EXECUTE on its
+ * marker function, because such grants are dumped and restored.
+ *
+ * Functions written in PL/pgSQL are reached through tl_as_owner(): a
+ * SECURITY DEFINER function could not tell who called it, as current_user is
+ * the owner in it and session_user is the connection pool's login.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/access.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/syscache.h"
+
+#include "trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_access_mark);
+PG_FUNCTION_INFO_V1(tl_has_level);
+PG_FUNCTION_INFO_V1(tl_as_owner);
+
+/*
+ * The caller of the running write function, while it acts as the owner; else
+ * InvalidOid.
+ */
+static Oid	original_caller = InvalidOid;
+
+/* The role that called: the one whose rights count, not the owner's. */
+Oid
+tl_caller(void)
+{
+	return OidIsValid(original_caller) ? original_caller : GetUserId();
+}
+
+/*
+ * Act as the owner of the books until tl_restore_user().  After an error the
+ * end of the (sub)transaction restores the role.
+ */
+void
+tl_become_owner(TlOwnerSwitch *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	SetUserIdAndSecContext(tl_catalog()->owner,
+						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+tl_restore_user(const TlOwnerSwitch *saved)
+{
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * Body of the marker functions learner_access() … admin_access(); to be
+ * allowed to call one is to have its level.
+ */
+Datum
+tl_access_mark(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(true);
+}
+
+/*
+ * has_level(level access_level) returns boolean: whether the caller has the
+ * level.  In a function that acts as the owner, that is still the caller.
+ */
+Datum
+tl_has_level(PG_FUNCTION_ARGS)
+{
+	Oid			label = PG_GETARG_OID(0);
+	char	   *level = DatumGetCString(DirectFunctionCall1(enum_out,
+															ObjectIdGetDatum(label)));
+	char	   *mark = psprintf("%s_access", level);
+	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
+	Oid			function = LookupFuncName(name, 0, NULL, false);
+
+	PG_RETURN_BOOL(tl_may_execute(function, tl_caller()));
+}
+
+/* The function trainledger._NAME with the arguments of trainledger.NAME. */
+static Oid
+find_inner(Oid outer)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(outer));
+	Form_pg_proc proc;
+	List	   *name;
+	Oid			inner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", outer);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	name = list_make2(makeString(get_namespace_name(proc->pronamespace)),
+					  makeString(psprintf("_%s", NameStr(proc->proname))));
+	inner = LookupFuncName(name, proc->pronargs, proc->proargtypes.values,
+						   false);
+	ReleaseSysCache(tuple);
+	return inner;
+}
+
+/*
+ * Body of every write function whose work is done in PL/pgSQL: calls the
+ * function of the same name with a leading underscore, which nobody else may
+ * call, with the same arguments, as the owner of the books.
+ */
+Datum
+tl_as_owner(PG_FUNCTION_ARGS)
+{
+	FmgrInfo   *inner = (FmgrInfo *) fcinfo->flinfo->fn_extra;
+	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+	Oid			saved_caller = original_caller;
+	TlOwnerSwitch saved;
+	Datum		result;
+
+	if (inner == NULL)
+	{
+		Oid			function = find_inner(fcinfo->flinfo->fn_oid);
+		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
+											   sizeof(FmgrInfo));
+
+		fmgr_info_cxt(function, fresh, fcinfo->flinfo->fn_mcxt);
+		fresh->fn_expr = fcinfo->flinfo->fn_expr;
+		fcinfo->flinfo->fn_extra = inner = fresh;
+	}
+
+	InitFunctionCallInfoData(*call, inner, fcinfo->nargs,
+							 fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
+
+	tl_become_owner(&saved);
+	PG_TRY();
+	{
+		if (!OidIsValid(original_caller))
+			original_caller = saved.userid;
+		result = FunctionCallInvoke(call);
+	}
+	PG_FINALLY();
+	{
+		original_caller = saved_caller;
+	}
+	PG_END_TRY();
+	tl_restore_user(&saved);
+
+	fcinfo->isnull = call->isnull;
+	return result;
+}

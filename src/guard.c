@@ -1,0 +1,79 @@
+/*-------------------------------------------------------------------------
+ *
+ * guard.c
+ *		Triggers that keep the books as they were booked (contract, section
+ *		6): entries are append-only, accounts are changed by posting only.
+ *
+ * They are statement triggers: they refuse before a row is touched, cost
+ * nothing per row, and do not fire where a logical replication worker applies
+ * what was posted elsewhere.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/guard.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "commands/trigger.h"
+#include "fmgr.h"
+#include "utils/rel.h"
+
+#include "ledger.h"
+
+PG_FUNCTION_INFO_V1(tl_refuse_change);
+PG_FUNCTION_INFO_V1(tl_refuse_plain_update);
+
+static TriggerData *
+trigger_data(FunctionCallInfo fcinfo, const char *name)
+{
+	TriggerData *data = (TriggerData *) fcinfo->context;
+
+	if (!CALLED_AS_TRIGGER(fcinfo))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" was not called by trigger manager",
+						name)));
+	if (!TRIGGER_FIRED_BEFORE(data->tg_event) ||
+		!TRIGGER_FIRED_FOR_STATEMENT(data->tg_event))
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("function \"%s\" must be fired BEFORE STATEMENT",
+						name)));
+	return data;
+}
+
+static void
+refuse(TriggerData *data)
+{
+	const char *what = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? "updated" :
+		TRIGGER_FIRED_BY_DELETE(data->tg_event) ? "deleted" : "truncated";
+
+	ereport(ERROR,
+			(errcode(TL_CONFLICT),
+			 errmsg("\"%s\" cannot be %s by hand",
+					RelationGetRelationName(data->tg_relation), what),
+			 errdetail("What is in the books stays as it was booked."),
+			 errhint("Book a correction with the functions of trainledger, such as post."),
+			 errtable(data->tg_relation)));
+}
+
+/* Refuses whatever it is fired for. */
+Datum
+tl_refuse_change(PG_FUNCTION_ARGS)
+{
+	refuse(trigger_data(fcinfo, "refuse_change"));
+	return PointerGetDatum(NULL);
+}
+
+/* Refuses an update that is not the posting engine's. */
+Datum
+tl_refuse_plain_update(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, "refuse_plain_update");
+
+	if (!tl_is_posting())
+		refuse(data);
+	return PointerGetDatum(NULL);
+}

@@ -1,0 +1,191 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.h
+ *		The ledger: the one engine that keeps every balance (contract,
+ *		section 6).
+ *
+ * ledger.c has the rules, ledger_store.c reads and writes the rows,
+ * ledger_batch.c books many postings at once, ledger_sql.c is the face to
+ * SQL.  A subject fills in a TlRequest and a TlTarget and calls
+ * tl_ledger_post(); it never writes a balance itself.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TL_LEDGER_H
+#define TL_LEDGER_H
+
+#include "access/htup.h"
+#include "access/tupdesc.h"
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+#include "trainledger.h"
+
+/*
+ * The call that an idempotency key came with: the same key in another call is
+ * another request (contract, section 4).  Kept in entry.keyed_call.
+ */
+#define TL_CALL_CREDIT		'c'
+#define TL_CALL_POST		'p'
+#define TL_CALL_BATCH		'b'
+
+/* A posting as it was asked for. */
+typedef struct TlRequest
+{
+	char		call;			/* TL_CALL_* */
+	TlOperation operation;
+	const char *amount;			/* decimal text, exponent allowed; subtract
+								 * takes it off */
+	TlRounding	rounding;		/* to the scale of the token type */
+	text	   *source;
+	text	   *description;
+	text	   *device;			/* may be NULL */
+	bool		has_recorded_at;
+	TimestampTz recorded_at;
+	bool		has_key;
+	pg_uuid_t	key;
+	const char *expected;		/* balance that must result, or NULL */
+	TimestampTz now;			/* tl_clock() of the call */
+	text	   *booked_by;
+} TlRequest;
+
+/* Where it is to be booked: an account by id, or a party's by names. */
+typedef struct TlTarget
+{
+	bool		by_id;
+	int64		account_id;		/* by_id */
+	int64		party_id;		/* else */
+	text	   *account_name;
+	text	   *type_name;
+} TlTarget;
+
+typedef struct TlTokenType
+{
+	pg_uuid_t	id;
+	bool		is_credit;
+	int			scale;
+	bool		is_active;
+	bool		is_archived;
+	bool		has_lower;
+	bool		has_upper;
+	bool		lower_inclusive;
+	bool		upper_inclusive;
+	TlAmount	lower;
+	TlAmount	upper;
+} TlTokenType;
+
+typedef struct TlAccount
+{
+	int64		id;
+	int64		party_id;
+	pg_uuid_t	token_type_id;
+	bool		is_lot;
+	TlAmount	balance;
+	int64		entry_count;
+	TimestampTz last_entry_at;
+} TlAccount;
+
+/* A row of trainledger.entry; texts are in the memory context of the call. */
+typedef struct TlEntry
+{
+	int64		account_id;
+	int64		entry_no;
+	TlAmount	delta;
+	TlAmount	balance;
+	TimestampTz created_at;
+	bool		has_recorded_at;
+	TimestampTz recorded_at;
+	bool		has_dedup;
+	pg_uuid_t	dedup;
+	TlOperation operation;
+	char		keyed_call;		/* 0: dedup is no idempotency key */
+	text	   *source;
+	text	   *description;
+	text	   *device;			/* may be NULL */
+	text	   *booked_by;
+} TlEntry;
+
+typedef enum TlOutcome
+{
+	TL_BOOKED,					/* entry is new */
+	TL_REPLAYED,				/* entry was booked before, with this key */
+	TL_REFUSED					/* nothing was written; see the refusal */
+} TlOutcome;
+
+/* ledger.c */
+extern TlOutcome tl_ledger_post(const TlRequest *request,
+								const TlTarget *target,
+								TlEntry *entry, TlRefusal *refusal);
+extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
+extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
+							TlAmount delta, TlAmount *result,
+							TlRefusal *refusal);
+extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
+							 bool acquires, bool is_suspended,
+							 TlRefusal *refusal);
+extern bool tl_same_request(const TlRequest *request, TlAmount delta,
+							const TlEntry *entry);
+extern void tl_fingerprint(const TlRequest *request, TlAmount delta,
+						   int attempt, pg_uuid_t *result);
+extern void tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
+extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
+extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
+extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
+
+/* ledger_store.c */
+typedef struct TlBooks
+{
+	Relation	account;
+	Relation	entry;
+	Relation	token_type;
+	Relation	party;
+	TupleTableSlot *account_slot;
+	TupleTableSlot *entry_slot;
+	TupleTableSlot *type_slot;
+	TupleTableSlot *party_slot;
+} TlBooks;
+
+extern void tl_books_open(TlBooks *books);
+extern void tl_books_close(TlBooks *books);
+extern void tl_books_push_snapshot(bool fresh);
+extern void tl_books_pop_snapshot(void);
+extern bool tl_read_type(TlBooks *books, const pg_uuid_t *id,
+						 TlTokenType *type);
+extern bool tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type);
+extern bool tl_read_account(TlBooks *books, int64 id, TlAccount *account);
+extern bool tl_read_named_account(TlBooks *books, int64 party_id,
+								  const pg_uuid_t *token_type_id, text *name,
+								  TlAccount *account);
+extern bool tl_read_party(TlBooks *books, int64 id, bool *is_suspended);
+extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
+						  int64 account_id, TlEntry *entry);
+extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
+							  int64 party_id, TlEntry *entry);
+extern void tl_lock_account(int64 id);
+extern void tl_lock_accounts(const int64 *ids, int count);
+extern bool tl_write_posting(const TlAccount *account, const TlEntry *entry);
+extern void tl_write_postings(const TlAccount *const *accounts,
+							  int account_count,
+							  const TlEntry *const *entries, int entry_count,
+							  text *source, text *booked_by);
+extern bool tl_write_account(TlEntry *entry, int64 party_id,
+							 const pg_uuid_t *token_type_id, text *name);
+extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
+extern bool tl_is_posting(void);
+extern void tl_set_posting(bool posting);
+extern HeapTuple tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc);
+
+/* ledger_sql.c */
+extern text *tl_booked_by(void);
+extern bool tl_check_text(const char *name, text *value, bool required,
+						  TlRefusal *refusal);
+extern bool tl_check_name(const char *name, text *value, TlRefusal *refusal);
+extern Datum tl_return_entry(FunctionCallInfo fcinfo, const TlEntry *entry);
+extern char *tl_numeric_arg(FunctionCallInfo fcinfo, int argno);
+
+#endif							/* TL_LEDGER_H */

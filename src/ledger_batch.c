@@ -1,0 +1,588 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger_batch.c
+ *		post_batch(): many postings in one call (contract, section 6).
+ *
+ * The accounts are locked in the order of their ids, so that batches cannot
+ * deadlock, and read once; the deltas are applied in memory in the order of
+ * the arrays, each checked as if it were posted alone; then every account is
+ * updated once and all entries are inserted by one statement.  A refused row
+ * has written nothing, so that the others can be booked without it.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger_batch.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "lib/qunique.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "ledger.h"
+#include "progress.h"
+
+PG_FUNCTION_INFO_V1(tl_post_batch);
+
+/* An account of the batch and where it stands after the rows so far */
+typedef struct BatchAccount
+{
+	int64		id;
+	bool		exists;
+	bool		is_suspended;
+	int64		new_entries;
+	TlAccount	account;
+	TlTokenType type;
+} BatchAccount;
+
+/* A row of the batch: what was asked for and what came of it */
+typedef struct BatchRow
+{
+	BatchAccount *account;		/* NULL: no account was given */
+	TlAmount	delta;
+	bool		has_delta;
+	text	   *description;
+	bool		has_recorded_at;
+	TimestampTz recorded_at;
+	bool		has_key;
+	pg_uuid_t	key;
+	bool		is_booked;
+	bool		has_entry;		/* booked or replayed */
+	int			sqlerrcode;		/* of the refusal, else 0 */
+	TlEntry		entry;
+} BatchRow;
+
+/* Keys and fingerprints of the rows booked so far */
+typedef struct DedupKey
+{
+	pg_uuid_t	dedup;
+	int64		account_id;
+} DedupKey;
+
+typedef struct DedupEntry
+{
+	DedupKey	key;			/* must be first */
+	int			row;
+} DedupEntry;
+
+typedef struct Batch
+{
+	int			row_count;
+	BatchRow   *rows;
+	int			account_count;
+	BatchAccount *accounts;		/* by id */
+	text	   *source;
+	text	   *booked_by;
+	TimestampTz now;
+	HTAB	   *dedups;
+} Batch;
+
+/* ---------------------------------------------------------------------
+ * Arguments
+ * ---------------------------------------------------------------------
+ */
+
+typedef struct Column
+{
+	int			count;
+	Datum	   *values;
+	bool	   *nulls;
+} Column;
+
+/* An array argument as a column of the batch (TL400); count -1: not given */
+static Column
+take_column(FunctionCallInfo fcinfo, int argno, const char *name,
+			bool required, Oid element_type, int16 length, bool by_value,
+			char align)
+{
+	Column		column = {.count = -1};
+	ArrayType  *array;
+	TlRefusal	refusal = {0};
+
+	if (PG_ARGISNULL(argno))
+	{
+		if (!required)
+			return column;
+		tl_refuse(&refusal, TL_INVALID, psprintf("%s are missing", name),
+				  "This argument is required.",
+				  "The argument %s is null.", name);
+		tl_raise(&refusal);
+	}
+	array = PG_GETARG_ARRAYTYPE_P(argno);
+	if (ARR_NDIM(array) > 1)
+	{
+		tl_refuse(&refusal, TL_INVALID,
+				  psprintf("%s have more than one dimension", name),
+				  "Give an array of one dimension.",
+				  "The argument %s has %d dimensions.", name,
+				  ARR_NDIM(array));
+		tl_raise(&refusal);
+	}
+	deconstruct_array(array, element_type, length, by_value, align,
+					  &column.values, &column.nulls, &column.count);
+	return column;
+}
+
+static void
+check_length(const Column *column, int count, const char *name)
+{
+	TlRefusal	refusal = {0};
+
+	if (column->count == -1 || column->count == count)
+		return;
+	tl_refuse(&refusal, TL_INVALID, "arrays have different lengths",
+			  "Give arrays of the same length, or leave the optional ones out.",
+			  "The argument account_ids has %d elements and %s has %d.",
+			  count, name, column->count);
+	tl_raise(&refusal);
+}
+
+static bool
+is_given(const Column *column, int row)
+{
+	return column->count != -1 && !column->nulls[row];
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64		left = ((const BatchAccount *) a)->id;
+	int64		right = ((const BatchAccount *) b)->id;
+
+	return (left > right) - (left < right);
+}
+
+/* The distinct accounts of the batch, by id */
+static void
+collect_accounts(Batch *batch, const Column *ids)
+{
+	int			count = 0;
+
+	batch->accounts = MemoryContextAllocHuge(CurrentMemoryContext,
+											 Max(ids->count, 1) * sizeof(BatchAccount));
+	for (int i = 0; i < ids->count; i++)
+	{
+		if (ids->nulls[i])
+			continue;
+		memset(&batch->accounts[count], 0, sizeof(BatchAccount));
+		batch->accounts[count++].id = DatumGetInt64(ids->values[i]);
+	}
+	qsort(batch->accounts, count, sizeof(BatchAccount), compare_ids);
+	batch->account_count = qunique(batch->accounts, count,
+								   sizeof(BatchAccount), compare_ids);
+}
+
+static void
+take_arguments(FunctionCallInfo fcinfo, Batch *batch)
+{
+	const TlCatalog *cat = tl_catalog();
+	Column		ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
+								  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	Column		deltas = take_column(fcinfo, 1, "deltas", true,
+									 cat->amount_type, 8, FLOAT8PASSBYVAL,
+									 TYPALIGN_DOUBLE);
+	Column		descriptions = take_column(fcinfo, 3, "descriptions", false,
+										   TEXTOID, -1, false, TYPALIGN_INT);
+	Column		recorded_at = take_column(fcinfo, 4, "recorded_at", false,
+										  TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
+										  TYPALIGN_DOUBLE);
+	Column		keys = take_column(fcinfo, 5, "idempotency_keys", false,
+								   UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+	TlRefusal	refusal = {0};
+	text	   *no_description = cstring_to_text("");
+
+	check_length(&deltas, ids.count, "deltas");
+	check_length(&descriptions, ids.count, "descriptions");
+	check_length(&recorded_at, ids.count, "recorded_at");
+	check_length(&keys, ids.count, "idempotency_keys");
+	batch->source = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
+	if (!tl_check_text("source", batch->source, true, &refusal))
+		tl_raise(&refusal);
+
+	collect_accounts(batch, &ids);
+	batch->row_count = ids.count;
+	batch->rows = MemoryContextAllocHuge(CurrentMemoryContext,
+										 Max(ids.count, 1) * sizeof(BatchRow));
+	for (int i = 0; i < ids.count; i++)
+	{
+		BatchRow   *row = &batch->rows[i];
+
+		CHECK_FOR_INTERRUPTS();
+		memset(row, 0, sizeof(*row));
+		if (is_given(&ids, i))
+		{
+			BatchAccount wanted = {.id = DatumGetInt64(ids.values[i])};
+
+			row->account = bsearch(&wanted, batch->accounts,
+								   batch->account_count,
+								   sizeof(BatchAccount), compare_ids);
+		}
+		row->has_delta = is_given(&deltas, i);
+		if (row->has_delta)
+			row->delta = DatumGetAmount(deltas.values[i]);
+		row->description = is_given(&descriptions, i) ?
+			DatumGetTextPP(descriptions.values[i]) : no_description;
+		row->has_recorded_at = is_given(&recorded_at, i);
+		if (row->has_recorded_at)
+			row->recorded_at = DatumGetTimestampTz(recorded_at.values[i]);
+		row->has_key = is_given(&keys, i);
+		if (row->has_key)
+			row->key = *DatumGetUUIDP(keys.values[i]);
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * Checking
+ * ---------------------------------------------------------------------
+ */
+
+/* Read the accounts, now locked, with their types and parties. */
+static void
+read_accounts(Batch *batch, TlBooks *books)
+{
+	BatchAccount *before = NULL;
+
+	for (int i = 0; i < batch->account_count; i++)
+	{
+		BatchAccount *this = &batch->accounts[i];
+
+		CHECK_FOR_INTERRUPTS();
+		this->exists = tl_read_account(books, this->id, &this->account);
+		if (!this->exists)
+			continue;
+
+		/* most often all accounts of a batch are of the same type */
+		if (before != NULL &&
+			memcmp(&before->type.id, &this->account.token_type_id,
+				   UUID_LEN) == 0)
+			this->type = before->type;
+		else if (!tl_read_type(books, &this->account.token_type_id,
+							   &this->type))
+			elog(ERROR, "account %lld has no token type",
+				 (long long) this->id);
+		tl_read_party(books, this->account.party_id, &this->is_suspended);
+		before = this;
+	}
+}
+
+/* The request that a row makes, for the rules that take one */
+static TlRequest
+row_request(const Batch *batch, const BatchRow *row)
+{
+	TlRequest	request = {
+		.call = TL_CALL_BATCH,
+		.operation = row->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT,
+		.source = batch->source,
+		.description = row->description,
+		.has_recorded_at = row->has_recorded_at,
+		.recorded_at = row->recorded_at,
+		.has_key = row->has_key,
+		.key = row->key
+	};
+
+	return request;
+}
+
+/* What the row alone shows (TL400) */
+static bool
+check_row(const BatchRow *row, TlRefusal *refusal)
+{
+	if (row->account == NULL || !row->has_delta)
+	{
+		const char *name = row->account == NULL ? "account" : "delta";
+
+		tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+				  "Every row has an account and a delta.",
+				  "The %s is null.", name);
+		return false;
+	}
+	if (row->delta == 0)
+	{
+		tl_refuse(refusal, TL_INVALID, "delta is zero",
+				  "Give a delta other than zero.", "The delta is 0.");
+		return false;
+	}
+	if (row->has_recorded_at && TIMESTAMP_NOT_FINITE(row->recorded_at))
+	{
+		tl_refuse(refusal, TL_INVALID, "recorded_at is not finite",
+				  "Give the time by the client's clock, or null.",
+				  "The time is infinite.");
+		return false;
+	}
+	return tl_check_text("description", row->description, false, refusal);
+}
+
+/*
+ * Look a key or fingerprint up among the rows of this batch and in the books.
+ * Returns the entry, or NULL.
+ */
+static const TlEntry *
+find_dedup(Batch *batch, TlBooks *books, const pg_uuid_t *dedup,
+		   int64 account_id, TlEntry *stored)
+{
+	DedupKey	key = {.account_id = account_id};
+	DedupEntry *found;
+
+	key.dedup = *dedup;
+	found = hash_search(batch->dedups, &key, HASH_FIND, NULL);
+	if (found != NULL)
+		return &batch->rows[found->row].entry;
+	return tl_read_dedup(books, dedup, account_id, stored) ? stored : NULL;
+}
+
+/*
+ * Check one row as if it were posted alone and, if nothing speaks against it,
+ * apply it to its account in memory.  False: refused.
+ */
+static bool
+apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
+{
+	BatchAccount *at = row->account;
+	TlRequest	request;
+	TlEntry		stored;
+	const TlEntry *first;
+	TlAmount	balance;
+
+	if (!check_row(row, refusal))
+		return false;
+	if (!at->exists)
+	{
+		tl_refuse_account_id(refusal, at->id);
+		return false;
+	}
+
+	request = row_request(batch, row);
+	if (row->has_key)
+	{
+		first = find_dedup(batch, books, &row->key, at->id, &stored);
+		if (first != NULL)
+		{
+			if (first->keyed_call != request.call ||
+				!tl_same_request(&request, row->delta, first))
+			{
+				tl_refuse_key(refusal, first);
+				return false;
+			}
+			row->entry = *first;
+			row->has_entry = true;
+			return true;
+		}
+		row->entry.has_dedup = true;
+		row->entry.dedup = row->key;
+		row->entry.keyed_call = request.call;
+	}
+	if (!tl_amount_fits_scale(row->delta, at->type.scale))
+	{
+		tl_refuse(refusal, TL_INVALID, "delta has too many decimals",
+				  "Round the delta first; a batch does not.",
+				  "The token type has %d decimals.", at->type.scale);
+		return false;
+	}
+	if (!row->has_key && row->has_recorded_at)
+	{
+		for (int attempt = 0;; attempt++)
+		{
+			CHECK_FOR_INTERRUPTS();
+			tl_fingerprint(&request, row->delta, attempt, &row->entry.dedup);
+			first = find_dedup(batch, books, &row->entry.dedup, at->id,
+							   &stored);
+			if (first == NULL)
+				break;
+			if (first->keyed_call == 0 &&
+				tl_same_request(&request, row->delta, first))
+			{
+				tl_refuse_duplicate(refusal, first);
+				return false;
+			}
+		}
+		row->entry.has_dedup = true;
+	}
+	if (at->account.is_lot)
+	{
+		tl_refuse_lot(refusal, at->id);
+		return false;
+	}
+	if (!tl_check_acquire(&at->type, at->account.party_id, row->delta > 0,
+						  at->is_suspended, refusal) ||
+		!tl_check_within(&at->type, at->account.balance, row->delta, &balance,
+						 refusal))
+		return false;
+
+	at->account.balance = balance;
+	at->account.entry_count++;
+	at->account.last_entry_at = Max(batch->now, at->account.last_entry_at);
+	at->new_entries++;
+	row->entry.account_id = at->id;
+	row->entry.entry_no = at->account.entry_count;
+	row->entry.operation = request.operation;
+	row->entry.delta = row->delta;
+	row->entry.balance = balance;
+	row->entry.created_at = at->account.last_entry_at;
+	row->entry.has_recorded_at = row->has_recorded_at;
+	row->entry.recorded_at = row->recorded_at;
+	row->entry.source = batch->source;
+	row->entry.description = row->description;
+	row->entry.booked_by = batch->booked_by;
+	row->is_booked = row->has_entry = true;
+	return true;
+}
+
+static void
+remember_dedup(Batch *batch, int row)
+{
+	const TlEntry *entry = &batch->rows[row].entry;
+	DedupKey	key = {.account_id = entry->account_id};
+	DedupEntry *made;
+
+	key.dedup = entry->dedup;
+	made = hash_search(batch->dedups, &key, HASH_ENTER, NULL);
+	made->row = row;
+}
+
+/* A batch as a whole is refused by its first refused row. */
+static void
+raise_row(const TlRefusal *refusal, int ordinal)
+{
+	TlRefusal	whole = *refusal;
+
+	whole.detail = psprintf("Row %d: %s", ordinal, refusal->detail);
+	tl_raise(&whole);
+}
+
+static void
+apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(DedupKey),
+		.entrysize = sizeof(DedupEntry),
+		.hcxt = CurrentMemoryContext
+	};
+	TlProgress	progress;
+
+	batch->dedups = hash_create("trainledger batch", batch->row_count + 1,
+								&control,
+								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	tl_progress_start(&progress, "postings checked", batch->row_count);
+	for (int i = 0; i < batch->row_count; i++)
+	{
+		BatchRow   *row = &batch->rows[i];
+		TlRefusal	refusal = {0};
+
+		tl_progress_step(&progress, i);
+		if (apply_row(batch, books, row, &refusal))
+		{
+			if (row->is_booked && row->entry.has_dedup)
+				remember_dedup(batch, i);
+		}
+		else if (skip_refused)
+			row->sqlerrcode = refusal.sqlerrcode;
+		else
+			raise_row(&refusal, i + 1);
+	}
+}
+
+/* ---------------------------------------------------------------------
+ * Writing and answering
+ * ---------------------------------------------------------------------
+ */
+
+static void
+write_batch(Batch *batch)
+{
+	const TlAccount **accounts = palloc_array(const TlAccount *,
+											  batch->account_count + 1);
+	const TlEntry **entries =
+		MemoryContextAllocHuge(CurrentMemoryContext,
+							   (batch->row_count + 1) * sizeof(TlEntry *));
+	int			account_count = 0;
+	int			entry_count = 0;
+
+	for (int i = 0; i < batch->account_count; i++)
+	{
+		if (batch->accounts[i].new_entries > 0)
+			accounts[account_count++] = &batch->accounts[i].account;
+	}
+	for (int i = 0; i < batch->row_count; i++)
+	{
+		if (batch->rows[i].is_booked)
+			entries[entry_count++] = &batch->rows[i].entry;
+	}
+	if (entry_count > 0)
+		tl_write_postings(accounts, account_count, entries, entry_count,
+						  batch->source, batch->booked_by);
+}
+
+static void
+return_rows(FunctionCallInfo fcinfo, const Batch *batch)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+	InitMaterializedSRF(fcinfo, 0);
+	for (int i = 0; i < batch->row_count; i++)
+	{
+		const BatchRow *row = &batch->rows[i];
+		Datum		values[4] = {Int32GetDatum(i + 1)};
+		bool		nulls[4] = {false, !row->has_entry, !row->has_entry,
+		row->sqlerrcode == 0};
+
+		CHECK_FOR_INTERRUPTS();
+		if (row->has_entry)
+		{
+			values[1] = Int64GetDatum(row->entry.entry_no);
+			values[2] = AmountGetDatum(row->entry.balance);
+		}
+		if (row->sqlerrcode != 0)
+			values[3] = CStringGetTextDatum(unpack_sql_state(row->sqlerrcode));
+		tuplestore_putvalues(result->setResult, result->setDesc, values,
+							 nulls);
+	}
+}
+
+/* Lock, read, check and write, as the owner of the books. */
+static void
+book(Batch *batch, bool skip_refused)
+{
+	TlBooks		books;
+	int64	   *ids = palloc_array(int64, batch->account_count + 1);
+
+	for (int i = 0; i < batch->account_count; i++)
+		ids[i] = batch->accounts[i].id;
+
+	tl_books_open(&books);
+	tl_lock_accounts(ids, batch->account_count);
+	tl_books_push_snapshot(true);
+	read_accounts(batch, &books);
+	apply_rows(batch, &books, skip_refused);
+	write_batch(batch);
+	tl_books_pop_snapshot();
+	tl_books_close(&books);
+}
+
+/* post_batch(account_ids, deltas, source, …) returns table (…) */
+Datum
+tl_post_batch(PG_FUNCTION_ARGS)
+{
+	Batch		batch = {0};
+	bool		skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	TlOwnerSwitch saved;
+
+	PreventCommandIfReadOnly("post_batch()");
+	take_arguments(fcinfo, &batch);
+	batch.now = tl_clock();
+	batch.booked_by = tl_booked_by();
+	if (batch.row_count > 0)
+	{
+		tl_become_owner(&saved);
+		book(&batch, skip_refused);
+		tl_restore_user(&saved);
+	}
+	return_rows(fcinfo, &batch);
+	return (Datum) 0;
+}

@@ -1,0 +1,284 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger_sql.c
+ *		The face of single postings to SQL: post() and the typed calls of
+ *		credit accounts (contract, sections 6 and 7).
+ *
+ * The functions are not strict: a missing argument is TL400, not a null.
+ * They run as their caller up to here and act as the owner of the books for
+ * the posting itself (see access.c).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger_sql.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+#include "utils/typcache.h"
+
+#include "ledger.h"
+
+PG_FUNCTION_INFO_V1(tl_post);
+PG_FUNCTION_INFO_V1(tl_credit_init);
+PG_FUNCTION_INFO_V1(tl_credit_add);
+PG_FUNCTION_INFO_V1(tl_credit_subtract);
+PG_FUNCTION_INFO_V1(tl_caller_name);
+
+/* Where the arguments that all postings have stand in an argument list */
+typedef struct ArgumentPlaces
+{
+	int			amount;
+	int			source;
+	int			description;
+	int			recorded_at;
+	int			rounding;
+	int			expected;
+	int			device;
+	int			key;
+} ArgumentPlaces;
+
+static const ArgumentPlaces post_places = {2, 3, 4, 5, 6, 7, 8, 9};
+static const ArgumentPlaces credit_places = {1, 2, 3, 4, 7, 8, 9, 10};
+
+/*
+ * Who books: the claim sub of the request, else the role that called.  To be
+ * asked for before acting as the owner.
+ */
+text *
+tl_booked_by(void)
+{
+	char	   *subject;
+
+	if (tl_claim("sub", &subject) && subject != NULL && *subject != '\0')
+		return cstring_to_text(subject);
+	return cstring_to_text(GetUserNameFromId(tl_caller(), false));
+}
+
+/* _caller_name() returns text, for functions in PL/pgSQL */
+Datum
+tl_caller_name(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(tl_booked_by());
+}
+
+/*
+ * Check a text that is stored with an entry: present where required, and not
+ * too long (TL400).
+ */
+bool
+tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
+{
+	if (required && (value == NULL || VARSIZE_ANY_EXHDR(value) == 0))
+	{
+		tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+				  "Give a text that is not empty.",
+				  "The argument %s is %s.", name, value ? "empty" : "null");
+		return false;
+	}
+	if (value != NULL && VARSIZE_ANY_EXHDR(value) > TL_MAX_TEXT_BYTES)
+	{
+		tl_refuse(refusal, TL_INVALID, psprintf("%s is too long", name),
+				  psprintf("At most %d bytes are kept.", TL_MAX_TEXT_BYTES),
+				  "The argument %s has %zu bytes.", name,
+				  (size_t) VARSIZE_ANY_EXHDR(value));
+		return false;
+	}
+	return true;
+}
+
+/* Check the name of an account or type: present, and short enough for an index */
+bool
+tl_check_name(const char *name, text *value, TlRefusal *refusal)
+{
+	int			chars;
+
+	if (!tl_check_text(name, value, true, refusal))
+		return false;
+	chars = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	if (chars > TL_MAX_NAME_CHARS)
+	{
+		tl_refuse(refusal, TL_INVALID, psprintf("%s is too long", name),
+				  psprintf("A name has at most %d characters.",
+						   TL_MAX_NAME_CHARS),
+				  "The argument %s has %d characters.", name, chars);
+		return false;
+	}
+	return true;
+}
+
+static bool
+refuse_missing(const char *name, TlRefusal *refusal)
+{
+	tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+			  "This argument is required.", "The argument %s is null.", name);
+	return false;
+}
+
+/* A numeric argument as text, NULL where it is null */
+char *
+tl_numeric_arg(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	return DatumGetCString(DirectFunctionCall1(numeric_out,
+											   PG_GETARG_DATUM(argno)));
+}
+
+static text *
+text_arg(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
+}
+
+/* Take the arguments that all postings have; false: refused (TL400). */
+static bool
+take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
+			 TlRequest *request, TlRefusal *refusal)
+{
+	request->amount = tl_numeric_arg(fcinfo, places->amount);
+	if (request->amount == NULL)
+		return refuse_missing("amount", refusal);
+	request->source = text_arg(fcinfo, places->source);
+	request->description = text_arg(fcinfo, places->description);
+	request->device = text_arg(fcinfo, places->device);
+	if (!tl_check_text("source", request->source, true, refusal) ||
+		!tl_check_text("description", request->description, false, refusal) ||
+		!tl_check_text("device", request->device, false, refusal))
+		return false;
+	request->has_recorded_at = !PG_ARGISNULL(places->recorded_at);
+	if (request->has_recorded_at)
+		request->recorded_at = PG_GETARG_TIMESTAMPTZ(places->recorded_at);
+	request->rounding = PG_ARGISNULL(places->rounding) ? TL_ROUND_HALF_AWAY :
+		tl_rounding_from_oid(PG_GETARG_OID(places->rounding));
+	request->expected = tl_numeric_arg(fcinfo, places->expected);
+	request->has_key = !PG_ARGISNULL(places->key);
+	if (request->has_key)
+		request->key = *PG_GETARG_UUID_P(places->key);
+	return true;
+}
+
+/* An entry as the result of a function that returns trainledger.entry */
+Datum
+tl_return_entry(FunctionCallInfo fcinfo, const TlEntry *entry)
+{
+	TupleDesc	tupdesc = lookup_rowtype_tupdesc(tl_catalog()->entry_row_type,
+												 -1);
+	HeapTuple	tuple = tl_entry_tuple(entry, tupdesc);
+
+	ReleaseTupleDesc(tupdesc);
+	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+}
+
+/* Post and return the entry, or raise the refusal. */
+static Datum
+post_or_raise(FunctionCallInfo fcinfo, TlRequest *request,
+			  const TlTarget *target)
+{
+	TlRefusal	refusal = {0};
+	TlEntry		entry;
+	TlOutcome	outcome;
+	TlOwnerSwitch saved;
+
+	if (!tl_check_request(request, &refusal))
+		tl_raise(&refusal);
+
+	request->now = tl_clock();
+	request->booked_by = tl_booked_by();
+	tl_become_owner(&saved);
+	outcome = tl_ledger_post(request, target, &entry, &refusal);
+	tl_restore_user(&saved);
+
+	if (outcome == TL_REFUSED)
+		tl_raise(&refusal);
+	return tl_return_entry(fcinfo, &entry);
+}
+
+/* post(account_id, operation, amount, source, …) returns entry */
+Datum
+tl_post(PG_FUNCTION_ARGS)
+{
+	TlRequest	request = {.call = TL_CALL_POST};
+	TlTarget	target = {.by_id = true};
+	TlRefusal	refusal = {0};
+
+	if (PG_ARGISNULL(0))
+		refuse_missing("account_id", &refusal);
+	else if (PG_ARGISNULL(1))
+		refuse_missing("operation", &refusal);
+	if (refusal.sqlerrcode != 0)
+		tl_raise(&refusal);
+
+	target.account_id = PG_GETARG_INT64(0);
+	request.operation = tl_operation_from_oid(PG_GETARG_OID(1));
+	if (request.operation != TL_OP_ADD &&
+		request.operation != TL_OP_SUBTRACT &&
+		request.operation != TL_OP_ADJUST)
+	{
+		tl_refuse(&refusal, TL_INVALID, "operation cannot be posted",
+				  "Post add, subtract or adjust; the others have functions of their own.",
+				  "The operation is %s.",
+				  tl_operation_name(request.operation));
+		tl_raise(&refusal);
+	}
+	if (!take_request(fcinfo, &post_places, &request, &refusal))
+		tl_raise(&refusal);
+	if (request.description == NULL)
+		request.description = cstring_to_text("");
+	return post_or_raise(fcinfo, &request, &target);
+}
+
+/* credit_init, credit_add, credit_subtract (party_id, amount, …) */
+static Datum
+credit(FunctionCallInfo fcinfo, TlOperation operation)
+{
+	TlRequest	request = {.call = TL_CALL_CREDIT,.operation = operation};
+	TlTarget	target = {.by_id = false};
+	TlRefusal	refusal = {0};
+
+	if (PG_ARGISNULL(0))
+		refuse_missing("party_id", &refusal);
+	else if (PG_ARGISNULL(3))
+		refuse_missing("description", &refusal);
+	else if (PG_ARGISNULL(4))
+		refuse_missing("recorded_at", &refusal);
+	if (refusal.sqlerrcode != 0)
+		tl_raise(&refusal);
+
+	target.party_id = PG_GETARG_INT64(0);
+	target.account_name = PG_ARGISNULL(5) ? cstring_to_text("default") :
+		PG_GETARG_TEXT_PP(5);
+	target.type_name = PG_ARGISNULL(6) ? cstring_to_text("default") :
+		PG_GETARG_TEXT_PP(6);
+	if (!take_request(fcinfo, &credit_places, &request, &refusal) ||
+		!tl_check_name("account_name", target.account_name, &refusal) ||
+		!tl_check_name("token_type", target.type_name, &refusal))
+		tl_raise(&refusal);
+	return post_or_raise(fcinfo, &request, &target);
+}
+
+Datum
+tl_credit_init(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_INIT);
+}
+
+Datum
+tl_credit_add(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_ADD);
+}
+
+Datum
+tl_credit_subtract(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_SUBTRACT);
+}

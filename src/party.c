@@ -1,0 +1,77 @@
+/*-------------------------------------------------------------------------
+ *
+ * party.c
+ *		Who is asking (contract, section 12): the claims of a JSON web token
+ *		as PostgREST and PostGraphile hand them on, or a setting.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/party.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+
+#include "trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_current_party);
+
+char	   *tl_party_setting = NULL;
+
+/*
+ * Look up a claim of the request.  Returns false where there are no claims at
+ * all; else *value is the claim as text in the current memory context, or
+ * NULL where the claims do not have it.
+ */
+bool
+tl_claim(const char *name, char **value)
+{
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+	LOCAL_FCINFO(fcinfo, 2);
+	Datum		result;
+
+	/* After its first use in a session an unset setting is '', not null */
+	if (claims == NULL || *claims == '\0')
+		return false;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(claims);
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = CStringGetTextDatum(name);
+	fcinfo->args[1].isnull = false;
+	result = json_object_field_text(fcinfo);
+	*value = fcinfo->isnull ? NULL : TextDatumGetCString(result);
+	return true;
+}
+
+/*
+ * current_party() returns bigint: the claim party_id or, where there are no
+ * claims, the setting trainledger.party_id.  Null where neither says, and
+ * where it is not a number, so that a mistake shows nothing rather than
+ * somebody else's rows.
+ */
+Datum
+tl_current_party(PG_FUNCTION_ARGS)
+{
+	char	   *text;
+	char	   *end;
+	int64		party;
+
+	if (!tl_claim("party_id", &text))
+		text = tl_party_setting;
+	if (text == NULL || *text < '0' || *text > '9')
+		PG_RETURN_NULL();
+
+	errno = 0;
+	party = strtoi64(text, &end, 10);
+	if (errno != 0 || *end != '\0')
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(party);
+}

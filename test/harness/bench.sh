@@ -1,0 +1,21 @@
+#!/bin/bash
+# make bench: side-by-side figures, on a private server that commits for real.
+#
+# Runs test/bench/run.sh with bash; PGHOST, PGPORT, PGUSER and PGDATABASE name
+# the empty database `bench`. The data lies on a real disk, not in memory.
+# shellcheck source=test/harness/private-server.sh
+. "$(dirname "$0")/private-server.sh"
+
+[ -f "$checkout/test/bench/run.sh" ] || die "there is no test/bench/run.sh"
+PRIVATE_BASE=${PRIVATE_BASE:-/var/tmp}
+case "$(stat -f -c %T "$PRIVATE_BASE")" in
+    tmpfs | ramfs) die "$PRIVATE_BASE is in memory: give PRIVATE_BASE=FOLDER" ;;
+esac
+
+install_packages "${server_packages[@]}"
+create_private_server
+build_and_install
+start_server shared_buffers=512MB max_wal_size=8GB
+as_server createdb bench
+export PGDATABASE=bench
+as_server bash test/bench/run.sh

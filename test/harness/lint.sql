@@ -1,0 +1,121 @@
+/*
+ * lint.sql: rules that the catalogue can check, for every member of the
+ * extension. Prints the offenders and fails if there is any.
+ *
+ *  - Functions, types, tables, views, columns, operators, operator classes,
+ *    casts and schemas have a comment. Exempt is what the server makes by
+ *    itself: array, row and multirange types, constructors of ranges,
+ *    sequences of identity columns, operator families.
+ *  - PUBLIC may execute immutable functions that stand behind a type, an
+ *    operator, a cast, an aggregate or an operator class, and nothing else.
+ *  - PUBLIC has no rights on tables, views, sequences and schemas.
+ *  - A SECURITY DEFINER function has a search_path of its own.
+ */
+CREATE TEMPORARY TABLE member AS
+SELECT d.classid, d.objid
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_extension e ON d.refobjid = e.oid
+WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass
+    AND d.deptype = 'e'
+    AND e.extname = 'trainledger';
+
+-- What the server makes depends internally on something else.
+CREATE TEMPORARY TABLE generated AS
+SELECT d.classid, d.objid
+FROM pg_catalog.pg_depend d
+WHERE d.deptype = 'i'
+UNION
+SELECT 'pg_catalog.pg_type'::regclass, r.rngmultitypid
+FROM pg_catalog.pg_range r
+UNION
+SELECT 'pg_catalog.pg_opfamily'::regclass, f.oid
+FROM pg_catalog.pg_opfamily f;
+
+-- Functions that PUBLIC needs to use a type.
+CREATE TEMPORARY TABLE support AS
+SELECT s.oid::oid
+FROM pg_catalog.pg_type t,
+    LATERAL (VALUES (t.typinput), (t.typoutput), (t.typreceive), (t.typsend),
+        (t.typmodin), (t.typmodout), (t.typanalyze), (t.typsubscript)) s(oid)
+UNION
+SELECT s.oid::oid
+FROM pg_catalog.pg_operator o,
+    LATERAL (VALUES (o.oprcode), (o.oprrest), (o.oprjoin)) s(oid)
+UNION
+SELECT c.castfunc FROM pg_catalog.pg_cast c
+UNION
+SELECT p.amproc::oid FROM pg_catalog.pg_amproc p
+UNION
+SELECT s.oid::oid
+FROM pg_catalog.pg_range r,
+    LATERAL (VALUES (r.rngcanonical), (r.rngsubdiff)) s(oid)
+UNION
+SELECT s.oid::oid
+FROM pg_catalog.pg_aggregate a,
+    LATERAL (VALUES (a.aggfnoid), (a.aggtransfn), (a.aggfinalfn),
+        (a.aggcombinefn), (a.aggserialfn), (a.aggdeserialfn),
+        (a.aggmtransfn), (a.aggminvtransfn), (a.aggmfinalfn)) s(oid)
+UNION
+SELECT g.objid
+FROM generated g
+WHERE g.classid = 'pg_catalog.pg_proc'::regclass;
+
+CREATE TEMPORARY TABLE offence AS
+SELECT 'no comment' AS rule,
+    pg_catalog.pg_describe_object(m.classid, m.objid, 0) AS object
+FROM member m
+WHERE pg_catalog.obj_description(m.objid,
+        (SELECT relname FROM pg_catalog.pg_class WHERE oid = m.classid)) IS NULL
+    AND NOT EXISTS (SELECT FROM generated g
+        WHERE g.classid = m.classid AND g.objid = m.objid)
+UNION ALL
+SELECT 'no comment',
+    pg_catalog.pg_describe_object(m.classid, m.objid, a.attnum)
+FROM member m
+JOIN pg_catalog.pg_class c ON m.objid = c.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+WHERE m.classid = 'pg_catalog.pg_class'::regclass
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'c')
+    AND a.attnum > 0
+    AND NOT a.attisdropped
+    AND pg_catalog.col_description(c.oid, a.attnum) IS NULL
+UNION ALL
+SELECT 'PUBLIC may execute', p.oid::regprocedure::text
+FROM member m
+JOIN pg_catalog.pg_proc p ON m.objid = p.oid
+WHERE m.classid = 'pg_catalog.pg_proc'::regclass
+    AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
+    AND NOT (p.provolatile = 'i' AND p.oid IN (SELECT oid FROM support))
+UNION ALL
+SELECT 'PUBLIC has rights', pg_catalog.pg_describe_object(m.classid, m.objid, 0)
+FROM member m
+JOIN pg_catalog.pg_class c ON m.objid = c.oid,
+    LATERAL pg_catalog.aclexplode(c.relacl) acl
+WHERE m.classid = 'pg_catalog.pg_class'::regclass AND acl.grantee = 0
+UNION ALL
+SELECT 'PUBLIC has rights', 'schema ' || n.nspname
+FROM pg_catalog.pg_namespace n,
+    LATERAL pg_catalog.aclexplode(n.nspacl) acl
+WHERE n.nspname LIKE 'trainledger%' AND acl.grantee = 0
+UNION ALL
+SELECT 'SECURITY DEFINER without search_path', p.oid::regprocedure::text
+FROM member m
+JOIN pg_catalog.pg_proc p ON m.objid = p.oid
+WHERE m.classid = 'pg_catalog.pg_proc'::regclass
+    AND p.prosecdef
+    AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s
+        WHERE s LIKE 'search_path=%');
+
+SELECT rule || ': ' || object FROM offence ORDER BY 1;
+
+DO $$
+DECLARE
+    offences bigint := (SELECT count(*) FROM offence);
+BEGIN
+    IF (SELECT count(*) FROM member) = 0 THEN
+        RAISE 'the extension has no members';
+    ELSIF offences > 0 THEN
+        RAISE '% offences against the rules', offences;
+    END IF;
+END
+$$;

@@ -1,0 +1,329 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2119,SC2120
+# The private throw-away server. Sourced by the scripts beside it, not run.
+#
+# Everything lives under one folder made by mktemp: a copy of the server's
+# tree, a copy of the checkout (built there), the data, the socket, the logs.
+# The server listens on that socket alone and runs as a user who is not root.
+# Whatever happens, it is taken down and the folder removed.
+#
+#   install_packages NAME ...   installs the Debian packages that are missing
+#   create_private_server       makes the folder, copies, builds, installs
+#   start_server NAME=VALUE ... makes a cluster with these settings, starts it
+#   as_server COMMAND ...       runs a command as the server's user
+#   save_results                copies what the tests wrote to test/results
+#   keep_private_server         leaves the server up when the script ends
+#
+# The scripts source this file in their first lines; it sets the shell's
+# options, the traps and these variables:
+#   checkout    the project's folder
+#   private     the throw-away folder (PRIVATE_BASE names the one it is made in)
+#   workdir     the copy of the checkout in it, also the working directory
+#   pg_bin      the private tree's programs
+# and the usual PGHOST, PGPORT, PGUSER, PGDATABASE.
+
+set -euo pipefail
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+pg_version=15
+pg_lib=/usr/lib/postgresql/$pg_version
+pg_share=/usr/share/postgresql/$pg_version
+pg_include=/usr/include/postgresql/$pg_version
+pg_config=$pg_lib/bin/pg_config
+pgxs_src=$pg_lib/lib/pgxs/src
+server_packages=(gcc libc6-dev make pkg-config "postgresql-$pg_version"
+    "postgresql-server-dev-$pg_version" libxml2-dev libssl-dev)
+
+marker=.trainledger-private-server
+private=
+workdir=
+keep=
+child=
+
+# Nothing of the caller's surroundings reaches the servers and their clients.
+clean_environment()
+{
+    local name
+    for name in $(compgen -e | grep '^PG' || true); do
+        unset "$name"
+    done
+    unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CDPATH ENV BASH_ENV \
+        PERL5LIB PERL5OPT LANGUAGE PROVE_FLAGS DESTDIR
+    export LC_ALL=C.UTF-8
+}
+
+say()
+{
+    printf '%s\n' "$*"
+}
+
+die()
+{
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+# --------------------------------------------------------------------------
+# Packages
+# --------------------------------------------------------------------------
+
+as_root()
+{
+    if [ "$(id -u)" -eq 0 ]; then
+        env "$@"
+    else
+        command -v sudo >/dev/null ||
+            die "not root and no sudo: cannot install packages"
+        sudo env "$@"
+    fi
+}
+
+is_installed()
+{
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# postgresql-common is told not to make and start a cluster of its own.
+forbid_main_cluster()
+{
+    local file=/etc/postgresql-common/createcluster.d/trainledger.conf
+
+    say "Writing create_main_cluster = false to $file."
+    as_root sh -c "mkdir -p '${file%/*}' &&
+        echo 'create_main_cluster = false' > '$file' && chmod 644 '$file'"
+}
+
+install_packages()
+{
+    local package missing=()
+
+    command -v dpkg-query >/dev/null ||
+        die "this command installs Debian packages; it needs Debian 12"
+    for package in "$@"; do
+        is_installed "$package" || missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+
+    say "Installing with apt: ${missing[*]}"
+    for package in "${missing[@]}"; do
+        [ "$package" != "postgresql-$pg_version" ] || forbid_main_cluster
+    done
+    as_root apt-get update -q
+    as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
+        --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
+}
+
+# --------------------------------------------------------------------------
+# Processes
+# --------------------------------------------------------------------------
+
+# Runs a command as the server's user, in a process group of its own, so that
+# a signal can end it at once whatever it is doing. A prefix for another
+# environment is written `env NAME=value` before the command.
+as_server()
+{
+    local status=0 switch=()
+
+    if [ "$(id -u)" -eq 0 ]; then
+        switch=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+    fi
+    set -m
+    "${switch[@]}" "$@" </dev/null &
+    child=$!
+    set +m
+    wait "$child" || status=$?
+    child=
+    return "$status"
+}
+
+# Process ids of everything that works inside the private folder.
+private_processes()
+{
+    local link
+
+    for link in /proc/[0-9]*/cwd; do
+        case "$(readlink "$link" 2>/dev/null)" in
+            "$private" | "$private"/*)
+                link=${link%/cwd}
+                [ "${link#/proc/}" = $$ ] || echo "${link#/proc/}"
+                ;;
+        esac
+    done
+}
+
+# Ends them: postmasters by an immediate shutdown, the rest by SIGTERM, and
+# what is left after ten seconds by SIGKILL.
+stop_private_processes()
+{
+    local file pid postmasters=" " try
+
+    while read -r file; do
+        postmasters+="$(head -n 1 "$file" 2>/dev/null) "
+    done < <(find "$private" -name postmaster.pid 2>/dev/null)
+
+    for pid in $(private_processes); do
+        case "$postmasters" in
+            *" $pid "*) kill -QUIT "$pid" 2>/dev/null || true ;;
+            *) kill -TERM "$pid" 2>/dev/null || true ;;
+        esac
+    done
+    for ((try = 0; try < 100; try++)); do
+        [ -n "$(private_processes)" ] || return 0
+        sleep 0.1
+    done
+    for pid in $(private_processes); do
+        kill -KILL "$pid" 2>/dev/null || true
+    done
+}
+
+remove_private_server()
+{
+    cd /
+    # Twice: a client that ends may start one more server on its way.
+    stop_private_processes
+    stop_private_processes
+    rm -rf "$private" || { sleep 1 && rm -rf "$private"; }
+}
+
+at_exit()
+{
+    local status=$?
+
+    trap '' INT TERM HUP
+    trap - EXIT
+    set +e
+    if [ -n "$child" ]; then
+        kill -TERM -- "-$child" 2>/dev/null
+    fi
+    if [ -n "$private" ] && [ -z "$keep" ]; then
+        remove_private_server
+    fi
+    exit "$status"
+}
+
+trap at_exit EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# --------------------------------------------------------------------------
+# The server
+# --------------------------------------------------------------------------
+
+# Copies the checkout without what make or git put into it.
+copy_checkout()
+{
+    local skip=(--exclude=./.git --exclude='*.o' --exclude='*.bc'
+        --exclude='*.so' --exclude='./trainledger--*.sql'
+        --exclude=./test/results --exclude=./results --exclude=./tmp_check)
+
+    mkdir "$workdir"
+    tar -C "$checkout" "${skip[@]}" -cf - . | tar -C "$workdir" -xf -
+    # A checkout that only its owner can read has files that only he can read.
+    chmod -R u+rwX,go+rX "$workdir"
+}
+
+# Makes the private folder: the server's tree, as it lies under /usr, and the
+# checkout. The server finds its files from where it stands itself.
+create_private_server()
+{
+    local base=${PRIVATE_BASE:-${TMPDIR:-/tmp}}
+
+    # A socket's path must stay below 108 bytes.
+    [ ${#base} -le 30 ] || base=/tmp
+    clean_environment
+    private=$(mktemp -d "$base/trainledger.XXXXXX")
+    private=$(cd "$private" && pwd -P)
+    touch "$private/$marker"
+
+    mkdir -p "$private$pg_lib" "$private${pg_share%/*}" "$private"/{home,tmp,socket,log}
+    cp -a "$pg_lib/bin" "$private$pg_lib/"
+    tar -C "$pg_lib" --exclude=lib/bitcode --exclude=lib/pgxs -cf - lib |
+        tar -C "$private$pg_lib" -xf -
+    cp -a "$pg_share" "$private${pg_share%/*}/"
+
+    workdir=$private/checkout
+    pg_bin=$private$pg_lib/bin
+    copy_checkout
+
+    chmod 700 "$private"
+    export HOME=$private/home TMPDIR=$private/tmp
+    export PATH=$pg_bin:/usr/local/bin:/usr/bin:/bin
+    if [ "$(id -u)" -eq 0 ]; then
+        chown -R postgres:postgres "$private"
+        export USER=postgres LOGNAME=postgres
+    fi
+    cd "$workdir"
+}
+
+# Builds the copied checkout and installs it into the private tree. Arguments
+# go to make. No bitcode for the just-in-time compiler: nobody reads it here.
+build_and_install()
+{
+    local log=$private/log/build.log
+
+    say "Building trainledger for PostgreSQL $pg_version"
+    if ! as_server make -j2 --no-print-directory with_llvm=no \
+        PG_CONFIG="$pg_config" DESTDIR="$private" "$@" install \
+        >"$log" 2>&1; then
+        cat "$log"
+        die "the build failed"
+    fi
+    grep -E 'warning:' "$log" || true
+}
+
+# Makes a cluster with the given settings and starts it.
+start_server()
+{
+    local data=$private/data setting
+
+    say "Starting a private server in $private"
+    as_server initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
+        --lc-messages=C --no-sync >"$private/log/initdb.log" 2>&1 ||
+        { cat "$private/log/initdb.log"; die "initdb failed"; }
+    {
+        echo "listen_addresses = ''"
+        echo "unix_socket_directories = '$private/socket'"
+        echo "unix_socket_permissions = 0700"
+        echo "timezone = 'UTC'"
+        echo "log_timezone = 'UTC'"
+        echo "log_line_prefix = '%m [%p] %q%a '"
+        for setting in "$@"; do
+            echo "${setting%%=*} = '${setting#*=}'"
+        done
+    } >>"$data/postgresql.conf"
+
+    export PGHOST=$private/socket PGPORT=5432 PGUSER=postgres
+    export PGDATABASE=postgres
+    as_server pg_ctl -D "$data" -l "$private/log/server.log" -w -s start ||
+        { cat "$private/log/server.log"; die "the server does not start"; }
+}
+
+# Settings for tests: nothing here has to outlive a crash of the machine.
+fast_settings=(fsync=off synchronous_commit=off full_page_writes=off
+    shared_buffers=128MB max_connections=50 max_prepared_transactions=10
+    autovacuum_naptime=10s)
+
+# Leaves the server up and says how to use and how to end it.
+keep_private_server()
+{
+    keep=yes
+    say
+    say "The server stays up. To connect:"
+    say "    $pg_bin/psql -h $PGHOST -p $PGPORT -U $PGUSER $PGDATABASE"
+    say "To stop and remove it:"
+    say "    $checkout/test/harness/stop.sh $private"
+}
+
+# Copies outputs of the tests to test/results in the checkout (RESULTS names
+# another folder): what is left to read when the private folder is gone.
+save_results()
+{
+    local target=${RESULTS:-$checkout/test/results} name
+
+    rm -rf "$target" && mkdir -p "$target" 2>/dev/null || return 0
+    for name in results output_iso regression.diffs regression.out tmp_check/log; do
+        [ ! -e "$workdir/$name" ] || cp -R "$workdir/$name" "$target/"
+    done
+    cp -R "$private"/log/* "$target/"
+    say "Outputs and logs of the tests: $target"
+}

@@ -1,0 +1,129 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2119,SC2120
+# The test suites and their count. Sourced after private-server.sh.
+#
+#   run_regress NAME ...      regression tests, in one database
+#   run_isolation NAME ...    isolation specs
+#   run_tap FILE ...          TAP tests
+#   finish                    prints `N passed, N failed`, the last line; ends
+#                             the script, well only if nothing failed
+
+passed=0
+failed=0
+
+# Counts the result lines of pg_regress (of version 15, and the TAP form of
+# later ones). Tests it did not come to, and a failure without any failed
+# test, count as failed.
+count_regress()
+{
+    local output=$1 wanted=$2 status=$3 good bad
+
+    good=$(grep -cE '^(test|ok) .*( ok +[0-9]+ ms|- )' "$output" || true)
+    bad=$(grep -cE '^(test .* FAILED|not ok )' "$output" || true)
+    if [ $((good + bad)) -lt "$wanted" ]; then
+        bad=$((wanted - good))
+    fi
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
+# A test without an expected output fails; pg_regress itself would give up.
+expect_something()
+{
+    local name
+
+    for name in "$@"; do
+        case "$name" in
+            --*) ;;
+            *) [ -e "test/expected/$name.out" ] || as_server touch "test/expected/$name.out" ;;
+        esac
+    done
+}
+
+# pg_regress NAME of the suite, program, folder of its output, tests.
+run_pg_regress()
+{
+    local title=$1 program=$2 output=$3 status=0
+    shift 3
+
+    say
+    say "$title"
+    expect_something "$@"
+    as_server bash -c '"$@" | tee "$0"; exit "${PIPESTATUS[0]}"' \
+        "$private/log/$title.log" \
+        "$program" --bindir="$pg_bin" --inputdir=test --outputdir="$output" \
+        "$@" || status=$?
+    if [ "$status" -ne 0 ] && [ -s "$output/regression.diffs" ]; then
+        cat "$output/regression.diffs"
+    fi
+    # The names follow the options.
+    while [[ ${1-} == --* ]]; do shift; done
+    count_regress "$private/log/$title.log" $# "$status"
+}
+
+run_regress()
+{
+    [ $# -gt 0 ] || return 0
+    run_pg_regress regression "$pgxs_src/test/regress/pg_regress" . \
+        --dbname=contrib_regression "$@"
+}
+
+run_isolation()
+{
+    [ $# -gt 0 ] || return 0
+    as_server mkdir -p output_iso
+    run_pg_regress isolation \
+        "$pgxs_src/test/isolation/pg_isolation_regress" output_iso \
+        --dbname=isolation_regression --load-extension=trainledger "$@"
+}
+
+# Every single TAP result counts. A script that dies or breaks its plan counts
+# as one failure more.
+run_tap()
+{
+    local log=$private/log/tap.log status=0 good bad
+
+    [ $# -gt 0 ] || return 0
+    say
+    say "tap"
+    as_server bash -c '"$@" 2>&1 | tee "$0"; exit "${PIPESTATUS[0]}"' "$log" \
+        env PG_REGRESS="$pgxs_src/test/regress/pg_regress" \
+        TESTDIR="$workdir" TESTDATADIR="$workdir/tmp_check" \
+        TESTLOGDIR="$workdir/tmp_check/log" \
+        PERL5LIB="$pgxs_src/test/perl:$workdir/test/perl" \
+        TRAINLEDGER_SOAK="$N" PGPORT=65432 \
+        prove --verbose --timer "$@" || status=$?
+    good=$(grep -E '^ok\b' "$log" | grep -cviE '# skip' || true)
+    bad=$(grep -E '^not ok\b' "$log" | grep -cviE '# todo' || true)
+    bad=$((bad + $(grep -cE '^  (Non-zero exit status|Parse errors):' "$log" || true)))
+    if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
+        bad=1
+    fi
+    if [ "$status" -ne 0 ]; then
+        tail_tap_logs
+    fi
+    passed=$((passed + good))
+    failed=$((failed + bad))
+}
+
+# The ends of the servers' own logs, which say more than the TAP output.
+tail_tap_logs()
+{
+    local file
+
+    for file in tmp_check/log/*.log; do
+        [ -s "$file" ] || continue
+        say "--- end of $file"
+        tail -n 15 "$file"
+    done
+}
+
+finish()
+{
+    save_results
+    say "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] || exit 1
+    exit 0
+}
