@@ -171,3 +171,63 @@ REVOKE ALL ON FUNCTION trainledger.credit_history(
 COMMENT ON FUNCTION trainledger.credit_history(
 	bigint, text, text, bigint, integer) IS
 'Entries of a party''s credit account, newest first; before_entry continues from the last one that was read. Level learner, for its own.';
+
+-- Documents of the event system (section 7), in trainledger_api
+
+CREATE FUNCTION trainledger_api.credit_token_transaction(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_transaction'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction(json) IS
+'Records a credit-token transaction.
+
+The body names the operation (init, add or subtract), the delegate (delegate_id, delegate_rfid, delegate_barcode or delegate_externalId), amount, source, description and recordedAt; accountName, tokenType, rounding, balanceExpected and device_id or device_code are optional. Answers 201, or the error document with 400, 404 or 409.';
+
+CREATE FUNCTION trainledger_api.credit_token_transaction_init(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_init'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_init(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_init(json) IS
+'Initialises a delegate''s account with a balance.
+
+The body is that of credit_token_transaction, without the operation.';
+
+CREATE FUNCTION trainledger_api.credit_token_transaction_add(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_add'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_add(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_add(json) IS
+'Adds tokens to a delegate''s account.
+
+The body is that of credit_token_transaction, without the operation.';
+
+CREATE FUNCTION trainledger_api.credit_token_transaction_subtract(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_subtract'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_subtract(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_subtract(json) IS
+'Takes tokens from a delegate''s account.
+
+The body is that of credit_token_transaction, without the operation.';
+
+CREATE FUNCTION trainledger_api.credit_token_balance(
+	"accountName" text, "idType" text, id text,
+	"tokenType" text DEFAULT 'default') RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_balance'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) IS
+'Balance of a delegate''s account and its last transaction.
+
+idType is id, rfid, barcode or externalId. Answers 200, or 404 where there is no such delegate or account.';
+
+CREATE FUNCTION trainledger_api.credit_token_history(
+	"accountName" text, "idType" text, id text,
+	"tokenType" text DEFAULT 'default') RETURNS json
+AS 'MODULE_PATHNAME', 'tl_credit_token_history'
+LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) IS
+'All transactions of a delegate''s account, newest first.
+
+idType is id, rfid, barcode or externalId. Answers 200, or 404 where there is no such delegate or account.';

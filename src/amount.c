@@ -26,7 +26,7 @@
 #include "compat.h"
 
 /* Integers up to here are exact in a double */
-#define EXACT_IN_DOUBLE		(INT64CONST(1) << 53)
+#define EXACT_IN_DOUBLE (INT64CONST(1) << 53)
 
 PG_FUNCTION_INFO_V1(tl_amount_in);
 PG_FUNCTION_INFO_V1(tl_amount_out);
@@ -50,7 +50,7 @@ PG_FUNCTION_INFO_V1(tl_amount_cast_double);
 PG_FUNCTION_INFO_V1(tl_amount_cast_json);
 PG_FUNCTION_INFO_V1(tl_amount_cast_jsonb);
 
-static void out_of_range(void) pg_attribute_noreturn();
+static void out_of_range(void);
 static TlAmount multiply(TlAmount value, int64 factor);
 
 /*
@@ -293,7 +293,7 @@ tl_numeric_cast_amount(PG_FUNCTION_ARGS)
 	{
 		case TL_DECIMAL_OK:
 			break;
-		case TL_DECIMAL_SYNTAX: /* cannot happen */
+		case TL_DECIMAL_SYNTAX:	/* cannot happen */
 		case TL_DECIMAL_INEXACT:
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
@@ -303,6 +303,7 @@ tl_numeric_cast_amount(PG_FUNCTION_ARGS)
 			break;
 		case TL_DECIMAL_RANGE:
 			out_of_range();
+			break;
 	}
 	PG_RETURN_AMOUNT(result);
 }

@@ -23,7 +23,7 @@
 /* A count of millionths: -9223372036854.775808 .. 9223372036854.775807 */
 typedef int64 TlAmount;
 
-#define TL_AMOUNT_SCALE		6	/* decimals an amount holds */
+#define TL_AMOUNT_SCALE		6		/* decimals an amount holds */
 #define TL_AMOUNT_UNIT		INT64CONST(1000000) /* millionths in 1 */
 #define TL_AMOUNT_MIN		PG_INT64_MIN
 #define TL_AMOUNT_MAX		PG_INT64_MAX
@@ -66,7 +66,7 @@ extern TlDecimalStatus tl_numeric_to_amount(Numeric value, int scale,
 extern int	tl_amount_to_text(TlAmount value, char *buffer);
 extern int	tl_amount_to_fixed_text(TlAmount value, int scale, char *buffer);
 extern Numeric tl_amount_to_numeric(TlAmount value);
-extern bool tl_amount_fits_scale(TlAmount value, int scale);
+extern bool	tl_amount_fits_scale(TlAmount value, int scale);
 
 /* rounding.c */
 extern TlRounding tl_rounding_from_oid(Oid label);

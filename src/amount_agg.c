@@ -46,6 +46,7 @@ static AmountSumState *state_argument(FunctionCallInfo fcinfo, int n);
 static void add_words(AmountSumState *state, int64 high, uint64 low);
 static void subtract_words(AmountSumState *state, int64 high, uint64 low);
 static Numeric exact_sum(const AmountSumState *state);
+static Datum append_word(Datum number, uint32 word);
 static Datum numeric_constant(const char *text);
 
 /*
@@ -253,24 +254,25 @@ tl_amount_avg_final(PG_FUNCTION_ARGS)
 static Numeric
 exact_sum(const AmountSumState *state)
 {
-	Datum		sum;
+	Datum		sum = NumericGetDatum(int64_to_numeric(state->high));
 
-	/*
-	 * (high * 2^32 + upper half of low) * 2^32 + lower half of low, times
-	 * 0.000001, in numeric: the halves are not negative.
-	 */
-	sum = NumericGetDatum(int64_to_numeric(state->high));
-	sum = DirectFunctionCall2(numeric_mul, sum,
-							  numeric_constant("4294967296"));
-	sum = DirectFunctionCall2(numeric_add, sum,
-							  NumericGetDatum(int64_to_numeric((int64) (state->low >> 32))));
-	sum = DirectFunctionCall2(numeric_mul, sum,
-							  numeric_constant("4294967296"));
-	sum = DirectFunctionCall2(numeric_add, sum,
-							  NumericGetDatum(int64_to_numeric((int64) (state->low & 0xFFFFFFFF))));
-	sum = DirectFunctionCall2(numeric_mul, sum,
-							  numeric_constant("0.000001"));
+	sum = append_word(sum, (uint32) (state->low >> 32));
+	sum = append_word(sum, (uint32) state->low);
+	sum = DirectFunctionCall2(numeric_mul, sum, numeric_constant("0.000001"));
 	return DatumGetNumeric(sum);
+}
+
+/*
+ * A numeric times 2^32, plus a word.
+ */
+static Datum
+append_word(Datum number, uint32 word)
+{
+	Datum		addend = NumericGetDatum(int64_to_numeric(word));
+
+	number = DirectFunctionCall2(numeric_mul, number,
+								 numeric_constant("4294967296"));
+	return DirectFunctionCall2(numeric_add, number, addend);
 }
 
 /*

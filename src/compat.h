@@ -76,6 +76,24 @@
 	(pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
+/* 16: JSON actions return a status; 17: the lexer may be the caller's */
+#if PG_VERSION_NUM >= 160000
+#define TlJsonResult			JsonParseErrorType
+#define TL_JSON_CONTINUE		return JSON_SUCCESS
+#else
+#define TlJsonResult			void
+#define TL_JSON_CONTINUE		return
+#endif
+#if PG_VERSION_NUM >= 170000
+#define tl_json_lexer(json, length, need_escapes) \
+	makeJsonLexContextCstringLen(NULL, json, length, GetDatabaseEncoding(), \
+								 need_escapes)
+#else
+#define tl_json_lexer(json, length, need_escapes) \
+	makeJsonLexContextCstringLen(json, length, GetDatabaseEncoding(), \
+								 need_escapes)
+#endif
+
 /* 18: index_beginscan takes instrumentation */
 #if PG_VERSION_NUM >= 180000
 #define tl_index_beginscan(heap, index, snapshot, nkeys) \

@@ -7,7 +7,6 @@
  * The one place where a decimal number becomes an amount and is rounded;
  * every door (type input, casts, round_amount, documents) comes here.
  *
- *
  * Copyright (c) 2026, trainledger contributors
  *
  * src/decimal.c
@@ -22,19 +21,13 @@
 #include "amount.h"
 
 /* Digits before the decimal point of the largest amount */
-#define AMOUNT_INTEGER_DIGITS	13
+#define AMOUNT_INTEGER_DIGITS 13
 
 /*
  * An exponent is accumulated up to here and no further.  It is far beyond the
  * length of any text, so the answer (zero or out of range) is the same.
  */
-#define EXPONENT_LIMIT			(PG_INT64_MAX / 16)
-
-static const uint64 powers_of_ten[] =
-{
-	UINT64CONST(1), UINT64CONST(10), UINT64CONST(100), UINT64CONST(1000),
-	UINT64CONST(10000), UINT64CONST(100000), UINT64CONST(1000000)
-};
+#define EXPONENT_LIMIT (PG_INT64_MAX / 16)
 
 /*
  * The parts of a number found in text: the digits, with the point (if any)
@@ -45,15 +38,29 @@ typedef struct DecimalParts
 	bool		negative;
 	const char *digits;			/* first digit or point, not terminated */
 	size_t		length;			/* of digits and point together */
-	int64		integer_digits; /* those before the point, after the exponent
-								 * has moved it; can be negative */
+	int64		integer_digits;	/* before the point that the exponent has moved;
+								 * can be negative */
 } DecimalParts;
 
+static uint64 power_of_ten(int exponent);
 static bool scan_decimal(const char *text, size_t length, bool allow_exponent,
 						 DecimalParts *parts);
 static bool scan_exponent(const char *text, const char *end, int64 *exponent);
 static bool rounds_up(TlRounding mode, bool negative, bool odd, int first,
 					  bool more);
+
+/*
+ * 10 to the exponent (0..19).
+ */
+static uint64
+power_of_ten(int exponent)
+{
+	uint64		power = 1;
+
+	for (; exponent > 0; exponent--)
+		power *= 10;
+	return power;
+}
 
 /*
  * Find the parts of "[+-] digits [. digits] [e [+-] digits]".  At least one
@@ -218,7 +225,7 @@ tl_decimal_to_amount(const char *text, size_t length, bool allow_exponent,
 		units++;
 
 	/* units is at most 10^(13 + scale), so this is at most 10^19. */
-	units *= powers_of_ten[TL_AMOUNT_SCALE - scale];
+	units *= power_of_ten(TL_AMOUNT_SCALE - scale);
 
 	if (parts.negative)
 	{
@@ -292,17 +299,17 @@ tl_amount_to_fixed_text(TlAmount value, int scale, char *buffer)
 
 	Assert(scale >= 0 && scale <= TL_AMOUNT_SCALE);
 
-	unit = powers_of_ten[TL_AMOUNT_SCALE - scale];
+	unit = power_of_ten(TL_AMOUNT_SCALE - scale);
 	magnitude = (value < 0) ? UINT64CONST(0) - (uint64) value : (uint64) value;
 	/* An uint64 holds the sum, though an amount might not. */
 	magnitude = (magnitude + unit / 2) / unit;
 
 	if (value < 0 && magnitude != 0)
 		*p++ = '-';
-	p += pg_ulltoa_n(magnitude / powers_of_ten[scale], p);
+	p += pg_ulltoa_n(magnitude / power_of_ten(scale), p);
 	if (scale > 0)
 	{
-		fraction = magnitude % powers_of_ten[scale];
+		fraction = magnitude % power_of_ten(scale);
 		*p++ = '.';
 		for (int i = scale - 1; i >= 0; i--)
 		{
@@ -340,5 +347,5 @@ tl_amount_fits_scale(TlAmount value, int scale)
 {
 	Assert(scale >= 0 && scale <= TL_AMOUNT_SCALE);
 
-	return value % (int64) powers_of_ten[TL_AMOUNT_SCALE - scale] == 0;
+	return value % (int64) power_of_ten(TL_AMOUNT_SCALE - scale) == 0;
 }

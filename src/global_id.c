@@ -20,10 +20,10 @@
 #include "trainledger.h"
 
 /* How much of a bad id an error message shows, in bytes */
-#define SHOWN_BYTES		64
+#define SHOWN_BYTES 64
 
 /* The base64 functions count in int and multiply by four */
-#define MAX_BYTES		(MaxAllocSize / 4)
+#define MAX_BYTES ((int) (MaxAllocSize / 4))
 
 PG_FUNCTION_INFO_V1(tl_global_id);
 PG_FUNCTION_INFO_V1(tl_global_id_key);
@@ -31,8 +31,7 @@ PG_FUNCTION_INFO_V1(tl_global_id_key);
 static bool is_type_name(const char *name, int length);
 static void check_type_name(text *type);
 static char *encode(const char *bytes, int length, int *encoded_length);
-static void bad_global_id(text *id, const char *reason)
-			pg_attribute_noreturn();
+static void bad_global_id(text *id, const char *reason);
 static char *shorten(text *value);
 
 /*
@@ -139,7 +138,7 @@ tl_global_id(PG_FUNCTION_ARGS)
 	utf8 = pg_server_to_any(key_bytes, key_length, PG_UTF8);
 	if (utf8 != key_bytes)
 		key_length = strlen(utf8);
-	if ((Size) type_length + key_length >= MAX_BYTES)
+	if (type_length >= MAX_BYTES || key_length >= MAX_BYTES - type_length)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
 				 errmsg("the key of a global id is too long")));
@@ -202,7 +201,7 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 	if (colon - plain != type_length ||
 		memcmp(plain, VARDATA_ANY(type), type_length) != 0)
 		bad_global_id(id, psprintf("It is not an id of type \"%s\".",
-								   text_to_cstring(type)));
+								   shorten(type)));
 	key = colon + 1;
 	key_length = plain + plain_length - key;
 	if (key_length == 0)

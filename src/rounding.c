@@ -24,13 +24,11 @@ static const struct
 {
 	const char *label;
 	TlRounding	mode;
-}			rounding_labels[] =
-{
+} rounding_labels[] = {
 	{"round", TL_ROUND_HALF_AWAY},
 	{"floor", TL_ROUND_FLOOR},
 	{"ceil", TL_ROUND_CEIL},
-	{"half_even", TL_ROUND_HALF_EVEN}
-};
+	{"half_even", TL_ROUND_HALF_EVEN}};
 
 PG_FUNCTION_INFO_V1(tl_round_amount);
 PG_FUNCTION_INFO_V1(tl_format_amount);
@@ -51,7 +49,7 @@ tl_rounding_from_oid(Oid label)
 	{
 		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuple);
 
-		for (int i = 0; i < lengthof(rounding_labels); i++)
+		for (size_t i = 0; i < lengthof(rounding_labels); i++)
 		{
 			if (strcmp(NameStr(form->enumlabel),
 					   rounding_labels[i].label) == 0)
