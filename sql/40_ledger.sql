@@ -139,7 +139,7 @@ SELECT pg_catalog.pg_extension_config_dump('trainledger.entry', '');
 COMMENT ON TABLE trainledger.entry IS
 'Every movement of every account, append-only: an entry is never changed or deleted.';
 COMMENT ON COLUMN trainledger.entry.account_id IS 'Account that was moved.';
-COMMENT ON COLUMN trainledger.entry.entry_no IS 'Number of the entry in its account: 1, 2, 3 … without gaps.';
+COMMENT ON COLUMN trainledger.entry.entry_no IS 'Number of the entry in its account: 1, 2, 3 ... without gaps.';
 COMMENT ON COLUMN trainledger.entry.delta IS 'What was added to the balance; negative where tokens were taken.';
 COMMENT ON COLUMN trainledger.entry.balance IS 'Balance after the entry.';
 COMMENT ON COLUMN trainledger.entry.created_at IS 'When the entry was booked; never before the entry before it.';
@@ -546,7 +546,7 @@ REVOKE ALL ON FUNCTION trainledger.post(
 COMMENT ON FUNCTION trainledger.post(
 	bigint, trainledger.operation, numeric, text, text, timestamptz,
 	trainledger.rounding, numeric, text, uuid) IS
-'Books add, subtract or adjust on a credit account and returns the entry. The amount is rounded to the token type''s scale; only adjust takes a signed one. Use it in FROM: (post(…)).* would post once per column. Level operator.';
+'Books add, subtract or adjust on a credit account and returns the entry. The amount is rounded to the token type''s scale; only adjust takes a signed one. Use it in FROM: (post(...)).* would post once per column. Level operator.';
 
 CREATE FUNCTION trainledger.post_batch(
 	account_ids bigint[],

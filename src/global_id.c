@@ -189,8 +189,8 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 		memcmp(canonical, VARDATA_ANY(id), id_length) != 0)
 		bad_global_id(id, "The text is not canonical base64.");
 
-	if (memchr(plain, '\0', plain_length) != NULL ||
-		!pg_verify_mbstr(PG_UTF8, plain, plain_length, true))
+	/* A zero byte is no valid text either. */
+	if (!pg_verify_mbstr(PG_UTF8, plain, plain_length, true))
 		bad_global_id(id, "The bytes encoded are not UTF-8 text.");
 
 	colon = memchr(plain, ':', plain_length);

@@ -95,8 +95,8 @@ run_tap()
         PERL5LIB="$pgxs_src/test/perl:$workdir/test/perl" \
         TRAINLEDGER_SOAK="$N" PGPORT=65432 \
         prove --verbose --timer "$@" || status=$?
-    good=$(grep -E '^ok\b' "$log" | grep -cviE '# skip' || true)
-    bad=$(grep -E '^not ok\b' "$log" | grep -cviE '# todo' || true)
+    good=$(grep -E '^ok [0-9]' "$log" | grep -cviE '# skip' || true)
+    bad=$(grep -E '^not ok [0-9]' "$log" | grep -cviE '# todo' || true)
     bad=$((bad + $(grep -cE '^  (Non-zero exit status|Parse errors):' "$log" || true)))
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
         bad=1
