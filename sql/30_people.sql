@@ -302,6 +302,10 @@ BEGIN
 			CASE WHEN flags IS NOT NULL THEN 'flags' END,
 			CASE WHEN sources IS NOT NULL THEN 'sources' END,
 			CASE WHEN attributes IS NOT NULL THEN 'attributes' END], NULL));
+	IF party_id IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+			'The argument party_id is null.', 'Give the id of the party.');
+	END IF;
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
 	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
 									 NULL, data, attributes);
@@ -309,7 +313,7 @@ BEGIN
 	WHERE p.id = party_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'party not found',
-			format('There is no party %s.', coalesce(party_id::text, 'null')),
+			format('There is no party %s.', party_id),
 			'Look the id up in trainledger.party.');
 	END IF;
 	PERFORM trainledger._check_party(NULL, NULL, NULL, NULL,

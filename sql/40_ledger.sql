@@ -290,16 +290,16 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger, pg_temp
 AS $$
 BEGIN
-	IF lower_bound IN ('NaN', 'Infinity', '-Infinity')
-	   OR upper_bound IN ('NaN', 'Infinity', '-Infinity')
-	   OR abs(lower_bound) > 9223372036854 OR abs(upper_bound) > 9223372036854
+	-- what an amount can hold; NaN is above every number
+	IF lower_bound NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807
+	   OR upper_bound NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807
 	THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
 			MESSAGE = 'bounds are out of range',
 			DETAIL = format('The bounds are %s and %s.',
 							coalesce(lower_bound::text, 'none'),
 							coalesce(upper_bound::text, 'none')),
-			HINT = 'Bounds are within 9223372036854, or null for none.';
+			HINT = 'Give bounds that an amount can hold, or null for none.';
 	END IF;
 	IF lower_bound <> round(lower_bound, scale)
 	   OR upper_bound <> round(upper_bound, scale) THEN
@@ -451,7 +451,6 @@ AS $$
 DECLARE
 	was trainledger.token_type;
 	made trainledger.token_type;
-	taken text;
 BEGIN
 	PERFORM trainledger._check_clear(clear,
 		'{symbol,description,lower_bound,upper_bound,default_days_to_redeem}',
@@ -462,6 +461,10 @@ BEGIN
 			CASE WHEN upper_bound IS NOT NULL THEN 'upper_bound' END,
 			CASE WHEN default_days_to_redeem IS NOT NULL
 				 THEN 'default_days_to_redeem' END], NULL));
+	IF token_type_id IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'token_type_id is missing',
+			'The argument token_type_id is null.', 'Give the id of the type.');
+	END IF;
 	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
 										  default_days_to_redeem, NULL);
 	SELECT t.* INTO was FROM trainledger.token_type t
@@ -469,8 +472,7 @@ BEGIN
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'token type not found',
-			DETAIL = format('There is no token type %s.',
-							coalesce(token_type_id::text, 'null')),
+			DETAIL = format('There is no token type %s.', token_type_id),
 			HINT = 'Look the id up in trainledger.token_type.';
 	END IF;
 
@@ -507,8 +509,7 @@ BEGIN
 			is_active = made.is_active, is_archived = made.is_archived
 		WHERE t.id = token_type_id;
 	EXCEPTION WHEN unique_violation THEN
-		GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
-		PERFORM trainledger._raise_taken('token_type', taken);
+		PERFORM trainledger._raise_taken('token_type', 'token_type_name_key');
 	END;
 	IF made.bounds <> was.bounds THEN
 		INSERT INTO trainledger.token_type_event
@@ -581,11 +582,11 @@ DECLARE
 	booked timestamptz;
 	booked_balance trainledger.amount;
 BEGIN
-	IF at IS NULL THEN
+	IF account_id IS NULL OR at IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'instant is missing',
-			DETAIL = 'The argument at is null.',
-			HINT = 'Give the instant to read the balance at.';
+			MESSAGE = 'account or instant is missing',
+			DETAIL = 'The argument account_id or at is null.',
+			HINT = 'Give an account and the instant to read its balance at.';
 	END IF;
 	SELECT a.entry_count + 1 INTO high
 	FROM trainledger.account a WHERE a.id = balance_at.account_id;
@@ -593,7 +594,7 @@ BEGIN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'account not found',
 			DETAIL = format('There is no account %s.',
-							coalesce(balance_at.account_id::text, 'null')),
+							balance_at.account_id),
 			HINT = 'Look the id up in trainledger.account.';
 	END IF;
 	-- created_at never runs backwards, so that halving finds the last entry

@@ -53,18 +53,20 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF role_name IS NULL OR NOT EXISTS (
-		SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
+	IF role_name IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'role_name is missing',
+			'The argument role_name is null.', 'Give the name of a role.');
+	END IF;
+	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
 		PERFORM trainledger._refuse('TL404', 'role not found',
-			format('There is no role %s.',
-				   coalesce(quote_ident(role_name), 'null')),
+			format('There is no role %I.', role_name),
 			'Create the role first.');
 	END IF;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._require_role(name) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._require_role(name) IS
-'Internal: TL404 where there is no such role.';
+'Internal: TL400 where no role is given, TL404 where there is no such role.';
 
 CREATE FUNCTION trainledger._revoke_access(role_name name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -69,11 +69,11 @@ tl_restore_user(const TlOwnerSwitch *saved)
 }
 
 /*
- * Body of the marker functions learner_access() … admin_access(); to be
+ * Body of the marker functions learner_access() ... admin_access(); to be
  * allowed to call one is to have its level.
  */
 Datum
-tl_access_mark(PG_FUNCTION_ARGS)
+tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	PG_RETURN_BOOL(true);
 }
@@ -85,10 +85,9 @@ tl_access_mark(PG_FUNCTION_ARGS)
 Datum
 tl_has_level(PG_FUNCTION_ARGS)
 {
-	Oid			label = PG_GETARG_OID(0);
-	char	   *level = DatumGetCString(DirectFunctionCall1(enum_out,
-															ObjectIdGetDatum(label)));
-	char	   *mark = psprintf("%s_access", level);
+	Datum		label = PG_GETARG_DATUM(0);
+	Datum		level = DirectFunctionCall1(enum_out, label);
+	char	   *mark = psprintf("%s_access", DatumGetCString(level));
 	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
 	Oid			function = LookupFuncName(name, 0, NULL, false);
 

@@ -30,13 +30,22 @@ static TlCatalog catalog;
 static bool catalog_is_valid = false;
 
 static const char *const operation_names[TL_OPERATION_COUNT] = {
-	"init", "add", "subtract", "issue", "adjust", "redeem", "refund",
-	"expire", "hold", "capture", "release"
+	"init",
+	"add",
+	"subtract",
+	"issue",
+	"adjust",
+	"redeem",
+	"refund",
+	"expire",
+	"hold",
+	"capture",
+	"release",
 };
 
 /* Relcache callback: only marks, must not look anything up. */
 static void
-forget_catalog(Datum arg, Oid relid)
+forget_catalog(Datum arg pg_attribute_unused(), Oid relid)
 {
 	if (relid == InvalidOid || relid == catalog.account ||
 		relid == catalog.entry || relid == catalog.token_type ||

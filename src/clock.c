@@ -32,8 +32,8 @@ static bool clock_is_set = false;
 
 /*
  * Read a point in time.  A text without a zone is UTC, whatever the session's
- * TimeZone is.  Only plain dates with times count: "now", "today" and the
- * infinities would not be a fixed point.  Does not raise.
+ * TimeZone is.  Only numbers count: "now", "today" and the infinities would
+ * not be a fixed point.  Does not raise.
  */
 static bool
 parse_utc(const char *text, TimestampTz *result)
@@ -49,7 +49,9 @@ parse_utc(const char *text, TimestampTz *result)
 	struct pg_tm tm;
 	pg_tz	   *session_zone = session_timezone;
 
-	if (ParseDateTime(text, workbuf, sizeof(workbuf),
+	/* names of zones could raise; a number or Z says it as well */
+	if (text[strspn(text, "0123456789-+:. TZ")] != '\0' ||
+		ParseDateTime(text, workbuf, sizeof(workbuf),
 					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
 		return false;
 
@@ -58,15 +60,14 @@ parse_utc(const char *text, TimestampTz *result)
 							   &dtype, &tm, &fsec, &zone);
 	session_timezone = session_zone;
 
-	/* "now" and "tomorrow" decode to a date too, but start with a word */
-	if (status != 0 || dtype != DTK_DATE || ftype[0] != DTK_DATE)
-		return false;
-	return tm2timestamp(&tm, fsec, &zone, result) == 0;
+	return status == 0 && dtype == DTK_DATE &&
+		tm2timestamp(&tm, fsec, &zone, result) == 0;
 }
 
 /* Check hook of trainledger.clock; *extra takes the decoded time. */
 bool
-tl_check_clock(char **newval, void **extra, GucSource source)
+tl_check_clock(char **newval, void **extra,
+			   GucSource source pg_attribute_unused())
 {
 	TimestampTz value;
 	TimestampTz *kept;
@@ -76,7 +77,7 @@ tl_check_clock(char **newval, void **extra, GucSource source)
 
 	if (!parse_utc(*newval, &value))
 	{
-		GUC_check_errdetail("The clock takes a date and time such as \"2023-04-04 08:41:30\"; without a zone it is UTC.");
+		GUC_check_errdetail("The clock takes a date and time such as \"2023-04-04 08:41:30\" or \"2023-04-04T08:41:30+02\"; without a zone it is UTC.");
 		return false;
 	}
 
@@ -90,7 +91,7 @@ tl_check_clock(char **newval, void **extra, GucSource source)
 
 /* Assign hook of trainledger.clock */
 void
-tl_assign_clock(const char *newval, void *extra)
+tl_assign_clock(const char *newval pg_attribute_unused(), void *extra)
 {
 	clock_is_set = (extra != NULL);
 	if (clock_is_set)
@@ -106,7 +107,7 @@ tl_clock(void)
 
 /* clock() returns timestamptz */
 Datum
-tl_clock_sql(PG_FUNCTION_ARGS)
+tl_clock_sql(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	PG_RETURN_TIMESTAMPTZ(tl_clock());
 }

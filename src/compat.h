@@ -42,7 +42,8 @@
 /* 16: input functions may report errors without raising them */
 #if PG_VERSION_NUM < 160000
 #define ereturn(context, dummy_value, ...) \
-	do { \
+	do \
+	{ \
 		(void) (context); \
 		ereport(ERROR, __VA_ARGS__); \
 		return dummy_value; \

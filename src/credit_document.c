@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "credit_form.h"
@@ -69,6 +70,7 @@ typedef enum Statement
 	" external_id, pg_catalog.to_json(sources)::pg_catalog.text," \
 	" created_at, updated_at FROM trainledger.party WHERE "
 
+/* clang-format off */
 static const struct
 {
 	const char *text;
@@ -107,6 +109,7 @@ static const struct
 		1, {INT8OID}
 	}
 };
+/* clang-format on */
 
 static SPIPlanPtr
 get_plan(Statement statement)
@@ -127,12 +130,16 @@ get_plan(Statement statement)
 	return plans[statement];
 }
 
-/* Run a statement that reads at most one row; true: there is one. */
+/*
+ * Run a statement that reads at most one row; true: there is one.  A call
+ * that writes sees what its own statement has done so far, one that reads
+ * (read_only) does not.
+ */
 static bool
-read_row(Statement statement, Datum *values)
+read_row(Statement statement, Datum *values, bool read_only)
 {
 	int			result = SPI_execute_plan(get_plan(statement), values, NULL,
-										  true, 1);
+										  read_only, 1);
 
 	if (result != SPI_OK_SELECT)
 		elog(ERROR, "unexpected result of a statement: %s",
@@ -278,16 +285,17 @@ answer_invalid(StringInfo out, const CreditForm *form)
 	appendStringInfoChar(out, '}');
 }
 
+/* The answer to a refused posting.  What only the token type's scale shows to
+ * be wrong is about the amount. */
 static void
-answer_conflict(StringInfo out, int sqlerrcode)
+answer_refusal(StringInfo out, CreditForm *form, int sqlerrcode)
 {
 	static const struct
 	{
 		int			sqlerrcode;
 		int			error_code;
 		const char *message;
-	}			conflicts[] =
-	{
+	} conflicts[] = {
 		{TL_ALREADY_INITIALISED, 1051, "Account already initialised"},
 		{TL_BALANCE_MISMATCH, 1052, "Balance mismatch"},
 		{TL_OUT_OF_BOUND, 1053, "Balance out of bound"},
@@ -296,9 +304,21 @@ answer_conflict(StringInfo out, int sqlerrcode)
 		{TL_DUPLICATE, 1056, "Duplicate transaction"},
 		{TL_NOT_INITIALISED, 1057, "Account not available"},
 		/* and whatever else speaks against it, such as a suspended party */
-		{TL_REJECTED, 1058, "Transaction rejected"}
+		{TL_REJECTED, 1058, "Transaction rejected"},
 	};
-	int			which = 0;
+	size_t		which = 0;
+
+	if (sqlerrcode == TL_NOT_FOUND)
+	{
+		answer_not_found(out);
+		return;
+	}
+	if (sqlerrcode == TL_INVALID)
+	{
+		form->errors[FIELD_AMOUNT] = FORM_INVALID;
+		answer_invalid(out, form);
+		return;
+	}
 
 	while (which < lengthof(conflicts) - 1 &&
 		   conflicts[which].sqlerrcode != sqlerrcode)
@@ -337,7 +357,8 @@ find_delegate(CreditForm *form, Delegate *delegate)
 		if (!credit_form_is_given(form, i))
 			continue;
 		value = CStringGetTextDatum(form->values[i]);
-		if (!read_row(DELEGATE_BY_ID + (i - FIELD_DELEGATE_ID), &value))
+		if (!read_row(DELEGATE_BY_ID + (i - FIELD_DELEGATE_ID), &value,
+					  false))
 			return LOOKUP_NOT_FOUND;
 		party_id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
 		if (result == LOOKUP_NOT_FOUND)
@@ -376,7 +397,7 @@ post_form(const CreditForm *form, int64 party_id, text *booked_by,
 		.by_id = false,
 		.party_id = party_id,
 		.account_name = cstring_to_text(form->values[FIELD_ACCOUNT_NAME]),
-		.type_name = cstring_to_text(form->values[FIELD_TOKEN_TYPE])
+		.type_name = cstring_to_text(form->values[FIELD_TOKEN_TYPE]),
 	};
 	TlRequest	request = {
 		.call = TL_CALL_CREDIT,
@@ -388,12 +409,12 @@ post_form(const CreditForm *form, int64 party_id, text *booked_by,
 		.device = form_device(form),
 		.has_recorded_at = true,
 		.recorded_at = form->recorded_at,
-		.expected = credit_form_is_given(form, FIELD_BALANCE_EXPECTED) ?
-		form->values[FIELD_BALANCE_EXPECTED] : NULL,
 		.now = tl_clock(),
-		.booked_by = booked_by
+		.booked_by = booked_by,
 	};
 
+	if (credit_form_is_given(form, FIELD_BALANCE_EXPECTED))
+		request.expected = form->values[FIELD_BALANCE_EXPECTED];
 	if (!tl_check_request(&request, refusal))
 		return TL_REFUSED;
 	return tl_ledger_post(&request, &target, entry, refusal);
@@ -430,16 +451,8 @@ answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
 						  form->values[FIELD_TOKEN_TYPE]);
 		appendStringInfoChar(out, '}');
 	}
-	else if (refusal.sqlerrcode == TL_NOT_FOUND)
-		answer_not_found(out);
-	else if (refusal.sqlerrcode == TL_INVALID)
-	{
-		/* what only the token type's scale shows is about the amount */
-		form->errors[FIELD_AMOUNT] = FORM_INVALID;
-		answer_invalid(out, form);
-	}
 	else
-		answer_conflict(out, refusal.sqlerrcode);
+		answer_refusal(out, form, refusal.sqlerrcode);
 	SPI_finish();
 }
 
@@ -501,19 +514,20 @@ static bool
 find_delegate_by(const char *id_type, const char *id, Delegate *delegate)
 {
 	static const char *const id_types[] = {
-		"id", "rfid", "barcode", "externalId"
+		"id",
+		"rfid",
+		"barcode",
+		"externalId",
 	};
 	Datum		value = CStringGetTextDatum(id);
 
-	for (int i = 0; i < lengthof(id_types); i++)
+	for (size_t i = 0; i < lengthof(id_types); i++)
 	{
 		if (strcmp(id_type, id_types[i]) != 0)
 			continue;
-		/* so many digits always fit a bigint */
-		if (i == 0 && (*id == '\0' || strlen(id) > 18 ||
-					   strspn(id, "0123456789") != strlen(id)))
+		if (i == DELEGATE_BY_ID && !credit_form_is_party_id(id))
 			return false;
-		if (!read_row(DELEGATE_BY_ID + i, &value))
+		if (!read_row(DELEGATE_BY_ID + i, &value, true))
 			return false;
 		delegate->party_id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
 		delegate->document = print_delegate();
@@ -522,11 +536,19 @@ find_delegate_by(const char *id_type, const char *id, Delegate *delegate)
 	return false;
 }
 
-/* Print the rows of a chunk, each as a transaction, commas between them. */
+/*
+ * Print the rows of a chunk, each as a transaction, commas between them.
+ * Nothing is kept but what is printed.
+ */
 static void
 print_chunk(StringInfo out, bool first, const char *account_name,
 			const char *token_type)
 {
+	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
+												  "credit-token history",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext caller = MemoryContextSwitchTo(scratch);
+
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];
@@ -538,6 +560,8 @@ print_chunk(StringInfo out, bool first, const char *account_name,
 						  DatumGetAmount(cell(row, 4)), cell_text(row, 5),
 						  cell_text(row, 6), account_name, token_type);
 	}
+	MemoryContextSwitchTo(caller);
+	MemoryContextDelete(scratch);
 }
 
 /*
@@ -597,7 +621,7 @@ answer_account(StringInfo out, const char *account_name, const char *id_type,
 	values[0] = Int64GetDatum(delegate.party_id);
 	values[1] = CStringGetTextDatum(token_type);
 	values[2] = CStringGetTextDatum(account_name);
-	if (!read_row(NAMED_ACCOUNT, values))
+	if (!read_row(NAMED_ACCOUNT, values, true))
 	{
 		answer_not_found(out);
 		return;
@@ -626,13 +650,15 @@ answer_account(StringInfo out, const char *account_name, const char *id_type,
 static Datum
 account_document(FunctionCallInfo fcinfo, bool history)
 {
-	static const char *const defaults[] = {"default", "", "", "default"};
-	char	   *arguments[4];
+	/* as in a body, a name that is empty is one that is not given */
+	const char *arguments[] = {"default", "", "", "default"};
 	StringInfoData out;
 
-	for (int i = 0; i < lengthof(arguments); i++)
-		arguments[i] = PG_ARGISNULL(i) ? pstrdup(defaults[i]) :
-			text_to_cstring(PG_GETARG_TEXT_PP(i));
+	for (size_t i = 0; i < lengthof(arguments); i++)
+	{
+		if (!PG_ARGISNULL(i) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(i)) > 0)
+			arguments[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
+	}
 
 	initStringInfo(&out);
 	SPI_connect();

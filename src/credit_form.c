@@ -19,11 +19,14 @@
 
 #include "common/jsonapi.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "credit_form.h"
+#include "ledger.h"
 
 #define BLANK			"This value should not be blank."
 #define NOT_A_CHOICE	"The value you selected is not a valid choice."
@@ -33,10 +36,21 @@
 #define LAST_SECOND		INT64CONST(253402300799)
 
 static const char *const field_names[FIELD_COUNT] = {
-	"delegate_id", "delegate_rfid", "delegate_barcode", "delegate_externalId",
-	"device_id", "device_code", "operation", "amount", "source",
-	"description", "recordedAt", "accountName", "tokenType", "rounding",
-	"balanceExpected"
+	"delegate_id",
+	"delegate_rfid",
+	"delegate_barcode",
+	"delegate_externalId",
+	"device_id",
+	"device_code",
+	"operation",
+	"amount",
+	"source",
+	"description",
+	"recordedAt",
+	"accountName",
+	"tokenType",
+	"rounding",
+	"balanceExpected",
 };
 
 /* ---------------------------------------------------------------------
@@ -53,7 +67,7 @@ typedef struct DecodeState
 } DecodeState;
 
 static TlJsonResult
-take_key(void *context, char *name, bool isnull)
+take_key(void *context, char *name, bool isnull pg_attribute_unused())
 {
 	((DecodeState *) context)->key = name;
 	TL_JSON_CONTINUE;
@@ -75,9 +89,21 @@ take_scalar(void *context, char *token, JsonTokenType type)
 	if (state->kind == KIND_UNUSABLE)
 		TL_JSON_CONTINUE;
 	state->value = token;
-	state->kind = type == JSON_TOKEN_STRING ? KIND_STRING :
-		type == JSON_TOKEN_NUMBER ? KIND_NUMBER :
-		type == JSON_TOKEN_NULL ? KIND_ABSENT : KIND_UNUSABLE;
+	switch (type)
+	{
+		case JSON_TOKEN_STRING:
+			state->kind = KIND_STRING;
+			break;
+		case JSON_TOKEN_NUMBER:
+			state->kind = KIND_NUMBER;
+			break;
+		case JSON_TOKEN_NULL:
+			state->kind = KIND_ABSENT;
+			break;
+		default:
+			state->kind = KIND_UNUSABLE;
+			break;
+	}
 	TL_JSON_CONTINUE;
 }
 
@@ -89,7 +115,7 @@ decode_key(const char *start, int length)
 	DecodeState state = {0};
 	JsonSemAction actions = {
 		.semstate = &state,
-		.object_field_start = take_key
+		.object_field_start = take_key,
 	};
 
 	initStringInfo(&object);
@@ -110,7 +136,7 @@ decode_value(const char *start, int length)
 		.semstate = &state,
 		.object_start = take_structure,
 		.array_start = take_structure,
-		.scalar = take_scalar
+		.scalar = take_scalar,
 	};
 
 	if (pg_parse_json(tl_json_lexer(pnstrdup(start, length), length, true),
@@ -124,13 +150,14 @@ typedef struct SplitState
 {
 	CreditForm *form;
 	JsonLexContext *lexer;
+	MemoryContext scratch;		/* for one field */
 	bool		is_object;
 	char	   *key_start;
 	char	   *value_start;
 } SplitState;
 
 static void
-store_field(CreditForm *form, const char *key, DecodeState *value)
+store_field(CreditForm *form, const char *key, const DecodeState *value)
 {
 	for (int i = 0; key != NULL && i < FIELD_COUNT; i++)
 	{
@@ -138,7 +165,7 @@ store_field(CreditForm *form, const char *key, DecodeState *value)
 		{
 			/* of doubled keys the last one counts */
 			form->kinds[i] = value->kind;
-			form->values[i] = value->value;
+			form->values[i] = value->value ? pstrdup(value->value) : NULL;
 			return;
 		}
 	}
@@ -159,7 +186,8 @@ split_object_start(void *context)
 }
 
 static TlJsonResult
-split_field_start(void *context, char *name, bool isnull)
+split_field_start(void *context, char *name pg_attribute_unused(),
+				  bool isnull pg_attribute_unused())
 {
 	SplitState *state = context;
 
@@ -169,22 +197,27 @@ split_field_start(void *context, char *name, bool isnull)
 }
 
 static TlJsonResult
-split_field_end(void *context, char *name, bool isnull)
+split_field_end(void *context, char *name pg_attribute_unused(),
+				bool isnull pg_attribute_unused())
 {
 	SplitState *state = context;
 	char	   *end = state->lexer->prev_token_terminator;
+	char	   *key;
 	DecodeState value;
+	MemoryContext caller;
 
 	if (state->lexer->lex_level != 1)
 		TL_JSON_CONTINUE;
+	CHECK_FOR_INTERRUPTS();
 
 	/* between the end of the field before and the key: blanks and a comma */
 	state->key_start += strspn(state->key_start, " \t\r\n,");
+	caller = MemoryContextSwitchTo(state->scratch);
+	key = decode_key(state->key_start, state->value_start - state->key_start);
 	value = decode_value(state->value_start, end - state->value_start);
-	store_field(state->form,
-				decode_key(state->key_start,
-						   state->value_start - state->key_start),
-				&value);
+	MemoryContextSwitchTo(caller);
+	store_field(state->form, key, &value);
+	MemoryContextReset(state->scratch);
 	state->key_start = end;
 	TL_JSON_CONTINUE;
 }
@@ -198,7 +231,7 @@ credit_form_read(CreditForm *form, text *body)
 		.semstate = &state,
 		.object_start = split_object_start,
 		.object_field_start = split_field_start,
-		.object_field_end = split_field_end
+		.object_field_end = split_field_end,
 	};
 	char	   *json;
 
@@ -208,9 +241,13 @@ credit_form_read(CreditForm *form, text *body)
 
 	json = text_to_cstring(body);
 	state.lexer = tl_json_lexer(json, strlen(json), false);
+	state.scratch = AllocSetContextCreate(CurrentMemoryContext,
+										  "credit-token field",
+										  ALLOCSET_DEFAULT_SIZES);
 	if (pg_parse_json(state.lexer, &actions) != JSON_SUCCESS ||
 		!state.is_object)
 		form->form_error = FORM_INVALID;
+	MemoryContextDelete(state.scratch);
 }
 
 /* ---------------------------------------------------------------------
@@ -291,6 +328,16 @@ check_name(CreditForm *form, CreditField field)
 									   TL_MAX_NAME_CHARS);
 }
 
+/* Whether a text can be a party's id: digits, as many as always fit a bigint */
+bool
+credit_form_is_party_id(const char *text)
+{
+	size_t		length = strlen(text);
+
+	return length > 0 && length <= 18 &&
+		strspn(text, "0123456789") == length;
+}
+
 static void
 check_delegate(CreditForm *form)
 {
@@ -310,8 +357,7 @@ check_delegate(CreditForm *form)
 		char	   *id = form->values[FIELD_DELEGATE_ID];
 
 		trim(id);
-		/* so many digits always fit a bigint */
-		if (strlen(id) > 18 || strspn(id, "0123456789") != strlen(id))
+		if (!credit_form_is_party_id(id))
 			form->errors[FIELD_DELEGATE_ID] = FORM_INVALID;
 	}
 }
@@ -334,13 +380,15 @@ static void
 check_operation(CreditForm *form, bool any_operation, TlOperation operation)
 {
 	static const TlOperation choices[] = {
-		TL_OP_INIT, TL_OP_ADD, TL_OP_SUBTRACT
+		TL_OP_INIT,
+		TL_OP_ADD,
+		TL_OP_SUBTRACT,
 	};
 
 	form->operation = operation;
 	if (!check_given(form, FIELD_OPERATION, any_operation))
 		return;
-	for (int i = 0; i < lengthof(choices); i++)
+	for (size_t i = 0; i < lengthof(choices); i++)
 	{
 		if (strcmp(form->values[FIELD_OPERATION],
 				   tl_operation_name(choices[i])) == 0 &&
@@ -381,8 +429,7 @@ check_amount(CreditForm *form)
 		return;
 	if (form->operation != TL_OP_INIT &&
 		(form->values[FIELD_AMOUNT][0] == '-' ||
-		 strcspn(form->values[FIELD_AMOUNT], "123456789") >=
-		 strcspn(form->values[FIELD_AMOUNT], "eE")))
+		 tl_is_zero(form->values[FIELD_AMOUNT])))
 		form->errors[FIELD_AMOUNT] = FORM_INVALID;
 }
 
@@ -417,17 +464,16 @@ check_rounding(CreditForm *form)
 	{
 		const char *name;
 		TlRounding	mode;
-	}			choices[] =
-	{
+	} choices[] = {
 		{"round", TL_ROUND_HALF_AWAY},
 		{"floor", TL_ROUND_FLOOR},
-		{"ceil", TL_ROUND_CEIL}
+		{"ceil", TL_ROUND_CEIL},
 	};
 
 	form->rounding = TL_ROUND_HALF_AWAY;
 	if (!check_given(form, FIELD_ROUNDING, false))
 		return;
-	for (int i = 0; i < lengthof(choices); i++)
+	for (size_t i = 0; i < lengthof(choices); i++)
 	{
 		if (strcmp(form->values[FIELD_ROUNDING], choices[i].name) == 0)
 		{

@@ -67,6 +67,7 @@ extern void credit_form_read(CreditForm *form, text *body);
 extern bool credit_form_check(CreditForm *form, bool any_operation,
 							  TlOperation operation);
 extern bool credit_form_is_given(const CreditForm *form, CreditField field);
+extern bool credit_form_is_party_id(const char *text);
 extern void credit_form_print_errors(const CreditForm *form, StringInfo out);
 
 #endif							/* TL_CREDIT_FORM_H */

@@ -47,9 +47,12 @@ trigger_data(FunctionCallInfo fcinfo, const char *name)
 static void
 refuse(TriggerData *data)
 {
-	const char *what = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? "updated" :
-		TRIGGER_FIRED_BY_DELETE(data->tg_event) ? "deleted" : "truncated";
+	const char *what = "truncated";
 
+	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
+		what = "updated";
+	else if (TRIGGER_FIRED_BY_DELETE(data->tg_event))
+		what = "deleted";
 	ereport(ERROR,
 			(errcode(TL_CONFLICT),
 			 errmsg("\"%s\" cannot be %s by hand",

@@ -52,9 +52,9 @@ amount_text(TlAmount value)
 	return text;
 }
 
-/* Whether a decimal text has any digit but 0 before its exponent */
-static bool
-is_zero(const char *decimal)
+/* Whether a decimal text has no digit but 0 before its exponent */
+bool
+tl_is_zero(const char *decimal)
 {
 	for (; *decimal && *decimal != 'e' && *decimal != 'E'; decimal++)
 	{
@@ -74,11 +74,14 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 {
 	bool		is_signed = (request->operation == TL_OP_ADJUST ||
 							 request->operation == TL_OP_INIT);
+	TlRounding	toward_zero = TL_ROUND_FLOOR;
 	TlAmount	ignored;
 
+	/* out of range is here what no scale and no rounding make fit */
+	if (request->amount[0] == '-')
+		toward_zero = TL_ROUND_CEIL;
 	switch (tl_decimal_to_amount(request->amount, strlen(request->amount),
-								 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
-								 &ignored))
+								 true, 0, toward_zero, &ignored))
 	{
 		case TL_DECIMAL_OK:
 			break;
@@ -93,7 +96,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 					  "The amount is %.64s.", request->amount);
 			return false;
 	}
-	if (!is_signed && request->amount[0] == '-' && !is_zero(request->amount))
+	if (!is_signed && request->amount[0] == '-' && !tl_is_zero(request->amount))
 	{
 		tl_refuse(refusal, TL_INVALID, "amount is negative",
 				  "Use subtract to take tokens off, or adjust for a signed amount.",
@@ -101,7 +104,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 				  tl_operation_name(request->operation), request->amount);
 		return false;
 	}
-	if (request->operation != TL_OP_INIT && is_zero(request->amount))
+	if (request->operation != TL_OP_INIT && tl_is_zero(request->amount))
 	{
 		tl_refuse(refusal, TL_INVALID, "amount is zero",
 				  "Give an amount other than zero.",
@@ -174,8 +177,8 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 
 	if ((overflows && delta > 0) ||
 		(!overflows && type->has_upper &&
-		 (type->upper_inclusive ? *result > type->upper
-		  : *result >= type->upper)))
+		 (*result > type->upper ||
+		  (*result == type->upper && !type->upper_inclusive))))
 	{
 		tl_refuse(refusal, TL_ABOVE_UPPER_BOUND,
 				  "balance out of upper bound",
@@ -187,8 +190,8 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 	}
 	if (overflows ||
 		(type->has_lower &&
-		 (type->lower_inclusive ? *result < type->lower
-		  : *result <= type->lower)))
+		 (*result < type->lower ||
+		  (*result == type->lower && !type->lower_inclusive))))
 	{
 		tl_refuse(refusal, TL_BELOW_LOWER_BOUND,
 				  "balance out of lower bound",
@@ -291,7 +294,7 @@ digest_text(EVP_MD_CTX *context, const text *value)
 /*
  * The fingerprint of a request by which its duplicate is found: recorded_at
  * in milliseconds since 1970, 48 bits, then 80 bits of SHA-256 over all that
- * makes two requests the same.  attempt 1, 2 … gives other ones, for the case
+ * makes two requests the same.  attempt 1, 2 ... gives other ones, for the case
  * that a different request has the same.
  */
 void
@@ -301,10 +304,10 @@ tl_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
 	static EVP_MD *sha256 = NULL;
 	static EVP_MD_CTX *context = NULL;
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	int64		epoch = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-		USECS_PER_DAY;
-	int64		usec = request->recorded_at + epoch;
-	int64		msec = usec / 1000 - (usec % 1000 < 0);
+	int64		epoch_msec = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+		(USECS_PER_DAY / 1000);
+	int64		msec = request->recorded_at / 1000 -
+		(request->recorded_at % 1000 < 0) + epoch_msec;
 	uint64		prefix = pg_hton64((uint64) msec << 16);
 
 	/* fetched once and kept for the life of the session: no leak */
@@ -524,8 +527,11 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 						const TlTarget *target, const TlTokenType *type,
 						TlEntry *entry, TlRefusal *refusal)
 {
-	TlTokenType default_type = {.is_credit = true, .scale = 2,
-	.is_active = true};
+	TlTokenType default_type = {
+		.is_credit = true,
+		.scale = 2,
+		.is_active = true,
+	};
 	const TlTokenType *used = type ? type : &default_type;
 	TlEntry		first;
 	TlAmount	delta = 0;
@@ -573,14 +579,20 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		!check_expected(request, entry->balance, refusal))
 		return ATTEMPT_REFUSED;
 
+	/* no index makes a key unique per party, so its openings queue up */
+	if (request->has_key &&
+		tl_lock_party_key(books, &request->key, target->party_id))
+		return ATTEMPT_RACED;
+
 	/* nothing was written up to here; from here on nothing is refused */
 	if (type == NULL && !tl_write_default_type(request->now, &type_id))
 		return ATTEMPT_RACED;
 	entry->entry_no = 1;
 	entry->created_at = request->now;
-	return tl_write_account(entry, target->party_id, &type_id,
-							target->account_name)
-		? ATTEMPT_BOOKED : ATTEMPT_RACED;
+	if (!tl_write_account(entry, target->party_id, &type_id,
+						  target->account_name))
+		return ATTEMPT_RACED;
+	return ATTEMPT_BOOKED;
 }
 
 static bool

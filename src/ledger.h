@@ -121,6 +121,7 @@ typedef enum TlOutcome
 extern TlOutcome tl_ledger_post(const TlRequest *request,
 								const TlTarget *target,
 								TlEntry *entry, TlRefusal *refusal);
+extern bool tl_is_zero(const char *decimal);
 extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
 							TlAmount delta, TlAmount *result,
@@ -167,6 +168,8 @@ extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
 extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id, TlEntry *entry);
 extern void tl_lock_account(int64 id);
+extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
+							  int64 party_id);
 extern void tl_lock_accounts(const int64 *ids, int count);
 extern bool tl_write_posting(const TlAccount *account, const TlEntry *entry);
 extern void tl_write_postings(const TlAccount *const *accounts,
@@ -185,7 +188,7 @@ extern text *tl_booked_by(void);
 extern bool tl_check_text(const char *name, text *value, bool required,
 						  TlRefusal *refusal);
 extern bool tl_check_name(const char *name, text *value, TlRefusal *refusal);
-extern Datum tl_return_entry(FunctionCallInfo fcinfo, const TlEntry *entry);
+extern Datum tl_entry_datum(const TlEntry *entry);
 extern char *tl_numeric_arg(FunctionCallInfo fcinfo, int argno);
 
 #endif							/* TL_LEDGER_H */

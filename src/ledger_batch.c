@@ -164,9 +164,10 @@ static void
 collect_accounts(Batch *batch, const Column *ids)
 {
 	int			count = 0;
+	Size		most = Max(ids->count, 1);
 
 	batch->accounts = MemoryContextAllocHuge(CurrentMemoryContext,
-											 Max(ids->count, 1) * sizeof(BatchAccount));
+											 most * sizeof(BatchAccount));
 	for (int i = 0; i < ids->count; i++)
 	{
 		if (ids->nulls[i])
@@ -227,8 +228,9 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 		row->has_delta = is_given(&deltas, i);
 		if (row->has_delta)
 			row->delta = DatumGetAmount(deltas.values[i]);
-		row->description = is_given(&descriptions, i) ?
-			DatumGetTextPP(descriptions.values[i]) : no_description;
+		row->description = no_description;
+		if (is_given(&descriptions, i))
+			row->description = DatumGetTextPP(descriptions.values[i]);
 		row->has_recorded_at = is_given(&recorded_at, i);
 		if (row->has_recorded_at)
 			row->recorded_at = DatumGetTimestampTz(recorded_at.values[i]);
@@ -284,7 +286,7 @@ row_request(const Batch *batch, const BatchRow *row)
 		.has_recorded_at = row->has_recorded_at,
 		.recorded_at = row->recorded_at,
 		.has_key = row->has_key,
-		.key = row->key
+		.key = row->key,
 	};
 
 	return request;
@@ -462,7 +464,7 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
 	HASHCTL		control = {
 		.keysize = sizeof(DedupKey),
 		.entrysize = sizeof(DedupEntry),
-		.hcxt = CurrentMemoryContext
+		.hcxt = CurrentMemoryContext,
 	};
 	TlProgress	progress;
 
@@ -565,7 +567,7 @@ book(Batch *batch, bool skip_refused)
 	tl_books_close(&books);
 }
 
-/* post_batch(account_ids, deltas, source, …) returns table (…) */
+/* post_batch(account_ids, deltas, source, ...) returns table (...) */
 Datum
 tl_post_batch(PG_FUNCTION_ARGS)
 {

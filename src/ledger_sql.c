@@ -65,7 +65,7 @@ tl_booked_by(void)
 
 /* _caller_name() returns text, for functions in PL/pgSQL */
 Datum
-tl_caller_name(PG_FUNCTION_ARGS)
+tl_caller_name(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	PG_RETURN_TEXT_P(tl_booked_by());
 }
@@ -95,7 +95,7 @@ tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
 	return true;
 }
 
-/* Check the name of an account or type: present, and short enough for an index */
+/* Check a name: present, and short enough for an index (TL400) */
 bool
 tl_check_name(const char *name, text *value, TlRefusal *refusal)
 {
@@ -166,22 +166,21 @@ take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 	return true;
 }
 
-/* An entry as the result of a function that returns trainledger.entry */
+/* An entry as a value of the row type trainledger.entry */
 Datum
-tl_return_entry(FunctionCallInfo fcinfo, const TlEntry *entry)
+tl_entry_datum(const TlEntry *entry)
 {
 	TupleDesc	tupdesc = lookup_rowtype_tupdesc(tl_catalog()->entry_row_type,
 												 -1);
 	HeapTuple	tuple = tl_entry_tuple(entry, tupdesc);
 
 	ReleaseTupleDesc(tupdesc);
-	PG_RETURN_DATUM(HeapTupleGetDatum(tuple));
+	return HeapTupleGetDatum(tuple);
 }
 
 /* Post and return the entry, or raise the refusal. */
 static Datum
-post_or_raise(FunctionCallInfo fcinfo, TlRequest *request,
-			  const TlTarget *target)
+post_or_raise(TlRequest *request, const TlTarget *target)
 {
 	TlRefusal	refusal = {0};
 	TlEntry		entry;
@@ -199,10 +198,10 @@ post_or_raise(FunctionCallInfo fcinfo, TlRequest *request,
 
 	if (outcome == TL_REFUSED)
 		tl_raise(&refusal);
-	return tl_return_entry(fcinfo, &entry);
+	return tl_entry_datum(&entry);
 }
 
-/* post(account_id, operation, amount, source, …) returns entry */
+/* post(account_id, operation, amount, source, ...) returns entry */
 Datum
 tl_post(PG_FUNCTION_ARGS)
 {
@@ -233,14 +232,14 @@ tl_post(PG_FUNCTION_ARGS)
 		tl_raise(&refusal);
 	if (request.description == NULL)
 		request.description = cstring_to_text("");
-	return post_or_raise(fcinfo, &request, &target);
+	return post_or_raise(&request, &target);
 }
 
-/* credit_init, credit_add, credit_subtract (party_id, amount, …) */
+/* credit_init, credit_add, credit_subtract (party_id, amount, ...) */
 static Datum
 credit(FunctionCallInfo fcinfo, TlOperation operation)
 {
-	TlRequest	request = {.call = TL_CALL_CREDIT,.operation = operation};
+	TlRequest	request = {.call = TL_CALL_CREDIT, .operation = operation};
 	TlTarget	target = {.by_id = false};
 	TlRefusal	refusal = {0};
 
@@ -262,7 +261,7 @@ credit(FunctionCallInfo fcinfo, TlOperation operation)
 		!tl_check_name("account_name", target.account_name, &refusal) ||
 		!tl_check_name("token_type", target.type_name, &refusal))
 		tl_raise(&refusal);
-	return post_or_raise(fcinfo, &request, &target);
+	return post_or_raise(&request, &target);
 }
 
 Datum

@@ -233,7 +233,7 @@ tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type)
 	const TlCatalog *cat = tl_catalog();
 	KeyPart		key[] = {
 		{F_ENUM_EQ, ObjectIdGetDatum(cat->kind_credit)},
-		{F_TEXTEQ, PointerGetDatum(name)}
+		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
 	if (!fetch_row(books->token_type, cat->token_type_name_key, key, 2,
@@ -280,7 +280,7 @@ tl_read_named_account(TlBooks *books, int64 party_id,
 	KeyPart		key[] = {
 		{F_INT8EQ, Int64GetDatum(party_id)},
 		{F_UUID_EQ, UUIDPGetDatum(token_type_id)},
-		{F_TEXTEQ, PointerGetDatum(name)}
+		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
 	if (!fetch_row(books->account, tl_catalog()->account_key, key, 3,
@@ -341,7 +341,7 @@ tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup, int64 account_id,
 {
 	KeyPart		key[] = {
 		{F_UUID_EQ, UUIDPGetDatum(dedup)},
-		{F_INT8EQ, Int64GetDatum(account_id)}
+		{F_INT8EQ, Int64GetDatum(account_id)},
 	};
 
 	if (!fetch_row(books->entry, tl_catalog()->entry_dedup, key, 2,
@@ -391,6 +391,7 @@ typedef enum Statement
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
 	LOCK_ACCOUNTS,
+	LOCK_PARTY,
 	UPDATE_ACCOUNTS,
 	INSERT_ENTRIES
 } Statement;
@@ -404,6 +405,7 @@ typedef enum Statement
 #define AMOUNTS		((Oid) 3)
 #define OPERATIONS	((Oid) 4)
 
+/* clang-format off */
 static const struct
 {
 	const char *text;
@@ -450,6 +452,11 @@ static const struct
 		" ORDER BY id USING OPERATOR(pg_catalog.<) FOR NO KEY UPDATE",
 		1, {INT8ARRAYOID}
 	},
+	[LOCK_PARTY] = {
+		"SELECT FROM trainledger.party"
+		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+		1, {INT8OID}
+	},
 	[UPDATE_ACCOUNTS] = {
 		"UPDATE trainledger.account a"
 		" SET balance = u.balance, entry_count = u.entry_count,"
@@ -474,6 +481,7 @@ static const struct
 		CHARARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID}
 	}
 };
+/* clang-format on */
 
 static Oid
 parameter_type(Oid type)
@@ -568,7 +576,7 @@ insert_entry(const TlEntry *entry)
 		PointerGetDatum(entry->source),
 		PointerGetDatum(entry->description),
 		PointerGetDatum(entry->device),
-		PointerGetDatum(entry->booked_by)
+		PointerGetDatum(entry->booked_by),
 	};
 
 	StaticAssertStmt(sizeof(nulls) == MAX_PARAMETERS + 1,
@@ -613,7 +621,7 @@ update_account(const TlAccount *account, const TlEntry *entry)
 		Int64GetDatum(entry->entry_no),
 		AmountGetDatum(entry->balance),
 		TimestampTzGetDatum(entry->created_at),
-		Int64GetDatum(account->entry_count)
+		Int64GetDatum(account->entry_count),
 	};
 
 	return run_posting(UPDATE_ACCOUNT, values) == 1;
@@ -651,7 +659,7 @@ tl_write_account(TlEntry *entry, int64 party_id,
 		UUIDPGetDatum(token_type_id),
 		TimestampTzGetDatum(entry->created_at),
 		AmountGetDatum(entry->balance),
-		PointerGetDatum(name)
+		PointerGetDatum(name),
 	};
 	bool		written;
 
@@ -703,7 +711,31 @@ tl_lock_account(int64 id)
 	tl_books_pop_snapshot();
 }
 
-/* Lock the rows of accounts until the transaction ends, in order of their ids. */
+/*
+ * Keep others from opening accounts of a party with an idempotency key until
+ * the transaction ends.  True: somebody was faster with this key, though the
+ * snapshot of the transaction may be too old to see it.
+ */
+bool
+tl_lock_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
+{
+	Datum		value = Int64GetDatum(party_id);
+	TlEntry		ignored;
+	bool		found;
+
+	tl_books_push_snapshot(true);
+	SPI_connect();
+	run(LOCK_PARTY, &value, NULL, SPI_OK_SELECT);
+	SPI_finish();
+	tl_books_pop_snapshot();
+
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = tl_read_party_key(books, key, party_id, &ignored);
+	PopActiveSnapshot();
+	return found;
+}
+
+/* Lock the rows of accounts, in order of their ids (see above). */
 void
 tl_lock_accounts(const int64 *ids, int count)
 {
@@ -736,7 +768,7 @@ make_column(Oid type, int count)
 	ArrayColumn column = {
 		.type = type,
 		.values = palloc_array(Datum, count),
-		.nulls = palloc_array(bool, count)
+		.nulls = palloc_array(bool, count),
 	};
 
 	return column;
@@ -771,7 +803,7 @@ update_accounts(const TlAccount *const *accounts, int count)
 		make_column(INT8OID, count),
 		make_column(cat->amount_type, count),
 		make_column(INT8OID, count),
-		make_column(TIMESTAMPTZOID, count)
+		make_column(TIMESTAMPTZOID, count),
 	};
 	Datum		values[lengthof(columns)];
 
@@ -785,9 +817,9 @@ update_accounts(const TlAccount *const *accounts, int count)
 		set_column(&columns[3], i, TimestampTzGetDatum(account->last_entry_at),
 				   true);
 	}
-	for (int i = 0; i < lengthof(columns); i++)
+	for (size_t i = 0; i < lengthof(columns); i++)
 		values[i] = column_array(&columns[i], count);
-	if (run_posting(UPDATE_ACCOUNTS, values) != count)
+	if (run_posting(UPDATE_ACCOUNTS, values) != (uint64) count)
 		elog(ERROR, "accounts were not updated");
 }
 
@@ -806,7 +838,7 @@ insert_entries(const TlEntry *const *entries, int count, text *source,
 		make_column(UUIDOID, count),
 		make_column(cat->operation_type, count),
 		make_column(CHAROID, count),
-		make_column(TEXTOID, count)
+		make_column(TEXTOID, count),
 	};
 	Datum		values[lengthof(columns) + 2];
 
@@ -830,11 +862,11 @@ insert_entries(const TlEntry *const *entries, int count, text *source,
 				   entry->keyed_call != 0);
 		set_column(&columns[9], i, PointerGetDatum(entry->description), true);
 	}
-	for (int i = 0; i < lengthof(columns); i++)
+	for (size_t i = 0; i < lengthof(columns); i++)
 		values[i] = column_array(&columns[i], count);
 	values[lengthof(columns)] = PointerGetDatum(source);
 	values[lengthof(columns) + 1] = PointerGetDatum(booked_by);
-	if (run(INSERT_ENTRIES, values, NULL, SPI_OK_INSERT) != count)
+	if (run(INSERT_ENTRIES, values, NULL, SPI_OK_INSERT) != (uint64) count)
 		elog(ERROR, "entries were not inserted");
 }
 
@@ -865,7 +897,8 @@ tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc)
 	memset(nulls, true, tupdesc->natts * sizeof(bool));
 
 #define SET(name, datum, is_set) \
-	do { \
+	do \
+	{ \
 		values[columns->name - 1] = (datum); \
 		nulls[columns->name - 1] = !(is_set); \
 	} while (0)

@@ -22,7 +22,7 @@
  */
 void
 tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *message,
-		  const char *hint, const char *detail_format,...)
+		  const char *hint, const char *detail_format, ...)
 {
 	StringInfoData detail;
 
