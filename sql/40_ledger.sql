@@ -169,28 +169,32 @@ COMMENT ON FUNCTION trainledger.refuse_plain_update() IS
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 	ON trainledger.entry FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change();
+	EXECUTE FUNCTION trainledger.refuse_change(
+		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.entry ENABLE ALWAYS TRIGGER append_only;
 COMMENT ON TRIGGER append_only ON trainledger.entry IS
 'Entries are never changed or deleted.';
 
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
 	ON trainledger.account FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change();
+	EXECUTE FUNCTION trainledger.refuse_change(
+		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.account ENABLE ALWAYS TRIGGER never_removed;
 COMMENT ON TRIGGER never_removed ON trainledger.account IS
 'Accounts are never deleted.';
 
 CREATE TRIGGER posting_only BEFORE UPDATE
 	ON trainledger.account FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_plain_update();
+	EXECUTE FUNCTION trainledger.refuse_plain_update(
+		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.account ENABLE ALWAYS TRIGGER posting_only;
 COMMENT ON TRIGGER posting_only ON trainledger.account IS
 'Accounts are changed by posting only.';
 
 CREATE TRIGGER fixed_columns BEFORE UPDATE OF id, kind, scale
 	ON trainledger.token_type FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change();
+	EXECUTE FUNCTION trainledger.refuse_change(
+		'Make another token type.');
 ALTER TABLE trainledger.token_type ENABLE ALWAYS TRIGGER fixed_columns;
 COMMENT ON TRIGGER fixed_columns ON trainledger.token_type IS
 'Id, kind and scale of a token type never change.';
@@ -679,7 +683,13 @@ BEGIN ATOMIC
 	FROM trainledger.account a
 	JOIN trainledger.entry e
 		ON e.account_id = a.id AND e.entry_no = a.entry_count
-	WHERE ($1 IS NULL OR a.id = $1) AND e.balance <> a.balance;
+	WHERE ($1 IS NULL OR a.id = $1) AND e.balance <> a.balance
+	UNION ALL
+	SELECT a.id, 'last booking time is not the last entry''s', NULL, NULL
+	FROM trainledger.account a
+	JOIN trainledger.entry e
+		ON e.account_id = a.id AND e.entry_no = a.entry_count
+	WHERE ($1 IS NULL OR a.id = $1) AND e.created_at <> a.last_entry_at;
 END;
 REVOKE ALL ON FUNCTION trainledger.reconcile(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.reconcile(bigint) IS

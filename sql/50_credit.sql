@@ -78,6 +78,14 @@ AS $$
 DECLARE
 	found_account trainledger.account;
 BEGIN
+	IF party_id IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = 'party_id is missing',
+			DETAIL = 'The argument party_id is null.',
+			HINT = 'This argument is required.';
+	END IF;
+	account_name := coalesce(account_name, 'default');
+	token_type := coalesce(token_type, 'default');
 	SELECT a.* INTO found_account
 	FROM trainledger.account a
 	JOIN trainledger.token_type t ON t.id = a.token_type_id
@@ -92,26 +100,24 @@ BEGIN
 				   WHERE p.id = credit_account.party_id) THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'party not found',
-			DETAIL = format('There is no party %s.',
-							coalesce(credit_account.party_id::text, 'null')),
+			DETAIL = format('There is no party %s.', party_id),
 			HINT = 'Look the id up in trainledger.party.';
 	END IF;
-	IF credit_account.token_type IS DISTINCT FROM 'default'
+	IF token_type <> 'default'
 	   AND NOT EXISTS (SELECT FROM trainledger.token_type t
 					   WHERE t.kind = 'credit'
 					   AND t.name = credit_account.token_type) THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'token type not found',
 			DETAIL = format('There is no credit token type %s.',
-				coalesce(quote_literal(credit_account.token_type), 'null')),
+							quote_literal(token_type)),
 			HINT = 'Look the name up in trainledger.token_type.';
 	END IF;
 	RAISE EXCEPTION USING ERRCODE = 'TL057',
 		MESSAGE = 'account not initialised',
 		DETAIL = format('Party %s has no account %s of token type %s.',
-						credit_account.party_id,
-						coalesce(quote_literal(account_name), 'null'),
-						quote_literal(credit_account.token_type)),
+						party_id, quote_literal(account_name),
+						quote_literal(token_type)),
 		HINT = 'Initialise the account first.';
 END;
 $$;

@@ -29,6 +29,7 @@
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/syscache.h"
 
 #include "trainledger.h"
@@ -115,6 +116,23 @@ find_inner(Oid outer)
 }
 
 /*
+ * Rethrow the error that was caught.  Of a refusal the context is left out:
+ * it is a walk through our inner functions and tells the caller nothing.
+ */
+static void
+rethrow_refusal(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
+		error->context = NULL;
+	ReThrowError(error);
+}
+
+/*
  * Body of every write function whose work is done in PL/pgSQL: calls the
  * function of the same name with a leading underscore, which nobody else may
  * call, with the same arguments, as the owner of the books.
@@ -125,6 +143,7 @@ tl_as_owner(PG_FUNCTION_ARGS)
 	FmgrInfo   *inner = (FmgrInfo *) fcinfo->flinfo->fn_extra;
 	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
 	Oid			saved_caller = original_caller;
+	MemoryContext saved_context = CurrentMemoryContext;
 	TlOwnerSwitch saved;
 	Datum		result;
 
@@ -151,11 +170,13 @@ tl_as_owner(PG_FUNCTION_ARGS)
 			original_caller = saved.userid;
 		result = FunctionCallInvoke(call);
 	}
-	PG_FINALLY();
+	PG_CATCH();
 	{
 		original_caller = saved_caller;
+		rethrow_refusal(saved_context);
 	}
 	PG_END_TRY();
+	original_caller = saved_caller;
 	tl_restore_user(&saved);
 
 	fcinfo->isnull = call->isnull;

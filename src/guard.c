@@ -6,7 +6,7 @@
  *
  * They are statement triggers: they refuse before a row is touched, cost
  * nothing per row, and do not fire where a logical replication worker applies
- * what was posted elsewhere.
+ * what was posted elsewhere.  An argument of the trigger is the hint.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -58,7 +58,8 @@ refuse(TriggerData *data)
 			 errmsg("\"%s\" cannot be %s by hand",
 					RelationGetRelationName(data->tg_relation), what),
 			 errdetail("What is in the books stays as it was booked."),
-			 errhint("Book a correction with the functions of trainledger, such as post."),
+			 data->tg_trigger->tgnargs > 0 ?
+				 errhint("%s", data->tg_trigger->tgargs[0]) : 0,
 			 errtable(data->tg_relation)));
 }
 

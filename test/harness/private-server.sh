@@ -314,16 +314,19 @@ keep_private_server()
     say "    $checkout/test/harness/stop.sh $private"
 }
 
-# Copies outputs of the tests to test/results in the checkout (RESULTS names
-# another folder): what is left to read when the private folder is gone.
+# Copies what the tests wrote, and what they left in their own test/results, to
+# test/results in the checkout (RESULTS names another folder): what is left to
+# read when the private folder is gone.
 save_results()
 {
     local target=${RESULTS:-$checkout/test/results} name
 
-    rm -rf "$target" && mkdir -p "$target" 2>/dev/null || return 0
-    for name in results output_iso regression.diffs regression.out tmp_check/log; do
+    [ -n "${RESULTS:-}" ] || rm -rf "$target" 2>/dev/null || return 0
+    mkdir -p "$target" 2>/dev/null || return 0
+    for name in results output_iso regression.diffs regression.out \
+        tmp_check/log test/results/.; do
         [ ! -e "$workdir/$name" ] || cp -R "$workdir/$name" "$target/"
     done
     cp -R "$private"/log/* "$target/"
-    say "Outputs and logs of the tests: $target"
+    say "Outputs and logs: $target"
 }

@@ -39,18 +39,11 @@ count_reports()
     done
 }
 
-export N=${N:-2000}
-read -ra regress <<<"${REGRESS:-}"
-read -ra isolation <<<"${ISOLATION:-}"
-read -ra tap <<<"${PROVE_TESTS:-}"
-
-install_packages "${server_packages[@]}" libipc-run-perl perl
+install_packages "${test_packages[@]}"
 create_private_server
-build_and_install COPT="-O1 -fsanitize=address,undefined -fno-sanitize-recover=all"
+build_and_install COPT="-O1 -fno-wrapv -fsanitize=address,undefined -fno-sanitize-recover=all"
 wrap_postgres
 start_server "${fast_settings[@]}" jit=off
-run_regress "${regress[@]}"
-run_isolation "${isolation[@]}"
-run_tap "${tap[@]}"
+run_suites
 count_reports
 finish

@@ -1,12 +1,16 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2119,SC2120
 # The test suites and their count. Sourced after private-server.sh.
 #
-#   run_regress NAME ...      regression tests, in one database
-#   run_isolation NAME ...    isolation specs
-#   run_tap FILE ...          TAP tests
-#   finish                    prints `N passed, N failed`, the last line; ends
-#                             the script, well only if nothing failed
+#   run_suites    runs the regression tests of REGRESS, the isolation specs of
+#                 ISOLATION and the TAP tests of PROVE_TESTS (the Makefile lists
+#                 all of them). TAP tests start servers of their own and find
+#                 the number of rounds or samples to run in TRAINLEDGER_SOAK,
+#                 which is N.
+#   finish        prints `N passed, N failed`, the last line; ends the script,
+#                 well only if something passed and nothing failed
 
+export N=${N:-2000}
+test_packages=("${server_packages[@]}" perl libipc-run-perl)
 passed=0
 failed=0
 
@@ -63,6 +67,7 @@ run_pg_regress()
     count_regress "$private/log/$title.log" $# "$status"
 }
 
+# Regression tests, all in one database.
 run_regress()
 {
     [ $# -gt 0 ] || return 0
@@ -118,6 +123,18 @@ tail_tap_logs()
         say "--- end of $file"
         tail -n 15 "$file"
     done
+}
+
+run_suites()
+{
+    local regress isolation tap
+
+    read -ra regress <<<"${REGRESS:-}"
+    read -ra isolation <<<"${ISOLATION:-}"
+    read -ra tap <<<"${PROVE_TESTS:-}"
+    run_regress "${regress[@]}"
+    run_isolation "${isolation[@]}"
+    run_tap "${tap[@]}"
 }
 
 finish()

@@ -11,8 +11,7 @@
 
 static void *volatile first;
 
-__attribute__((constructor))
-static void
+__attribute__((constructor)) static void
 wake(void)
 {
 	first = malloc(1);

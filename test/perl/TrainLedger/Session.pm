@@ -1,0 +1,131 @@
+# One session with the server, through psql. Statements can be sent without
+# waiting for their answer, so that several sessions run at once.
+#
+#   my $s = TrainLedger::Session->new($node, 'books');
+#   my $answer = $s->query("SELECT 1");
+#   $s->send("SELECT 1", "SELECT 2"); ... $s->receive; $s->receive;
+#
+# An answer is { sqlstate => '00000', rows => [ 'a|b', ... ] }, with
+# lost => 1 where the connection ended.
+#
+# Copyright (c) 2026, trainledger contributors
+
+package TrainLedger::Session;
+
+use strict;
+use warnings;
+
+use IPC::Open3;
+use PostgreSQL::Test::Utils;
+
+my $end = '==== end of answer';
+
+sub new
+{
+	my ($class, $node, $database) = @_;
+	my $self = bless { text => '', answers => [] }, $class;
+
+	local %ENV = (%ENV, $node->_get_env);
+	$self->{pid} = open3(
+		$self->{in}, $self->{out}, undef,
+		$node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=sqlstate',
+		'-d', $node->connstr($database), '-f', '-');
+	binmode $self->{in};
+	binmode $self->{out};
+	$self->{in}->autoflush(1);
+	$self->{backend} = $self->query('SELECT pg_backend_pid()')->{rows}[0];
+	return $self;
+}
+
+sub handle { return shift->{out}; }
+
+# The process id of the server's end
+sub backend { return shift->{backend}; }
+
+# Sends statements, each of which gets an answer. psql ends at once when it
+# loses its connection, so what cannot be written is lost.
+sub send
+{
+	my ($self, @statements) = @_;
+
+	local $SIG{PIPE} = 'IGNORE';
+	for my $statement (@statements)
+	{
+		print { $self->{in} } "$statement\n;\n\\echo $end :SQLSTATE\n";
+	}
+	return;
+}
+
+# Reads what is there; blocks while nothing is.
+sub read_some
+{
+	my ($self) = @_;
+	my $count = sysread $self->{out}, $self->{text}, 65536,
+	  length $self->{text};
+
+	while ($self->{text} =~ s/\A(.*?)^\Q$end\E (\w+)\n//ms)
+	{
+		my ($text, $sqlstate) = ($1, $2);
+		push @{ $self->{answers} },
+		  { sqlstate => $sqlstate, rows => [ split /\n/, $text ] };
+	}
+	if (!$count)
+	{
+		push @{ $self->{answers} },
+		  {
+			lost => 1,
+			sqlstate => '08006',
+			rows => [ split /\n/, $self->{text} ]
+		  };
+		$self->{text} = '';
+	}
+	return;
+}
+
+# The next answer that has been read, undef where there is none
+sub take
+{
+	my ($self) = @_;
+
+	return shift @{ $self->{answers} };
+}
+
+# The next answer
+sub receive
+{
+	my ($self) = @_;
+
+	$self->read_some until @{ $self->{answers} };
+	return $self->take;
+}
+
+sub query
+{
+	my ($self, $statement) = @_;
+
+	$self->send($statement);
+	return $self->receive;
+}
+
+sub quit
+{
+	my ($self) = @_;
+
+	return unless $self->{pid};
+	close $self->{in};
+	waitpid $self->{pid}, 0;
+	close $self->{out};
+	$self->{pid} = undef;
+	return;
+}
+
+sub DESTROY
+{
+	my ($self) = @_;
+
+	local ($?, $!);
+	$self->quit;
+	return;
+}
+
+1;

@@ -1,0 +1,141 @@
+-- Rules that every object of the extension keeps (contract, sections 2, 15)
+\pset format unaligned
+\pset null (null)
+
+CREATE TEMPORARY TABLE member AS
+SELECT d.classid, d.objid
+FROM pg_depend d
+JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'trainledger'
+WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e';
+-- what the server makes by itself: row, array and multirange types, their
+-- constructors, sequences of identity columns, operator families
+CREATE TEMPORARY TABLE generated AS
+SELECT d.classid, d.objid FROM pg_depend d WHERE d.deptype = 'i'
+UNION SELECT 'pg_type'::regclass, r.rngmultitypid FROM pg_range r
+UNION SELECT 'pg_opfamily'::regclass, f.oid FROM pg_opfamily f;
+CREATE TEMPORARY TABLE function AS
+SELECT p.*, l.lanname AS language
+FROM member m JOIN pg_proc p ON p.oid = m.objid JOIN pg_language l ON l.oid = p.prolang
+WHERE m.classid = 'pg_proc'::regclass;
+CREATE TEMPORARY TABLE relation AS
+SELECT c.* FROM member m JOIN pg_class c ON c.oid = m.objid WHERE m.classid = 'pg_class'::regclass;
+SELECT count(*) > 100 AS members, (SELECT count(*) > 50 FROM function) AS functions,
+	(SELECT count(*) FILTER (WHERE relkind = 'r') >= 8 FROM relation) AS tables
+FROM member;
+
+-- everything has a comment, down to columns, triggers and policies
+SELECT pg_describe_object(m.classid, m.objid, 0) AS no_comment
+FROM member m
+WHERE obj_description(m.objid, (SELECT relname FROM pg_class WHERE oid = m.classid)) IS NULL
+AND (m.classid, m.objid) NOT IN (SELECT classid, objid FROM generated) ORDER BY 1;
+SELECT format('%s.%s', r.relname, a.attname) AS no_comment
+FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE r.relkind IN ('r', 'v', 'm', 'c', 'p') AND col_description(r.oid, a.attnum) IS NULL ORDER BY 1;
+SELECT format('%s on %s', t.tgname, r.relname) AS no_comment
+FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid
+WHERE NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL;
+SELECT format('%s on %s', p.polname, r.relname) AS no_comment
+FROM pg_policy p JOIN relation r ON r.oid = p.polrelid WHERE obj_description(p.oid, 'pg_policy') IS NULL;
+-- a sentence, and of the thing itself
+SELECT proname, obj_description(oid, 'pg_proc') AS comment FROM function
+WHERE obj_description(oid, 'pg_proc') !~ '^[A-Z].*[.)]$' AND oid::regprocedure::text !~ 'amount' ORDER BY 1;
+
+-- nothing is outside the two schemas
+SELECT DISTINCT o.schema AS foreign_schema
+FROM member m CROSS JOIN LATERAL pg_identify_object(m.classid, m.objid, 0) AS o
+WHERE o.schema IS NOT NULL AND o.schema NOT IN ('trainledger', 'trainledger_api');
+-- snake_case
+SELECT proname AS odd_name FROM function WHERE pronamespace = 'trainledger'::regnamespace AND proname !~ '^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$';
+SELECT format('%s.%s', r.relname, a.attname) AS odd_name
+FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE r.relnamespace = 'trainledger'::regnamespace AND r.relkind IN ('r', 'v')
+AND (a.attname !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$' OR r.relname !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$');
+SELECT p.oid::regprocedure AS unnamed_argument
+FROM function p, LATERAL generate_series(1, p.pronargs) AS i
+WHERE p.oid::regprocedure::text !~ 'amount' AND p.pronamespace = 'trainledger'::regnamespace AND p.pronargs > 0
+AND (p.proargnames IS NULL OR p.proargnames[i] = '') AND p.oid NOT IN (SELECT objid FROM generated WHERE classid = 'pg_proc'::regclass);
+-- no two functions differ only in argument types
+SELECT proname, count(*) AS alike FROM function p
+WHERE p.oid NOT IN (SELECT objid FROM generated WHERE classid = 'pg_proc'::regclass)
+AND prokind = 'f' AND p.oid NOT IN (SELECT oprcode FROM pg_operator) AND p.oid NOT IN (SELECT castfunc FROM pg_cast)
+GROUP BY pronamespace, proname, pronargs HAVING count(*) > 1;
+
+-- what runs as its owner, and what is interpreted, has a search_path of its own
+SELECT oid::regprocedure AS not_pinned FROM function
+WHERE (prosecdef OR language = 'plpgsql' OR (language = 'sql' AND prosqlbody IS NULL))
+AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog,%pg_temp') ORDER BY 1::text;
+-- and views run as their caller
+SELECT oid::regclass AS not_invoker FROM relation
+WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false);
+
+-- reads are not volatile, writes are, and neither runs in a worker unless it
+-- may; the documents set response.status, which a worker may not
+SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
+FROM function p JOIN trainledger.privilege v ON v.function_name = p.proname
+WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
+	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
+	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END;
+SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
+FROM function p
+WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'
+OR p.proparallel <> 'u' AND p.prosrc ~* '(INSERT INTO|UPDATE trainledger|DELETE FROM|nextval|GRANT |REVOKE )'
+OR p.proparallel = 's' AND p.language = 'plpgsql' AND p.prosrc ~* '(_caller_name|_require_admin_for_id)'
+	AND p.oid <> 'trainledger._check_token_type(text, integer, integer, uuid)'::regprocedure;
+SELECT proname AS handles_errors_in_workers FROM function
+WHERE language = 'plpgsql' AND proparallel <> 'u' AND prosrc ~* '^\s*EXCEPTION\s+WHEN';
+SELECT oid::regprocedure AS strict_write FROM function WHERE provolatile = 'v' AND proisstrict;
+-- the same answers with workers as without
+SELECT count(trainledger.credit_init(p.id, 5, 's', 'd', '2023-04-04'))
+FROM trainledger.add_party('person', 'Rules', barcode => 'rules') p;
+SET ROLE regress_learner;
+SELECT set_config('trainledger.party_id', p.party_id::text, false) IS NOT NULL AS set
+FROM (SELECT regress.party('rules') AS party_id) p;
+RESET ROLE;
+SELECT regress.party('rules') AS party, regress.account('rules') AS account \gset
+SET trainledger.party_id = :party;
+SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+SET ROLE regress_learner;
+SELECT barcode FROM trainledger.party;
+SELECT a.balance, e.balance FROM trainledger.account a JOIN trainledger.entry e ON e.account_id = a.id;
+SELECT (trainledger.find_party('barcode', 'rules')).name, trainledger.credit_balance(:party), trainledger.balance_at(:account, 'infinity'),
+	(trainledger.credit_account(:party)).name AS account, trainledger.has_level('learner'), trainledger.has_level('reader'),
+	trainledger.current_party() = :party AS current_party, trainledger.home(1025),
+	trainledger.global_id('Person', '1'), trainledger.round_amount(1.005, 2), trainledger.format_amount(1, 2);
+SELECT count(*) FROM trainledger.credit_history(:party);
+SELECT regress.sqlstate('SELECT trainledger.reconcile()');
+SET ROLE regress_reader;
+SELECT count(*) > 0 AS sees FROM trainledger.party;
+SELECT count(*) FROM trainledger.reconcile(:account);
+RESET ROLE;
+SET trainledger.clock = '2023-04-04 08:41:30';
+SELECT trainledger.clock() AT TIME ZONE 'UTC' AS clock;
+RESET trainledger.clock;
+RESET trainledger.party_id;
+SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
+
+-- constraints and indexes have names of their own: TABLE_…, and no number
+SELECT conname AS odd_name FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid
+WHERE left(conname, length(relname) + 1) <> relname || '_' OR conname ~ '\d$';
+SELECT i.relname AS odd_name FROM pg_index x JOIN relation r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE left(i.relname, length(r.relname) + 1) <> r.relname || '_' OR i.relname ~ '\d$';
+-- every row of every table is dumped, and every sequence
+SELECT r.oid::regclass AS not_dumped FROM relation r
+WHERE r.relkind IN ('r', 'S', 'p') AND NOT EXISTS (
+	SELECT FROM pg_extension e, unnest(e.extconfig, e.extcondition) AS c(relation, condition)
+	WHERE e.extname = 'trainledger' AND c.relation = r.oid AND c.condition = '');
+-- no foreign key to its own table or in a circle
+WITH RECURSIVE reach AS (
+	SELECT c.conrelid, c.confrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid IN (SELECT oid FROM relation)
+	UNION
+	SELECT r.conrelid, c.confrelid FROM reach r JOIN pg_constraint c ON c.conrelid = r.confrelid AND c.contype = 'f')
+SELECT conrelid::regclass AS circular FROM reach WHERE conrelid = confrelid;
+-- triggers hold also for replicas, where they guard; none on INSERT writes
+SELECT tgname AS not_always FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT tgisinternal AND tgenabled <> 'A';
+SELECT tgname AS on_insert FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT tgisinternal AND tgtype & 4 <> 0;
+-- what belongs to parties has row-level security
+SELECT relname, relrowsecurity FROM relation WHERE oid IN ('trainledger.party'::regclass, 'trainledger.account'::regclass, 'trainledger.entry'::regclass) ORDER BY 1;
+SELECT r.relname AS without_security FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
+WHERE r.relkind = 'r' AND a.attname IN ('party_id', 'account_id') AND NOT r.relrowsecurity;
+-- a unique column gives TL409: each unique index is one that the functions know
+SELECT i.relname AS "unique" FROM pg_index x JOIN relation r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
+WHERE x.indisunique AND i.relname !~ '_pkey$' AND i.relname ~ '^(party|token_type|account|entry|catalog_item|region|currency)_' ORDER BY 1;
