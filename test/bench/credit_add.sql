@@ -1,0 +1,4 @@
+-- Ours: credit_add.
+SELECT * FROM trainledger.credit_add(:party, :amount, 'bench',
+	'a posting of the bench',
+	'2020-01-01'::timestamptz + :us * interval '1 microsecond');

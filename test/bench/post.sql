@@ -1,0 +1,4 @@
+-- Ours: post.
+SELECT * FROM trainledger.post(:account, 'add', :amount, 'bench',
+	'a posting of the bench',
+	'2020-01-01'::timestamptz + :us * interval '1 microsecond');

@@ -1,0 +1,434 @@
+#!/bin/bash
+# make bench: side-by-side figures, measured in one run on one server.
+#
+# Expects PGHOST, PGPORT, PGUSER (a superuser) and PGDATABASE, an empty
+# database of a server that nobody else uses, and pgbench and psql of that
+# server on the PATH: test/harness/bench.sh sees to all that.
+#
+#   QUICK=1       one round: about a minute, and good for a first look alone
+#   ROUNDS=15     rounds of each measurement
+#   DURATION=1    seconds that one variant runs in a round
+#   BENCH_OUTPUT  file for the same tables as Markdown, instead of
+#                 test/results/bench.md
+#
+# What is compared:
+#   ours    trainledger.post and trainledger.credit_add, with every check on
+#   (a)     one hand-written prepared statement on twin tables (hand_*.sql)
+#   (b)     PL/pgSQL functions on the twin tables (setup.sql)
+# All of them are sent by pgbench -M prepared, take the same values, book one
+# entry, answer with it, and look for duplicates in the same index.
+#
+# Other work on the machine changes the speed from second to second, so the
+# variants take turns within each round, every second round in reverse order,
+# and a ratio is the median of the ratios of the rounds. Many short rounds tell
+# more than a few long ones. A figure in postings per second is the median of
+# its rounds, and by itself says little. The spread beside a ratio is that of
+# the middle half of the rounds: where it is wide, the machine was not quiet.
+#
+# Missed targets are shown and do not fail the run.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+quick=${QUICK:-}
+rounds=${ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 15)}
+duration=${DURATION:-1}
+wal_postings=$([ -n "$quick" ] && echo 4000 || echo 20000)
+accounts=10000
+output=${BENCH_OUTPUT:-../results/bench.md}
+superuser=$PGUSER
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export PGCLIENTENCODING=UTF8
+
+die()
+{
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+as_superuser()
+{
+    PGUSER=$superuser psql -X -q -v ON_ERROR_STOP=1 "$@"
+}
+
+query()
+{
+    as_superuser -A -t -c "$1"
+}
+
+# --------------------------------------------------------------------------
+# Running
+# --------------------------------------------------------------------------
+
+# Postings by each side, to compare with the entries at the end.
+ours_posted=0
+twin_posted=0
+start=190000000000000
+
+# One run of pgbench with the arguments after the first two: VARIANT SYNC …
+# Leaves its tps in $tps and its number of transactions in $transactions.
+run_pgbench()
+{
+    local variant=$1 sync=$2 log=$scratch/pgbench.log
+    shift 2
+
+    PGUSER=bench_application PGOPTIONS="-c synchronous_commit=$sync ${options:-}" \
+        pgbench -n -f "$scratch/$variant.sql" "$@" >"$log" 2>&1 ||
+        { cat "$log" >&2; die "$variant does not run"; }
+    tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log")
+    transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$log")
+    if [ -z "$tps" ] || [ -z "$transactions" ]; then
+        cat "$log" >&2
+        die "no figures from $variant"
+    fi
+}
+
+count_postings()
+{
+    case $1 in
+        hand_* | plpgsql_* | batch_sets) twin_posted=$((twin_posted + $2)) ;;
+        *) ours_posted=$((ours_posted + $2)) ;;
+    esac
+}
+
+# Single postings: VARIANT SYNC CLIENTS then -T or -t and its value
+run_postings()
+{
+    local variant=$1 sync=$2 clients=$3
+    shift 3
+
+    # client times of different runs never meet
+    start=$((start + 1000000000))
+    run_pgbench "$variant" "$sync" -M prepared -c "$clients" \
+        -j "$([ "$clients" -gt 1 ] && echo 2 || echo 1)" \
+        -D "accounts=$accounts" -D "start=$start" -D n=0 "$@"
+    count_postings "$variant" "$transactions"
+}
+
+# record WHAT SYNC CLIENTS ROUND VARIANT VALUE
+record()
+{
+    query "INSERT INTO bench.result VALUES ('$1', '$2', $3, $4, '$5', $6)"
+}
+
+# The names given, in order in odd rounds and in reverse in even ones
+in_turn()
+{
+    local round=$1
+    shift
+    if [ $((round % 2)) -eq 1 ]; then
+        printf '%s\n' "$@"
+    else
+        printf '%s\n' "$@" | tac
+    fi
+}
+
+measure_tps()
+{
+    local sync=$1 clients=$2 round variant
+    shift 2
+
+    query CHECKPOINT
+    for ((round = 1; round <= rounds; round++)); do
+        for variant in $(in_turn "$round" "$@"); do
+            run_postings "$variant" "$sync" "$clients" -T "$duration"
+            record tps "$sync" "$clients" "$round" "$variant" "$tps"
+        done
+    done
+}
+
+# Bytes of WAL per posting. Full-page writes are off: what they add depends on
+# the last checkpoint and on the size of the tables, not on the statement.
+measure_wal()
+{
+    local round variant before
+
+    query "ALTER SYSTEM SET full_page_writes = off"
+    query "SELECT pg_reload_conf()" >"$scratch/void"
+    until [ "$(query 'SELECT full_page_writes FROM pg_control_checkpoint()')" = f ]; do
+        query CHECKPOINT
+        sleep 0.2
+    done
+    for ((round = 1; round <= (quick ? 1 : 3); round++)); do
+        for variant in $(in_turn "$round" "$@"); do
+            before=$(query "SELECT pg_current_wal_insert_lsn()")
+            run_postings "$variant" off 1 -t "$wal_postings"
+            record wal off 1 "$round" "$variant" "(SELECT
+                pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '$before')
+                / $transactions)"
+        done
+    done
+    query "ALTER SYSTEM RESET full_page_writes"
+    query "SELECT pg_reload_conf()" >"$scratch/void"
+    query CHECKPOINT
+}
+
+# Postings per second of batches: ACCOUNTS SIZE
+measure_batches()
+{
+    local which=$1 size=$2 round variant calls
+
+    calls=$((size < 5000 ? 4 : 1))
+    for ((round = 1; round <= (rounds < 3 ? rounds : 3); round++)); do
+        for variant in $(in_turn "$round" batch_ours batch_loop batch_sets); do
+            options="-c bench.accounts=$which -c bench.size=$size" \
+                run_pgbench "$variant" on -c 1 -t "$calls"
+            count_postings "$variant" $((size * transactions))
+            record "batch $which" on "$size" "$round" "$variant" "$tps * $size"
+        done
+    done
+}
+
+# --------------------------------------------------------------------------
+# Showing
+# --------------------------------------------------------------------------
+
+# heading TEXT, and a note on the lines after it
+heading()
+{
+    printf '\n%s\n' "$1"
+    printf '\n## %s\n\n' "$1" >>"$markdown"
+    shift
+    while [ $# -gt 0 ]; do
+        printf '%s\n' "$1"
+        printf '%s\n' "$1" >>"$markdown"
+        shift
+    done
+}
+
+# The rows of a query, for people and as Markdown
+table()
+{
+    as_superuser -P footer=off -P border=1 -c "$1"
+    {
+        echo
+        as_superuser -A -F ' | ' -P footer=off -c "$1" |
+            awk '{ print "| " $0 " |" }
+                NR == 1 { gsub(/[^|]/, "-"); print "|" $0 "|" }'
+    } >>"$markdown"
+}
+
+# Time of one durable write of 8 kB, in microseconds
+write_time()
+{
+    local from count=200
+
+    from=$(date +%s%N)
+    dd if=/dev/zero of="$scratch/dsync" bs=8k count=$count oflag=dsync \
+        2>"$scratch/void" || { echo unknown; return; }
+    echo $((($(date +%s%N) - from) / count / 1000))
+}
+
+show_machine()
+{
+    local model memory
+
+    model=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -n 1)
+    memory=$(awk '/^MemTotal/ { printf "%.0f", $2 / 1048576 }' /proc/meminfo)
+    heading "Machine and server"
+    table "SELECT * FROM (VALUES
+        ('processors', '$(nproc) × ${model//\'/}'),
+        ('memory', '$memory GB'),
+        ('load before the run', '$load'),
+        ('durable write of 8 kB', '$write_usec µs'),
+        ('server', current_setting('server_version')),
+        ('settings', (SELECT string_agg(name || ' ' || current_setting(name),
+            ', ' ORDER BY name) FROM pg_settings WHERE name IN
+            ('shared_buffers', 'max_wal_size', 'fsync', 'full_page_writes',
+             'wal_sync_method', 'checkpoint_timeout', 'autovacuum'))),
+        ('accounts', '$accounts, chosen at random'),
+        ('rounds', '$rounds of $duration s for each variant')
+        ) AS v(\"what\", \"value\")"
+}
+
+# Medians of a kind of measurement, and of its ratios round by round
+medians="WITH r AS (SELECT * FROM bench.result),
+    m AS (SELECT what, sync, clients, variant,
+            percentile_cont(0.5) WITHIN GROUP (ORDER BY value) AS value
+          FROM r GROUP BY what, sync, clients, variant),
+    q AS (SELECT x.what, x.sync, x.clients, x.variant, y.variant AS other,
+            percentile_cont(0.5) WITHIN GROUP
+            (ORDER BY x.value / nullif(y.value, 0)) AS ratio,
+            percentile_cont(ARRAY[0.25, 0.75]) WITHIN GROUP
+            (ORDER BY x.value / nullif(y.value, 0)) AS middle
+          FROM r x JOIN r y USING (what, sync, clients, round)
+          GROUP BY x.what, x.sync, x.clients, x.variant, y.variant)"
+
+show_tps()
+{
+    heading "Single postings, per second" \
+        "Targets: against (a) at least 0.95 with synchronous_commit on and 0.85 off," \
+        "goal 1.00; against (b) at least 1.00."
+    table "$medians
+        SELECT o.variant AS call, o.sync AS \"synchronous_commit\",
+            o.clients, round(o.value) AS \"ours/s\",
+            round(a.value) AS \"(a)/s\", round(b.value) AS \"(b)/s\",
+            round(qa.ratio::numeric, 2) AS \"ours : (a)\",
+            format('%s to %s', round(qa.middle[1]::numeric, 2),
+                round(qa.middle[2]::numeric, 2)) AS spread,
+            CASE WHEN round(qa.ratio::numeric, 2) >= 1 THEN 'goal met'
+                 WHEN round(qa.ratio::numeric, 2)
+                    >= CASE o.sync WHEN 'on' THEN 0.95 ELSE 0.85 END
+                 THEN 'met' ELSE 'MISSED' END AS \"target (a)\",
+            round(qb.ratio::numeric, 2) AS \"ours : (b)\",
+            CASE WHEN round(qb.ratio::numeric, 2) >= 1 THEN 'met'
+                 ELSE 'MISSED' END AS \"target (b)\"
+        FROM m o
+        JOIN m a ON (a.what, a.sync, a.clients, a.variant)
+            = (o.what, o.sync, o.clients, 'hand_' || o.variant)
+        JOIN m b ON (b.what, b.sync, b.clients, b.variant)
+            = (o.what, o.sync, o.clients, 'plpgsql_' || o.variant)
+        JOIN q qa ON (qa.what, qa.sync, qa.clients, qa.variant, qa.other)
+            = (o.what, o.sync, o.clients, o.variant, a.variant)
+        JOIN q qb ON (qb.what, qb.sync, qb.clients, qb.variant, qb.other)
+            = (o.what, o.sync, o.clients, o.variant, b.variant)
+        WHERE o.what = 'tps'
+        ORDER BY o.variant DESC, o.sync DESC, o.clients"
+}
+
+show_wal()
+{
+    heading "WAL of single postings, bytes" \
+        "The commit record is included, full-page writes are off. Target: at most 1.15."
+    table "$medians
+        SELECT o.variant AS call, round(o.value) AS ours,
+            round(a.value) AS \"(a)\", round(b.value) AS \"(b)\",
+            round(q.ratio::numeric, 2) AS \"ours : (a)\",
+            CASE WHEN round(q.ratio::numeric, 2) <= 1.15
+                 THEN 'met' ELSE 'MISSED' END AS target
+        FROM m o JOIN m a ON a.what = 'wal' AND a.variant = 'hand_' || o.variant
+        JOIN m b ON b.what = 'wal' AND b.variant = 'plpgsql_' || o.variant
+        JOIN q ON (q.what, q.variant, q.other) = ('wal', o.variant, a.variant)
+        WHERE o.what = 'wal' ORDER BY o.variant DESC"
+}
+
+show_checks()
+{
+    heading "What the duplicate test and the idempotency key cost" \
+        "post, 1 client, synchronous_commit off, against post with neither."
+    table "$medians
+        SELECT v.title AS post, round(t.value) AS \"per second\",
+            round(q.ratio::numeric, 2) AS \"speed\",
+            round(w.value) AS \"WAL bytes\",
+            round(qw.ratio::numeric, 2) AS \"WAL\"
+        FROM (VALUES (1, 'post_neither', 'with neither'),
+                     (2, 'post', 'with recorded_at (duplicate test)'),
+                     (3, 'post_key', 'with recorded_at and idempotency key'))
+            AS v(place, variant, title)
+        JOIN m t ON (t.what, t.sync, t.clients, t.variant)
+            = ('tps', 'off', 1, v.variant)
+        JOIN m w ON (w.what, w.variant) = ('wal', v.variant)
+        JOIN q ON (q.what, q.sync, q.clients, q.variant, q.other)
+            = ('tps', 'off', 1, v.variant, 'post_neither')
+        JOIN q qw ON (qw.what, qw.variant, qw.other)
+            = ('wal', v.variant, 'post_neither')
+        ORDER BY v.place"
+}
+
+show_batches()
+{
+    heading "Batches, postings per second" \
+        "One client, synchronous_commit on, one transaction each: post_batch, post in a" \
+        "loop, and set-based SQL by hand, which checks the last balance alone. No targets."
+    table "$medians
+        SELECT substr(o.what, 7) || CASE WHEN o.what = 'batch one'
+                THEN ' account' ELSE ' random accounts' END AS batch,
+            o.clients AS rows, round(o.value) AS \"post_batch/s\",
+            round(l.value) AS \"loop/s\", round(s.value) AS \"sets/s\",
+            round(ql.ratio::numeric, 2) AS \"post_batch : loop\",
+            round(qs.ratio::numeric, 2) AS \"post_batch : sets\"
+        FROM m o
+        JOIN m l ON (l.what, l.clients, l.variant)
+            = (o.what, o.clients, 'batch_loop')
+        JOIN m s ON (s.what, s.clients, s.variant)
+            = (o.what, o.clients, 'batch_sets')
+        JOIN q ql ON (ql.what, ql.clients, ql.variant, ql.other)
+            = (o.what, o.clients, o.variant, l.variant)
+        JOIN q qs ON (qs.what, qs.clients, qs.variant, qs.other)
+            = (o.what, o.clients, o.variant, s.variant)
+        WHERE o.variant = 'batch_ours' ORDER BY o.what, o.clients"
+}
+
+show_disk()
+{
+    heading "Disk, bytes per entry" \
+        "With both indexes; accounts were taken in random order, which leaves room in the" \
+        "primary key. Entries with and without a duplicate test or key are mixed."
+    table "SELECT v.title AS tables, n.entries, pg_relation_size(t) / n.entries AS rows,
+            pg_relation_size(p) / n.entries AS \"primary key\",
+            pg_relation_size(d) / n.entries AS \"duplicate index\",
+            pg_total_relation_size(t) / n.entries AS total
+        FROM (VALUES ('ours', 'trainledger.entry'::regclass,
+                'trainledger.entry_pkey'::regclass,
+                'trainledger.entry_dedup'::regclass,
+                (SELECT count(*) FROM trainledger.entry)),
+            ('twin', 'twin.entry', 'twin.entry_pkey',
+                'twin.entry_dedup_account_id_idx',
+                (SELECT count(*) FROM twin.entry)))
+            AS v(title, t, p, d, entries), LATERAL (SELECT v.entries) n"
+}
+
+# --------------------------------------------------------------------------
+# The run
+# --------------------------------------------------------------------------
+
+# Every posting that pgbench counted must be booked, on both sides.
+check_books()
+{
+    local ours twin
+
+    ours=$(query "SELECT count(*) FROM trainledger.entry")
+    twin=$(query "SELECT count(*) FROM twin.entry")
+    [ $((ours - entries_before)) -eq "$ours_posted" ] ||
+        die "$ours_posted postings of ours, $((ours - entries_before)) entries"
+    [ $((twin - entries_before)) -eq "$twin_posted" ] ||
+        die "$twin_posted postings of the twin, $((twin - entries_before)) entries"
+    [ -z "$(query "SELECT * FROM trainledger.reconcile(1025)")" ] ||
+        die "reconcile finds a difference"
+}
+
+load=$(cut -d ' ' -f 1 /proc/loadavg)
+write_usec=$(write_time)
+# No autovacuum and no timed checkpoint falls on one variant and not another.
+query "ALTER SYSTEM SET autovacuum = off"
+query "ALTER SYSTEM SET checkpoint_timeout = '1h'"
+query "SELECT pg_reload_conf()" >"$scratch/void"
+echo "Filling the books"
+as_superuser -o "$scratch/void" -v accounts="$accounts" -f setup.sql
+entries_before=$(query "SELECT count(*) FROM twin.entry")
+
+singles=(post hand_post plpgsql_post credit_add hand_credit_add
+    plpgsql_credit_add)
+for variant in "${singles[@]}" post_neither post_key; do
+    cat client.sql "$variant.sql" >"$scratch/$variant.sql"
+done
+cp batch_*.sql "$scratch"
+
+echo "Measuring (about $((26 * rounds * (2 * duration + 1) / 2 + 60)) seconds)"
+measure_tps off 1 "${singles[@]}" post_neither post_key
+measure_tps off 8 "${singles[@]}"
+measure_tps on 1 "${singles[@]}"
+measure_tps on 8 "${singles[@]}"
+measure_wal "${singles[@]}" post_neither post_key
+for size in 1000 8190; do
+    measure_batches many "$size"
+    measure_batches one "$size"
+done
+check_books
+
+markdown=$scratch/bench.md
+printf '# trainledger: side-by-side figures\n' >"$markdown"
+show_machine
+show_tps
+show_wal
+show_checks
+show_batches
+show_disk
+
+mkdir -p "$(dirname "$output")"
+cp "$markdown" "$output"
+if [ -n "${BENCH_OUTPUT:-}" ]; then
+    echo "The same as Markdown: $output"
+fi
