@@ -47,6 +47,7 @@ trigger_data(FunctionCallInfo fcinfo, const char *name)
 static void
 refuse(TriggerData *data)
 {
+	Trigger    *trigger = data->tg_trigger;
 	const char *what = "truncated";
 
 	if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
@@ -58,8 +59,7 @@ refuse(TriggerData *data)
 			 errmsg("\"%s\" cannot be %s by hand",
 					RelationGetRelationName(data->tg_relation), what),
 			 errdetail("What is in the books stays as it was booked."),
-			 data->tg_trigger->tgnargs > 0 ?
-				 errhint("%s", data->tg_trigger->tgargs[0]) : 0,
+			 trigger->tgnargs > 0 ? errhint("%s", trigger->tgargs[0]) : 0,
 			 errtable(data->tg_relation)));
 }
 
