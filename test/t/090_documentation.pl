@@ -53,7 +53,7 @@ foreach my $file (@files)
 {
 	my $name = basename($file);
 	my @examples = examples(slurp_file($file));
-	(my $database = "doc_$name") =~ s/\W/_/g;
+	(my $database = lc "doc_$name") =~ s/\W/_/g;
 
 	$node->safe_psql('postgres', "CREATE DATABASE $database");
 	my @outputs = run_examples($node, $database, @examples);

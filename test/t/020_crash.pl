@@ -1,0 +1,177 @@
+# The whole server is killed by SIGKILL in the middle of load. After recovery
+# every posting that was acknowledged is in the books, none is there twice, and
+# the books are right.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use TrainLedger;
+
+my $rounds = int(soak() / 500) || 1;
+my $seed = $ENV{TRAINLEDGER_SEED} || 20261121;
+note "seed $seed, $rounds rounds";
+srand $seed;
+
+my $node = start_books('crash',
+	'fsync = on', 'synchronous_commit = on', 'checkpoint_timeout = 30s',
+	'max_prepared_transactions = 5');
+my $holder = $node->safe_psql('books',
+	"SELECT id FROM trainledger.add_party('person', 'Ada')");
+$node->safe_psql('books', <<END);
+SELECT trainledger.credit_init($holder, 0, 'setup', '', now(), 'account ' || i)
+FROM generate_series(1, 10) i;
+END
+my @accounts = rows($node, 'SELECT id FROM trainledger.account ORDER BY id');
+
+# A posting in a prepared transaction outlives the server too.
+my $prepared = $node->safe_psql('books',
+	"SELECT account_id FROM trainledger.credit_init($holder, 0, 'setup', '', now(), 'prepared')");
+
+# The processes of a server: the postmaster and its children
+sub server_processes
+{
+	my ($postmaster) = @_;
+	my @children;
+
+	for my $file (glob '/proc/[0-9]*/stat')
+	{
+		open my $stat, '<', $file or next;
+		my $line = <$stat>;
+		push @children, $1
+		  if defined $line && $line =~ /^(\d+) \(.*\) \S+ $postmaster /;
+	}
+	return ($postmaster, @children);
+}
+
+# Kills all of them, stopped first so that none is born or ends meanwhile.
+sub kill_server
+{
+	my $postmaster = $node->{_pid};
+
+	kill 'STOP', $postmaster;
+	my @all = server_processes($postmaster);
+	kill 'KILL', @all;
+	$node->kill9;
+	for (1 .. 600)
+	{
+		if (!grep { is_alive($_) } @all)
+		{
+			# or a dead process that nobody waits for looks like a server
+			unlink $node->data_dir . '/postmaster.pid';
+			return scalar @all;
+		}
+		sleep 0.1;
+	}
+	die 'processes of the server outlive SIGKILL';
+}
+
+sub is_alive
+{
+	my ($pid) = @_;
+
+	open my $stat, '<', "/proc/$pid/stat" or return 0;
+	my $line = <$stat>;
+	return defined $line && $line !~ /\) [ZX] /;
+}
+
+my $serial = 0;
+for my $round (1 .. $rounds)
+{
+	my @sessions = sessions($node, 8);
+	my $until = time + 0.5 + rand 1.5;
+	my (@call, @cut_off, %acknowledged, %unknown, %state);
+	my $killed;
+
+	$node->safe_psql('books',
+		"BEGIN; SELECT trainledger.post($prepared, 'add', 1, 'prepared'); PREPARE TRANSACTION 'posting'");
+
+	# Every posting has a description of its own: that of a batch's rows too.
+	my $next = sub {
+		my ($i) = @_;
+
+		if (!$killed && time > $until)
+		{
+			$killed = kill_server();
+		}
+		my $id = $accounts[ rand @accounts ];
+		my $kind = int rand 4;
+		my @names = map { "round $round posting " . ++$serial } 0 .. ($kind ? 0 : rand 40);
+		$call[$i] = \@names;
+		return
+			"SELECT ordinal FROM trainledger.post_batch(ARRAY["
+		  . join(',', map { $accounts[ rand @accounts ] } @names)
+		  . '], ARRAY['
+		  . join(',', map { 1 + int rand 9 } @names)
+		  . "], 'load', ARRAY["
+		  . join(',', map { "'$_'" } @names) . '])'
+		  if $kind == 0;
+		return "SELECT entry_no FROM trainledger.post($id, 'add', 1, 'load', '$names[0]', now())"
+		  if $kind == 1;
+		return
+			"BEGIN\\; SELECT entry_no FROM trainledger.post($id, 'subtract', 1, 'load', '$names[0]')\\; COMMIT"
+		  if $kind == 2;
+		return
+		  "SELECT entry_no FROM trainledger.credit_init($holder, 1, 'load', '$names[0]', now(), '$names[0]')";
+	};
+	my $answer = sub {
+		my ($i, $result) = @_;
+		my $known = $result->{sqlstate} eq '00000' && !$result->{lost};
+
+		$state{ $result->{sqlstate} }++;
+		$acknowledged{$_} = 1 for $known ? @{ $call[$i] } : ();
+		$unknown{$_} = 1 for $known ? () : @{ $call[$i] };
+		push @cut_off, $call[$i] unless $known;
+		return undef;
+	};
+	drive(\@sessions, $next, $answer);
+	note "round $round: $killed processes killed; ",
+	  scalar(keys %acknowledged), ' postings acknowledged, ',
+	  scalar(keys %unknown), ' under way; ',
+	  join ', ', map { "$_ $state{$_}" } sort keys %state;
+	undef @sessions;
+
+	for my $try (1 .. 20)
+	{
+		last if $node->start(fail_ok => 1);
+		sleep 0.5;
+	}
+
+	$node->safe_psql('books', "COMMIT PREPARED 'posting'");
+	is($node->safe_psql('books',
+			"SELECT balance FROM trainledger.account WHERE id = $prepared"),
+		$round, "round $round: a prepared posting is committed");
+
+	my %booked;
+	$booked{$_}++
+	  for rows($node,
+		"SELECT description FROM trainledger.entry WHERE description LIKE 'round $round %'"
+	  );
+	cmp_ok(scalar(keys %acknowledged), '>', 50, "round $round: there was load");
+	is(join(' ', grep { !$booked{$_} } keys %acknowledged),
+		'', "round $round: every acknowledged posting is there");
+	is(join(' ', grep { $booked{$_} > 1 } keys %booked),
+		'', "round $round: no posting is there twice");
+	is( join(' ', grep { !$acknowledged{$_} && !$unknown{$_} } keys %booked),
+		'', "round $round: nothing is there that nobody posted");
+	is( scalar(
+			grep {
+				my $there = grep { $booked{$_} } @$_;
+				$there != 0 && $there != @$_
+			} @cut_off),
+		0,
+		"round $round: a batch is there as a whole or not at all");
+	note 'of those under way ', scalar(grep { $unknown{$_} } keys %booked),
+	  ' are there';
+	books_are_right($node, "round $round");
+}
+
+like(slurp_file($node->logfile), qr/was not properly shut down/,
+	'the server did recover');
+$node->stop;
+done_testing();

@@ -1,0 +1,336 @@
+# The books are dumped in every format and restored into new databases. Table
+# by table they are the same, and everything that keeps them is in force.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+
+my $node = start_books('dump', 'max_wal_size = 1GB');
+my $dir = PostgreSQL::Test::Utils::tempdir;
+
+$node->safe_psql('books', <<'END');
+CREATE ROLE dump_learner;
+CREATE ROLE dump_reader;
+CREATE ROLE dump_operator;
+CREATE ROLE dump_admin;
+CREATE ROLE dump_nobody;
+SELECT trainledger.grant_access('dump_learner', 'learner');
+SELECT trainledger.grant_access('dump_reader', 'reader');
+SELECT trainledger.grant_access('dump_operator', 'operator');
+SELECT trainledger.grant_access('dump_admin', 'admin');
+SELECT trainledger.grant_access('dump_nobody', 'admin');
+SELECT trainledger.revoke_access('dump_nobody');
+
+SELECT trainledger.add_region('eu', 'Europe');
+SELECT trainledger.add_currency('EUR', 'Euro');
+SELECT trainledger.add_catalog_item('course', 'C1', 'Swimming');
+SELECT trainledger.add_party('organisation', 'School', id => 500);
+SELECT trainledger.add_party('person', 'Learner ' || i, barcode => 'b' || i,
+	organisation_id => 500, data => '["a", {"b": "ä\n\\"}]', flags => '{x,"y z"}',
+	attributes => '{"grade": 3}')
+FROM generate_series(1, 30) i;
+
+SELECT trainledger.add_credit_token_type('money', 'currency', 2, -100, 10000, '€');
+SELECT trainledger.add_credit_token_type('fine', scale => 6);
+SELECT trainledger.add_training_token_type('lesson', default_days_to_redeem => 30);
+SELECT trainledger.update_token_type(t.id, upper_bound => 20000)
+FROM trainledger.token_type t WHERE name = 'money';
+SELECT trainledger.update_token_type(t.id, clear => '{lower_bound}')
+FROM trainledger.token_type t WHERE name = 'money';
+
+SELECT trainledger.credit_init(p.id, 10, 'setup', E'tab\t, new\nline, back\\slash', now(),
+	account_name => n.name, token_type => t.name)
+FROM trainledger.party p, (VALUES ('default'), ('second "one"')) n(name),
+	(VALUES ('money'), ('fine')) t(name)
+WHERE p.kind = 'person';
+SELECT trainledger.credit_init(p.id, 10, 'setup', '', now(), device => 'id:7',
+	idempotency_key => gen_random_uuid())
+FROM trainledger.party p WHERE p.kind = 'person';
+SELECT trainledger.post(a.id, 'add', i * 0.01, 'random', E'\\N', clock_timestamp())
+FROM trainledger.account a, generate_series(1, 20) i;
+SELECT count(*) FROM trainledger.post_batch(
+	ARRAY(SELECT id FROM trainledger.account ORDER BY id),
+	ARRAY(SELECT '-0.05'::trainledger.amount FROM trainledger.account), 'batch');
+SELECT trainledger.post(a.id, 'add', 0.000001, 'tiny') FROM trainledger.account a
+JOIN trainledger.token_type t ON t.id = a.token_type_id WHERE t.name = 'fine';
+SELECT trainledger.update_party(p.id, is_suspended => true)
+FROM trainledger.party p WHERE p.barcode = 'b7';
+END
+
+# Every table and sequence of the extension, as number and digest of its rows
+sub contents
+{
+	my ($database) = @_;
+	my @relations = split /\n/, $node->safe_psql($database, q{
+		SELECT format('%s %s', c.relkind, c.oid::regclass) FROM pg_class c
+		WHERE c.relnamespace = 'trainledger'::regnamespace
+		AND c.relkind IN ('r', 'S') ORDER BY 1});
+
+	return join "\n", map {
+		my ($kind, $name) = split / /;
+		"$name "
+		  . $node->safe_psql(
+			$database,
+			$kind eq 'S'
+			? "SELECT last_value, is_called FROM $name"
+			: "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM $name t"
+		  );
+	} @relations;
+}
+
+# Privileges and guards, as far as they are kept in the catalogue
+sub rules
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, q{
+		SELECT p.oid::regprocedure::text AS what, array(SELECT a::text FROM unnest(coalesce(p.proacl, acldefault('f', p.proowner))) a ORDER BY 1)::text AS rule
+		FROM pg_proc p WHERE pronamespace::regnamespace::text LIKE 'trainledger%'
+		UNION ALL
+		SELECT c.oid::regclass::text, array(SELECT a::text FROM unnest(coalesce(c.relacl,
+				acldefault((CASE relkind WHEN 'S' THEN 's' ELSE 'r' END)::"char", c.relowner))) a ORDER BY 1)::text
+			|| c.relrowsecurity::text
+		FROM pg_class c WHERE relnamespace::regnamespace::text LIKE 'trainledger%'
+		UNION ALL
+		SELECT nspname, array(SELECT a::text FROM unnest(nspacl) a ORDER BY 1)::text
+		FROM pg_namespace WHERE nspname LIKE 'trainledger%'
+		UNION ALL
+		SELECT tgname, format('%s %s', tgrelid::regclass, tgenabled) FROM pg_trigger
+		WHERE NOT tgisinternal
+		ORDER BY 1, 2});
+}
+
+# Lines that one of two texts has and the other has not
+sub difference
+{
+	my ($here, $there) = @_;
+	my %here = map { $_ => 1 } split /\n/, $here;
+	my %there = map { $_ => 1 } split /\n/, $there;
+
+	return join "\n", (map { "+ $_" } grep { !$there{$_} } sort keys %here),
+	  (map { "- $_" } grep { !$here{$_} } sort keys %there);
+}
+
+# The SQLSTATE that a statement of a role is answered with
+sub state_of
+{
+	my ($database, $role, $sql) = @_;
+	my $session = TrainLedger::Session->new($node, $database);
+
+	$session->query("SET ROLE $role");
+	return $session->query($sql)->{sqlstate};
+}
+
+# What is expected of a database that holds the restored books
+sub check_restored
+{
+	my ($database, $what, $source) = @_;
+
+	is(difference(contents($database), contents($source)),
+		'', "$what: all tables are the same");
+	is(difference(rules($database), rules($source)),
+		'', "$what: privileges and guards too");
+	books_are_right($node, $what, $database);
+
+	# What is made now does not meet what is there.
+	my $party = $node->safe_psql($database,
+		"SELECT id FROM trainledger.add_party('person', 'New')");
+	is($node->safe_psql($source,
+			"SELECT count(*) FROM trainledger.party WHERE id = $party"),
+		0, "$what: the next party has a new id");
+	is( $node->safe_psql(
+			$database,
+			"SELECT balance FROM trainledger.credit_init($party, 3, 'new', '', now())"
+		),
+		'3',
+		"$what: an account can be opened");
+	is( $node->safe_psql(
+			$source,
+			"SELECT count(*) FROM trainledger.account WHERE id = "
+			  . $node->safe_psql(
+				$database,
+				"SELECT id FROM trainledger.account WHERE party_id = $party")),
+		0,
+		"$what: it has a new id");
+	is( $node->safe_psql(
+			$database,
+			"SELECT count(DISTINCT a.id) FROM trainledger.account a, trainledger.post(a.id, 'subtract', 1, 'after')"
+		),
+		$node->safe_psql($database, 'SELECT count(*) FROM trainledger.account'),
+		"$what: every account goes on");
+	is( $node->safe_psql(
+			$database,
+			"SELECT upper(t.bounds) FROM trainledger.token_type t, trainledger.update_token_type(t.id, upper_bound => 30000) WHERE t.name = 'money'"
+		),
+		'20000',
+		"$what: bounds can be changed");
+	is($node->safe_psql($database,
+			'SELECT count(*), count(DISTINCT id) FROM trainledger.token_type_event'),
+		'3|3', "$what: their history goes on");
+
+	# A request that was booked before the dump is known.
+	is( state_of(
+			$database, 'postgres',
+			"SELECT trainledger.credit_init(a.party_id, 10, e.source, e.description, e.recorded_at, device => e.device, idempotency_key => e.dedup) FROM trainledger.entry e JOIN trainledger.account a ON a.id = e.account_id WHERE e.keyed_call IS NOT NULL"
+		),
+		'00000',
+		"$what: keys are known");
+	is( state_of(
+			$database, 'postgres',
+			"SELECT trainledger.post(account_id, operation, delta, source, description, recorded_at) FROM trainledger.entry WHERE source = 'random' LIMIT 1"
+		),
+		'TL056',
+		"$what: duplicates are known");
+
+	# Levels of access
+	is(state_of($database, 'dump_operator',
+			"SELECT trainledger.credit_add($party, 1, 'x', '', now())"),
+		'00000', "$what: an operator posts");
+	is(state_of($database, 'dump_reader',
+			"SELECT trainledger.credit_add($party, 1, 'x', '', now())"),
+		'42501', "$what: a reader does not");
+	is(state_of($database, 'dump_reader', 'SELECT trainledger.reconcile()'),
+		'00000', "$what: a reader reconciles");
+	is(state_of($database, 'dump_nobody', 'SELECT trainledger.clock()'),
+		'42501', "$what: whoever lost access has none");
+	is(state_of($database, 'dump_admin',
+			"SELECT trainledger.add_region('r', 'R')"),
+		'00000', "$what: an admin keeps the catalogue");
+	is($node->safe_psql($database,
+			"SET ROLE dump_learner; SET trainledger.party_id = $party;"
+			  . 'SELECT count(*), count(DISTINCT party_id) FROM trainledger.account'),
+		'1|1', "$what: a learner sees its own");
+
+	# Guards
+	for my $statement (
+		'UPDATE trainledger.entry SET delta = 0',
+		'DELETE FROM trainledger.entry',
+		'TRUNCATE trainledger.entry',
+		'TRUNCATE trainledger.party CASCADE',
+		'DELETE FROM trainledger.account',
+		'UPDATE trainledger.account SET balance = 0',
+		'UPDATE trainledger.token_type SET scale = 0')
+	{
+		for my $role ('origin', 'replica')
+		{
+			is( state_of(
+					$database, 'postgres',
+					"SET session_replication_role = $role\\; $statement"),
+				'TL409',
+				"$what: refused under $role: $statement");
+		}
+	}
+	books_are_right($node, "$what, afterwards", $database);
+	return;
+}
+
+$node->safe_psql('postgres', "CREATE DATABASE $_")
+  for qw(custom inserts parallel everything moving);
+
+$node->command_ok(
+	[ 'pg_dump', '-Fc', '-f', "$dir/custom", $node->connstr('books') ],
+	'pg_dump in custom format');
+$node->command_ok(
+	[
+		'pg_restore', '--exit-on-error', '-d', $node->connstr('custom'),
+		"$dir/custom"
+	],
+	'pg_restore');
+check_restored('custom', 'custom', 'books');
+
+$node->command_ok(
+	[ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", $node->connstr('books') ],
+	'pg_dump as INSERTs');
+$node->command_ok(
+	[
+		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/inserts.log", '-d',
+		$node->connstr('inserts'), '-f', "$dir/inserts.sql"
+	],
+	'they run');
+check_restored('inserts', 'inserts', 'books');
+
+$node->command_ok(
+	[ 'pg_dump', '-Fd', '-j4', '-f', "$dir/folder", $node->connstr('books') ],
+	'pg_dump in directory format by four processes');
+{
+	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
+	$node->command_ok(
+		[
+			'pg_restore', '--exit-on-error', '-j4', '-d',
+			$node->connstr('parallel'), "$dir/folder"
+		],
+		'pg_restore by four processes');
+}
+check_restored('parallel', 'parallel', 'books');
+
+# A dump of what was restored is the dump that it came from.
+$node->command_ok(
+	[
+		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.log", '-c',
+		'CREATE EXTENSION trainledger', '-d', $node->connstr('everything')
+	],
+	'an empty database with the extension');
+{
+	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
+	$node->command_ok(
+		[
+			'pg_restore', '--exit-on-error', '--data-only', '-d',
+			$node->connstr('everything'), "$dir/custom"
+		],
+		'takes the data alone');
+}
+my %dumped;
+for my $database ('books', 'everything')
+{
+	$node->command_ok(
+		[
+			'pg_dump', '--data-only', '-f', "$dir/$database.sql",
+			$node->connstr($database)
+		],
+		"pg_dump of the data of $database");
+	$dumped{$database} =
+	  join "\n", grep { !/^\\(un)?restrict / } split /\n/,
+	  slurp_file("$dir/$database.sql");
+}
+is(difference($dumped{everything}, $dumped{books}),
+	'', 'both dumps are the same');
+
+# A dump while postings come in is of one moment: the books in it are right.
+{
+	my $load = TrainLedger::Session->new($node, 'books');
+	$load->send(<<'END');
+DO $$
+BEGIN
+	FOR i IN 1 .. 100000 LOOP
+		PERFORM trainledger.post(a.id, 'add', 1, 'load') FROM trainledger.account a
+			WHERE a.party_id = 1 + i % 6;
+		COMMIT;
+	END LOOP;
+END $$
+END
+	$node->poll_query_until('books',
+		"SELECT count(*) > 100 FROM trainledger.entry WHERE source = 'load'");
+	$node->command_ok(
+		[ 'pg_dump', '-Fc', '-f', "$dir/moving", $node->connstr('books') ],
+		'pg_dump while postings come in');
+	is($node->safe_psql('books', 'SELECT pg_cancel_backend(' . $load->backend . ')'),
+		't', 'which are ended now');
+	is($load->receive->{sqlstate}, '57014', 'and were going on until then');
+	$node->command_ok(
+		[
+			'pg_restore', '--exit-on-error', '-d', $node->connstr('moving'),
+			"$dir/moving"
+		],
+		'pg_restore of that');
+	books_are_right($node, 'restored from the middle of postings', 'moving');
+	books_are_right($node, 'dumped in the middle of postings');
+}
+
+$node->stop;
+done_testing();
