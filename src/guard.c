@@ -77,7 +77,7 @@ tl_refuse_plain_update(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = trigger_data(fcinfo, "refuse_plain_update");
 
-	if (!tl_is_posting())
+	if (!tl_take_pass())
 		refuse(data);
 	return PointerGetDatum(NULL);
 }

@@ -515,7 +515,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	entry->account_id = account->id;
 	entry->entry_no = account->entry_count + 1;
 	entry->created_at = Max(request->now, account->last_entry_at);
-	return tl_write_posting(account, entry) ? ATTEMPT_BOOKED : ATTEMPT_RACED;
+	return tl_write_posting(entry) ? ATTEMPT_BOOKED : ATTEMPT_RACED;
 }
 
 /*

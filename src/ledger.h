@@ -171,7 +171,7 @@ extern void tl_lock_account(int64 id);
 extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id);
 extern void tl_lock_accounts(const int64 *ids, int count);
-extern bool tl_write_posting(const TlAccount *account, const TlEntry *entry);
+extern bool tl_write_posting(const TlEntry *entry);
 extern void tl_write_postings(const TlAccount *const *accounts,
 							  int account_count,
 							  const TlEntry *const *entries, int entry_count,
@@ -179,8 +179,7 @@ extern void tl_write_postings(const TlAccount *const *accounts,
 extern bool tl_write_account(TlEntry *entry, int64 party_id,
 							 const pg_uuid_t *token_type_id, text *name);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
-extern bool tl_is_posting(void);
-extern void tl_set_posting(bool posting);
+extern bool tl_take_pass(void);
 extern HeapTuple tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc);
 
 /* ledger_sql.c */

@@ -50,19 +50,23 @@ typedef struct KeyPart
 
 #define MAX_KEY_PARTS	3
 
-/* True while a statement of the engine updates an account; see guard.c */
+/*
+ * True from when a statement of the engine is about to update accounts until
+ * the guard has let it pass
+ */
 static bool is_posting = false;
 
+/*
+ * For the guard: whether the update that is starting is the engine's.  The
+ * pass is for one statement; what a user's trigger does in it has none.
+ */
 bool
-tl_is_posting(void)
+tl_take_pass(void)
 {
-	return is_posting;
-}
+	bool		pass = is_posting;
 
-void
-tl_set_posting(bool posting)
-{
-	is_posting = posting;
+	is_posting = false;
+	return pass;
 }
 
 /* ---------------------------------------------------------------------
@@ -385,7 +389,7 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 
 typedef enum Statement
 {
-	UPDATE_ACCOUNT,
+	POST_ENTRY,
 	INSERT_ENTRY,
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
@@ -397,7 +401,7 @@ typedef enum Statement
 } Statement;
 
 #define STATEMENT_COUNT		(INSERT_ENTRIES + 1)
-#define MAX_PARAMETERS		13
+#define MAX_PARAMETERS		ENTRY_COLUMN_COUNT
 
 /* Stand-ins for type OIDs that are known only at run time */
 #define AMOUNT		((Oid) 1)
@@ -405,7 +409,19 @@ typedef enum Statement
 #define AMOUNTS		((Oid) 3)
 #define OPERATIONS	((Oid) 4)
 
+/* The columns of an entry and their parameters; the first is account_id */
+#define ENTRY_COLUMN_COUNT	13
+#define ENTRY_COLUMNS \
+	"account_id, entry_no, delta, balance, created_at, recorded_at, dedup," \
+	" operation, keyed_call, source, description, device, booked_by"
+#define ENTRY_PARAMETERS \
+	"$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
+
 /* clang-format off */
+#define ENTRY_TYPES \
+	{INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID, TIMESTAMPTZOID, \
+	UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+
 static const struct
 {
 	const char *text;
@@ -413,20 +429,20 @@ static const struct
 	Oid			types[MAX_PARAMETERS];
 }			statements[STATEMENT_COUNT] =
 {
-	[UPDATE_ACCOUNT] = {
-		"UPDATE trainledger.account"
-		" SET balance = $3, entry_count = $2, last_entry_at = $4"
+	[POST_ENTRY] = {
+		"WITH posted AS (UPDATE trainledger.account"
+		" SET balance = $4, entry_count = $2, last_entry_at = $5"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" AND entry_count OPERATOR(pg_catalog.=) $5",
-		5, {INT8OID, INT8OID, AMOUNT, TIMESTAMPTZOID, INT8OID}
+		" AND entry_count OPERATOR(pg_catalog.=) ($2 OPERATOR(pg_catalog.-) 1)"
+		" RETURNING id)"
+		" INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
+		" SELECT id, " ENTRY_PARAMETERS " FROM posted",
+		ENTRY_COLUMN_COUNT, ENTRY_TYPES
 	},
 	[INSERT_ENTRY] = {
-		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
-		" created_at, recorded_at, dedup, operation, keyed_call, source,"
-		" description, device, booked_by)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-		13, {INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID, TIMESTAMPTZOID,
-		UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
+		"INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
+		" VALUES ($1, " ENTRY_PARAMETERS ")",
+		ENTRY_COLUMN_COUNT, ENTRY_TYPES
 	},
 	[INSERT_ACCOUNT] = {
 		"INSERT INTO trainledger.account (id, party_id, token_type_id,"
@@ -558,8 +574,9 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	return SPI_processed;
 }
 
-static void
-insert_entry(const TlEntry *entry)
+/* Run a statement with an entry as its parameters; returns rows inserted. */
+static uint64
+run_entry(Statement statement, const TlEntry *entry)
 {
 	const TlCatalog *cat = tl_catalog();
 	char		nulls[] = "             ";
@@ -579,7 +596,7 @@ insert_entry(const TlEntry *entry)
 		PointerGetDatum(entry->booked_by),
 	};
 
-	StaticAssertStmt(sizeof(nulls) == MAX_PARAMETERS + 1,
+	StaticAssertStmt(sizeof(nulls) == ENTRY_COLUMN_COUNT + 1,
 					 "one letter per column");
 	if (!entry->has_recorded_at)
 		nulls[5] = 'n';
@@ -589,59 +606,32 @@ insert_entry(const TlEntry *entry)
 		nulls[8] = 'n';
 	if (entry->device == NULL)
 		nulls[11] = 'n';
-	if (run(INSERT_ENTRY, values, nulls, SPI_OK_INSERT) != 1)
-		elog(ERROR, "entry was not inserted");
+	return run(statement, values, nulls, SPI_OK_INSERT);
 }
 
-/* Run an update of accounts, which the guard lets pass (see guard.c). */
-static uint64
-run_posting(Statement statement, Datum *values)
+/*
+ * Write an entry and the balance after it, if the account still has as many
+ * entries as it was read with.  False: somebody was faster and nothing was
+ * written.
+ */
+bool
+tl_write_posting(const TlEntry *entry)
 {
-	uint64		updated;
+	uint64		written;
 
+	SPI_connect();
 	is_posting = true;
 	PG_TRY();
 	{
-		updated = run(statement, values, NULL, SPI_OK_UPDATE);
+		written = run_entry(POST_ENTRY, entry);
 	}
 	PG_FINALLY();
 	{
 		is_posting = false;
 	}
 	PG_END_TRY();
-	return updated;
-}
-
-/* Update the account if it still has as many entries as it was read with. */
-static bool
-update_account(const TlAccount *account, const TlEntry *entry)
-{
-	Datum		values[] = {
-		Int64GetDatum(account->id),
-		Int64GetDatum(entry->entry_no),
-		AmountGetDatum(entry->balance),
-		TimestampTzGetDatum(entry->created_at),
-		Int64GetDatum(account->entry_count),
-	};
-
-	return run_posting(UPDATE_ACCOUNT, values) == 1;
-}
-
-/*
- * Write the entry and the balance after it.  False: somebody was faster and
- * nothing was written.
- */
-bool
-tl_write_posting(const TlAccount *account, const TlEntry *entry)
-{
-	bool		written;
-
-	SPI_connect();
-	written = update_account(account, entry);
-	if (written)
-		insert_entry(entry);
 	SPI_finish();
-	return written;
+	return written == 1;
 }
 
 /*
@@ -667,8 +657,8 @@ tl_write_account(TlEntry *entry, int64 party_id,
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
 				  SPI_OK_INSERT) == 1;
-	if (written)
-		insert_entry(entry);
+	if (written && run_entry(INSERT_ENTRY, entry) != 1)
+		elog(ERROR, "entry was not inserted");
 	SPI_finish();
 	return written;
 }
@@ -806,6 +796,7 @@ update_accounts(const TlAccount *const *accounts, int count)
 		make_column(TIMESTAMPTZOID, count),
 	};
 	Datum		values[lengthof(columns)];
+	uint64		updated;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -819,7 +810,18 @@ update_accounts(const TlAccount *const *accounts, int count)
 	}
 	for (size_t i = 0; i < lengthof(columns); i++)
 		values[i] = column_array(&columns[i], count);
-	if (run_posting(UPDATE_ACCOUNTS, values) != (uint64) count)
+
+	is_posting = true;
+	PG_TRY();
+	{
+		updated = run(UPDATE_ACCOUNTS, values, NULL, SPI_OK_UPDATE);
+	}
+	PG_FINALLY();
+	{
+		is_posting = false;
+	}
+	PG_END_TRY();
+	if (updated != (uint64) count)
 		elog(ERROR, "accounts were not updated");
 }
 
