@@ -94,6 +94,22 @@ REVOKE ALL ON FUNCTION trainledger._require_text(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._require_text(text, text) IS
 'Internal: TL400 where a name is missing, empty or longer than 250 characters.';
 
+CREATE FUNCTION trainledger._require_given(name text, value text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL THEN
+		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
+			format('The argument %s is null or empty.', name),
+			'This argument is required.');
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_given(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_given(text, text) IS
+'Internal: TL400 where a required argument is missing.';
+
 CREATE FUNCTION trainledger._check_length(name text, value text, most integer)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -125,8 +141,9 @@ BEGIN
 			PERFORM trainledger._refuse('TL400', 'column cannot be emptied',
 				format('The argument clear names %s.',
 					   coalesce(quote_ident(name), 'null')),
-				format('These can be emptied: %s.',
-					   array_to_string(allowed, ', ')));
+				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
+					 ELSE format('These can be emptied: %s.',
+								 array_to_string(allowed, ', ')) END);
 		END IF;
 		IF name = ANY (given) THEN
 			PERFORM trainledger._refuse('TL400',

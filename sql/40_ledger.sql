@@ -146,7 +146,7 @@ COMMENT ON COLUMN trainledger.entry.created_at IS 'When the entry was booked; ne
 COMMENT ON COLUMN trainledger.entry.recorded_at IS 'When it happened by the client''s clock, where the client said so.';
 COMMENT ON COLUMN trainledger.entry.dedup IS 'Idempotency key of the request, or the fingerprint by which a duplicate is found.';
 COMMENT ON COLUMN trainledger.entry.operation IS 'What was done.';
-COMMENT ON COLUMN trainledger.entry.keyed_call IS 'Set where dedup is an idempotency key: the call that used it (c credit_*, p post, b post_batch).';
+COMMENT ON COLUMN trainledger.entry.keyed_call IS 'Set where dedup is an idempotency key: the call that used it (c credit_*, p post, b post_batch, t training tokens).';
 COMMENT ON COLUMN trainledger.entry.source IS 'Source of the movement: client, device or module.';
 COMMENT ON COLUMN trainledger.entry.description IS 'What it was for.';
 COMMENT ON COLUMN trainledger.entry.device IS 'Device it came from, where the client said so.';
@@ -166,6 +166,12 @@ AS 'MODULE_PATHNAME', 'tl_refuse_plain_update' LANGUAGE C VOLATILE PARALLEL UNSA
 REVOKE ALL ON FUNCTION trainledger.refuse_plain_update() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.refuse_plain_update() IS
 'Trigger that refuses updates which do not come from the posting engine (TL409).';
+
+CREATE FUNCTION trainledger.refuse_outside_functions() RETURNS trigger
+AS 'MODULE_PATHNAME', 'tl_refuse_outside_functions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger.refuse_outside_functions() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.refuse_outside_functions() IS
+'Trigger that refuses updates which do not come from a write function of trainledger (TL409).';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 	ON trainledger.entry FOR EACH STATEMENT

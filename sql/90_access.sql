@@ -13,7 +13,7 @@ FROM (
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
 		'round_amount', 'format_amount',
-		'find_party', 'balance_at',
+		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
 		'credit_token_balance', 'credit_token_history'])
 	UNION ALL
@@ -21,6 +21,10 @@ FROM (
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',
+		'issue_training_tokens', 'extend_training_tokens',
+		'adjust_training_tokens', 'redeem_training_tokens',
+		'refund_training_tokens', 'issue_pass', 'renew_pass', 'revoke_pass',
+		'reassign_pass', 'use_pass',
 		'credit_init', 'credit_add', 'credit_subtract',
 		'credit_token_transaction', 'credit_token_transaction_init',
 		'credit_token_transaction_add', 'credit_token_transaction_subtract'])
@@ -28,7 +32,11 @@ FROM (
 	SELECT 'admin', unnest(ARRAY[
 		'admin_access', 'add_catalog_item', 'add_region', 'add_currency',
 		'add_credit_token_type', 'add_training_token_type',
-		'update_token_type', 'grant_access', 'revoke_access'])
+		'update_token_type', 'expire_training_tokens',
+		'create_pass_type', 'update_pass_type', 'add_pass_content',
+		'remove_pass_content', 'add_path_courses', 'remove_path_courses',
+		'create_pass_option', 'update_pass_option', 'create_pass_price',
+		'update_pass_price', 'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';

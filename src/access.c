@@ -51,6 +51,13 @@ tl_caller(void)
 	return OidIsValid(original_caller) ? original_caller : GetUserId();
 }
 
+/* Whether a write function in PL/pgSQL is at work, called by tl_as_owner(). */
+bool
+tl_acts_as_owner(void)
+{
+	return OidIsValid(original_caller);
+}
+
 /*
  * Act as the owner of the books until tl_restore_user().  After an error the
  * end of the (sub)transaction restores the role.

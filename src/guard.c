@@ -24,6 +24,7 @@
 
 PG_FUNCTION_INFO_V1(tl_refuse_change);
 PG_FUNCTION_INFO_V1(tl_refuse_plain_update);
+PG_FUNCTION_INFO_V1(tl_refuse_outside_functions);
 
 static TriggerData *
 trigger_data(FunctionCallInfo fcinfo, const char *name)
@@ -78,6 +79,17 @@ tl_refuse_plain_update(PG_FUNCTION_ARGS)
 	TriggerData *data = trigger_data(fcinfo, "refuse_plain_update");
 
 	if (!tl_take_pass())
+		refuse(data);
+	return PointerGetDatum(NULL);
+}
+
+/* Refuses an update that is not by a write function in PL/pgSQL. */
+Datum
+tl_refuse_outside_functions(PG_FUNCTION_ARGS)
+{
+	TriggerData *data = trigger_data(fcinfo, "refuse_outside_functions");
+
+	if (!tl_acts_as_owner())
 		refuse(data);
 	return PointerGetDatum(NULL);
 }

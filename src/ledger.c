@@ -204,6 +204,18 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 	return true;
 }
 
+/* What is left in a lot is never below zero, whatever its type says. */
+void
+tl_bound_lot(TlTokenType *type)
+{
+	if (!type->has_lower || type->lower < 0)
+	{
+		type->has_lower = true;
+		type->lower_inclusive = true;
+		type->lower = 0;
+	}
+}
+
 /*
  * Whether the type is in use (TL058) and the party may take more (TL409: a
  * suspended party keeps what it has and acquires nothing).

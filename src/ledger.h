@@ -33,6 +33,7 @@
 #define TL_CALL_CREDIT		'c'
 #define TL_CALL_POST		'p'
 #define TL_CALL_BATCH		'b'
+#define TL_CALL_LOTS		't'
 
 /* A posting as it was asked for. */
 typedef struct TlRequest
@@ -126,6 +127,7 @@ extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
 							TlAmount delta, TlAmount *result,
 							TlRefusal *refusal);
+extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,
 							 TlRefusal *refusal);

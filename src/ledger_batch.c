@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ledger_batch.c
- *		post_batch(): many postings in one call (contract, section 6).
+ *		post_batch(): many postings in one call (contract, section 6), and the
+ *		same for lots of training tokens (section 8).
  *
  * The accounts are locked in the order of their ids, so that batches cannot
  * deadlock, and read once; the deltas are applied in memory in the order of
@@ -30,6 +31,7 @@
 #include "progress.h"
 
 PG_FUNCTION_INFO_V1(tl_post_batch);
+PG_FUNCTION_INFO_V1(tl_post_lots);
 
 /* An account of the batch and where it stands after the rows so far */
 typedef struct BatchAccount
@@ -74,6 +76,8 @@ typedef struct DedupEntry
 
 typedef struct Batch
 {
+	bool		on_lots;		/* on lots, not on credit accounts */
+	TlOperation operation;		/* on_lots: what is booked */
 	int			row_count;
 	BatchRow   *rows;
 	int			account_count;
@@ -269,6 +273,8 @@ read_accounts(Batch *batch, TlBooks *books)
 							   &this->type))
 			elog(ERROR, "account %lld has no token type",
 				 (long long) this->id);
+		if (this->account.is_lot)
+			tl_bound_lot(&this->type);
 		tl_read_party(books, this->account.party_id, &this->is_suspended);
 		before = this;
 	}
@@ -289,6 +295,11 @@ row_request(const Batch *batch, const BatchRow *row)
 		.key = row->key,
 	};
 
+	if (batch->on_lots)
+	{
+		request.call = TL_CALL_LOTS;
+		request.operation = batch->operation;
+	}
 	return request;
 }
 
@@ -387,7 +398,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 				  "The token type has %d decimals.", at->type.scale);
 		return false;
 	}
-	if (!row->has_key && row->has_recorded_at)
+	if (!batch->on_lots && !row->has_key && row->has_recorded_at)
 	{
 		for (int attempt = 0;; attempt++)
 		{
@@ -406,7 +417,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		}
 		row->entry.has_dedup = true;
 	}
-	if (at->account.is_lot)
+	if (at->account.is_lot && !batch->on_lots)
 	{
 		tl_refuse_lot(refusal, at->id);
 		return false;
@@ -448,13 +459,17 @@ remember_dedup(Batch *batch, int row)
 	made->row = row;
 }
 
-/* A batch as a whole is refused by its first refused row. */
+/*
+ * A batch as a whole is refused by its first refused row.  Who moves lots does
+ * not know of rows.
+ */
 static void
-raise_row(const TlRefusal *refusal, int ordinal)
+raise_row(const Batch *batch, const TlRefusal *refusal, int ordinal)
 {
 	TlRefusal	whole = *refusal;
 
-	whole.detail = psprintf("Row %d: %s", ordinal, refusal->detail);
+	if (!batch->on_lots)
+		whole.detail = psprintf("Row %d: %s", ordinal, refusal->detail);
 	tl_raise(&whole);
 }
 
@@ -486,7 +501,7 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
 		else if (skip_refused)
 			row->sqlerrcode = refusal.sqlerrcode;
 		else
-			raise_row(&refusal, i + 1);
+			raise_row(batch, &refusal, i + 1);
 	}
 }
 
@@ -567,24 +582,47 @@ book(Batch *batch, bool skip_refused)
 	tl_books_close(&books);
 }
 
+/* Book a batch and return its rows. */
+static Datum
+post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
+{
+	TlOwnerSwitch saved;
+
+	take_arguments(fcinfo, batch);
+	batch->now = tl_clock();
+	batch->booked_by = tl_booked_by();
+	if (batch->row_count > 0)
+	{
+		tl_become_owner(&saved);
+		book(batch, skip_refused);
+		tl_restore_user(&saved);
+	}
+	return_rows(fcinfo, batch);
+	return (Datum) 0;
+}
+
 /* post_batch(account_ids, deltas, source, ...) returns table (...) */
 Datum
 tl_post_batch(PG_FUNCTION_ARGS)
 {
 	Batch		batch = {0};
 	bool		skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
-	TlOwnerSwitch saved;
 
 	PreventCommandIfReadOnly("post_batch()");
-	take_arguments(fcinfo, &batch);
-	batch.now = tl_clock();
-	batch.booked_by = tl_booked_by();
-	if (batch.row_count > 0)
-	{
-		tl_become_owner(&saved);
-		book(&batch, skip_refused);
-		tl_restore_user(&saved);
-	}
-	return_rows(fcinfo, &batch);
-	return (Datum) 0;
+	return post_rows(fcinfo, &batch, skip_refused);
+}
+
+/*
+ * _post_lots(account_ids, deltas, source, descriptions, recorded_at, keys,
+ * operation): one operation on many lots.
+ */
+Datum
+tl_post_lots(PG_FUNCTION_ARGS)
+{
+	Batch		batch = {
+		.on_lots = true,
+		.operation = tl_operation_from_oid(PG_GETARG_OID(6)),
+	};
+
+	return post_rows(fcinfo, &batch, false);
 }

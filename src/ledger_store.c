@@ -546,8 +546,10 @@ get_plan(Statement statement)
 
 		for (int i = 0; i < statements[statement].count; i++)
 			types[i] = parameter_type(statements[statement].types[i]);
-		plan = SPI_prepare(statements[statement].text,
-						   statements[statement].count, types);
+		/* one for a long array that is known may read the whole table */
+		plan = SPI_prepare_cursor(statements[statement].text,
+								  statements[statement].count, types,
+								  CURSOR_OPT_GENERIC_PLAN);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare: %s",
 				 SPI_result_code_string(SPI_result));

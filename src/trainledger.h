@@ -94,6 +94,7 @@ typedef struct TlOwnerSwitch
 extern void tl_become_owner(TlOwnerSwitch *saved);
 extern void tl_restore_user(const TlOwnerSwitch *saved);
 extern Oid	tl_caller(void);
+extern bool tl_acts_as_owner(void);
 
 /* ---------------------------------------------------------------------
  * The extension's own catalog: OIDs and column numbers, looked up by name

@@ -1,7 +1,7 @@
 #!/bin/bash
 # make bench: side-by-side figures, on a private server that commits for real.
 #
-# Runs test/bench/run.sh with bash; PGHOST, PGPORT, PGUSER and PGDATABASE name
+# Runs the scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE name
 # the empty database `bench`; what it writes to test/results stays. The data
 # lies on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
@@ -17,10 +17,12 @@ install_packages "${server_packages[@]}"
 create_private_server
 build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB
-as_server createdb bench
-export PGDATABASE=bench
 as_server mkdir -p test/results
 status=0
-as_server bash test/bench/run.sh || status=$?
+for script in run tokens; do
+    as_server createdb "bench_$script"
+    export PGDATABASE="bench_$script"
+    as_server bash "test/bench/$script.sh" || status=$?
+done
 save_results
 exit "$status"

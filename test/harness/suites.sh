@@ -10,7 +10,8 @@
 #                 well only if something passed and nothing failed
 
 export N=${N:-2000}
-test_packages=("${server_packages[@]}" perl libipc-run-perl)
+test_packages=("${server_packages[@]}" perl libipc-run-perl
+    "postgresql-$pg_version-cron")
 passed=0
 failed=0
 

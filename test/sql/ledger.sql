@@ -2,6 +2,7 @@
 \pset format unaligned
 \pset null (null)
 SET search_path = trainledger, public;
+SET client_min_messages = warning;	-- which tables a TRUNCATE cascades to
 SET ROLE regress_admin;
 SELECT name, bounds FROM add_credit_token_type('ledger');
 SELECT name, bounds FROM add_credit_token_type('ledger-bounded', lower_bound => -5, upper_bound => 10);

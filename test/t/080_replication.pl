@@ -29,7 +29,7 @@ END
 $copy->safe_psql('books',
 	"CREATE SUBSCRIPTION books CONNECTION '" . $node->connstr
 	  . " dbname=books' PUBLICATION books");
-$copy->wait_for_subscription_sync($node, 'books');
+$copy->wait_for_subscription_sync($node, 'books', 'books');
 
 $node->safe_psql('books', $post);
 $node->safe_psql('books',

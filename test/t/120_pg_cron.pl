@@ -1,0 +1,65 @@
+# The recipe of doc/tokens.md for scheduling the sweep, with the real pg_cron:
+# its blocks are run as they stand there, only every minute instead of once a
+# night (pg_cron knows seconds from version 1.5 on, Debian 12 has 1.4).
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+
+my $node = start_books('cron');
+if ($node->safe_psql('books',
+		"SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_cron'") == 0)
+{
+	$node->stop;
+	plan skip_all =>
+	  'pg_cron is not installed here (Debian: postgresql-15-cron)';
+}
+
+my $text = slurp_file(dirname(__FILE__) . '/../../doc/tokens.md');
+my ($settings, $recipe) = $text =~ /^```text\n(.*?)^```$/msg;
+like($settings, qr/shared_preload_libraries/, 'doc/tokens.md has the settings');
+like($recipe, qr/cron\.schedule/, 'doc/tokens.md has the job');
+is($recipe =~ s/'2 0 \* \* \*'/'* * * * *'/, 1, 'which runs once a night');
+
+$node->append_conf('postgresql.conf', $settings);
+$node->restart;
+$node->safe_psql('books', $recipe);
+
+# Two issues that expired, of which one is empty, one that has not, one that
+# never will
+$node->safe_psql('books', <<'SQL');
+SET trainledger.clock = '2024-01-01';
+SELECT trainledger.add_party('organisation', 'Acme', id => 1);
+SELECT trainledger.add_training_token_type('Silver', id => '8848a3b38adf45db8ff60fafcbd3b3f6');
+SELECT trainledger.issue_training_tokens('8848a3b38adf45db8ff60fafcbd3b3f6', 1, quantity, expires_on)
+FROM (VALUES (3, '2024-01-05'::date), (10, '2024-01-10'), (20, '9999-12-31'), (30, NULL)) v(quantity, expires_on);
+SELECT trainledger.redeem_training_tokens(1, '8848a3b38adf45db8ff60fafcbd3b3f6', 7, 'x');
+SQL
+
+ok( $node->poll_query_until(
+		'books',
+		"SELECT EXISTS (SELECT FROM trainledger.entry WHERE operation = 'expire')"),
+	'the sweep was run');
+is( $node->safe_psql('books', <<'SQL'),
+SELECT e.delta, e.balance, e.recorded_at, e.booked_by, e.created_at > now() - interval '5 minutes'
+FROM trainledger.entry e WHERE e.operation = 'expire'
+SQL
+	'-6|0|2024-01-10 23:59:59+00|sweeper|t',
+	'and booked off what was left, at the time of the expiry');
+is( $node->safe_psql('books',
+		'SELECT sum(booked_balance), sum(current_balance) FROM trainledger.token_issue'),
+	'50|50', 'and nothing else');
+ok( $node->poll_query_until(
+		'books',
+		"SELECT status = 'succeeded' FROM cron.job_run_details ORDER BY runid LIMIT 1"),
+	'pg_cron says that it succeeded');
+books_are_right($node, 'cron');
+$node->stop;
+done_testing();
