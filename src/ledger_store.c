@@ -565,11 +565,21 @@ get_plan(Statement statement)
 static uint64
 run(Statement statement, Datum *values, const char *nulls, int expected)
 {
+	SPIPlanPtr	plan = get_plan(statement);
 	int			result;
 
-	result = SPI_execute_snapshot(get_plan(statement), values, nulls,
-								  GetActiveSnapshot(), InvalidSnapshot,
-								  false, true, 0);
+	is_posting = (statement == POST_ENTRY || statement == UPDATE_ACCOUNTS);
+	PG_TRY();
+	{
+		result = SPI_execute_snapshot(plan, values, nulls,
+									  GetActiveSnapshot(), InvalidSnapshot,
+									  false, true, 0);
+	}
+	PG_FINALLY();
+	{
+		is_posting = false;
+	}
+	PG_END_TRY();
 	if (result != expected)
 		elog(ERROR, "unexpected result of a statement: %s",
 			 SPI_result_code_string(result));
@@ -622,16 +632,7 @@ tl_write_posting(const TlEntry *entry)
 	uint64		written;
 
 	SPI_connect();
-	is_posting = true;
-	PG_TRY();
-	{
-		written = run_entry(POST_ENTRY, entry);
-	}
-	PG_FINALLY();
-	{
-		is_posting = false;
-	}
-	PG_END_TRY();
+	written = run_entry(POST_ENTRY, entry);
 	SPI_finish();
 	return written == 1;
 }
@@ -798,7 +799,6 @@ update_accounts(const TlAccount *const *accounts, int count)
 		make_column(TIMESTAMPTZOID, count),
 	};
 	Datum		values[lengthof(columns)];
-	uint64		updated;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -812,18 +812,7 @@ update_accounts(const TlAccount *const *accounts, int count)
 	}
 	for (size_t i = 0; i < lengthof(columns); i++)
 		values[i] = column_array(&columns[i], count);
-
-	is_posting = true;
-	PG_TRY();
-	{
-		updated = run(UPDATE_ACCOUNTS, values, NULL, SPI_OK_UPDATE);
-	}
-	PG_FINALLY();
-	{
-		is_posting = false;
-	}
-	PG_END_TRY();
-	if (updated != (uint64) count)
+	if (run(UPDATE_ACCOUNTS, values, NULL, SPI_OK_UPDATE) != (uint64) count)
 		elog(ERROR, "accounts were not updated");
 }
 
