@@ -519,8 +519,11 @@ parameter_type(Oid type)
 	}
 }
 
-/* The saved plan of a statement, made at its first use in the session. */
-static SPIPlanPtr
+/*
+ * The saved plan of a statement, made at its first use in the session.  Kept
+ * out of run(), whose locals have to live through a longjmp.
+ */
+static pg_noinline SPIPlanPtr
 get_plan(Statement statement)
 {
 	static SPIPlanPtr plans[STATEMENT_COUNT];
