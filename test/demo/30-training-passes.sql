@@ -60,9 +60,14 @@ FROM trainledger.create_pass_price(2, 'DS', 'USD', 99.90);
 -- updateTypeOption, updateType: published
 SELECT lifecycle_state AS "lifecycleState"
 FROM trainledger.update_pass_option(2, lifecycle_state => 'published');
-SELECT trainledger.global_id('TrainingPassType', id::text) AS id,
-	   lifecycle_state AS "lifecycleState"
-FROM trainledger.update_pass_type(2, lifecycle_state => 'published');
+SELECT trainledger.global_id('TrainingPassType', t.id::text) AS id,
+	   t.lifecycle_state AS "lifecycleState", o.name AS option,
+	   u.name AS "financialUnit",
+	   trainledger.format_amount(p.amount, u.minor_units) AS amount
+FROM trainledger.update_pass_type(2, lifecycle_state => 'published') t
+JOIN trainledger.pass_type_option o ON o.pass_type_id = t.id
+JOIN trainledger.pass_type_option_price p ON p.option_id = o.id
+JOIN trainledger.currency u ON u.code = p.currency_code;
 
 -- issuePass: to Person:35
 SELECT valid_from, valid_until, status
