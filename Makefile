@@ -28,6 +28,7 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+PROVE_FLAGS += -I test/perl
 TAP_TESTS = $(if $(PROVE_TESTS),1)
 
 .DEFAULT_GOAL = all
