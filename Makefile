@@ -28,7 +28,6 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
-PROVE_FLAGS += -I test/perl
 TAP_TESTS = $(if $(PROVE_TESTS),1)
 
 .DEFAULT_GOAL = all
@@ -95,6 +94,9 @@ PG_CPPFLAGS = -I$(srcdir)/src $(XML_CFLAGS) $(SSL_CFLAGS)
 SHLIB_LINK = $(XML_LIBS) $(SSL_LIBS)
 
 include $(PGXS)
+
+# after PGXS, which sets its own
+PROVE_FLAGS += -I test/perl
 
 $(DATA_built): $(sort $(wildcard sql/[0-9]*.sql)) $(EXTENSION).control
 	cat $(filter %.sql,$^) > $@
