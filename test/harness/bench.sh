@@ -1,9 +1,9 @@
 #!/bin/bash
 # make bench: side-by-side figures, on a private server that commits for real.
 #
-# Runs the scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE name
-# the empty database `bench`; what it writes to test/results stays. The data
-# lies on a real disk, not in memory.
+# Runs run.sh and tokens.sh of test/bench with bash; PGHOST, PGPORT, PGUSER and
+# PGDATABASE name an empty database, one for each. What they write to
+# test/results stays. The data lies on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 
