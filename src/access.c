@@ -102,24 +102,28 @@ tl_has_level(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(tl_may_execute(function, tl_caller()));
 }
 
-/* The function trainledger._NAME with the arguments of trainledger.NAME. */
-static Oid
-find_inner(Oid outer)
+/*
+ * The function of trainledger with the arguments and the name of another
+ * function, and this prefix to the name.
+ */
+Oid
+tl_twin(Oid function, const char *prefix, bool missing_ok)
 {
-	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(outer));
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc proc;
 	List	   *name;
-	Oid			inner;
+	Oid			twin;
 
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", outer);
+		elog(ERROR, "cache lookup failed for function %u", function);
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	name = list_make2(makeString(get_namespace_name(proc->pronamespace)),
-					  makeString(psprintf("_%s", NameStr(proc->proname))));
-	inner = LookupFuncName(name, proc->pronargs, proc->proargtypes.values,
-						   false);
+	name = list_make2(makeString("trainledger"),
+					  makeString(psprintf("%s%s", prefix,
+										  NameStr(proc->proname))));
+	twin = LookupFuncName(name, proc->pronargs, proc->proargtypes.values,
+						  missing_ok);
 	ReleaseSysCache(tuple);
-	return inner;
+	return twin;
 }
 
 /*
@@ -140,42 +144,39 @@ rethrow_refusal(MemoryContext context)
 }
 
 /*
- * Body of every write function whose work is done in PL/pgSQL: calls the
- * function of the same name with a leading underscore, which nobody else may
- * call, with the same arguments, as the owner of the books.
+ * Call another function with the arguments of this call; its result is this
+ * call's, rows of a set included.
  */
 Datum
-tl_as_owner(PG_FUNCTION_ARGS)
+tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
 {
-	FmgrInfo   *inner = (FmgrInfo *) fcinfo->flinfo->fn_extra;
 	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+	Datum		result;
+
+	InitFunctionCallInfoData(*call, target, fcinfo->nargs,
+							 fcinfo->fncollation, fcinfo->context,
+							 fcinfo->resultinfo);
+	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
+	result = FunctionCallInvoke(call);
+	fcinfo->isnull = call->isnull;
+	return result;
+}
+
+/* The same as the owner of the books, remembering who called. */
+Datum
+tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
+{
 	Oid			saved_caller = original_caller;
 	MemoryContext saved_context = CurrentMemoryContext;
 	TlOwnerSwitch saved;
 	Datum		result;
-
-	if (inner == NULL)
-	{
-		Oid			function = find_inner(fcinfo->flinfo->fn_oid);
-		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
-											   sizeof(FmgrInfo));
-
-		fmgr_info_cxt(function, fresh, fcinfo->flinfo->fn_mcxt);
-		fresh->fn_expr = fcinfo->flinfo->fn_expr;
-		fcinfo->flinfo->fn_extra = inner = fresh;
-	}
-
-	InitFunctionCallInfoData(*call, inner, fcinfo->nargs,
-							 fcinfo->fncollation, fcinfo->context,
-							 fcinfo->resultinfo);
-	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 
 	tl_become_owner(&saved);
 	PG_TRY();
 	{
 		if (!OidIsValid(original_caller))
 			original_caller = saved.userid;
-		result = FunctionCallInvoke(call);
+		result = tl_forward(fcinfo, target);
 	}
 	PG_CATCH();
 	{
@@ -185,7 +186,28 @@ tl_as_owner(PG_FUNCTION_ARGS)
 	PG_END_TRY();
 	original_caller = saved_caller;
 	tl_restore_user(&saved);
-
-	fcinfo->isnull = call->isnull;
 	return result;
+}
+
+/*
+ * Body of every write function whose work is done in PL/pgSQL: calls the
+ * function of the same name with a leading underscore, which nobody else may
+ * call, with the same arguments, as the owner of the books.
+ */
+Datum
+tl_as_owner(PG_FUNCTION_ARGS)
+{
+	FmgrInfo   *inner = (FmgrInfo *) fcinfo->flinfo->fn_extra;
+
+	if (inner == NULL)
+	{
+		Oid			function = tl_twin(fcinfo->flinfo->fn_oid, "_", false);
+		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
+											   sizeof(FmgrInfo));
+
+		fmgr_info_cxt(function, fresh, fcinfo->flinfo->fn_mcxt);
+		fresh->fn_expr = fcinfo->flinfo->fn_expr;
+		fcinfo->flinfo->fn_extra = inner = fresh;
+	}
+	return tl_forward_as_owner(fcinfo, inner);
 }

@@ -95,6 +95,13 @@ extern void tl_become_owner(TlOwnerSwitch *saved);
 extern void tl_restore_user(const TlOwnerSwitch *saved);
 extern Oid	tl_caller(void);
 extern bool tl_acts_as_owner(void);
+extern Oid	tl_twin(Oid function, const char *prefix, bool missing_ok);
+extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
+extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
+
+/* api.c */
+extern bool tl_in_request(void);
+extern int	tl_http_status(int sqlerrcode);
 
 /* ---------------------------------------------------------------------
  * The extension's own catalog: OIDs and column numbers, looked up by name
