@@ -15,9 +15,12 @@ FROM (
 		'round_amount', 'format_amount',
 		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
-		'credit_token_balance', 'credit_token_history'])
+		'credit_token_balance', 'credit_token_history',
+		'claim_signup_token'])
 	UNION ALL
-	SELECT 'reader', unnest(ARRAY['reader_access', 'reconcile'])
+	SELECT 'reader', unnest(ARRAY[
+		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
+		'_signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',
@@ -36,7 +39,9 @@ FROM (
 		'create_pass_type', 'update_pass_type', 'add_pass_content',
 		'remove_pass_content', 'add_path_courses', 'remove_path_courses',
 		'create_pass_option', 'update_pass_option', 'create_pass_price',
-		'update_pass_price', 'grant_access', 'revoke_access'])
+		'update_pass_price', 'create_signup_token', 'update_signup_token',
+		'import_signup_tokens', 'apply_signup_tokens', 'create_tokens',
+		'update_tokens', 'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';
