@@ -16,7 +16,9 @@ FROM (
 		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
 		'credit_token_balance', 'credit_token_history',
-		'claim_signup_token'])
+		'claim_signup_token',
+		'organisation', 'credit_transactions', 'credit_accounts',
+		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
 		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
