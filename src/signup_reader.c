@@ -83,7 +83,7 @@ typedef struct Fault
 	const char *what;
 	int64		position;		/* of the token, 0 where it is not one's */
 	SignupElement element;
-	long		line;
+	int64		line;
 	char		unknown[MAX_ID_CHARS + 1];	/* name of an unknown element */
 } Fault;
 
@@ -116,7 +116,7 @@ typedef struct Reader
  * element in the message where they are known.
  */
 void
-tl_signup_refuse(int sqlerrcode, int64 position, long line,
+tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 				 SignupElement element, const char *what,
 				 const char *detail, const char *hint)
 {
@@ -126,7 +126,7 @@ tl_signup_refuse(int sqlerrcode, int64 position, long line,
 	if (position > 0)
 		appendStringInfo(&message, "token %lld", (long long) position);
 	else
-		appendStringInfo(&message, "line %ld", line);
+		appendStringInfo(&message, "line %lld", (long long) line);
 	if (element != SIGNUP_NO_ELEMENT)
 		appendStringInfo(&message, ", %s",
 						 tl_signup_elements[element].element);
@@ -136,8 +136,8 @@ tl_signup_refuse(int sqlerrcode, int64 position, long line,
 			(errcode(sqlerrcode),
 			 errmsg_internal("%s", message.data),
 			 errdetail_internal("%s", detail ? detail :
-								psprintf("The reading stopped at line %ld of the document.",
-										 line)),
+								psprintf("Line %lld of the document.",
+										 (long long) line)),
 			 errhint("%s", hint)));
 	pg_unreachable();
 }
@@ -591,9 +591,8 @@ hand_on(Reader *reader, SignupHandler handler, void *arg)
 		convert_text(token, &token->id, SIGNUP_ID);
 		convert_text(token, &token->code, SIGNUP_CODE);
 		convert_text(token, &token->type_id, SIGNUP_TYPE_ID);
+		handler(token, arg);
 	}
-	if (reader->first != NULL)
-		handler(reader->first, arg);
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->context);
@@ -629,8 +628,8 @@ read_pieces(Reader *reader, const char *document, size_t size,
 }
 
 /*
- * Read a document of new tokens, or of changes to tokens, and hand the tokens
- * on, some at a time.  Raises TL400 with the token's position and the
+ * Read a document of new tokens, or of changes to tokens, and hand each token
+ * on.  Raises TL400 with the token's position and the
  * element, or the line.
  */
 void
