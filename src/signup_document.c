@@ -22,6 +22,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
@@ -39,6 +40,7 @@
 #include "progress.h"
 #include "signup.h"
 
+PG_FUNCTION_INFO_V1(tl_signup_id);
 PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
@@ -73,7 +75,7 @@ typedef struct Work
 } Work;
 
 /* ---------------------------------------------------------------------
- * Codes
+ * Ids and codes
  * ---------------------------------------------------------------------
  */
 
@@ -97,6 +99,25 @@ make_code(char *code)
 	for (int i = 0; i < CODE_CHARS; i++)
 		code[i] = alphabet[random[i] & 31];
 	code[CODE_CHARS] = '\0';
+}
+
+/* _signup_id() returns text */
+Datum
+tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	Oid			sequence = get_relname_relid("signup_token_id_seq",
+											 tl_catalog()->schema);
+	uint64		random;
+	char		id[12 + 12 + 1];
+
+	if (!pg_strong_random(&random, sizeof(random)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	snprintf(id, sizeof(id), "%012llx%012llx",
+			 (unsigned long long) nextval_internal(sequence, false),
+			 (unsigned long long) (random & UINT64CONST(0xffffffffffff)));
+	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
 /* _signup_code() returns text */
