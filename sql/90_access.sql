@@ -15,7 +15,14 @@ FROM (
 		'round_amount', 'format_amount',
 		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
-		'credit_token_balance', 'credit_token_history'])
+		'credit_token_balance', 'credit_token_history',
+		'visible_email', 'lookup_program', 'lookup_program_instance',
+		'list_cohorts', 'list_active_programs', 'user_tickets',
+		'program_child_list', 'programs_after', 'LookupProgram',
+		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
+		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
+		'document_fields', 'document_time', 'program_document',
+		'program_kind_document'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY['reader_access', 'reconcile'])
 	UNION ALL
@@ -27,7 +34,12 @@ FROM (
 		'reassign_pass', 'use_pass',
 		'credit_init', 'credit_add', 'credit_subtract',
 		'credit_token_transaction', 'credit_token_transaction_init',
-		'credit_token_transaction_add', 'credit_token_transaction_subtract'])
+		'credit_token_transaction_add', 'credit_token_transaction_subtract',
+		'modify_program_membership', 'update_user_cohort_state',
+		'confirm_cohort', 'sync_cohort', 'sync_cohort_preview',
+		'create_program_ticket', 'consume_ticket', 'cancel_ticket',
+		'ModifyProgramMembership', 'UpdateUserCohortState', 'ConfirmCohort',
+		'SyncCohort', 'CreateProgramTicket'])
 	UNION ALL
 	SELECT 'admin', unnest(ARRAY[
 		'admin_access', 'add_catalog_item', 'add_region', 'add_currency',
@@ -36,7 +48,8 @@ FROM (
 		'create_pass_type', 'update_pass_type', 'add_pass_content',
 		'remove_pass_content', 'add_path_courses', 'remove_path_courses',
 		'create_pass_option', 'update_pass_option', 'create_pass_price',
-		'update_pass_price', 'grant_access', 'revoke_access'])
+		'update_pass_price', 'add_program_kind', 'add_program',
+		'update_program', 'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';
