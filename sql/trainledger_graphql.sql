@@ -344,43 +344,1370 @@ COMMENT ON COLUMN trainledger_graphql.training_pass.party_key IS E'@behavior -*\
 COMMENT ON COLUMN trainledger_graphql.training_pass.type_key IS E'@behavior -*\nId of the type.';
 COMMENT ON COLUMN trainledger_graphql.training_pass.option_key IS E'@behavior -*\nId of the option.';
 
+-- Inputs
+
+CREATE TYPE trainledger_graphql.validity_period_input AS (
+	unit trainledger_graphql.validity_unit,
+	value integer
+);
+COMMENT ON TYPE trainledger_graphql.validity_period_input IS
+'A number of days, weeks, months or years.';
+COMMENT ON COLUMN trainledger_graphql.validity_period_input.unit IS 'Unit of the period.';
+COMMENT ON COLUMN trainledger_graphql.validity_period_input.value IS 'How many units it has.';
+
+CREATE TYPE trainledger_graphql.token_type_create_input AS (
+	name text,
+	description text,
+	default_days_to_redeem integer,
+	decimals integer
+);
+COMMENT ON TYPE trainledger_graphql.token_type_create_input IS
+'A new type of training tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_type_create_input.name IS 'Name to show, unique.';
+COMMENT ON COLUMN trainledger_graphql.token_type_create_input.description IS 'What the tokens are for.';
+COMMENT ON COLUMN trainledger_graphql.token_type_create_input.default_days_to_redeem IS 'Days from the issue to the expiry where the issue does not say.';
+COMMENT ON COLUMN trainledger_graphql.token_type_create_input.decimals IS 'Decimals that a number of these tokens may have, 0 to 6; 0 where it is left out.';
+
+CREATE TYPE trainledger_graphql.token_type_update_input AS (
+	token_type_id trainledger_graphql.id,
+	name text,
+	description text,
+	default_days_to_redeem integer,
+	is_active boolean,
+	is_archived boolean
+);
+COMMENT ON TYPE trainledger_graphql.token_type_update_input IS
+'Changes of a type of training tokens; what is left out stays.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.token_type_id IS 'Type to change.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.name IS 'Name to show, unique.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.description IS 'What the tokens are for.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.default_days_to_redeem IS 'Days from the issue to the expiry where the issue does not say.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.is_active IS 'False: nothing is booked.';
+COMMENT ON COLUMN trainledger_graphql.token_type_update_input.is_archived IS 'True: nothing new is issued.';
+
+CREATE TYPE trainledger_graphql.token_issue_create_input AS (
+	token_type_id trainledger_graphql.id,
+	account_id trainledger_graphql.id,
+	quantity trainledger_graphql.token_amount,
+	expires_at trainledger_graphql.moment,
+	notes text,
+	idempotency_key uuid
+);
+COMMENT ON TYPE trainledger_graphql.token_issue_create_input IS
+'Training tokens to issue.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.token_type_id IS 'Type of the tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.account_id IS 'Organisation or person that holds the tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.quantity IS 'How many.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.expires_at IS 'Last day of the tokens; where it is left out, the type says how many days they are good for.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.notes IS 'What it is for.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_create_input.idempotency_key IS 'Key of one''s own by which a repeated request is known.';
+
+CREATE TYPE trainledger_graphql.token_issue_extend_input AS (
+	token_issue_id trainledger_graphql.id,
+	expires_at trainledger_graphql.moment
+);
+COMMENT ON TYPE trainledger_graphql.token_issue_extend_input IS
+'A later expiry of training tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_extend_input.token_issue_id IS 'Issue to change.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_extend_input.expires_at IS 'Last day of the tokens, after the present one.';
+
+CREATE TYPE trainledger_graphql.token_balance_adjust_input AS (
+	token_issue_id trainledger_graphql.id,
+	amount trainledger_graphql.token_amount,
+	notes text,
+	idempotency_key uuid
+);
+COMMENT ON TYPE trainledger_graphql.token_balance_adjust_input IS
+'A correction of what is left of an issue.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_adjust_input.token_issue_id IS 'Issue to change.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_adjust_input.amount IS 'How many to add, or with a minus sign to take.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_adjust_input.notes IS 'What it is for.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_adjust_input.idempotency_key IS 'Key of one''s own by which a repeated request is known.';
+
+CREATE TYPE trainledger_graphql.token_balance_redeem_input AS (
+	account_id trainledger_graphql.id,
+	token_type_id trainledger_graphql.id,
+	quantity trainledger_graphql.token_amount,
+	reference text,
+	notes text,
+	idempotency_key uuid
+);
+COMMENT ON TYPE trainledger_graphql.token_balance_redeem_input IS
+'Training tokens to redeem, those that expire first before others.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.account_id IS 'Organisation or person that holds the tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.token_type_id IS 'Type of the tokens.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.quantity IS 'How many.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.reference IS 'What they are redeemed for, such as a booking.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.notes IS 'What it is for.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_redeem_input.idempotency_key IS 'Key of one''s own by which a repeated request is known.';
+
+CREATE TYPE trainledger_graphql.token_balance_refund_input AS (
+	redemption_id trainledger_graphql.id,
+	quantity trainledger_graphql.token_amount,
+	if_expired trainledger_graphql.refund_policy,
+	idempotency_key uuid
+);
+COMMENT ON TYPE trainledger_graphql.token_balance_refund_input IS
+'Redeemed training tokens to give back.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_refund_input.redemption_id IS 'Redemption.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_refund_input.quantity IS 'How many; all that are left where it is left out.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_refund_input.if_expired IS 'What becomes of those whose issue has expired; forfeit where it is left out.';
+COMMENT ON COLUMN trainledger_graphql.token_balance_refund_input.idempotency_key IS 'Key of one''s own by which a repeated request is known.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_input AS (
+	code text,
+	name text,
+	description text
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_input IS
+'A new type of training passes, a draft.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_input.code IS 'Code, unique.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_input.name IS 'Name to show.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_input.description IS 'What the pass is for.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_update_input AS (
+	training_pass_type_id trainledger_graphql.id,
+	code text,
+	name text,
+	description text,
+	lifecycle_state trainledger_graphql.lifecycle_state
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_update_input IS
+'Changes of a pass type; what is left out stays.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_update_input.training_pass_type_id IS 'Pass type to change.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_update_input.code IS 'Code, unique.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_update_input.name IS 'Name to show.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_update_input.description IS 'What the pass is for.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_update_input.lifecycle_state IS 'published needs a published option.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_content_input AS (
+	training_pass_type_id trainledger_graphql.id,
+	course_ids trainledger_graphql.id[],
+	path_ids trainledger_graphql.id[]
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_content_input IS
+'Courses and learning paths of a pass type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_content_input.training_pass_type_id IS 'Pass type to change.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_content_input.course_ids IS 'Courses.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_content_input.path_ids IS 'Learning paths.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_input AS (
+	training_pass_type_id trainledger_graphql.id,
+	name text,
+	validity_period trainledger_graphql.validity_period_input
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_input IS
+'A new option of a pass type, a draft.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.training_pass_type_id IS 'Pass type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.name IS 'Name, unique for the type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.validity_period IS 'How long a pass with it is valid.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_update_input AS (
+	training_pass_type_option_id trainledger_graphql.id,
+	name text,
+	lifecycle_state trainledger_graphql.lifecycle_state
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_update_input IS
+'Changes of an option; what is left out stays.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.training_pass_type_option_id IS 'Option to change.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.name IS 'Name, unique for the type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.lifecycle_state IS 'published needs a price.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_price_input AS (
+	training_pass_type_option_id trainledger_graphql.id,
+	region_id trainledger_graphql.id,
+	currency_code text,
+	amount text
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_price_input IS
+'A price of an option in a region and a currency.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_input.training_pass_type_option_id IS 'Option.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_input.region_id IS 'Region.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_input.currency_code IS 'Code of the currency, such as USD.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_input.amount IS 'The price, such as "99.90".';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_price_update_input AS (
+	training_pass_type_option_price_id trainledger_graphql.id,
+	amount text
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_price_update_input IS
+'Another amount of a price.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_update_input.training_pass_type_option_price_id IS 'Price to change.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_update_input.amount IS 'The price, such as "99.90".';
+
+CREATE TYPE trainledger_graphql.training_pass_issue_input AS (
+	training_pass_type_id trainledger_graphql.id,
+	training_pass_type_option_id trainledger_graphql.id,
+	contact_id trainledger_graphql.id,
+	valid_from trainledger_graphql.moment,
+	valid_until trainledger_graphql.moment,
+	idempotency_key uuid
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_issue_input IS
+'A training pass to issue.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.training_pass_type_id IS 'Pass type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.training_pass_type_option_id IS 'Option of the pass type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.contact_id IS 'Person who is to have the pass.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.valid_from IS 'From when on it is valid; now where it is left out.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.valid_until IS 'When its validity is over; after the period of the option where it is left out.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_issue_input.idempotency_key IS 'Key of one''s own by which a repeated request is known.';
+
+CREATE TYPE trainledger_graphql.training_pass_renew_input AS (
+	training_pass_id trainledger_graphql.id,
+	training_pass_type_option_id trainledger_graphql.id,
+	valid_until trainledger_graphql.moment
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_renew_input IS
+'A longer validity of a training pass.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_renew_input.training_pass_id IS 'Pass to change.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_renew_input.training_pass_type_option_id IS 'Option; the present one where it is left out.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_renew_input.valid_until IS 'When its validity is over; by the period of the option later where it is left out.';
+
+CREATE TYPE trainledger_graphql.training_pass_revoke_input AS (
+	training_pass_id trainledger_graphql.id
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_revoke_input IS
+'A training pass to cancel.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_revoke_input.training_pass_id IS 'Pass to cancel.';
+
+CREATE TYPE trainledger_graphql.training_pass_reassign_input AS (
+	training_pass_id trainledger_graphql.id,
+	contact_id trainledger_graphql.id
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_reassign_input IS
+'A training pass that goes to another person.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_reassign_input.training_pass_id IS 'Pass to give away; it is cancelled.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_reassign_input.contact_id IS 'Person who gets the rest of its validity as a new pass.';
+
+CREATE TYPE trainledger_graphql.training_pass_use_input AS (
+	contact_id trainledger_graphql.id,
+	content_id trainledger_graphql.id,
+	reference text
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_use_input IS
+'A booking on the pass of a person.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_use_input.contact_id IS 'Person who books.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_use_input.content_id IS 'Course or learning path that is booked.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_use_input.reference IS 'Reference of the booking.';
+
+-- Payloads: the object, or why it was refused
+
+CREATE TYPE trainledger_graphql.token_type_payload AS (
+	errors trainledger_graphql.field_error[],
+	token_type trainledger_graphql.training_token_type
+);
+COMMENT ON TYPE trainledger_graphql.token_type_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.token_type_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.token_type_payload.token_type IS 'Type as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.token_issue_payload AS (
+	errors trainledger_graphql.field_error[],
+	token_issue trainledger_graphql.training_token_issue
+);
+COMMENT ON TYPE trainledger_graphql.token_issue_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.token_issue_payload.token_issue IS 'Issue as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.token_redemption_payload AS (
+	errors trainledger_graphql.field_error[],
+	redemption trainledger_graphql.token_redemption
+);
+COMMENT ON TYPE trainledger_graphql.token_redemption_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.token_redemption_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.token_redemption_payload.redemption IS 'Redemption as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_payload AS (
+	errors trainledger_graphql.field_error[],
+	training_pass_type trainledger_graphql.training_pass_type
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_payload.training_pass_type IS 'Pass type as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_payload AS (
+	errors trainledger_graphql.field_error[],
+	training_pass_type_option trainledger_graphql.training_pass_type_option
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_payload.training_pass_type_option IS 'Option as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.training_pass_type_option_price_payload AS (
+	errors trainledger_graphql.field_error[],
+	training_pass_type_option_price trainledger_graphql.training_pass_type_option_price
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_type_option_price_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price_payload.training_pass_type_option_price IS 'Price as it is now; null where it was refused.';
+
+CREATE TYPE trainledger_graphql.training_pass_payload AS (
+	errors trainledger_graphql.field_error[],
+	training_pass trainledger_graphql.training_pass
+);
+COMMENT ON TYPE trainledger_graphql.training_pass_payload IS
+'What became of a mutation.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_payload.errors IS 'Why it was refused; empty where it was done.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_payload.training_pass IS 'Pass as it is now; null where it was refused.';
+
 -- What the mutations have in common.  Internal: they are no fields.
 
-CREATE FUNCTION trainledger_graphql._key(id text, types text[], field text)
+CREATE FUNCTION trainledger_graphql._require_level(twin text) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM trainledger.privilege p
+				   WHERE p.function_name = twin
+				   AND trainledger.has_level(p.level)) THEN
+		RAISE EXCEPTION USING ERRCODE = '42501',
+			MESSAGE = format('permission denied for %s', twin),
+			HINT = 'Ask for a role with a higher level of access.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._require_level(text) IS
+E'@behavior -*\nInternal: 42501 before anything else, where the caller may not call a function of trainledger.';
+
+CREATE FUNCTION trainledger_graphql._refuse(
+	state text, message text, field text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING
+		ERRCODE = state, MESSAGE = message, COLUMN = field;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._refuse(text, text, text) IS
+E'@behavior -*\nInternal: raises a refusal that names the field of the input.';
+
+CREATE FUNCTION trainledger_graphql._key(id text, type text, field text)
 RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-	key text;
 BEGIN
-	FOR i IN 1 .. cardinality(types) LOOP
-		BEGIN
-			key := trainledger.global_id_key(id, types[i]);
-			-- the keys of all but regions are uuids or numbers
-			IF types[i] IN ('TokenType', 'TokenIssue') THEN
-				PERFORM key::uuid;
-			ELSIF types[i] <> 'Region' THEN
-				PERFORM key::bigint;
-			END IF;
-			RETURN key;
-		EXCEPTION WHEN data_exception THEN
-			NULL;
-		END;
-	END LOOP;
-	RAISE EXCEPTION USING ERRCODE = 'TL400', COLUMN = field,
-		MESSAGE = format('not a global id of %s',
-						 array_to_string(types, ' or '));
+	RETURN trainledger.global_id_key(id, type);
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400',
+		format('not a global id of a %s', type), field);
 END;
 $$;
-COMMENT ON FUNCTION trainledger_graphql._key(text, text[], text) IS
-E'@behavior -*\nInternal: the key in a global id that was sent in a field (TL400).';
+COMMENT ON FUNCTION trainledger_graphql._key(text, text, text) IS
+E'@behavior -*\nInternal: the key in the global id in a field (TL400).';
+
+CREATE FUNCTION trainledger_graphql._uuid(id text, type text, field text)
+RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN trainledger_graphql._key(id, type, field)::uuid;
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400',
+		format('not a global id of a %s', type), field);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._uuid(text, text, text) IS
+E'@behavior -*\nInternal: the uuid in the global id in a field (TL400).';
 
 CREATE FUNCTION trainledger_graphql._number(id text, type text, field text)
 RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN trainledger_graphql._key(id, type, field)::bigint;
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400',
+		format('not a global id of a %s', type), field);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._number(text, text, text) IS
+E'@behavior -*\nInternal: the number in the global id in a field (TL400).';
+
+CREATE FUNCTION trainledger_graphql._numbers(
+	ids trainledger_graphql.id[], type text, field text) RETURNS bigint[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT trainledger_graphql._key(id, ARRAY[type], field)::bigint;
+	SELECT coalesce(array_agg(trainledger_graphql._number(i, type, field)), '{}')
+	FROM unnest(ids) AS i;
 END;
-COMMENT ON FUNCTION trainledger_graphql._number(text, text, text) IS
-E'@behavior -*\nInternal: the number in a global id that was sent in a field (TL400).';
+COMMENT ON FUNCTION trainledger_graphql._numbers(
+	trainledger_graphql.id[], text, text) IS
+E'@behavior -*\nInternal: the numbers in the global ids in a field (TL400).';
+
+CREATE FUNCTION trainledger_graphql._party(id text, field text) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	party_id bigint;
+BEGIN
+	-- as base64 begins where the type is Person
+	party_id := trainledger_graphql._number(id,
+		CASE WHEN id LIKE 'UGVyc29uO%' THEN 'Person' ELSE 'Organisation' END,
+		field);
+	IF party_id IS NOT NULL AND NOT EXISTS (
+		SELECT FROM trainledger_graphql.account a
+		WHERE a.party_key = party_id AND a.id = _party.id) THEN
+		PERFORM trainledger_graphql._refuse('TL404', 'party not found', field);
+	END IF;
+	RETURN party_id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._party(text, text) IS
+E'@behavior -*\nInternal: the organisation or person in a field (TL400, TL404).';
+
+CREATE FUNCTION trainledger_graphql._item(id text, field text) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	item_id bigint;
+BEGIN
+	-- as base64 begins where the type is LearningPath
+	item_id := trainledger_graphql._number(id,
+		CASE WHEN id LIKE 'TGVhcm5pbmdQYXRoO%' THEN 'LearningPath'
+			 ELSE 'CourseTemplate' END,
+		field);
+	IF item_id IS NOT NULL AND NOT EXISTS (
+		SELECT FROM trainledger_graphql.catalog_item c
+		WHERE c.item_key = item_id AND c.id = _item.id) THEN
+		PERFORM trainledger_graphql._refuse('TL404',
+			'catalogue item not found', field);
+	END IF;
+	RETURN item_id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._item(text, text) IS
+E'@behavior -*\nInternal: the course or learning path in a field (TL400, TL404).';
+
+CREATE FUNCTION trainledger_graphql._redemption(id text, field text)
+RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN id::bigint;
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400', 'not an id of a redemption',
+										field);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._redemption(text, text) IS
+E'@behavior -*\nInternal: the redemption in a field (TL400).';
+
+CREATE FUNCTION trainledger_graphql._moment(value text, field text)
+RETURNS timestamptz
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+AS $$
+BEGIN
+	RETURN value::timestamptz;
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400', 'not a date or a time', field);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._moment(text, text) IS
+E'@behavior -*\nInternal: the instant in a field, in UTC unless it says otherwise (TL400).';
+
+CREATE FUNCTION trainledger_graphql._day(value text, field text) RETURNS date
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (trainledger_graphql._moment(value, field) AT TIME ZONE 'UTC')::date;
+END;
+COMMENT ON FUNCTION trainledger_graphql._day(text, text) IS
+E'@behavior -*\nInternal: the day, in UTC, of the instant in a field (TL400).';
+
+CREATE FUNCTION trainledger_graphql._price(value text, field text)
+RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN value::numeric;
+EXCEPTION WHEN data_exception THEN
+	PERFORM trainledger_graphql._refuse('TL400', 'not a price', field);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql._price(text, text) IS
+E'@behavior -*\nInternal: the price in a field (TL400).';
+
+/*
+ * Which field of an input a refusal is about: the first that the input has of
+ * those whose pattern the message meets.  Messages begin with an argument of
+ * the function or with what it is about.
+ */
+CREATE FUNCTION trainledger_graphql._field(message text, detail text, input jsonb)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT r.field
+	FROM (VALUES
+		(1, 'idempotency key %', 'idempotency_key'),
+		(2, 'catalogue item % There is no course %', 'course_ids'),
+		(3, 'catalogue item % There is no learning path %', 'path_ids'),
+		(4, 'no pass covers %', 'content_id'),
+		(5, 'default_days_to_redeem %', 'default_days_to_redeem'),
+		(6, 'scale %', 'decimals'),
+		(7, 'token_type_id %', 'token_type_id'),
+		(8, 'token type %', 'token_type_id'),
+		(9, 'transaction rejected %', 'token_type_id'),
+		(10, 'issue_id %', 'token_issue_id'),
+		(11, 'token issue %', 'token_issue_id'),
+		(12, 'transaction rejected %', 'token_issue_id'),
+		(13, 'redemption%', 'redemption_id'),
+		(14, 'expir%', 'expires_at'),
+		(15, 'quantity %', 'quantity'),
+		(16, 'not enough tokens %', 'quantity'),
+		(17, 'more than is left %', 'quantity'),
+		(18, 'price not found %', 'training_pass_type_option_price_id'),
+		(19, 'price %', 'amount'),
+		(20, 'amount %', 'amount'),
+		(21, 'balance %', 'amount'),
+		(22, 'balance %', 'quantity'),
+		(23, 'party%', 'account_id'),
+		(24, 'party%', 'contact_id'),
+		(25, 'pass_type_id %', 'training_pass_type_id'),
+		(26, 'pass type has no %', 'lifecycle_state'),
+		(27, 'pass type %', 'training_pass_type_id'),
+		(28, 'option_id %', 'training_pass_type_option_id'),
+		(29, 'pass option has no %', 'lifecycle_state'),
+		(30, 'pass option is the last %', 'lifecycle_state'),
+		(31, 'pass option %', 'training_pass_type_option_id'),
+		(32, '"pass_type%', 'lifecycle_state'),
+		(33, 'validity%', 'validity_period'),
+		(34, 'validity %', 'valid_until'),
+		(35, 'pass ends %', 'valid_until'),
+		(36, 'pass is not prolonged %', 'valid_until'),
+		(37, 'pass%', 'training_pass_id'),
+		(38, 'region%', 'region_id'),
+		(39, 'currency%', 'currency_code'),
+		(40, 'item_id %', 'content_id'),
+		(41, 'reference %', 'reference'),
+		(42, 'notes %', 'notes'),
+		(43, 'code %', 'code'),
+		(44, 'name %', 'name'),
+		(45, 'description %', 'description')
+	) AS r(ordinal, pattern, field)
+	WHERE message || ' ' || detail LIKE r.pattern AND input ? r.field
+	ORDER BY r.ordinal
+	LIMIT 1;
+END;
+COMMENT ON FUNCTION trainledger_graphql._field(text, text, jsonb) IS
+E'@behavior -*\nInternal: the field of an input that a refusal is about, if any.';
+
+CREATE FUNCTION trainledger_graphql._errors(
+	state text, message text, detail text, field text, input jsonb)
+RETURNS trainledger_graphql.field_error[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	-- nothing for an error that is no refusal and no bad value
+	SELECT ARRAY[ROW(
+		coalesce((SELECT string_agg(CASE w.ordinal WHEN 1 THEN w.word
+										ELSE initcap(w.word) END, ''
+									ORDER BY w.ordinal)
+				  FROM string_to_table(f.name, '_') WITH ORDINALITY
+					  AS w(word, ordinal)), ''),
+		message,
+		input ->> f.name)::trainledger_graphql.field_error]
+	FROM (SELECT coalesce(nullif(field, ''),
+			  trainledger_graphql._field(message, detail, input))) AS f(name)
+	WHERE state LIKE 'TL%' OR state LIKE '22%';
+END;
+COMMENT ON FUNCTION trainledger_graphql._errors(
+	text, text, text, text, jsonb) IS
+E'@behavior -*\nInternal: a refusal or a bad value as the errors of a payload; null for any other error.';
+
+-- Mutations
+
+CREATE FUNCTION trainledger_graphql.create_token_type(
+	input trainledger_graphql.token_type_create_input)
+RETURNS trainledger_graphql.token_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_type_payload;
+	made uuid;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('add_training_token_type');
+	made := (trainledger.add_training_token_type(
+		input.name,
+		input.description,
+		input.default_days_to_redeem,
+		coalesce(input.decimals, 0))).id;
+	done.token_type := (
+		SELECT v FROM trainledger_graphql.training_token_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.create_token_type(
+	trainledger_graphql.token_type_create_input) IS
+E'@namespace trainingTokenTypes\n@method create\nMakes a type of training tokens.';
+
+CREATE FUNCTION trainledger_graphql.update_token_type(
+	input trainledger_graphql.token_type_update_input)
+RETURNS trainledger_graphql.token_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_type_payload;
+	made uuid;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('update_token_type');
+	made := (trainledger.update_token_type(
+		trainledger_graphql._uuid(input.token_type_id, 'TokenType', 'token_type_id'),
+		name => input.name,
+		description => input.description,
+		is_active => input.is_active,
+		is_archived => input.is_archived,
+		default_days_to_redeem => input.default_days_to_redeem)).id;
+	done.token_type := (
+		SELECT v FROM trainledger_graphql.training_token_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.update_token_type(
+	trainledger_graphql.token_type_update_input) IS
+E'@namespace trainingTokenTypes\n@method update\nChanges a type of training tokens, archives it or takes it back.';
+
+CREATE FUNCTION trainledger_graphql.create_token_issue(
+	input trainledger_graphql.token_issue_create_input)
+RETURNS trainledger_graphql.token_issue_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_issue_payload;
+	made uuid;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('issue_training_tokens');
+	made := (trainledger.issue_training_tokens(
+		trainledger_graphql._uuid(input.token_type_id, 'TokenType', 'token_type_id'),
+		trainledger_graphql._party(input.account_id, 'account_id'),
+		input.quantity,
+		trainledger_graphql._day(input.expires_at, 'expires_at'),
+		coalesce(input.notes, ''),
+		input.idempotency_key)).id;
+	done.token_issue := (
+		SELECT v FROM trainledger_graphql.training_token_issue v
+		WHERE v.issue_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.create_token_issue(
+	trainledger_graphql.token_issue_create_input) IS
+E'@namespace trainingTokenIssues\n@method create\nIssues training tokens to an account.';
+
+CREATE FUNCTION trainledger_graphql.extend_token_issue(
+	input trainledger_graphql.token_issue_extend_input)
+RETURNS trainledger_graphql.token_issue_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_issue_payload;
+	made uuid;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('extend_training_tokens');
+	made := (trainledger.extend_training_tokens(
+		trainledger_graphql._uuid(input.token_issue_id, 'TokenIssue', 'token_issue_id'),
+		trainledger_graphql._day(input.expires_at, 'expires_at'))).id;
+	done.token_issue := (
+		SELECT v FROM trainledger_graphql.training_token_issue v
+		WHERE v.issue_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.extend_token_issue(
+	trainledger_graphql.token_issue_extend_input) IS
+E'@namespace trainingTokenIssues\n@method extend\nLets training tokens expire later.';
+
+CREATE FUNCTION trainledger_graphql.adjust_token_balance(
+	input trainledger_graphql.token_balance_adjust_input)
+RETURNS trainledger_graphql.token_issue_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_issue_payload;
+	made uuid;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('adjust_training_tokens');
+	made := (trainledger.adjust_training_tokens(
+		trainledger_graphql._uuid(input.token_issue_id, 'TokenIssue', 'token_issue_id'),
+		input.amount,
+		coalesce(input.notes, ''),
+		input.idempotency_key)).id;
+	done.token_issue := (
+		SELECT v FROM trainledger_graphql.training_token_issue v
+		WHERE v.issue_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.adjust_token_balance(
+	trainledger_graphql.token_balance_adjust_input) IS
+E'@namespace trainingTokenBalances\n@method adjust\nAdds tokens to an issue or takes some from it.';
+
+CREATE FUNCTION trainledger_graphql.redeem_tokens(
+	input trainledger_graphql.token_balance_redeem_input)
+RETURNS trainledger_graphql.token_redemption_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_redemption_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('redeem_training_tokens');
+	made := (trainledger.redeem_training_tokens(
+		trainledger_graphql._party(input.account_id, 'account_id'),
+		trainledger_graphql._uuid(input.token_type_id, 'TokenType', 'token_type_id'),
+		input.quantity,
+		input.reference,
+		coalesce(input.notes, ''),
+		input.idempotency_key)).id;
+	done.redemption := (
+		SELECT v FROM trainledger_graphql.token_redemption v
+		WHERE v.redemption_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.redeem_tokens(
+	trainledger_graphql.token_balance_redeem_input) IS
+E'@namespace trainingTokenBalances\n@method redeem\nRedeems training tokens of an account, all of them or none.';
+
+CREATE FUNCTION trainledger_graphql.refund_tokens(
+	input trainledger_graphql.token_balance_refund_input)
+RETURNS trainledger_graphql.token_redemption_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.token_redemption_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('refund_training_tokens');
+	made := (trainledger.refund_training_tokens(
+		trainledger_graphql._redemption(input.redemption_id, 'redemption_id'),
+		input.quantity,
+		coalesce(input.if_expired, 'forfeit')::text::trainledger.refund_policy,
+		input.idempotency_key)).id;
+	done.redemption := (
+		SELECT v FROM trainledger_graphql.token_redemption v
+		WHERE v.redemption_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.refund_tokens(
+	trainledger_graphql.token_balance_refund_input) IS
+E'@namespace trainingTokenBalances\n@method refund\nGives redeemed training tokens back to the issues they came from.';
+
+CREATE FUNCTION trainledger_graphql.create_training_pass_type(
+	input trainledger_graphql.training_pass_type_input)
+RETURNS trainledger_graphql.training_pass_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('create_pass_type');
+	made := (trainledger.create_pass_type(
+		input.code,
+		input.name,
+		input.description)).id;
+	done.training_pass_type := (
+		SELECT v FROM trainledger_graphql.training_pass_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.create_training_pass_type(
+	trainledger_graphql.training_pass_type_input) IS
+E'@namespace trainingPass\n@method createType\nMakes a pass type, a draft.';
+
+CREATE FUNCTION trainledger_graphql.update_training_pass_type(
+	input trainledger_graphql.training_pass_type_update_input)
+RETURNS trainledger_graphql.training_pass_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('update_pass_type');
+	made := (trainledger.update_pass_type(
+		trainledger_graphql._number(input.training_pass_type_id, 'TrainingPassType', 'training_pass_type_id'),
+		input.code,
+		input.name,
+		input.description,
+		input.lifecycle_state::text::trainledger.lifecycle)).id;
+	done.training_pass_type := (
+		SELECT v FROM trainledger_graphql.training_pass_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.update_training_pass_type(
+	trainledger_graphql.training_pass_type_update_input) IS
+E'@namespace trainingPass\n@method updateType\nChanges a pass type, publishes or archives it.';
+
+CREATE FUNCTION trainledger_graphql.add_training_pass_content(
+	input trainledger_graphql.training_pass_type_content_input)
+RETURNS trainledger_graphql.training_pass_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('add_pass_content');
+	made := (trainledger.add_pass_content(
+		trainledger_graphql._number(input.training_pass_type_id, 'TrainingPassType', 'training_pass_type_id'),
+		trainledger_graphql._numbers(input.course_ids, 'CourseTemplate', 'course_ids'),
+		trainledger_graphql._numbers(input.path_ids, 'LearningPath', 'path_ids'))).id;
+	done.training_pass_type := (
+		SELECT v FROM trainledger_graphql.training_pass_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.add_training_pass_content(
+	trainledger_graphql.training_pass_type_content_input) IS
+E'@namespace trainingPass\n@method addContentToPassType\nGives a pass type access to courses and learning paths.';
+
+CREATE FUNCTION trainledger_graphql.remove_training_pass_content(
+	input trainledger_graphql.training_pass_type_content_input)
+RETURNS trainledger_graphql.training_pass_type_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('remove_pass_content');
+	made := (trainledger.remove_pass_content(
+		trainledger_graphql._number(input.training_pass_type_id, 'TrainingPassType', 'training_pass_type_id'),
+		trainledger_graphql._numbers(input.course_ids, 'CourseTemplate', 'course_ids'),
+		trainledger_graphql._numbers(input.path_ids, 'LearningPath', 'path_ids'))).id;
+	done.training_pass_type := (
+		SELECT v FROM trainledger_graphql.training_pass_type v
+		WHERE v.type_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.remove_training_pass_content(
+	trainledger_graphql.training_pass_type_content_input) IS
+E'@namespace trainingPass\n@method removeContentFromPassType\nTakes courses and learning paths from a pass type.';
+
+CREATE FUNCTION trainledger_graphql.create_training_pass_type_option(
+	input trainledger_graphql.training_pass_type_option_input)
+RETURNS trainledger_graphql.training_pass_type_option_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_option_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('create_pass_option');
+	made := (trainledger.create_pass_option(
+		trainledger_graphql._number(input.training_pass_type_id, 'TrainingPassType', 'training_pass_type_id'),
+		input.name,
+		(input.validity_period).unit::text::trainledger.validity_unit,
+		(input.validity_period).value)).id;
+	done.training_pass_type_option := (
+		SELECT v FROM trainledger_graphql.training_pass_type_option v
+		WHERE v.option_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.create_training_pass_type_option(
+	trainledger_graphql.training_pass_type_option_input) IS
+E'@namespace trainingPass\n@method createTypeOption\nMakes an option of a pass type, a draft.';
+
+CREATE FUNCTION trainledger_graphql.update_training_pass_type_option(
+	input trainledger_graphql.training_pass_type_option_update_input)
+RETURNS trainledger_graphql.training_pass_type_option_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_option_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('update_pass_option');
+	made := (trainledger.update_pass_option(
+		trainledger_graphql._number(input.training_pass_type_option_id, 'TrainingPassTypeOption', 'training_pass_type_option_id'),
+		input.name,
+		input.lifecycle_state::text::trainledger.lifecycle)).id;
+	done.training_pass_type_option := (
+		SELECT v FROM trainledger_graphql.training_pass_type_option v
+		WHERE v.option_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.update_training_pass_type_option(
+	trainledger_graphql.training_pass_type_option_update_input) IS
+E'@namespace trainingPass\n@method updateTypeOption\nChanges an option, publishes or archives it.';
+
+CREATE FUNCTION trainledger_graphql.create_training_pass_type_option_price(
+	input trainledger_graphql.training_pass_type_option_price_input)
+RETURNS trainledger_graphql.training_pass_type_option_price_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_option_price_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('create_pass_price');
+	made := (trainledger.create_pass_price(
+		trainledger_graphql._number(input.training_pass_type_option_id, 'TrainingPassTypeOption', 'training_pass_type_option_id'),
+		trainledger_graphql._key(input.region_id, 'Region', 'region_id'),
+		input.currency_code,
+		trainledger_graphql._price(input.amount, 'amount'))).id;
+	done.training_pass_type_option_price := (
+		SELECT v FROM trainledger_graphql.training_pass_type_option_price v
+		WHERE v.price_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.create_training_pass_type_option_price(
+	trainledger_graphql.training_pass_type_option_price_input) IS
+E'@namespace trainingPass\n@method createTypeOptionPrice\nGives an option its price in a region and a currency.';
+
+CREATE FUNCTION trainledger_graphql.update_training_pass_type_option_price(
+	input trainledger_graphql.training_pass_type_option_price_update_input)
+RETURNS trainledger_graphql.training_pass_type_option_price_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_type_option_price_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('update_pass_price');
+	made := (trainledger.update_pass_price(
+		trainledger_graphql._number(input.training_pass_type_option_price_id, 'TrainingPassTypeOptionPrice', 'training_pass_type_option_price_id'),
+		trainledger_graphql._price(input.amount, 'amount'))).id;
+	done.training_pass_type_option_price := (
+		SELECT v FROM trainledger_graphql.training_pass_type_option_price v
+		WHERE v.price_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.update_training_pass_type_option_price(
+	trainledger_graphql.training_pass_type_option_price_update_input) IS
+E'@namespace trainingPass\n@method updateTypeOptionPrice\nChanges a price.';
+
+CREATE FUNCTION trainledger_graphql.issue_training_pass(
+	input trainledger_graphql.training_pass_issue_input)
+RETURNS trainledger_graphql.training_pass_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('issue_pass');
+	made := (trainledger.issue_pass(
+		trainledger_graphql._number(input.training_pass_type_id, 'TrainingPassType', 'training_pass_type_id'),
+		trainledger_graphql._number(input.training_pass_type_option_id, 'TrainingPassTypeOption', 'training_pass_type_option_id'),
+		trainledger_graphql._number(input.contact_id, 'Person', 'contact_id'),
+		trainledger_graphql._moment(input.valid_from, 'valid_from'),
+		trainledger_graphql._moment(input.valid_until, 'valid_until'),
+		input.idempotency_key)).id;
+	done.training_pass := (
+		SELECT v FROM trainledger_graphql.training_pass v
+		WHERE v.pass_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.issue_training_pass(
+	trainledger_graphql.training_pass_issue_input) IS
+E'@namespace trainingPass\n@method issuePass\nIssues a pass to a person.';
+
+CREATE FUNCTION trainledger_graphql.renew_training_pass(
+	input trainledger_graphql.training_pass_renew_input)
+RETURNS trainledger_graphql.training_pass_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('renew_pass');
+	made := (trainledger.renew_pass(
+		trainledger_graphql._number(input.training_pass_id, 'TrainingPass', 'training_pass_id'),
+		trainledger_graphql._number(input.training_pass_type_option_id, 'TrainingPassTypeOption', 'training_pass_type_option_id'),
+		trainledger_graphql._moment(input.valid_until, 'valid_until'))).id;
+	done.training_pass := (
+		SELECT v FROM trainledger_graphql.training_pass v
+		WHERE v.pass_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.renew_training_pass(
+	trainledger_graphql.training_pass_renew_input) IS
+E'@namespace trainingPass\n@method renewPass\nLets a pass end later.';
+
+CREATE FUNCTION trainledger_graphql.revoke_training_pass(
+	input trainledger_graphql.training_pass_revoke_input)
+RETURNS trainledger_graphql.training_pass_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('revoke_pass');
+	made := (trainledger.revoke_pass(
+		trainledger_graphql._number(input.training_pass_id, 'TrainingPass', 'training_pass_id'))).id;
+	done.training_pass := (
+		SELECT v FROM trainledger_graphql.training_pass v
+		WHERE v.pass_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.revoke_training_pass(
+	trainledger_graphql.training_pass_revoke_input) IS
+E'@namespace trainingPass\n@method revokePass\nCancels a pass; its dates stay.';
+
+CREATE FUNCTION trainledger_graphql.reassign_training_pass(
+	input trainledger_graphql.training_pass_reassign_input)
+RETURNS trainledger_graphql.training_pass_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('reassign_pass');
+	made := (trainledger.reassign_pass(
+		trainledger_graphql._number(input.training_pass_id, 'TrainingPass', 'training_pass_id'),
+		trainledger_graphql._number(input.contact_id, 'Person', 'contact_id'))).id;
+	done.training_pass := (
+		SELECT v FROM trainledger_graphql.training_pass v
+		WHERE v.pass_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.reassign_training_pass(
+	trainledger_graphql.training_pass_reassign_input) IS
+E'@namespace trainingPass\n@method reassignPass\nCancels a pass and gives the rest of its validity to another person; the new pass is returned.';
+
+CREATE FUNCTION trainledger_graphql.use_training_pass(
+	input trainledger_graphql.training_pass_use_input)
+RETURNS trainledger_graphql.training_pass_payload
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	done trainledger_graphql.training_pass_payload;
+	made bigint;
+	field text;
+	detail text;
+BEGIN
+	PERFORM trainledger_graphql._require_level('use_pass');
+	made := (trainledger.use_pass(
+		trainledger_graphql._number(input.contact_id, 'Person', 'contact_id'),
+		trainledger_graphql._item(input.content_id, 'content_id'),
+		input.reference)).pass_id;
+	done.training_pass := (
+		SELECT v FROM trainledger_graphql.training_pass v
+		WHERE v.pass_key = made);
+	done.errors := '{}';
+	RETURN done;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS
+		field = COLUMN_NAME, detail = PG_EXCEPTION_DETAIL;
+	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, detail,
+											   field, to_jsonb(input));
+	IF done.errors IS NULL THEN
+		RAISE;
+	END IF;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_graphql.use_training_pass(
+	trainledger_graphql.training_pass_use_input) IS
+E'@namespace trainingPass\n@method usePass\nRecords a booking on a pass that covers it; that pass is returned.';
+
+-- Who may: the roles that have a level of access.  What they may do with it
+-- the functions of trainledger decide.
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA trainledger_graphql FROM PUBLIC;
+
+DO $$
+DECLARE
+	role_name text;
+BEGIN
+	FOR role_name IN
+		SELECT a.grantee::regrole
+		FROM pg_catalog.pg_proc p,
+			LATERAL pg_catalog.aclexplode(p.proacl) a
+		WHERE p.oid = 'trainledger.learner_access()'::regprocedure
+		AND a.grantee <> p.proowner
+	LOOP
+		EXECUTE format('GRANT USAGE ON SCHEMA trainledger_graphql TO %s',
+					   role_name);
+		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA trainledger_graphql TO %s',
+					   role_name);
+		EXECUTE format('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger_graphql TO %s',
+					   role_name);
+	END LOOP;
+END;
+$$;
+
+COMMIT;
+

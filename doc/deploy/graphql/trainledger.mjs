@@ -92,7 +92,10 @@ const ScalarsPlugin = {
 };
 
 // ---------------------------------------------------------------------------
-// Names: the column "id" is the field "id", the list of a view is its plural
+// Names: the column "id" is the field "id", the list of a view is its plural,
+// and what is called an input in the database is an input of that name. (Of
+// such a type PostGraphile makes XInputRecord and, from that, an input; views
+// have inputs too, which nothing uses.)
 // ---------------------------------------------------------------------------
 
 const NamesPlugin = {
@@ -104,6 +107,11 @@ const NamesPlugin = {
       },
       allRowsConnection(_previous, _options, resource) {
         return this.camelCase(this.pluralize(resource.name));
+      },
+      inputType(_previous, _options, typeName) {
+        return /InputRecord$/.test(typeName)
+          ? typeName.replace(/Record$/, "")
+          : `${typeName}RecordInput`;
       },
     },
   },
