@@ -17,6 +17,13 @@ FROM (
 		'credit_account', 'credit_balance', 'credit_history',
 		'credit_token_balance', 'credit_token_history',
 		'claim_signup_token',
+		'visible_email', 'lookup_program', 'lookup_program_instance',
+		'list_cohorts', 'list_active_programs', 'user_tickets',
+		'program_child_list', 'programs_after', 'LookupProgram',
+		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
+		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
+		'document_fields', 'document_time', 'program_document',
+		'program_kind_document',
 		'organisation', 'credit_transactions', 'credit_accounts',
 		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
@@ -32,7 +39,12 @@ FROM (
 		'reassign_pass', 'use_pass',
 		'credit_init', 'credit_add', 'credit_subtract',
 		'credit_token_transaction', 'credit_token_transaction_init',
-		'credit_token_transaction_add', 'credit_token_transaction_subtract'])
+		'credit_token_transaction_add', 'credit_token_transaction_subtract',
+		'modify_program_membership', 'update_user_cohort_state',
+		'confirm_cohort', 'sync_cohort', 'sync_cohort_preview',
+		'create_program_ticket', 'consume_ticket', 'cancel_ticket',
+		'ModifyProgramMembership', 'UpdateUserCohortState', 'ConfirmCohort',
+		'SyncCohort', 'CreateProgramTicket'])
 	UNION ALL
 	SELECT 'admin', unnest(ARRAY[
 		'admin_access', 'add_catalog_item', 'add_region', 'add_currency',
@@ -43,7 +55,9 @@ FROM (
 		'create_pass_option', 'update_pass_option', 'create_pass_price',
 		'update_pass_price', 'create_signup_token', 'update_signup_token',
 		'import_signup_tokens', 'apply_signup_tokens', 'create_tokens',
-		'update_tokens', 'grant_access', 'revoke_access'])
+		'update_tokens',
+		'add_program_kind', 'add_program', 'update_program',
+		'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';

@@ -38,14 +38,14 @@ typedef struct SignupElementName
 
 extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
 
-/* A token as a document has it */
+/* A token as a document has it; texts are NULL where they are not given */
 typedef struct SignupToken
 {
 	struct SignupToken *next;
 	int64		position;		/* in the document, from 1 */
-	long		line;			/* where it ends */
+	int64		line;			/* where it ends */
 	bool		given[SIGNUP_ELEMENT_COUNT];
-	char	   *id;				/* texts are NULL where they are not given */
+	char	   *id;
 	char	   *code;
 	char	   *type_id;
 	int32		type;
@@ -55,14 +55,14 @@ typedef struct SignupToken
 	TimestampTz expiration;
 } SignupToken;
 
-/* Takes a list of tokens in document order; it is gone after the call. */
-typedef void (*SignupHandler) (SignupToken *tokens, void *arg);
+/* Takes a token, in document order; it is gone after the call. */
+typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
 /* signup_reader.c */
 extern void tl_read_signup_tokens(const char *document, size_t size,
 								  bool is_update, SignupHandler handler,
 								  void *arg);
-extern void tl_signup_refuse(int sqlerrcode, int64 position, long line,
+extern void tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 							 SignupElement element, const char *what,
 							 const char *detail, const char *hint)
 			pg_attribute_noreturn();

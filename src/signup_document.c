@@ -4,10 +4,10 @@
  *		What XML documents of signup tokens do to the table, and how its rows
  *		are printed as one (contract, section 10).
  *
- * A document is read twice: first to see that all of it can be understood,
- * then to do what it says.  So a refusal that the document alone shows comes
- * before any that the tables show (contract, section 4), and no list of all
- * its tokens is ever held in memory.
+ * All of a document is read before anything is done, so that a refusal which
+ * the document alone shows comes first (contract, section 4).  Its tokens are
+ * kept in a tuplestore, which goes to disk where it grows, and statements see
+ * it as the table document_token.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -20,8 +20,11 @@
 #include <libxml/xmlwriter.h>
 #include <openssl/rand.h>
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
+#include "executor/tuptable.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -29,13 +32,15 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/queryenvironment.h"
+#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-#include "utils/datum.h"
 
 #include "progress.h"
 #include "signup.h"
 
+PG_FUNCTION_INFO_V1(tl_signup_id);
 PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
@@ -44,20 +49,37 @@ PG_FUNCTION_INFO_V1(tl_signup_document);
 /* Generated codes: 5 bits a character, 80 bits */
 #define CODE_CHARS			16
 
-/* Most tokens in one INSERT */
-#define MAX_ROWS			1000
+/* Generated ids: 12 hexadecimal digits that count and 12 at random */
+#define ID_CHARS			24
+
+/* Columns of document_token: what stands in the document is not null */
+enum
+{
+	DOC_POSITION,
+	DOC_LINE,
+	DOC_ID,
+	DOC_CODE,
+	DOC_TYPE,
+	DOC_TYPE_ID,
+	DOC_ACTIVE,
+	DOC_MAXIMUM,
+	DOC_EXPIRATION,
+	DOC_CLEARS_EXPIRATION,
+	DOC_COLUMN_COUNT
+};
 
 /* A document being done */
 typedef struct Work
 {
+	bool		is_update;
 	ReturnSetInfo *result;
-	TlProgress	progress;
-	int64		total;
-	int64		done;
+	TupleDesc	tupdesc;		/* of document_token */
+	Tuplestorestate *tokens;
+	int64		count;
 } Work;
 
 /* ---------------------------------------------------------------------
- * Codes
+ * Ids and codes
  * ---------------------------------------------------------------------
  */
 
@@ -83,6 +105,37 @@ make_code(char *code)
 	code[CODE_CHARS] = '\0';
 }
 
+/*
+ * An id for a token: digits that count, so that ids sort as they were made,
+ * and digits at random, so that it is not one that was taken over from
+ * another system.  id has ID_CHARS + 1 bytes.
+ */
+static void
+make_id(char *id)
+{
+	Oid			sequence = get_relname_relid("signup_token_id_seq",
+											 tl_catalog()->schema);
+	uint64		random;
+
+	if (!pg_strong_random(&random, sizeof(random)))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
+			 (unsigned long long) nextval_internal(sequence, false),
+			 (unsigned long long) (random & UINT64CONST(0xffffffffffff)));
+}
+
+/* _signup_id() returns text */
+Datum
+tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	char		id[ID_CHARS + 1];
+
+	make_id(id);
+	PG_RETURN_TEXT_P(cstring_to_text(id));
+}
+
 /* _signup_code() returns text */
 Datum
 tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
@@ -94,9 +147,245 @@ tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
 }
 
 /* ---------------------------------------------------------------------
- * Refusals of the tables, told as ones of the document
+ * The tokens of a document, as a table
  * ---------------------------------------------------------------------
  */
+
+static TupleDesc
+make_tupdesc(void)
+{
+	static const struct
+	{
+		const char *name;
+		Oid			type;
+	}			columns[DOC_COLUMN_COUNT] = {
+		{"position", INT8OID},
+		{"line", INT8OID},
+		{"id", TEXTOID},
+		{"code", TEXTOID},
+		{"type", INT4OID},
+		{"type_id", TEXTOID},
+		{"active", BOOLOID},
+		{"maximum_activations", INT4OID},
+		{"expiration", TIMESTAMPTZOID},
+		{"clears_expiration", BOOLOID},
+	};
+	TupleDesc	tupdesc = CreateTemplateTupleDesc(DOC_COLUMN_COUNT);
+
+	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
+		TupleDescInitEntry(tupdesc, (AttrNumber) (i + 1), columns[i].name,
+						   columns[i].type, -1, 0);
+	return tupdesc;
+}
+
+static Datum
+text_or_null(const char *text, bool *is_null)
+{
+	*is_null = (text == NULL);
+	return text ? CStringGetTextDatum(text) : (Datum) 0;
+}
+
+/* SignupHandler: keep the token; a new one gets what the server makes. */
+static void
+keep_token(const SignupToken *token, void *arg)
+{
+	Work	   *work = (Work *) arg;
+	char		made_id[ID_CHARS + 1];
+	char		made_code[CODE_CHARS + 1];
+	const char *id = token->id;
+	const char *code = token->code;
+	Datum		values[DOC_COLUMN_COUNT];
+	bool		nulls[DOC_COLUMN_COUNT] = {false};
+	bool		has_expiration = token->given[SIGNUP_EXPIRATION];
+
+	if (!work->is_update)
+	{
+		make_id(made_id);
+		id = made_id;
+		if (code == NULL)
+		{
+			make_code(made_code);
+			code = made_code;
+		}
+	}
+	values[DOC_POSITION] = Int64GetDatum(token->position);
+	values[DOC_LINE] = Int64GetDatum(token->line);
+	values[DOC_ID] = text_or_null(id, &nulls[DOC_ID]);
+	values[DOC_CODE] = text_or_null(code, &nulls[DOC_CODE]);
+	values[DOC_TYPE] = Int32GetDatum(token->type);
+	nulls[DOC_TYPE] = !token->given[SIGNUP_TYPE];
+	values[DOC_TYPE_ID] = text_or_null(token->type_id, &nulls[DOC_TYPE_ID]);
+	values[DOC_ACTIVE] = BoolGetDatum(token->active);
+	nulls[DOC_ACTIVE] = !token->given[SIGNUP_ACTIVE];
+	values[DOC_MAXIMUM] = Int32GetDatum(token->maximum);
+	nulls[DOC_MAXIMUM] = !token->given[SIGNUP_MAXIMUM];
+	values[DOC_EXPIRATION] = TimestampTzGetDatum(token->expiration);
+	nulls[DOC_EXPIRATION] = !has_expiration || !token->expires;
+	values[DOC_CLEARS_EXPIRATION] = BoolGetDatum(has_expiration &&
+												 !token->expires);
+	tuplestore_putvalues(work->tokens, work->tupdesc, values, nulls);
+	work->count++;
+}
+
+/* Let statements of this SPI connection see the tokens. */
+static void
+register_tokens(Work *work)
+{
+	EphemeralNamedRelation table = palloc0(sizeof(EphemeralNamedRelationData));
+
+	table->md.name = "document_token";
+	table->md.reliddesc = InvalidOid;
+	table->md.tupdesc = work->tupdesc;
+	table->md.enrtype = ENR_NAMED_TUPLESTORE;
+	table->md.enrtuples = (double) work->count;
+	table->reldata = work->tokens;
+	if (SPI_register_relation(table) != SPI_OK_REL_REGISTER)
+		elog(ERROR, "could not register the tokens of a document");
+}
+
+/* Run a statement; returns what SPI_processed says. */
+static uint64
+execute(const char *statement, int expected)
+{
+	int			status = SPI_execute(statement, false, 0);
+
+	if (status != expected)
+		elog(ERROR, "unexpected result of a statement: %s",
+			 SPI_result_code_string(status));
+	return SPI_processed;
+}
+
+/* Add the rows of the last statement to the result. */
+static void
+return_rows(Work *work)
+{
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[i]);
+}
+
+/* A number in the first row of the last statement */
+static int64
+first_row_int64(int column)
+{
+	bool		is_null;
+	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
+									  SPI_tuptable->tupdesc, column, &is_null);
+
+	return is_null ? 0 : DatumGetInt64(value);
+}
+
+/* ---------------------------------------------------------------------
+ * New tokens
+ * ---------------------------------------------------------------------
+ */
+
+static const char find_unknown_item[] =
+	"SELECT d.position, d.line FROM document_token d"
+	" WHERE NOT EXISTS (SELECT FROM trainledger.catalog_item c"
+	"  WHERE c.kind = trainledger._signup_kind(d.type) AND c.code = d.type_id)"
+	" ORDER BY d.position LIMIT 1";
+
+static const char insert_tokens[] =
+	"INSERT INTO trainledger.signup_token AS t"
+	" (id, code, type, type_id, active, maximum_activations, expiration,"
+	"  created_at)"
+	" SELECT d.id, d.code, d.type, d.type_id, coalesce(d.active, true),"
+	"  d.maximum_activations, d.expiration, trainledger.clock()"
+	" FROM document_token d RETURNING t.*";
+
+static const char find_taken_code[] =
+	"SELECT min(p.position), min(p.line) FROM ("
+	" SELECT d.position, d.line,"
+	"  row_number() OVER (PARTITION BY lower(d.code) COLLATE \"C\""
+	"   ORDER BY d.position) > 1 OR EXISTS ("
+	"    SELECT FROM trainledger.signup_token t"
+	"    WHERE lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\")"
+	"  AS is_taken"
+	" FROM document_token d"
+	" ORDER BY 3 DESC, 1 LIMIT 1) AS p WHERE p.is_taken";
+
+/* Refuse the token that a statement found. */
+static void
+refuse_found(int sqlerrcode, SignupElement element, const char *what,
+			 const char *detail, const char *hint)
+{
+	tl_signup_refuse(sqlerrcode, first_row_int64(1), first_row_int64(2),
+					 element, what, detail, hint);
+}
+
+/*
+ * Insert the tokens in a subtransaction.  Where a code is taken, nothing is
+ * left of it and the answer is false.  Looking first would cost as much again
+ * as the insertion and still have to expect this.
+ */
+static bool
+try_insert(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	volatile bool is_inserted = false;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		(void) execute(insert_tokens, SPI_OK_INSERT_RETURNING);
+		ReleaseCurrentSubTransaction();
+		is_inserted = true;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+			ReThrowError(error);
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return is_inserted;
+}
+
+/* Make the tokens of the document. */
+static void
+import_tokens(Work *work)
+{
+	if (execute(find_unknown_item, SPI_OK_SELECT) > 0)
+		refuse_found(TL_NOT_FOUND, SIGNUP_TYPE_ID,
+					 "catalogue item not found",
+					 "No item of the token's type has this code.",
+					 "Look the code up in trainledger.catalog_item.");
+	while (!try_insert())
+	{
+		CHECK_FOR_INTERRUPTS();
+		(void) execute(find_taken_code, SPI_OK_SELECT);
+		if (first_row_int64(1) > 0)
+			refuse_found(TL_CONFLICT, SIGNUP_CODE, "code is taken",
+						 "A signup token has this code, or one before it in the document.",
+						 "Choose another, or change the token that exists.");
+		/* the other token is not to be seen: it is gone again, or new */
+		if (IsolationUsesXactSnapshot())
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent update")));
+	}
+	return_rows(work);
+}
+
+/* ---------------------------------------------------------------------
+ * Changes to tokens
+ * ---------------------------------------------------------------------
+ */
+
+static const char update_token[] =
+	"SELECT t.* FROM trainledger._update_signup_token("
+	"$1, $2, $3, $4, $5, $6, $7,"
+	" CASE WHEN $8 THEN '{expiration}'::text[] ELSE '{}' END) AS t";
 
 static SignupElement
 element_of_column(const char *column)
@@ -112,7 +401,7 @@ element_of_column(const char *column)
  * element it is about.
  */
 static void
-rethrow_for_token(const SignupToken *token, MemoryContext context)
+rethrow_for_token(TupleTableSlot *token, MemoryContext context)
 {
 	ErrorData  *error;
 
@@ -120,31 +409,31 @@ rethrow_for_token(const SignupToken *token, MemoryContext context)
 	error = CopyErrorData();
 	FlushErrorState();
 	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
-		tl_signup_refuse(error->sqlerrcode, token->position, token->line,
+		tl_signup_refuse(error->sqlerrcode,
+						 DatumGetInt64(token->tts_values[DOC_POSITION]),
+						 DatumGetInt64(token->tts_values[DOC_LINE]),
 						 element_of_column(error->column_name),
 						 error->message, error->detail, error->hint);
 	ReThrowError(error);
 }
 
-static Datum
-text_or_null(const char *text, char *null)
-{
-	*null = text ? ' ' : 'n';
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
-}
-
-/* Run a statement for one token. */
+/* Change a token; what is not given (null) is left as it is. */
 static void
-execute_for_token(const SignupToken *token, SPIPlanPtr plan, Datum *values,
-				  const char *nulls)
+apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 {
 	MemoryContext context = CurrentMemoryContext;
+	char		nulls[DOC_COLUMN_COUNT + 1] = {0};
+
+	slot_getallattrs(token);
+	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
+		nulls[i] = token->tts_isnull[i] ? 'n' : ' ';
 
 	PG_TRY();
 	{
-		int			status = SPI_execute_plan(plan, values, nulls, false, 0);
+		int			status = SPI_execute_plan(plan, token->tts_values + DOC_ID,
+											  nulls + DOC_ID, false, 0);
 
-		if (status < 0)
+		if (status != SPI_OK_SELECT)
 			elog(ERROR, "SPI_execute_plan failed: %s",
 				 SPI_result_code_string(status));
 	}
@@ -153,254 +442,36 @@ execute_for_token(const SignupToken *token, SPIPlanPtr plan, Datum *values,
 		rethrow_for_token(token, context);
 	}
 	PG_END_TRY();
-}
-
-/* A plan that is kept for the session; published only once it is whole. */
-static SPIPlanPtr
-keep_plan(SPIPlanPtr *kept, const char *statement, int count, Oid *types)
-{
-	if (*kept == NULL)
-	{
-		SPIPlanPtr	plan = SPI_prepare(statement, count, types);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare: %s",
-				 SPI_result_code_string(SPI_result));
-		*kept = plan;
-	}
-	return *kept;
-}
-
-/* Add the rows of the last statement to the result. */
-static void
-return_rows(Work *work)
-{
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[i]);
-}
-
-/* ---------------------------------------------------------------------
- * New tokens
- * ---------------------------------------------------------------------
- */
-
-/* The columns of some new tokens, as arrays */
-typedef struct NewTokens
-{
-	int			count;
-	SignupToken *tokens[MAX_ROWS];
-	Datum		code[MAX_ROWS];
-	Datum		type[MAX_ROWS];
-	Datum		type_id[MAX_ROWS];
-	Datum		active[MAX_ROWS];
-	Datum		maximum[MAX_ROWS];
-	Datum		expiration[MAX_ROWS];
-	bool		never[MAX_ROWS];	/* expiration is null */
-} NewTokens;
-
-static void
-add_new_token(NewTokens *new, SignupToken *token)
-{
-	char		code[CODE_CHARS + 1];
-	int			i = new->count++;
-
-	if (token->code == NULL)
-		make_code(code);
-	new->tokens[i] = token;
-	new->code[i] = CStringGetTextDatum(token->code ? token->code : code);
-	new->type[i] = Int32GetDatum(token->type);
-	new->type_id[i] = CStringGetTextDatum(token->type_id);
-	new->active[i] = BoolGetDatum(!token->given[SIGNUP_ACTIVE] ||
-								  token->active);
-	new->maximum[i] = Int32GetDatum(token->maximum);
-	new->never[i] = !token->expires || !token->given[SIGNUP_EXPIRATION];
-	new->expiration[i] = TimestampTzGetDatum(token->expiration);
-}
-
-static Datum
-make_array(Datum *values, bool *nulls, int count, Oid type)
-{
-	int			lower_bound = 1;
-	int16		length;
-	bool		by_value;
-	char		align;
-
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(values, nulls, 1, &count,
-											  &lower_bound, type, length,
-											  by_value, align));
-}
-
-/*
- * The first token that did not become a row: its catalogue item is unknown or
- * its code is taken.  The rows that were made are in SPI_tuptable, in order.
- */
-static void
-refuse_first_missing(const NewTokens *new)
-{
-	static SPIPlanPtr find_item = NULL;
-	static SPIPlanPtr raise_taken = NULL;
-	Oid			types[] = {INT4OID, TEXTOID};
-	int			code_column = SPI_fnumber(SPI_tuptable->tupdesc, "code");
-	int			i;
-	Datum		values[2];
-
-	for (i = 0; i < (int) SPI_processed; i++)
-	{
-		bool		is_null;
-		Datum		code = SPI_getbinval(SPI_tuptable->vals[i],
-										 SPI_tuptable->tupdesc, code_column,
-										 &is_null);
-
-		if (!datum_image_eq(code, new->code[i], false, -1))
-			break;
-	}
-	values[0] = new->type[i];
-	values[1] = new->type_id[i];
-	execute_for_token(new->tokens[i],
-					  keep_plan(&find_item,
-								"SELECT trainledger._signup_item($1, $2)",
-								lengthof(types), types),
-					  values, NULL);
-	execute_for_token(new->tokens[i],
-					  keep_plan(&raise_taken,
-								"SELECT trainledger._raise_taken("
-								"'signup_token', 'signup_token_code_key')",
-								0, NULL),
-					  NULL, NULL);
-}
-
-static void
-insert_tokens(Work *work, NewTokens *new)
-{
-	static SPIPlanPtr kept = NULL;
-	Oid			types[] = {
-		TEXTARRAYOID, INT4ARRAYOID, TEXTARRAYOID, BOOLARRAYOID,
-		INT4ARRAYOID, TIMESTAMPTZARRAYOID, TIMESTAMPTZOID,
-	};
-	Datum		values[] = {
-		make_array(new->code, NULL, new->count, TEXTOID),
-		make_array(new->type, NULL, new->count, INT4OID),
-		make_array(new->type_id, NULL, new->count, TEXTOID),
-		make_array(new->active, NULL, new->count, BOOLOID),
-		make_array(new->maximum, NULL, new->count, INT4OID),
-		make_array(new->expiration, new->never, new->count, TIMESTAMPTZOID),
-		TimestampTzGetDatum(tl_clock()),
-	};
-	int			status;
-
-	if (new->count == 0)
-		return;
-	status = SPI_execute_plan(keep_plan(&kept,
-										"INSERT INTO trainledger.signup_token AS t"
-										" (code, type, type_id, active,"
-										" maximum_activations, expiration,"
-										" created_at, item_id)"
-										" SELECT g.code, g.type, g.type_id,"
-										" g.active, g.maximum_activations,"
-										" g.expiration, $7, c.id"
-										" FROM unnest($1, $2, $3, $4, $5, $6)"
-										" WITH ORDINALITY AS g(code, type,"
-										" type_id, active,"
-										" maximum_activations, expiration,"
-										" position)"
-										" JOIN trainledger.catalog_item c"
-										" ON c.kind = trainledger._signup_kind(g.type)"
-										" AND c.code = g.type_id"
-										" ORDER BY g.position"
-										" ON CONFLICT DO NOTHING RETURNING t.*",
-										lengthof(types), types),
-							  values, NULL, false, 0);
-	if (status != SPI_OK_INSERT_RETURNING)
-		elog(ERROR, "SPI_execute_plan failed: %s",
-			 SPI_result_code_string(status));
-	if (SPI_processed < (uint64) new->count)
-		refuse_first_missing(new);
 	return_rows(work);
-	new->count = 0;
+	SPI_freetuptable(SPI_tuptable);
 }
 
-/* SignupHandler: make these tokens. */
+/* Make the changes of the document, in its order. */
 static void
-import_tokens(SignupToken *tokens, void *arg)
+apply_tokens(Work *work)
 {
-	Work	   *work = (Work *) arg;
-	NewTokens  *new = palloc(sizeof(NewTokens));
+	Oid			types[DOC_COLUMN_COUNT];
+	TupleTableSlot *token = MakeSingleTupleTableSlot(work->tupdesc,
+													 &TTSOpsMinimalTuple);
+	TlProgress	progress;
+	SPIPlanPtr	plan;
+	int64		done = 0;
 
-	SPI_connect();
-	new->count = 0;
-	for (SignupToken *token = tokens; token != NULL; token = token->next)
+	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
+		types[i] = TupleDescAttr(work->tupdesc, i)->atttypid;
+	plan = SPI_prepare(update_token, DOC_COLUMN_COUNT - DOC_ID,
+					   types + DOC_ID);
+	if (plan == NULL)
+		elog(ERROR, "could not prepare: %s",
+			 SPI_result_code_string(SPI_result));
+
+	tl_progress_start(&progress, "tokens changed", work->count);
+	while (tuplestore_gettupleslot(work->tokens, true, false, token))
 	{
-		add_new_token(new, token);
-		if (new->count == MAX_ROWS)
-			insert_tokens(work, new);
-		tl_progress_step(&work->progress, ++work->done);
+		apply_token(work, plan, token);
+		tl_progress_step(&progress, ++done);
 	}
-	insert_tokens(work, new);
-	SPI_finish();
-}
-
-/* ---------------------------------------------------------------------
- * Changes to tokens
- * ---------------------------------------------------------------------
- */
-
-/* Change one token: what the element is not given for is left (null). */
-static void
-apply_token(Work *work, const SignupToken *token)
-{
-	static SPIPlanPtr kept = NULL;
-	Oid			types[] = {
-		TEXTOID, TEXTOID, INT4OID, TEXTOID, BOOLOID, INT4OID,
-		TIMESTAMPTZOID, BOOLOID,
-	};
-	char		nulls[lengthof(types) + 1] = "        ";
-	Datum		values[lengthof(types)];
-
-	values[0] = text_or_null(token->id, &nulls[0]);
-	values[1] = text_or_null(token->code, &nulls[1]);
-	values[2] = Int32GetDatum(token->type);
-	values[3] = text_or_null(token->type_id, &nulls[3]);
-	values[4] = BoolGetDatum(token->active);
-	values[5] = Int32GetDatum(token->maximum);
-	values[6] = TimestampTzGetDatum(token->expiration);
-	values[7] = BoolGetDatum(token->given[SIGNUP_EXPIRATION] &&
-							 !token->expires);
-	if (!token->given[SIGNUP_TYPE])
-		nulls[2] = 'n';
-	if (!token->given[SIGNUP_ACTIVE])
-		nulls[4] = 'n';
-	if (!token->given[SIGNUP_MAXIMUM])
-		nulls[5] = 'n';
-	if (!token->given[SIGNUP_EXPIRATION] || !token->expires)
-		nulls[6] = 'n';
-
-	execute_for_token(token,
-					  keep_plan(&kept,
-								"SELECT t.* FROM"
-								" trainledger._update_signup_token("
-								"$1, $2, $3, $4, $5, $6, $7, CASE WHEN $8"
-								" THEN '{expiration}'::text[]"
-								" ELSE '{}' END) AS t",
-								lengthof(types), types),
-					  values, nulls);
-	return_rows(work);
-}
-
-/* SignupHandler: make these changes. */
-static void
-apply_tokens(SignupToken *tokens, void *arg)
-{
-	Work	   *work = (Work *) arg;
-
-	SPI_connect();
-	for (SignupToken *token = tokens; token != NULL; token = token->next)
-	{
-		apply_token(work, token);
-		SPI_freetuptable(SPI_tuptable);
-		tl_progress_step(&work->progress, ++work->done);
-	}
-	SPI_finish();
+	ExecDropSingleTupleTableSlot(token);
 }
 
 /* ---------------------------------------------------------------------
@@ -408,26 +479,16 @@ apply_tokens(SignupToken *tokens, void *arg)
  * ---------------------------------------------------------------------
  */
 
-/* SignupHandler: count them. */
-static void
-count_tokens(SignupToken *tokens, void *arg)
-{
-	for (SignupToken *token = tokens; token != NULL; token = token->next)
-		((Work *) arg)->total = token->position;
-}
-
 /*
  * Do what a document says.  Two documents at a time could name the same
  * tokens in different orders and wait for each other, so one waits for the
  * other to end; claims and single changes go on meanwhile.
  */
 static Datum
-do_document(FunctionCallInfo fcinfo, bool is_update, SignupHandler handler)
+do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 {
 	Work		work = {0};
 	bytea	   *document;
-	const char *data;
-	size_t		size;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -436,15 +497,22 @@ do_document(FunctionCallInfo fcinfo, bool is_update, SignupHandler handler)
 				 errdetail("The argument document is null."),
 				 errhint("Give the bytes of an XML document.")));
 	document = PG_GETARG_BYTEA_PP(0);
-	data = VARDATA_ANY(document);
-	size = VARSIZE_ANY_EXHDR(document);
+
 	InitMaterializedSRF(fcinfo, 0);
+	work.is_update = is_update;
 	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
-	tl_read_signup_tokens(data, size, is_update, count_tokens, &work);
+	work.tupdesc = make_tupdesc();
+	work.tokens = tuplestore_begin_heap(false, false, work_mem);
+	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
+						  is_update, keep_token, &work);
+
 	LockRelationOid(get_relname_relid("signup_token", tl_catalog()->schema),
 					ShareUpdateExclusiveLock);
-	tl_progress_start(&work.progress, "tokens done", work.total);
-	tl_read_signup_tokens(data, size, is_update, handler, &work);
+	SPI_connect();
+	register_tokens(&work);
+	work_on(&work);
+	SPI_finish();
+	tuplestore_end(work.tokens);
 	return (Datum) 0;
 }
 
@@ -549,18 +617,13 @@ write_tokens(xmlTextWriterPtr writer, ArrayType *tokens, char separator)
 	array_free_iterator(iterator);
 }
 
-/*
- * _signup_document(tokens signup_token[], separator text) returns text: the
- * document of these tokens; separator stands between date and time.
- */
-Datum
-tl_signup_document(PG_FUNCTION_ARGS)
+/* The document as a text in the encoding of the database */
+static text *
+print_tokens(ArrayType *tokens, char separator)
 {
-	ArrayType  *tokens = PG_GETARG_ARRAYTYPE_P(0);
-	char		separator = *VARDATA_ANY(PG_GETARG_TEXT_PP(1));
 	xmlBufferPtr buffer = xmlBufferCreate();
 	xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
-	text	   *document;
+	text	   *volatile document = NULL;
 
 	PG_TRY();
 	{
@@ -584,5 +647,16 @@ tl_signup_document(PG_FUNCTION_ARGS)
 			xmlBufferFree(buffer);
 	}
 	PG_END_TRY();
-	PG_RETURN_TEXT_P(document);
+	return document;
+}
+
+/*
+ * _signup_document(tokens signup_token[], separator text) returns text: the
+ * document of these tokens; separator stands between date and time.
+ */
+Datum
+tl_signup_document(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(print_tokens(PG_GETARG_ARRAYTYPE_P(0),
+								  *VARDATA_ANY(PG_GETARG_TEXT_PP(1))));
 }

