@@ -292,7 +292,8 @@ COMMENT ON COLUMN trainledger_api.training_pass_type_options.created_at IS 'When
 
 CREATE VIEW trainledger_api.training_pass_type_prices WITH (security_invoker = true) AS
 SELECT p.id,
-	   trainledger.global_id('TrainingPassTypeOptionPrice', p.id::text) AS global_id,
+	   trainledger.global_id(
+		   'TrainingPassTypeOptionPrice', p.id::text) AS global_id,
 	   p.option_id, p.region_code, p.currency_code, p.amount::numeric AS amount
 FROM trainledger.pass_type_option_price p;
 COMMENT ON VIEW trainledger_api.training_pass_type_prices IS
@@ -337,7 +338,7 @@ COMMENT ON COLUMN trainledger_api.training_pass_uses.created_at IS 'When it was 
 -- Self-signup tokens
 
 CREATE VIEW trainledger_api.signup_tokens WITH (security_invoker = true) AS
-SELECT t.id, t.code, t.type, t.type_id, t.item_id, t.active,
+SELECT t.id, t.code, t.type, t.type_id, t.active,
 	   t.maximum_activations, t.activations, t.expiration, t.created_at
 FROM trainledger.signup_token t;
 COMMENT ON VIEW trainledger_api.signup_tokens IS
@@ -346,7 +347,6 @@ COMMENT ON COLUMN trainledger_api.signup_tokens.id IS 'Identity of the token, at
 COMMENT ON COLUMN trainledger_api.signup_tokens.code IS 'What a learner types in, at most 250 characters; unique without regard to case.';
 COMMENT ON COLUMN trainledger_api.signup_tokens.type IS 'What it enrols into: 1 course, 2 team, 3 learning path, 4 collection.';
 COMMENT ON COLUMN trainledger_api.signup_tokens.type_id IS 'Code of the catalogue item that it enrols into.';
-COMMENT ON COLUMN trainledger_api.signup_tokens.item_id IS 'The catalogue item of type and type_id.';
 COMMENT ON COLUMN trainledger_api.signup_tokens.active IS 'Whether it can be claimed.';
 COMMENT ON COLUMN trainledger_api.signup_tokens.maximum_activations IS 'How many parties may claim it.';
 COMMENT ON COLUMN trainledger_api.signup_tokens.activations IS 'How many have.';
@@ -374,6 +374,81 @@ COMMENT ON COLUMN trainledger_api.enrolments.party_id IS 'Party that is enrolled
 COMMENT ON COLUMN trainledger_api.enrolments.item_id IS 'Catalogue item that it is enrolled into.';
 COMMENT ON COLUMN trainledger_api.enrolments.created_at IS 'When it was enrolled.';
 
+
+-- Programs, cohorts, tickets
+
+CREATE VIEW trainledger_api.program_kinds WITH (security_invoker = true) AS
+SELECT k.id, k.parent_id, k.name, k.handle
+FROM trainledger.program_kind k;
+COMMENT ON VIEW trainledger_api.program_kinds IS
+'Kinds of programs, in a tree.';
+COMMENT ON COLUMN trainledger_api.program_kinds.id IS 'Identity of the kind.';
+COMMENT ON COLUMN trainledger_api.program_kinds.parent_id IS 'Kind that it is a child of.';
+COMMENT ON COLUMN trainledger_api.program_kinds.name IS 'Name to show.';
+COMMENT ON COLUMN trainledger_api.program_kinds.handle IS 'Short name for machines.';
+
+CREATE VIEW trainledger_api.programs WITH (security_invoker = true) AS
+SELECT p.id, p.kind_id, p.name, p.start_date, p.duration, p.mode, p.priority,
+	   p.is_active, p.created_at, p.updated_at
+FROM trainledger.program p;
+COMMENT ON VIEW trainledger_api.programs IS
+'Programs: a kind of program that is held from a day on.';
+COMMENT ON COLUMN trainledger_api.programs.id IS 'Identity of the program.';
+COMMENT ON COLUMN trainledger_api.programs.kind_id IS 'Kind of the program.';
+COMMENT ON COLUMN trainledger_api.programs.name IS 'Name to show.';
+COMMENT ON COLUMN trainledger_api.programs.start_date IS 'First day.';
+COMMENT ON COLUMN trainledger_api.programs.duration IS 'Length in days.';
+COMMENT ON COLUMN trainledger_api.programs.mode IS 'fixed or open.';
+COMMENT ON COLUMN trainledger_api.programs.priority IS 'Rank among programs.';
+COMMENT ON COLUMN trainledger_api.programs.is_active IS 'Whether it is among the programs to choose from.';
+COMMENT ON COLUMN trainledger_api.programs.created_at IS 'When the program was added.';
+COMMENT ON COLUMN trainledger_api.programs.updated_at IS 'When the program was last changed.';
+
+CREATE VIEW trainledger_api.cohorts WITH (security_invoker = true) AS
+SELECT c.id, c.program_id, c.name, c.created_at
+FROM trainledger.cohort c;
+COMMENT ON VIEW trainledger_api.cohorts IS
+'Cohorts: groups that go through a program together.';
+COMMENT ON COLUMN trainledger_api.cohorts.id IS 'Identity of the cohort.';
+COMMENT ON COLUMN trainledger_api.cohorts.program_id IS 'Program that it is in.';
+COMMENT ON COLUMN trainledger_api.cohorts.name IS 'Name, unique in the program.';
+COMMENT ON COLUMN trainledger_api.cohorts.created_at IS 'When the cohort was made.';
+
+CREATE VIEW trainledger_api.memberships WITH (security_invoker = true) AS
+SELECT m.program_id, m.party_id, m.cohort_id, m.role, m.state, m.comments,
+	   m.state_detail, m.created_at, m.updated_at
+FROM trainledger.membership m;
+COMMENT ON VIEW trainledger_api.memberships IS
+'Who takes part in which program.';
+COMMENT ON COLUMN trainledger_api.memberships.program_id IS 'Program.';
+COMMENT ON COLUMN trainledger_api.memberships.party_id IS 'Person who takes part.';
+COMMENT ON COLUMN trainledger_api.memberships.cohort_id IS 'Cohort of the program that the person is in.';
+COMMENT ON COLUMN trainledger_api.memberships.role IS 'member, trainer or observer.';
+COMMENT ON COLUMN trainledger_api.memberships.state IS 'active, completed, graduated, incomplete, withdrawn, dropped or refunded.';
+COMMENT ON COLUMN trainledger_api.memberships.comments IS 'Comments on the state.';
+COMMENT ON COLUMN trainledger_api.memberships.state_detail IS 'Detail of the state.';
+COMMENT ON COLUMN trainledger_api.memberships.created_at IS 'When the person came in.';
+COMMENT ON COLUMN trainledger_api.memberships.updated_at IS 'When the membership was last changed.';
+
+CREATE VIEW trainledger_api.tickets WITH (security_invoker = true) AS
+SELECT t.id, t.party_id, t.email, t.program_kind_id, t.state, t.external_id,
+	   t.sku, t.base_sku, t.consumed_program_id, t.created_at, t.consumed_at,
+	   t.canceled_at
+FROM trainledger.ticket t;
+COMMENT ON VIEW trainledger_api.tickets IS
+'Tickets: rights to take part in a program of a kind.';
+COMMENT ON COLUMN trainledger_api.tickets.id IS 'Identity of the ticket.';
+COMMENT ON COLUMN trainledger_api.tickets.party_id IS 'Person who has it; null: whoever has the address.';
+COMMENT ON COLUMN trainledger_api.tickets.email IS 'Address that it was made out to.';
+COMMENT ON COLUMN trainledger_api.tickets.program_kind_id IS 'Kind of program that it is for; it serves for the kinds below too.';
+COMMENT ON COLUMN trainledger_api.tickets.state IS 'ready, consumed or canceled.';
+COMMENT ON COLUMN trainledger_api.tickets.external_id IS 'Id of the purchased item.';
+COMMENT ON COLUMN trainledger_api.tickets.sku IS 'Stock keeping unit that was bought.';
+COMMENT ON COLUMN trainledger_api.tickets.base_sku IS 'Stock keeping unit that it is a variant of.';
+COMMENT ON COLUMN trainledger_api.tickets.consumed_program_id IS 'Program that it was consumed for.';
+COMMENT ON COLUMN trainledger_api.tickets.created_at IS 'When it was made.';
+COMMENT ON COLUMN trainledger_api.tickets.consumed_at IS 'When it was consumed.';
+COMMENT ON COLUMN trainledger_api.tickets.canceled_at IS 'When it was canceled.';
 
 /*
  * Relations without a foreign key, for embedding: an entry has none to its
@@ -1054,3 +1129,160 @@ COMMENT ON FUNCTION trainledger_api.apply_signup_tokens(bytea) IS
 
 document is the document in hexadecimal form (\x...); update_tokens takes it as the body and answers in XML.';
 
+-- Programs, cohorts, tickets (section 11)
+
+CREATE FUNCTION trainledger_api.add_program_kind(
+	name text, handle text DEFAULT NULL, parent_id uuid DEFAULT NULL,
+	id uuid DEFAULT NULL) RETURNS trainledger.program_kind
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.add_program_kind(text, text, uuid, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.add_program_kind(text, text, uuid, uuid) IS
+'Adds a kind of programs. Level admin.
+
+name is to show, handle a short name for it; parent_id is the kind that it is a child of (null: none); id takes over the id of another system.';
+
+CREATE FUNCTION trainledger_api.add_program(
+	kind_id uuid,
+	name text,
+	start_date date,
+	duration integer,
+	mode trainledger.program_mode DEFAULT 'fixed',
+	priority integer DEFAULT 0,
+	id uuid DEFAULT NULL) RETURNS trainledger.program
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.add_program(
+	uuid, text, date, integer, trainledger.program_mode, integer, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.add_program(
+	uuid, text, date, integer, trainledger.program_mode, integer, uuid) IS
+'Adds a program, which is active. Level admin.
+
+kind_id is its kind, name is to show; it runs from start_date for duration days. mode is fixed (all share its calendar) or open, priority a number to sort by; id takes over the id of another system.';
+
+CREATE FUNCTION trainledger_api.update_program(
+	program_id uuid,
+	name text DEFAULT NULL,
+	start_date date DEFAULT NULL,
+	duration integer DEFAULT NULL,
+	mode trainledger.program_mode DEFAULT NULL,
+	priority integer DEFAULT NULL,
+	is_active boolean DEFAULT NULL,
+	clear text[] DEFAULT '{}') RETURNS trainledger.program
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.update_program(
+	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
+	text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.update_program(
+	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
+	text[]) IS
+'Changes a program. Level admin.
+
+program_id is the program. Each of name, start_date, duration, mode, priority and is_active that is given replaces what is there; clear is there as elsewhere, but nothing of a program can be emptied.';
+
+CREATE FUNCTION trainledger_api.modify_program_membership(
+	program_id uuid,
+	party_id bigint,
+	cohort_id uuid DEFAULT NULL,
+	role trainledger.membership_role DEFAULT NULL,
+	state trainledger.membership_state DEFAULT NULL)
+RETURNS trainledger.membership
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.modify_program_membership(
+	uuid, bigint, uuid, trainledger.membership_role,
+	trainledger.membership_state) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.modify_program_membership(
+	uuid, bigint, uuid, trainledger.membership_role,
+	trainledger.membership_state) IS
+'Takes a person into a program, or changes the cohort, role or state there. Level operator.
+
+program_id is the program, party_id the person, cohort_id a cohort of the program. role is member, trainer or observer, state active, completed, graduated, incomplete or withdrawn; a new member is member and active unless said, and what is null stays.';
+
+CREATE FUNCTION trainledger_api.update_user_cohort_state(
+	party_id bigint,
+	program_id uuid,
+	state trainledger.membership_state,
+	cohort_id uuid DEFAULT NULL,
+	comments text DEFAULT NULL,
+	state_detail text DEFAULT NULL) RETURNS trainledger.membership
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.update_user_cohort_state(
+	bigint, uuid, trainledger.membership_state, uuid, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.update_user_cohort_state(
+	bigint, uuid, trainledger.membership_state, uuid, text, text) IS
+'Sets the state of a person in a program. Level operator.
+
+party_id is the person, program_id the program, state active, completed, graduated, incomplete, withdrawn, dropped or refunded. cohort_id moves the person to a cohort; comments and state_detail are kept; what is null stays.';
+
+CREATE FUNCTION trainledger_api.confirm_cohort(
+	program_id uuid, cohort_name text) RETURNS trainledger.cohort
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.confirm_cohort(uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.confirm_cohort(uuid, text) IS
+'Gives the cohort of a program with a name, and makes it if it is not there. Level operator.
+
+program_id is the program, cohort_name the name.';
+
+CREATE FUNCTION trainledger_api.sync_cohort(
+	program_id uuid,
+	cohort_id uuid,
+	query text,
+	role trainledger.membership_role DEFAULT 'member',
+	mode trainledger.sync_mode DEFAULT 'closed') RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.sync_cohort(
+	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.sync_cohort(
+	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
+'Moves the people whom a query is true for into a cohort; returns how many memberships it made or changed. Level operator.
+
+program_id is the program, cohort_id its cohort, query an SQL/JSON path predicate over a person''s id, uuid, email, name, externalId, flags, attributes and organisationId. role is member, trainer or observer; mode closed takes those who are active in the program, open everybody else too.';
+
+CREATE FUNCTION trainledger_api.sync_cohort_preview(
+	program_id uuid,
+	cohort_id uuid,
+	query text,
+	role trainledger.membership_role DEFAULT 'member',
+	mode trainledger.sync_mode DEFAULT 'closed')
+RETURNS TABLE (party_id bigint, change text, from_cohort_id uuid,
+			   to_cohort_id uuid)
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.sync_cohort_preview(
+	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.sync_cohort_preview(
+	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
+'Says whom sync_cohort would change with the same arguments, and how: add, move or role. Level operator.
+
+program_id is the program, cohort_id its cohort, query an SQL/JSON path predicate over a person, role and mode as for sync_cohort.';
+
+CREATE FUNCTION trainledger_api.create_program_ticket(
+	program_kind_id uuid,
+	party_id bigint DEFAULT NULL,
+	email text DEFAULT NULL,
+	external_id uuid DEFAULT NULL,
+	sku text DEFAULT NULL,
+	base_sku text DEFAULT NULL) RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.create_program_ticket(
+	uuid, bigint, text, uuid, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.create_program_ticket(
+	uuid, bigint, text, uuid, text, text) IS
+'Makes a ticket for programs of a kind; returns 1, or 0 where the same purchase has one. Level operator.
+
+program_kind_id is the kind; party_id is the person who gets it, or email an address that may be nobody''s yet. external_id and sku name the purchase, base_sku is kept with it.';
+
+CREATE FUNCTION trainledger_api.cancel_ticket(ticket_id uuid)
+RETURNS trainledger.ticket
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.cancel_ticket(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.cancel_ticket(uuid) IS
+'Cancels a ticket that is ready. Level operator.
+
+ticket_id is the ticket.';
+
+CREATE FUNCTION trainledger_api.consume_ticket(
+	party_id bigint, program_id uuid) RETURNS trainledger.ticket
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api.consume_ticket(bigint, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.consume_ticket(bigint, uuid) IS
+'Takes a person into a program for the oldest ready ticket that lets in. Level operator.
+
+party_id is the person, program_id the program; a ticket is good for programs of its kind and of the kinds below it.';
