@@ -129,15 +129,14 @@ start()
     }
 }
 
+# PostgREST has nothing to lose, and takes seconds to end of itself.
 stop()
 {
-    local name pid
+    local pid
 
-    for name in postgrest nginx; do
-        pid=$(cat "$1/$name.pid" 2>/dev/null) || continue
-        kill "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-    done
+    pid=$(cat "$1/nginx.pid" 2>/dev/null) && kill "$pid"
+    pid=$(cat "$1/postgrest.pid" 2>/dev/null) && kill -KILL "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
 token()
