@@ -64,12 +64,12 @@ BEGIN
 		WHERE fields ->> r IS NULL LIMIT 1;
 	END IF;
 	IF problem IS NOT NULL THEN
-		name := coalesce(left(name, 64), 'body');
+		name := left(name, 64);
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = format('%s %s', name, problem),
+			MESSAGE = format('%s %s', coalesce('"' || name || '"', 'body'),
+							 problem),
 			DETAIL = coalesce('The server says: ' || cause || '.',
-				format('The key %s of the body %s.', quote_literal(name),
-					   problem)),
+				format('The key "%s" of the body %s.', name, problem)),
 			HINT = CASE
 				WHEN jsonb_typeof(known -> name) = 'array'
 				THEN 'Give one of ' || (
@@ -83,7 +83,7 @@ BEGIN
 					WHEN 'text' THEN 'text of at most 8192 bytes'
 					ELSE known ->> name END)
 				ELSE 'The keys are ' || (
-					SELECT string_agg(k, ', ' ORDER BY k)
+					SELECT string_agg(k, ', ' ORDER BY k COLLATE "C")
 					FROM jsonb_object_keys(known) k) || '.'
 				END;
 	END IF;
