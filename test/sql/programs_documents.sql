@@ -41,7 +41,7 @@ SELECT regress.documents_at('2017-12-05 20:29:38.999999');
 SELECT p.id, p.kind FROM (VALUES (897001, '0a1', 'Ann'), (897002, '0a2', 'Bob'), (897003, '0a3', 'Cid')) v(i, u, n),
 	trainledger.add_party('person', n, email => lower(n) || '@Documents.example', id => i, uuid => regress.id(u),
 		attributes => jsonb_build_object('grade', i - 897000)) p;
-SELECT p.kind FROM trainledger.add_party('organisation', 'Org', email => 'org@documents.example', uuid => regress.id('0a9')) p;
+SELECT p.kind FROM trainledger.add_party('organisation', 'Org', email => 'org@documents.example', id => 897004, uuid => regress.id('0a9')) p;
 SELECT is_suspended FROM trainledger.update_party(897003, is_suspended => true);
 SELECT name, handle FROM (VALUES ('001', 'Leadership "1"', NULL, NULL), ('002', 'First', 'first', '001'), ('003', 'Second', NULL, '001')) v(i, n, h, p),
 	trainledger.add_program_kind(n, h, regress.id(p), regress.id(i));
