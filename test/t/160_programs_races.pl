@@ -224,6 +224,27 @@ for my $level (@levels)
 	}
 }
 
+# two consumers see two tickets as the oldest, because that one became visible
+# in between; for one program only one of them is taken
+{
+	my ($one, $another, $seller) = @twelve[ 0 .. 2 ];
+	$node->safe_psql('books', "SELECT trainledger.create_program_ticket(id('1'), 39)");
+	$seller->query("SET trainledger.clock = '2026-01-01'");
+	$seller->query('BEGIN');
+	$seller->query("SELECT trainledger.create_program_ticket(id('1'), 39)");
+	$one->query('BEGIN');
+	is($one->query("SELECT FROM trainledger.consume_ticket(39, id('13'))")->{sqlstate}, '00000', 'the ticket that is visible');
+	$seller->query('COMMIT');
+	$seller->query('RESET trainledger.clock');
+	$another->send("SELECT FROM trainledger.consume_ticket(39, id('13'))");
+	$node->poll_query_until('books',
+		"SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = " . $another->backend)
+	  or die 'the other consumer does not wait';
+	$one->query('COMMIT');
+	is($another->receive->{sqlstate}, 'TL409', 'an older ticket is not taken in vain');
+	is($node->safe_psql('books', "SELECT count(*) FROM trainledger.user_tickets(39, 'ready')"), 1, 'it is kept');
+}
+
 # ----------------------------------------------------------------------
 # Somebody comes in by twelve doors
 # ----------------------------------------------------------------------
