@@ -16,19 +16,19 @@ SELECT FROM (VALUES ('Kim', 'Sales', 4, 'c0000000-0000-4000-8000-000000000001'),
 
 \set call LookupProgram
 \set body a0000000-0000-4000-8000-000000000002
-\i test/demo/core.psql
+\ir core.psql
 \set body ffffffff-ffff-4fff-bfff-ffffffffffff
-\i test/demo/core.psql
+\ir core.psql
 
 \set call LookupProgramInstance
 \set body b0000000-0000-4000-8000-000000000001
-\i test/demo/core.psql
+\ir core.psql
 
 \set call ModifyProgramMembership
 \set body '{"userId": "c0000000-0000-4000-8000-000000000001", "programId": "b0000000-0000-4000-8000-000000000001"}'
-\i test/demo/core.psql
+\ir core.psql
 \set body '{"email": "Max@example.com", "programId": "b0000000-0000-4000-8000-000000000001", "role": "trainer"}'
-\i test/demo/core.psql
+\ir core.psql
 
 \echo
 \echo 'core.ListActivePrograms()'
@@ -38,46 +38,46 @@ SELECT '    ' || p AS " " FROM json_array_elements(trainledger_api."ListActivePr
 \echo 'A purchase that is reported twice, by user and by address, makes one ticket:'
 \set call CreateProgramTicket
 \set body '{"userId": "c0000000-0000-4000-8000-000000000001", "programKindId": "a0000000-0000-4000-8000-000000000001", "externalId": "e0000000-0000-4000-8000-000000000001", "sku": "LEAD-2023", "baseSku": "LEAD"}'
-\i test/demo/core.psql
+\ir core.psql
 \set body '{"email": "KIM@example.com", "programKindId": "a0000000-0000-4000-8000-000000000001", "externalId": "e0000000-0000-4000-8000-000000000001", "sku": "LEAD-2023", "baseSku": "LEAD"}'
-\i test/demo/core.psql
+\ir core.psql
 
 \set call UserTickets
 \set body '{"userId": "c0000000-0000-4000-8000-000000000001", "state": "ready"}'
-\i test/demo/core.psql
+\ir core.psql
 
 \set call ProgramChildList
 \set body a0000000-0000-4000-8000-000000000001
-\i test/demo/core.psql
+\ir core.psql
 
 \set call ProgramsAfter
 \set body '{"kind": "a0000000-0000-4000-8000-000000000002", "after": "2023-06-01"}'
-\i test/demo/core.psql
+\ir core.psql
 
 \echo
 \echo 'A cohort is made once; confirming it again gives its id:'
 \set call ConfirmCohort
 \set body '{"programId": "b0000000-0000-4000-8000-000000000001", "cohortName": "Sales"}'
-\i test/demo/core.psql
+\ir core.psql
 SELECT :'answer'::json #>> '{}' AS sales \gset
-\i test/demo/core.psql
+\ir core.psql
 
 \echo
 \echo 'Kim is in the program, Lee is not: a closed sync moves Kim, an open one takes Lee in:'
 \set call SyncCohort
 SELECT json_build_object('programId', 'b0000000-0000-4000-8000-000000000001', 'cohortId', :'sales',
 	'query', '$.attributes.department == "Sales" && $.attributes.grade > 3', 'role', 'member', 'mode', 'closed') AS body \gset
-\i test/demo/core.psql
+\ir core.psql
 SELECT replace(:'body', 'closed', 'open') AS body \gset
-\i test/demo/core.psql
+\ir core.psql
 
 \set call ListCohorts
 \set body b0000000-0000-4000-8000-000000000001
-\i test/demo/core.psql
+\ir core.psql
 
 \set call UpdateUserCohortState
 \set body '{"userId": "c0000000-0000-4000-8000-000000000001", "programId": "b0000000-0000-4000-8000-000000000001", "state": "completed", "comments": "With distinction", "stateDetail": "Exam passed"}'
-\i test/demo/core.psql
+\ir core.psql
 
 \echo
 \echo 'The ticket, for any kind of leadership, opens the other program:'
