@@ -16,6 +16,7 @@ FROM (
 		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
 		'credit_token_balance', 'credit_token_history',
+		'claim_signup_token',
 		'visible_email', 'lookup_program', 'lookup_program_instance',
 		'list_cohorts', 'list_active_programs', 'user_tickets',
 		'program_child_list', 'programs_after', 'LookupProgram',
@@ -24,7 +25,9 @@ FROM (
 		'document_fields', 'document_time', 'program_document',
 		'program_kind_document'])
 	UNION ALL
-	SELECT 'reader', unnest(ARRAY['reader_access', 'reconcile'])
+	SELECT 'reader', unnest(ARRAY[
+		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
+		'_signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',
@@ -48,8 +51,11 @@ FROM (
 		'create_pass_type', 'update_pass_type', 'add_pass_content',
 		'remove_pass_content', 'add_path_courses', 'remove_path_courses',
 		'create_pass_option', 'update_pass_option', 'create_pass_price',
-		'update_pass_price', 'add_program_kind', 'add_program',
-		'update_program', 'grant_access', 'revoke_access'])
+		'update_pass_price', 'create_signup_token', 'update_signup_token',
+		'import_signup_tokens', 'apply_signup_tokens', 'create_tokens',
+		'update_tokens',
+		'add_program_kind', 'add_program', 'update_program',
+		'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';
