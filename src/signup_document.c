@@ -456,7 +456,7 @@ apply_tokens(Work *work)
  * other to end; claims and single changes go on meanwhile.
  */
 static Datum
-do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on) (Work *))
+do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 {
 	Work		work = {0};
 	bytea	   *document;
@@ -587,15 +587,10 @@ write_tokens(xmlTextWriterPtr writer, ArrayType *tokens, char separator)
 	array_free_iterator(iterator);
 }
 
-/*
- * _signup_document(tokens signup_token[], separator text) returns text: the
- * document of these tokens; separator stands between date and time.
- */
-Datum
-tl_signup_document(PG_FUNCTION_ARGS)
+/* The document as a text in the encoding of the database */
+static text *
+print_tokens(ArrayType *tokens, char separator)
 {
-	ArrayType  *tokens = PG_GETARG_ARRAYTYPE_P(0);
-	char		separator = *VARDATA_ANY(PG_GETARG_TEXT_PP(1));
 	xmlBufferPtr buffer = xmlBufferCreate();
 	xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
 	text	   *document;
@@ -622,5 +617,16 @@ tl_signup_document(PG_FUNCTION_ARGS)
 			xmlBufferFree(buffer);
 	}
 	PG_END_TRY();
-	PG_RETURN_TEXT_P(document);
+	return document;
+}
+
+/*
+ * _signup_document(tokens signup_token[], separator text) returns text: the
+ * document of these tokens; separator stands between date and time.
+ */
+Datum
+tl_signup_document(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(print_tokens(PG_GETARG_ARRAYTYPE_P(0),
+								  *VARDATA_ANY(PG_GETARG_TEXT_PP(1))));
 }
