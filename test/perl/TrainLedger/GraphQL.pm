@@ -27,7 +27,7 @@ use Time::HiRes qw(sleep);
 
 my $root = dirname(__FILE__) . '/../../..';
 my $program = "$root/test/harness/graphql.sh";
-my $json = JSON::PP->new->canonical;
+my $json = JSON::PP->new->canonical->utf8;
 
 our $secret = 'a secret for tests, longer than 32 bytes';
 
