@@ -134,7 +134,7 @@ foreach my $list (@lists)
 {
 	my $name = $list->{name};
 	my $document = "{ $name(first: 1000) { "
-	  . connection(named($list->{type}), 5) . ' } }';
+	  . connection(named($list->{type}), 4) . ' } }';
 	my ($status, $text) = $face->ask($ann, $document);
 	my $answer = decode_json($text);
 
