@@ -149,7 +149,7 @@ REVOKE ALL ON FUNCTION trainledger_api."LookupProgram"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."LookupProgram"(uuid) IS
 'Loads a program kind.
 
-Answers {id, name, handle, parentId}, or null where there is none.';
+programKindId is the kind. Answers {id, name, handle, parentId}, or null where there is none.';
 
 CREATE FUNCTION trainledger."_LookupProgram"("programKindId" uuid)
 RETURNS json
@@ -171,7 +171,7 @@ REVOKE ALL ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) FROM PUBLIC
 COMMENT ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) IS
 'Loads a program.
 
-Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
+programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
 
 CREATE FUNCTION trainledger."_LookupProgramInstance"("programId" uuid)
 RETURNS json
@@ -193,7 +193,7 @@ REVOKE ALL ON FUNCTION trainledger_api."ListCohorts"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."ListCohorts"(uuid) IS
 'Lists the cohorts of a program, by name.
 
-Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
+programId is the program. Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
 
 CREATE FUNCTION trainledger."_ListCohorts"("programId" uuid) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -235,7 +235,7 @@ REVOKE ALL ON FUNCTION trainledger_api."ProgramChildList"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."ProgramChildList"(uuid) IS
 'Lists the direct children of a program kind, by name.
 
-Answers an array of program kinds as LookupProgram does.';
+id is the kind. Answers an array of program kinds as LookupProgram does.';
 
 CREATE FUNCTION trainledger."_ProgramChildList"(id uuid) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE

@@ -23,7 +23,9 @@ FROM (
 		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
 		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
 		'document_fields', 'document_time', 'program_document',
-		'program_kind_document'])
+		'program_kind_document',
+		'organisation', 'credit_transactions', 'credit_accounts',
+		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
 		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
