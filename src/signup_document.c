@@ -678,7 +678,7 @@ print_tokens(ArrayType *tokens, char separator)
 }
 
 /*
- * _signup_document(tokens signup_token[], separator text) returns text: the
+ * signup_document(tokens signup_token[], separator text) returns text: the
  * document of these tokens; separator stands between date and time.
  */
 Datum
