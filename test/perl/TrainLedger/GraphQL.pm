@@ -37,9 +37,28 @@ sub folder
 	return "$ENV{TESTDATADIR}/graphql";
 }
 
-# Makes the roles and the schema, installs PostGraphile and starts it. Further
-# arguments are its settings.
+# The words of a command that runs a program of node
+sub node_command
+{
+	my ($self, @words) = @_;
+
+	return ($program, 'node', folder(), @words);
+}
+
+# Makes the roles and the schema, and starts PostGraphile. Further arguments
+# are its settings.
 sub start
+{
+	my ($class, $node, %settings) = @_;
+	my $self = bless { node => $node }, $class;
+
+	$self->run_script("$root/doc/deploy/roles.sql");
+	$self->make_schema;
+	return $class->start_server($node, %settings);
+}
+
+# Starts PostGraphile, in a folder where it is installed at the first time.
+sub start_server
 {
 	my ($class, $node, %settings) = @_;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
@@ -52,8 +71,6 @@ sub start
 	}, $class;
 
 	system_or_bail($program, 'install', folder());
-	$self->run_script("$root/doc/deploy/roles.sql");
-	$self->make_schema;
 	local %ENV = (
 		%ENV,
 		TRAINLEDGER_DATABASE => sprintf('postgres:///books?host=%s&port=%s&user=authenticator',
