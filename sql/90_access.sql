@@ -28,8 +28,8 @@ FROM (
 		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
-		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
-		'_signup_error'])
+		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',
+		'signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',

@@ -45,6 +45,7 @@ PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_signup_document);
+PG_FUNCTION_INFO_V1(tl_fits_xml);
 
 /* Generated codes: 5 bits a character, 80 bits */
 #define CODE_CHARS			16
@@ -535,6 +536,32 @@ tl_apply_signup_tokens(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------------
  */
 
+/*
+ * _fits_xml(value text) returns boolean: whether XML can hold a text.  A
+ * database of encoding SQL_ASCII does not know what its bytes mean, and a
+ * document has to be UTF-8.
+ */
+Datum
+tl_fits_xml(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	const char *bytes = VARDATA_ANY(value);
+	int			length = VARSIZE_ANY_EXHDR(value);
+	int			encoding = GetDatabaseEncoding();
+
+	for (int i = 0; i < length; i++)
+		if ((unsigned char) bytes[i] < ' ' && !strchr("\t\n\r", bytes[i]))
+			PG_RETURN_BOOL(false);
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		PG_RETURN_BOOL(true);
+	/* U+FFFE and U+FFFF */
+	for (int i = 0; i + 2 < length; i++)
+		if (memcmp(bytes + i, "\xEF\xBF", 2) == 0 &&
+			(unsigned char) bytes[i + 2] >= 0xBE)
+			PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(pg_verify_mbstr(PG_UTF8, bytes, length, true));
+}
+
 static void
 write_element(xmlTextWriterPtr writer, SignupElement element,
 			  const char *text)
@@ -651,7 +678,7 @@ print_tokens(ArrayType *tokens, char separator)
 }
 
 /*
- * _signup_document(tokens signup_token[], separator text) returns text: the
+ * signup_document(tokens signup_token[], separator text) returns text: the
  * document of these tokens; separator stands between date and time.
  */
 Datum

@@ -41,6 +41,13 @@
 /* Bytes given to the parser at a time */
 #define PIECE_BYTES			65536
 
+/*
+ * A tag, comment or processing instruction that is so long after a piece and
+ * has no end yet is refused.  libxml2 reads a tag only when it has all of it,
+ * compares its attributes with each other, and cannot be cancelled meanwhile.
+ */
+#define MARKUP_BYTES		65536
+
 /* libxml2 tells the encoding by the first bytes */
 #define FIRST_BYTES			4
 
@@ -58,6 +65,7 @@
 #define ELEMENT_DEPTH		3
 
 #define NOT_WELL_FORMED		"not well-formed XML"
+#define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
 
 int			tl_xml_max_bytes;
 
@@ -227,11 +235,14 @@ trim_text(Text *text)
 	text->bytes[text->length] = '\0';
 }
 
+/* Characters as the database counts them: in SQL_ASCII, bytes */
 static int
 count_chars(const Text *text)
 {
 	int			count = 0;
 
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text->length;
 	for (int i = 0; i < text->length; i++)
 		if (((unsigned char) text->bytes[i] & 0xC0) != 0x80)
 			count++;
@@ -612,6 +623,15 @@ hand_on(Reader *reader, SignupHandler handler, void *arg)
 	reader->end = &reader->first;
 }
 
+/* What the parser has been given and waits to have more of */
+static ptrdiff_t
+unread_bytes(const Reader *reader)
+{
+	const xmlParserInput *input = reader->parser->input;
+
+	return input ? input->end - input->cur : 0;
+}
+
 /* Feed the document to the parser, a piece at a time. */
 static void
 read_pieces(Reader *reader, const char *document, size_t size,
@@ -631,6 +651,8 @@ read_pieces(Reader *reader, const char *document, size_t size,
 							   is_last);
 		if (status != XML_ERR_OK && !reader->out_of_memory)
 			refuse_form(reader, NOT_WELL_FORMED);
+		if (unread_bytes(reader) > MARKUP_BYTES)
+			refuse_form(reader, OVERLONG_MARKUP);
 		hand_on(reader, handler, arg);
 		offset += length;
 	}

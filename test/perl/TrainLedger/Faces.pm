@@ -1,6 +1,7 @@
 # The REST face in front of a test's server, and a client for it.
 #
-#   my $faces = TrainLedger::Faces->start($node);
+#   TrainLedger::Faces::make_roles($node);
+#   my $faces = TrainLedger::Faces->start($node, 'books');
 #   my $answer = $faces->request($token, GET => '/parties?select=id');
 #   $faces->stop;
 #
@@ -38,20 +39,29 @@ sub needed
 	return;
 }
 
-# Starts PostgREST and nginx for the database "books" of a server.
+# The roles that tokens name, with their levels in the database "books" and
+# in what is copied from it
+sub make_roles
+{
+	my ($node) = @_;
+
+	$node->safe_psql('books', slurp_file($roles));
+	return;
+}
+
+# Starts PostgREST and nginx for a database of a server.
 sub start
 {
-	my ($class, $node) = @_;
+	my ($class, $node, $database) = @_;
 	my $self = bless {
-		folder => PostgreSQL::Test::Utils::tempdir . '/faces',
+		folder => PostgreSQL::Test::Utils::tempdir . "/faces_$database",
 		rest_port => PostgreSQL::Test::Cluster::get_free_port(),
 		web_port => PostgreSQL::Test::Cluster::get_free_port(),
 		secret => 'the secret of a test, known to everybody',
 	}, $class;
 
-	$node->safe_psql('books', slurp_file($roles));
 	local %ENV = (%ENV, $node->_get_env,
-		PGDATABASE => 'books',
+		PGDATABASE => $database,
 		TRAINLEDGER_JWT_SECRET => $self->{secret},
 		REST_PORT => $self->{rest_port},
 		NGINX_PORT => $self->{web_port});
@@ -98,6 +108,23 @@ sub request
 	$answer->{json} = eval { $json->decode($response->{content}) }
 	  if $type =~ /json$/;
 	return $answer;
+}
+
+# Lets PostgREST give up its connections, and waits until it has: settings of
+# the database are for new ones.
+sub reconnect
+{
+	my ($self, $node) = @_;
+	my $now = $node->safe_psql('postgres', 'SELECT clock_timestamp()');
+	chomp(my $pid = slurp_file("$self->{folder}/postgrest.pid"));
+
+	kill 'USR1', $pid;
+	$node->poll_query_until('postgres',
+		"SELECT NOT EXISTS (SELECT FROM pg_stat_activity"
+		  . " WHERE usename = 'authenticator' AND query NOT LIKE 'LISTEN%'"
+		  . " AND backend_start < '$now')")
+	  or die 'PostgREST keeps its connections';
+	return;
 }
 
 sub stop
