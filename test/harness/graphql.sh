@@ -24,7 +24,7 @@ install()
     mkdir -p "$folder"
     cp "$project"/doc/deploy/graphql/{.npmrc,*} "$folder/"
     cd "$folder"
-    npm ci --no-audit --no-fund --loglevel=error --cache="$folder/cache"
+    npm ci --no-audit --no-fund --no-update-notifier --silent --cache="$folder/cache"
     rm -rf "$folder/cache"
     touch "$folder/installed"
 }
@@ -40,14 +40,21 @@ run()
     node node_modules/postgraphile/dist/cli-run.js
 }
 
+# Whether somebody listens at the port
+listens()
+{
+    (exec 3<>"/dev/tcp/127.0.0.1/${TRAINLEDGER_PORT:-5678}") 2>/dev/null
+}
+
 start()
 {
     local server try
 
+    ! listens || { echo "port ${TRAINLEDGER_PORT:-5678} is taken" >&2; return 1; }
     setsid "$0" run "$folder" >"$folder/graphql.log" 2>&1 </dev/null &
     server=$!
     for ((try = 0; try < 300; try++)); do
-        (exec 3<>"/dev/tcp/127.0.0.1/${TRAINLEDGER_PORT:-5678}") 2>/dev/null && return 0
+        ! listens || return 0
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
