@@ -112,7 +112,7 @@ new_chain(MemoryContext context)
 
 /*
  * entry_chain_add(internal, entry_no bigint, delta amount, balance amount,
- * created_at timestamptz): add an entry, none of it null.
+ * created_at timestamptz): add an entry.
  */
 Datum
 tl_entry_chain_add(PG_FUNCTION_ARGS)
@@ -122,6 +122,11 @@ tl_entry_chain_add(PG_FUNCTION_ARGS)
 	Run		   *last;
 	Run			run;
 
+	for (int i = 1; i <= 4; i++)
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("an entry has no nulls")));
 	chain = PG_ARGISNULL(0) ? new_chain(context)
 		: (Chain *) PG_GETARG_POINTER(0);
 	run.first.entry_no = PG_GETARG_INT64(1);
