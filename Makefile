@@ -17,7 +17,8 @@ MODULE_big = trainledger
 OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
 
 # The install script is joined from its fragments; upgrade scripts are kept.
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql)
+# The GraphQL face is no part of the extension.
+DATA = $(wildcard sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = tmp_check
 

@@ -9,13 +9,13 @@ COMMENT ON SEQUENCE trainledger.signup_token_id_seq IS
 'Numbers from which the ids of signup tokens are made.';
 
 CREATE FUNCTION trainledger._signup_id() RETURNS text
-AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._signup_id() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_id() IS
 'Internal: an id for a signup token: 12 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
 
 CREATE FUNCTION trainledger._signup_code() RETURNS text
-AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._signup_code() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_code() IS
 'Internal: a random code: 16 of 32 letters and digits that cannot be mistaken for each other, 80 bits.';
@@ -135,6 +135,12 @@ COMMENT ON POLICY visible ON trainledger.signup_claim IS
 
 -- What the calls have in common
 
+CREATE FUNCTION trainledger._fits_xml(value text) RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_fits_xml' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger._fits_xml(text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._fits_xml(text) IS
+'Internal: whether XML can hold a text: no control characters but tab and line ends, no U+FFFE and U+FFFF, and bytes that are UTF-8 where the database does not know.';
+
 CREATE FUNCTION trainledger._check_signup_text(
 	name text, value text, most integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -147,10 +153,10 @@ BEGIN
 			'Give a text that is not empty.');
 	END IF;
 	PERFORM trainledger._check_length(name, value, most);
-	IF value ~ '[\x01-\x08\x0b\x0c\x0e-\x1f]' THEN
+	IF NOT trainledger._fits_xml(value) THEN
 		PERFORM trainledger._refuse('TL400',
-			format('%s has a control character', name),
-			format('The argument %s has a character that XML cannot hold.',
+			format('%s does not fit into XML', name),
+			format('The argument %s has a control character or another that XML cannot hold.',
 				   name),
 			'Give a text that people can type.');
 	END IF;
@@ -189,6 +195,23 @@ REVOKE ALL ON FUNCTION trainledger._check_signup_token(
 COMMENT ON FUNCTION trainledger._check_signup_token(
 	text, text, integer, text, integer) IS
 'Internal: what the arguments of a signup token alone show (TL400); null is not looked at.';
+
+CREATE FUNCTION trainledger._check_expiration(
+	expiration timestamptz, hint text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF expiration < '0001-01-01 00:00:00Z'
+	   OR expiration >= '10000-01-01 00:00:00Z' THEN
+		PERFORM trainledger._refuse('TL400', 'expiration is out of range',
+			'A document has dates of the years 1 to 9999.', hint);
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._check_expiration(timestamptz, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._check_expiration(timestamptz, text) IS
+'Internal: TL400 where a document cannot show the expiration of a signup token; null is none.';
 
 CREATE FUNCTION trainledger._signup_kind(type integer)
 RETURNS trainledger.catalog_kind
@@ -264,11 +287,8 @@ BEGIN
 									   maximum_activations::text);
 	PERFORM trainledger._check_signup_token(id, code, type, type_id,
 											maximum_activations);
-	IF NOT isfinite(expiration) THEN
-		PERFORM trainledger._refuse('TL400', 'expiration is not a date',
-			format('The expiration is %s.', expiration),
-			'Leave it out for a token that never expires.');
-	END IF;
+	PERFORM trainledger._check_expiration(expiration,
+		'Leave it out for a token that never expires.');
 	PERFORM trainledger._signup_item(type, type_id);
 	INSERT INTO trainledger.signup_token AS t
 		(id, code, type, type_id, active, maximum_activations, expiration,
@@ -326,11 +346,8 @@ BEGIN
 											maximum_activations);
 	PERFORM trainledger._check_clear(clear, '{expiration}',
 		CASE WHEN expiration IS NOT NULL THEN '{expiration}'::text[] END);
-	IF NOT isfinite(expiration) THEN
-		PERFORM trainledger._refuse('TL400', 'expiration is not a date',
-			format('The expiration is %s.', expiration),
-			'Name the column in clear for a token that never expires.');
-	END IF;
+	PERFORM trainledger._check_expiration(expiration,
+		'Name the column in clear for a token that never expires.');
 	SELECT t.* INTO made FROM trainledger.signup_token t
 	WHERE t.id = signup_token_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
@@ -397,12 +414,16 @@ REVOKE ALL ON FUNCTION trainledger._signup_claim(text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_claim(text, bigint) IS
 'Internal: the claim of a party on a signup token, null where there is none.';
 
-CREATE FUNCTION trainledger._require_claimable(token trainledger.signup_token)
-RETURNS void
+CREATE FUNCTION trainledger._require_claimable(
+	token trainledger.signup_token, code text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF lower(token.code) IS DISTINCT FROM lower(code) THEN
+		PERFORM trainledger._refuse('TL404', 'signup token not found',
+			'No signup token has this code.', 'Check the code.');
+	END IF;
 	IF NOT token.active THEN
 		PERFORM trainledger._refuse('TL409', 'signup token is not active',
 			format('Signup token %s is not active.', token.id),
@@ -423,9 +444,11 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_claimable(trainledger.signup_token) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_claimable(trainledger.signup_token) IS
-'Internal: TL409, TL410 or TL429 where a signup token cannot be claimed.';
+REVOKE ALL ON FUNCTION trainledger._require_claimable(
+	trainledger.signup_token, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_claimable(
+	trainledger.signup_token, text) IS
+'Internal: TL404, TL409, TL410 or TL429 where a signup token cannot be claimed by a code.';
 
 CREATE FUNCTION trainledger._enrol(party_id bigint, item_id bigint)
 RETURNS bigint
@@ -469,32 +492,29 @@ BEGIN
 			DETAIL = 'The party is not the one that is asking.',
 			HINT = 'Leave it to a role of level operator.';
 	END IF;
-	PERFORM trainledger._require_given('code',
-									   nullif(btrim(code, E' \t\n\r'), ''));
+	code := btrim(code, E' \t\n\r');
+	PERFORM trainledger._require_given('code', nullif(code, ''));
 	PERFORM trainledger._require_given('party_id', party_id::text);
 	holder := trainledger._party(party_id);
 	SELECT t.* INTO token FROM trainledger.signup_token t
 	WHERE lower(t.code) COLLATE "C"
-		= lower(btrim(_claim_signup_token.code, E' \t\n\r')) COLLATE "C";
-	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'signup token not found',
-			'No signup token has this code.', 'Check the code.');
-	END IF;
+		= lower(_claim_signup_token.code) COLLATE "C";
 	claim := trainledger._signup_claim(token.id, party_id);
 	IF claim.id IS NOT NULL THEN
 		RETURN claim;
 	END IF;
+	PERFORM trainledger._require_claimable(token, code);
 	PERFORM trainledger._require_not_suspended(holder);
-	PERFORM trainledger._require_claimable(token);
 	-- the lock lets one claim at a time see and take the activations that
-	-- are left; a claim of the same party may have come before us
+	-- are left; a claim of the same party may have come before us, or a
+	-- change of the code
 	SELECT t.* INTO token FROM trainledger.signup_token t
 	WHERE t.id = token.id FOR NO KEY UPDATE;
 	claim := trainledger._signup_claim(token.id, party_id);
 	IF claim.id IS NOT NULL THEN
 		RETURN claim;
 	END IF;
-	PERFORM trainledger._require_claimable(token);
+	PERFORM trainledger._require_claimable(token, code);
 	UPDATE trainledger.signup_token t SET activations = t.activations + 1
 	WHERE t.id = token.id;
 	INSERT INTO trainledger.signup_claim AS c
@@ -554,18 +574,18 @@ CREATE DOMAIN trainledger."application/xml" AS text;
 COMMENT ON DOMAIN trainledger."application/xml" IS
 'An XML document: PostgREST answers a request for application/xml with it as it is.';
 
-CREATE FUNCTION trainledger._signup_document(
+CREATE FUNCTION trainledger.signup_document(
 	tokens trainledger.signup_token[], separator text) RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_document' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._signup_document(
+REVOKE ALL ON FUNCTION trainledger.signup_document(
 	trainledger.signup_token[], text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_document(
+COMMENT ON FUNCTION trainledger.signup_document(
 	trainledger.signup_token[], text) IS
-'Internal: the document of signup tokens, with this separator between date and time.';
+'The document of signup tokens, with this separator between date and time.';
 
-CREATE FUNCTION trainledger._signup_error(code text, message text)
+CREATE FUNCTION trainledger.signup_error(code text, message text)
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -574,9 +594,9 @@ BEGIN
 					  xmlelement(NAME "Message", message));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._signup_error(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_error(text, text) IS
-'Internal: the error document of a refusal, and its status.';
+REVOKE ALL ON FUNCTION trainledger.signup_error(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.signup_error(text, text) IS
+'The error document of a refusal; sets the status of the answer.';
 
 CREATE FUNCTION trainledger_api.tokens(
 	start integer DEFAULT 0,
@@ -597,11 +617,11 @@ BEGIN
 	start := coalesce(start, 0);
 	max_tokens := coalesce(max_tokens, 100);
 	IF start < 0 OR max_tokens NOT BETWEEN 1 AND 1000 THEN
-		RETURN trainledger._signup_error('TL400', format(
+		RETURN trainledger.signup_error('TL400', format(
 			'start is %s and max_tokens is %s, they may be from 0 and from 1 to 1000',
 			start, max_tokens));
 	END IF;
-	RETURN trainledger._signup_document(
+	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger.signup_token t
 			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T');
 END;
@@ -630,9 +650,9 @@ BEGIN
 	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
 					WHERE t.id = tokenid);
 	IF tokens = '{}' THEN
-		RETURN trainledger._signup_error('TL404', 'signup token not found');
+		RETURN trainledger.signup_error('TL404', 'signup token not found');
 	END IF;
-	RETURN trainledger._signup_document(tokens, ' ');
+	RETURN trainledger.signup_document(tokens, ' ');
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._token(text) FROM PUBLIC;
@@ -656,7 +676,7 @@ AS $$
 DECLARE
 	printed text;
 BEGIN
-	printed := trainledger._signup_document(
+	printed := trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._import_signup_tokens(
 				  coalesce(document, '')) AS t), ' ');
 	PERFORM set_config('response.status', '201', true);
@@ -665,7 +685,7 @@ EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger._signup_error(SQLSTATE, SQLERRM);
+	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._create_tokens(bytea) FROM PUBLIC;
@@ -687,14 +707,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN trainledger._signup_document(
+	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._apply_signup_tokens(
 				  coalesce(document, '')) AS t), ' ');
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger._signup_error(SQLSTATE, SQLERRM);
+	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._update_tokens(bytea) FROM PUBLIC;

@@ -24,11 +24,13 @@ FROM (
 		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
 		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
 		'document_fields', 'document_time', 'program_document',
-		'program_kind_document'])
+		'program_kind_document',
+		'organisation', 'credit_transactions', 'credit_accounts',
+		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
-		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
-		'_signup_error'])
+		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',
+		'signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',

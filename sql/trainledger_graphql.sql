@@ -883,20 +883,19 @@ BEGIN ATOMIC
 		(29, 'pass option has no %', 'lifecycle_state'),
 		(30, 'pass option is the last %', 'lifecycle_state'),
 		(31, 'pass option %', 'training_pass_type_option_id'),
-		(32, '"pass_type%', 'lifecycle_state'),
-		(33, 'validity%', 'validity_period'),
-		(34, 'validity %', 'valid_until'),
-		(35, 'pass ends %', 'valid_until'),
-		(36, 'pass is not prolonged %', 'valid_until'),
-		(37, 'pass%', 'training_pass_id'),
-		(38, 'region%', 'region_id'),
-		(39, 'currency%', 'currency_code'),
-		(40, 'item_id %', 'content_id'),
-		(41, 'reference %', 'reference'),
-		(42, 'notes %', 'notes'),
-		(43, 'code %', 'code'),
-		(44, 'name %', 'name'),
-		(45, 'description %', 'description')
+		(32, 'validity%', 'validity_period'),
+		(33, 'validity %', 'valid_until'),
+		(34, 'pass ends %', 'valid_until'),
+		(35, 'pass is not prolonged %', 'valid_until'),
+		(36, 'pass%', 'training_pass_id'),
+		(37, 'region%', 'region_id'),
+		(38, 'currency%', 'currency_code'),
+		(39, 'item_id %', 'content_id'),
+		(40, 'reference %', 'reference'),
+		(41, 'notes %', 'notes'),
+		(42, 'code %', 'code'),
+		(43, 'name %', 'name'),
+		(44, 'description %', 'description')
 	) AS r(ordinal, pattern, field)
 	WHERE message || ' ' || detail LIKE r.pattern AND input ? r.field
 	ORDER BY r.ordinal

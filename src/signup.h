@@ -56,7 +56,7 @@ typedef struct SignupToken
 } SignupToken;
 
 /* Takes a token, in document order; it is gone after the call. */
-typedef void (*SignupHandler) (const SignupToken *token, void *arg);
+typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
 /* signup_reader.c */
 extern void tl_read_signup_tokens(const char *document, size_t size,

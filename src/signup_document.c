@@ -45,9 +45,13 @@ PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_signup_document);
+PG_FUNCTION_INFO_V1(tl_fits_xml);
 
 /* Generated codes: 5 bits a character, 80 bits */
 #define CODE_CHARS			16
+
+/* Generated ids: 12 hexadecimal digits that count and 12 at random */
+#define ID_CHARS			24
 
 /* Columns of document_token: what stands in the document is not null */
 enum
@@ -68,6 +72,7 @@ enum
 /* A document being done */
 typedef struct Work
 {
+	bool		is_update;
 	ReturnSetInfo *result;
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
@@ -101,22 +106,34 @@ make_code(char *code)
 	code[CODE_CHARS] = '\0';
 }
 
-/* _signup_id() returns text */
-Datum
-tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+/*
+ * An id for a token: digits that count, so that ids sort as they were made,
+ * and digits at random, so that it is not one that was taken over from
+ * another system.  id has ID_CHARS + 1 bytes.
+ */
+static void
+make_id(char *id)
 {
 	Oid			sequence = get_relname_relid("signup_token_id_seq",
 											 tl_catalog()->schema);
 	uint64		random;
-	char		id[12 + 12 + 1];
 
 	if (!pg_strong_random(&random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random values")));
-	snprintf(id, sizeof(id), "%012llx%012llx",
+	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
 			 (unsigned long long) (random & UINT64CONST(0xffffffffffff)));
+}
+
+/* _signup_id() returns text */
+Datum
+tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	char		id[ID_CHARS + 1];
+
+	make_id(id);
 	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
@@ -169,19 +186,33 @@ text_or_null(const char *text, bool *is_null)
 	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
-/* SignupHandler: keep the token. */
+/* SignupHandler: keep the token; a new one gets what the server makes. */
 static void
 keep_token(const SignupToken *token, void *arg)
 {
 	Work	   *work = (Work *) arg;
+	char		made_id[ID_CHARS + 1];
+	char		made_code[CODE_CHARS + 1];
+	const char *id = token->id;
+	const char *code = token->code;
 	Datum		values[DOC_COLUMN_COUNT];
 	bool		nulls[DOC_COLUMN_COUNT] = {false};
 	bool		has_expiration = token->given[SIGNUP_EXPIRATION];
 
+	if (!work->is_update)
+	{
+		make_id(made_id);
+		id = made_id;
+		if (code == NULL)
+		{
+			make_code(made_code);
+			code = made_code;
+		}
+	}
 	values[DOC_POSITION] = Int64GetDatum(token->position);
 	values[DOC_LINE] = Int64GetDatum(token->line);
-	values[DOC_ID] = text_or_null(token->id, &nulls[DOC_ID]);
-	values[DOC_CODE] = text_or_null(token->code, &nulls[DOC_CODE]);
+	values[DOC_ID] = text_or_null(id, &nulls[DOC_ID]);
+	values[DOC_CODE] = text_or_null(code, &nulls[DOC_CODE]);
 	values[DOC_TYPE] = Int32GetDatum(token->type);
 	nulls[DOC_TYPE] = !token->given[SIGNUP_TYPE];
 	values[DOC_TYPE_ID] = text_or_null(token->type_id, &nulls[DOC_TYPE_ID]);
@@ -257,11 +288,10 @@ static const char find_unknown_item[] =
 
 static const char insert_tokens[] =
 	"INSERT INTO trainledger.signup_token AS t"
-	" (code, type, type_id, active, maximum_activations, expiration,"
+	" (id, code, type, type_id, active, maximum_activations, expiration,"
 	"  created_at)"
-	" SELECT coalesce(d.code, trainledger._signup_code()), d.type, d.type_id,"
-	"  coalesce(d.active, true), d.maximum_activations, d.expiration,"
-	"  trainledger.clock()"
+	" SELECT d.id, d.code, d.type, d.type_id, coalesce(d.active, true),"
+	"  d.maximum_activations, d.expiration, trainledger.clock()"
 	" FROM document_token d RETURNING t.*";
 
 static const char find_taken_code[] =
@@ -272,7 +302,7 @@ static const char find_taken_code[] =
 	"    SELECT FROM trainledger.signup_token t"
 	"    WHERE lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\")"
 	"  AS is_taken"
-	" FROM document_token d WHERE d.code IS NOT NULL"
+	" FROM document_token d"
 	" ORDER BY 3 DESC, 1 LIMIT 1) AS p WHERE p.is_taken";
 
 /* Refuse the token that a statement found. */
@@ -456,7 +486,7 @@ apply_tokens(Work *work)
  * other to end; claims and single changes go on meanwhile.
  */
 static Datum
-do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on) (Work *))
+do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 {
 	Work		work = {0};
 	bytea	   *document;
@@ -470,6 +500,7 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on) (Work *))
 	document = PG_GETARG_BYTEA_PP(0);
 
 	InitMaterializedSRF(fcinfo, 0);
+	work.is_update = is_update;
 	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	work.tupdesc = make_tupdesc();
 	work.tokens = tuplestore_begin_heap(false, false, work_mem);
@@ -504,6 +535,32 @@ tl_apply_signup_tokens(PG_FUNCTION_ARGS)
  * Printing
  * ---------------------------------------------------------------------
  */
+
+/*
+ * _fits_xml(value text) returns boolean: whether XML can hold a text.  A
+ * database of encoding SQL_ASCII does not know what its bytes mean, and a
+ * document has to be UTF-8.
+ */
+Datum
+tl_fits_xml(PG_FUNCTION_ARGS)
+{
+	text	   *value = PG_GETARG_TEXT_PP(0);
+	const char *bytes = VARDATA_ANY(value);
+	int			length = VARSIZE_ANY_EXHDR(value);
+	int			encoding = GetDatabaseEncoding();
+
+	for (int i = 0; i < length; i++)
+		if ((unsigned char) bytes[i] < ' ' && !strchr("\t\n\r", bytes[i]))
+			PG_RETURN_BOOL(false);
+	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
+		PG_RETURN_BOOL(true);
+	/* U+FFFE and U+FFFF */
+	for (int i = 0; i + 2 < length; i++)
+		if (memcmp(bytes + i, "\xEF\xBF", 2) == 0 &&
+			(unsigned char) bytes[i + 2] >= 0xBE)
+			PG_RETURN_BOOL(false);
+	PG_RETURN_BOOL(pg_verify_mbstr(PG_UTF8, bytes, length, true));
+}
 
 static void
 write_element(xmlTextWriterPtr writer, SignupElement element,
@@ -587,18 +644,13 @@ write_tokens(xmlTextWriterPtr writer, ArrayType *tokens, char separator)
 	array_free_iterator(iterator);
 }
 
-/*
- * _signup_document(tokens signup_token[], separator text) returns text: the
- * document of these tokens; separator stands between date and time.
- */
-Datum
-tl_signup_document(PG_FUNCTION_ARGS)
+/* The document as a text in the encoding of the database */
+static text *
+print_tokens(ArrayType *tokens, char separator)
 {
-	ArrayType  *tokens = PG_GETARG_ARRAYTYPE_P(0);
-	char		separator = *VARDATA_ANY(PG_GETARG_TEXT_PP(1));
 	xmlBufferPtr buffer = xmlBufferCreate();
 	xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
-	text	   *document;
+	text	   *volatile document = NULL;
 
 	PG_TRY();
 	{
@@ -622,5 +674,16 @@ tl_signup_document(PG_FUNCTION_ARGS)
 			xmlBufferFree(buffer);
 	}
 	PG_END_TRY();
-	PG_RETURN_TEXT_P(document);
+	return document;
+}
+
+/*
+ * signup_document(tokens signup_token[], separator text) returns text: the
+ * document of these tokens; separator stands between date and time.
+ */
+Datum
+tl_signup_document(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(print_tokens(PG_GETARG_ARRAYTYPE_P(0),
+								  *VARDATA_ANY(PG_GETARG_TEXT_PP(1))));
 }

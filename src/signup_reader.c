@@ -41,6 +41,13 @@
 /* Bytes given to the parser at a time */
 #define PIECE_BYTES			65536
 
+/*
+ * A tag, comment or processing instruction that is so long after a piece and
+ * has no end yet is refused.  libxml2 reads a tag only when it has all of it,
+ * compares its attributes with each other, and cannot be cancelled meanwhile.
+ */
+#define MARKUP_BYTES		65536
+
 /* libxml2 tells the encoding by the first bytes */
 #define FIRST_BYTES			4
 
@@ -48,7 +55,9 @@
 #define TEXT_BYTES			1024
 
 #define MAX_CODE_CHARS		250
+#define OVERLONG_CODE		"longer than 250 characters"
 #define MAX_ID_CHARS		50
+#define OVERLONG_ID			"longer than 50 characters"
 
 /* Depth of elements: the document, Tokens, Token, its elements */
 #define TOKENS_DEPTH		1
@@ -56,6 +65,7 @@
 #define ELEMENT_DEPTH		3
 
 #define NOT_WELL_FORMED		"not well-formed XML"
+#define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
 
 int			tl_xml_max_bytes;
 
@@ -152,8 +162,8 @@ note_fault(Reader *reader, int64 position, SignupElement element,
 	reader->fault.what = what;
 	reader->fault.position = position;
 	reader->fault.element = element;
-	reader->fault.line = reader->parser->input ?
-		reader->parser->input->line : 0;
+	if (reader->parser->input != NULL)
+		reader->fault.line = reader->parser->input->line;
 	xmlStopParser(reader->parser);
 }
 
@@ -225,11 +235,14 @@ trim_text(Text *text)
 	text->bytes[text->length] = '\0';
 }
 
+/* Characters as the database counts them: in SQL_ASCII, bytes */
 static int
 count_chars(const Text *text)
 {
 	int			count = 0;
 
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text->length;
 	for (int i = 0; i < text->length; i++)
 		if (((unsigned char) text->bytes[i] & 0xC0) != 0x80)
 			count++;
@@ -306,7 +319,9 @@ static const char *
 find_missing(const Reader *reader, SignupElement *element)
 {
 	static const SignupElement needed[] = {
-		SIGNUP_TYPE, SIGNUP_TYPE_ID, SIGNUP_MAXIMUM,
+		SIGNUP_TYPE,
+		SIGNUP_TYPE_ID,
+		SIGNUP_MAXIMUM,
 	};
 
 	*element = SIGNUP_ID;
@@ -327,8 +342,15 @@ find_missing(const Reader *reader, SignupElement *element)
 static const char *
 read_value(Reader *reader, SignupElement element, SignupToken *token)
 {
+	static const char *const wrong_value[SIGNUP_ELEMENT_COUNT] = {
+		[SIGNUP_TYPE] = "not 1, 2, 3 or 4",
+		[SIGNUP_ACTIVE] = "not true or false",
+		[SIGNUP_MAXIMUM] = "not a positive number",
+		[SIGNUP_EXPIRATION] = "not a date such as 2023-12-31T23:59:59",
+	};
 	Text	   *text = &reader->texts[element];
 	int			most = element == SIGNUP_CODE ? MAX_CODE_CHARS : MAX_ID_CHARS;
+	bool		is_right;
 
 	trim_text(text);
 	token->expires = text->length > 0;
@@ -337,26 +359,26 @@ read_value(Reader *reader, SignupElement element, SignupToken *token)
 	if (text->length == 0)
 		return "empty";
 	if (text->is_overlong || count_chars(text) > most)
-		return element == SIGNUP_CODE ? "longer than 250 characters" :
-			"longer than 50 characters";
+		return element == SIGNUP_CODE ? OVERLONG_CODE : OVERLONG_ID;
 
 	switch (element)
 	{
 		case SIGNUP_TYPE:
-			return parse_number(text, &token->type) && token->type <= 4 ?
-				NULL : "not 1, 2, 3 or 4";
+			is_right = parse_number(text, &token->type) && token->type <= 4;
+			break;
 		case SIGNUP_ACTIVE:
-			return parse_truth(text, &token->active) ?
-				NULL : "not true or false";
+			is_right = parse_truth(text, &token->active);
+			break;
 		case SIGNUP_MAXIMUM:
-			return parse_number(text, &token->maximum) ?
-				NULL : "not a positive number";
+			is_right = parse_number(text, &token->maximum);
+			break;
 		case SIGNUP_EXPIRATION:
-			return parse_expiration(text, &token->expiration) ?
-				NULL : "not a date such as 2023-12-31T23:59:59";
+			is_right = parse_expiration(text, &token->expiration);
+			break;
 		default:
-			return NULL;
+			is_right = true;
 	}
+	return is_right ? NULL : wrong_value[element];
 }
 
 /* A token is complete: check it and put it at the end of the list. */
@@ -382,8 +404,9 @@ end_token(Reader *reader)
 	}
 	for (element = 0; element < SIGNUP_ELEMENT_COUNT; element++)
 	{
-		what = reader->given[element] ?
-			read_value(reader, element, token) : NULL;
+		if (!reader->given[element])
+			continue;
+		what = read_value(reader, element, token);
 		if (what != NULL)
 		{
 			refuse(reader, element, what);
@@ -600,6 +623,15 @@ hand_on(Reader *reader, SignupHandler handler, void *arg)
 	reader->end = &reader->first;
 }
 
+/* What the parser has been given and waits to have more of */
+static ptrdiff_t
+unread_bytes(const Reader *reader)
+{
+	const xmlParserInput *input = reader->parser->input;
+
+	return input ? input->end - input->cur : 0;
+}
+
 /* Feed the document to the parser, a piece at a time. */
 static void
 read_pieces(Reader *reader, const char *document, size_t size,
@@ -619,6 +651,8 @@ read_pieces(Reader *reader, const char *document, size_t size,
 							   is_last);
 		if (status != XML_ERR_OK && !reader->out_of_memory)
 			refuse_form(reader, NOT_WELL_FORMED);
+		if (unread_bytes(reader) > MARKUP_BYTES)
+			refuse_form(reader, OVERLONG_MARKUP);
 		hand_on(reader, handler, arg);
 		offset += length;
 	}

@@ -12,6 +12,8 @@
 export N=${N:-2000}
 test_packages=("${server_packages[@]}" perl libipc-run-perl
     "postgresql-$pg_version-cron")
+# Some packages of node bring npm with them and stand in the way of Debian's.
+command -v npm >/dev/null || test_packages+=(npm)
 passed=0
 failed=0
 

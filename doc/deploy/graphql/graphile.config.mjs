@@ -81,7 +81,7 @@ export default {
   grafast: {
     context: (request) => ({ pgSettings: settingsOf(request) }),
     explain: false,
-    timeouts: { planning: 2000, execution: 30000 },
+    timeouts: { planning: 5000, execution: 30000 },
   },
   grafserv: {
     host,

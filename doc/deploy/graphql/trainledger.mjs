@@ -422,11 +422,11 @@ function ordered(codec, $connection, fieldArgs) {
 // Limits of a document
 // ---------------------------------------------------------------------------
 
-const MAXIMUM_DEPTH = 16;
+const MAXIMUM_DEPTH = 12;
 const MAXIMUM_FIELDS = 1000;
 
 // A validation rule: how deep a document goes and how many fields it has, with
-// its fragments written out.
+// its fragments written out. Questions about the schema itself are not counted.
 function limits(context) {
   const known = new Map();
 
@@ -434,6 +434,9 @@ function limits(context) {
     const whole = { depth: 0, fields: 0 };
     for (const selection of selectionSet?.selections ?? []) {
       const isField = selection.kind === Kind.FIELD;
+      if (isField && /^__(schema|type)$/.test(selection.name.value)) {
+        continue;
+      }
       const part = selection.kind === Kind.FRAGMENT_SPREAD
         ? measureFragment(selection.name.value)
         : measure(selection.selectionSet);
