@@ -205,6 +205,7 @@ tl_catalog(void)
 	catalog.kind_credit = find_label(find_type("token_kind"), "credit");
 
 	/* published last: an error above leaves nothing half valid behind */
+	catalog.generation++;
 	catalog_is_valid = true;
 	return &catalog;
 }

@@ -478,6 +478,9 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 				   TlEntry *entry, TlRefusal *refusal)
 {
 	TlEntry		first;
+	TlAccount	after = *account;
+	const TlAccount *accounts[] = {&after};
+	const TlEntry *entries[] = {entry};
 	TlAmount	delta = 0;
 	bool		rounds = round_request(request, type->scale, &delta, refusal);
 	bool		is_suspended = false;
@@ -525,9 +528,13 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 
 	entry->account_id = account->id;
-	entry->entry_no = account->entry_count + 1;
+	entry->entry_no = ++after.entry_count;
 	entry->created_at = Max(request->now, account->last_entry_at);
-	return tl_write_posting(entry) ? ATTEMPT_BOOKED : ATTEMPT_RACED;
+	after.balance = entry->balance;
+	after.last_entry_at = entry->created_at;
+	if (tl_write_postings(books, accounts, 1, entries, 1) == 1)
+		return ATTEMPT_BOOKED;
+	return ATTEMPT_RACED;
 }
 
 /*

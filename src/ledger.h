@@ -5,8 +5,8 @@
  *		section 6).
  *
  * ledger.c has the rules, ledger_store.c reads and writes the rows,
- * ledger_batch.c books many postings at once, ledger_sql.c is the face to
- * SQL.  A subject fills in a TlRequest and a TlTarget and calls
+ * ledger_direct.c writes them without SQL, ledger_batch.c books many postings
+ * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest and a TlTarget and calls
  * tl_ledger_post(); it never writes a balance itself.
  *
  * Copyright (c) 2026, trainledger contributors
@@ -89,6 +89,8 @@ typedef struct TlAccount
 	TlAmount	balance;
 	int64		entry_count;
 	TimestampTz last_entry_at;
+	HeapTuple	row;			/* as it was read; not changed by postings */
+	int64		entries_read;	/* entry_count in row */
 } TlAccount;
 
 /* A row of trainledger.entry; texts are in the memory context of the call. */
@@ -143,6 +145,7 @@ extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 /* ledger_store.c */
 typedef struct TlBooks
 {
+	bool		is_direct;		/* postings are written by ledger_direct.c */
 	Relation	account;
 	Relation	entry;
 	Relation	token_type;
@@ -172,17 +175,21 @@ extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 extern void tl_lock_account(int64 id);
 extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id);
-extern void tl_lock_accounts(const int64 *ids, int count);
-extern bool tl_write_posting(const TlEntry *entry);
-extern void tl_write_postings(const TlAccount *const *accounts,
+extern int	tl_write_postings(TlBooks *books,
+							  const TlAccount *const *accounts,
 							  int account_count,
-							  const TlEntry *const *entries, int entry_count,
-							  text *source, text *booked_by);
+							  const TlEntry *const *entries, int entry_count);
 extern bool tl_write_account(TlEntry *entry, int64 party_id,
 							 const pg_uuid_t *token_type_id, text *name);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_take_pass(void);
 extern HeapTuple tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc);
+
+/* ledger_direct.c */
+extern bool tl_direct_applies(const TlBooks *books);
+extern int	tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
+							int account_count, const TlEntry *const *entries,
+							int entry_count);
 
 /* ledger_sql.c */
 extern text *tl_booked_by(void);

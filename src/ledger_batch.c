@@ -4,11 +4,15 @@
  *		post_batch(): many postings in one call (contract, section 6), and the
  *		same for lots of training tokens (section 8).
  *
- * The accounts are locked in the order of their ids, so that batches cannot
- * deadlock, and read once; the deltas are applied in memory in the order of
- * the arrays, each checked as if it were posted alone; then every account is
- * updated once and all entries are inserted by one statement.  A refused row
+ * The accounts are read in one snapshot and the deltas applied in memory, in
+ * the order of the arrays for each account, each checked as if it were posted
+ * alone.  Then every account is updated once, in the order of their ids, so
+ * that batches cannot deadlock, and all entries are inserted.  A refused row
  * has written nothing, so that the others can be booked without it.
+ *
+ * Where somebody was faster at an account, it and those that follow are read
+ * and checked again; what was written up to there stays, as the rows of one
+ * account do not depend on those of another.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -37,6 +41,8 @@ PG_FUNCTION_INFO_V1(tl_post_lots);
 typedef struct BatchAccount
 {
 	int64		id;
+	struct BatchRow *first_row;
+	struct BatchRow *last_row;
 	bool		exists;
 	bool		is_suspended;
 	int64		new_entries;
@@ -48,6 +54,7 @@ typedef struct BatchAccount
 typedef struct BatchRow
 {
 	BatchAccount *account;		/* NULL: no account was given */
+	struct BatchRow *next;		/* of the same account */
 	TlAmount	delta;
 	bool		has_delta;
 	text	   *description;
@@ -71,7 +78,7 @@ typedef struct DedupKey
 typedef struct DedupEntry
 {
 	DedupKey	key;			/* must be first */
-	int			row;
+	const struct BatchRow *row;
 } DedupEntry;
 
 typedef struct Batch
@@ -85,6 +92,9 @@ typedef struct Batch
 	text	   *source;
 	text	   *booked_by;
 	TimestampTz now;
+	bool		skip_refused;
+	BatchRow   *first_refused;	/* NULL: none so far */
+	TlRefusal	refusal;		/* of first_refused */
 	HTAB	   *dedups;
 } Batch;
 
@@ -184,6 +194,18 @@ collect_accounts(Batch *batch, const Column *ids)
 								   sizeof(BatchAccount), compare_ids);
 }
 
+/* Put a row at the end of those of its account. */
+static void
+append_row(BatchAccount *account, BatchRow *row)
+{
+	if (account->first_row == NULL)
+		account->first_row = row;
+	else
+		account->last_row->next = row;
+	account->last_row = row;
+	row->account = account;
+}
+
 static void
 take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 {
@@ -225,9 +247,8 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 		{
 			BatchAccount wanted = {.id = DatumGetInt64(ids.values[i])};
 
-			row->account = bsearch(&wanted, batch->accounts,
-								   batch->account_count,
-								   sizeof(BatchAccount), compare_ids);
+			append_row(bsearch(&wanted, batch->accounts, batch->account_count,
+							   sizeof(BatchAccount), compare_ids), row);
 		}
 		row->has_delta = is_given(&deltas, i);
 		if (row->has_delta)
@@ -249,35 +270,32 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
  * ---------------------------------------------------------------------
  */
 
-/* Read the accounts, now locked, with their types and parties. */
+/*
+ * Read an account with its type and party.  Most often all accounts of a batch
+ * are of the type of the one before.
+ */
 static void
-read_accounts(Batch *batch, TlBooks *books)
+read_account(TlBooks *books, BatchAccount *this, const BatchAccount *before)
 {
-	BatchAccount *before = NULL;
+	this->new_entries = 0;
+	this->exists = tl_read_account(books, this->id, &this->account);
+	if (!this->exists)
+		return;
 
-	for (int i = 0; i < batch->account_count; i++)
+	if (before != NULL && before->exists &&
+		memcmp(&before->account.token_type_id, &this->account.token_type_id,
+			   UUID_LEN) == 0 &&
+		before->account.is_lot == this->account.is_lot)
+		this->type = before->type;
+	else
 	{
-		BatchAccount *this = &batch->accounts[i];
-
-		CHECK_FOR_INTERRUPTS();
-		this->exists = tl_read_account(books, this->id, &this->account);
-		if (!this->exists)
-			continue;
-
-		/* most often all accounts of a batch are of the same type */
-		if (before != NULL &&
-			memcmp(&before->type.id, &this->account.token_type_id,
-				   UUID_LEN) == 0)
-			this->type = before->type;
-		else if (!tl_read_type(books, &this->account.token_type_id,
-							   &this->type))
+		if (!tl_read_type(books, &this->account.token_type_id, &this->type))
 			elog(ERROR, "account %lld has no token type",
 				 (long long) this->id);
 		if (this->account.is_lot)
 			tl_bound_lot(&this->type);
-		tl_read_party(books, this->account.party_id, &this->is_suspended);
-		before = this;
 	}
+	tl_read_party(books, this->account.party_id, &this->is_suspended);
 }
 
 /* The request that a row makes, for the rules that take one */
@@ -346,7 +364,7 @@ find_dedup(Batch *batch, TlBooks *books, const pg_uuid_t *dedup,
 	key.dedup = *dedup;
 	found = hash_search(batch->dedups, &key, HASH_FIND, NULL);
 	if (found != NULL)
-		return &batch->rows[found->row].entry;
+		return &found->row->entry;
 	return tl_read_dedup(books, dedup, account_id, stored) ? stored : NULL;
 }
 
@@ -448,15 +466,42 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 }
 
 static void
-remember_dedup(Batch *batch, int row)
+remember_dedup(Batch *batch, const BatchRow *row)
 {
-	const TlEntry *entry = &batch->rows[row].entry;
-	DedupKey	key = {.account_id = entry->account_id};
+	DedupKey	key = {.account_id = row->entry.account_id};
 	DedupEntry *made;
 
-	key.dedup = entry->dedup;
+	key.dedup = row->entry.dedup;
 	made = hash_search(batch->dedups, &key, HASH_ENTER, NULL);
 	made->row = row;
+}
+
+/* Whether the batch is refused as a whole, and by a row before this one */
+static bool
+is_in_vain(const Batch *batch, const BatchRow *row)
+{
+	return !batch->skip_refused && batch->first_refused != NULL &&
+		batch->first_refused < row;
+}
+
+static void
+try_row(Batch *batch, TlBooks *books, BatchRow *row)
+{
+	TlRefusal	refusal = {0};
+
+	memset(&row->entry, 0, sizeof(row->entry));
+	row->is_booked = row->has_entry = false;
+	if (apply_row(batch, books, row, &refusal))
+	{
+		if (row->is_booked && row->entry.has_dedup)
+			remember_dedup(batch, row);
+	}
+	else if (batch->first_refused == NULL || row < batch->first_refused)
+	{
+		batch->first_refused = row;
+		batch->refusal = refusal;
+	}
+	row->sqlerrcode = refusal.sqlerrcode;
 }
 
 /*
@@ -464,17 +509,23 @@ remember_dedup(Batch *batch, int row)
  * not know of rows.
  */
 static void
-raise_row(const Batch *batch, const TlRefusal *refusal, int ordinal)
+raise_row(const Batch *batch)
 {
-	TlRefusal	whole = *refusal;
+	TlRefusal	whole = batch->refusal;
 
 	if (!batch->on_lots)
-		whole.detail = psprintf("Row %d: %s", ordinal, refusal->detail);
+		whole.detail = psprintf("Row %d: %s",
+								(int) (batch->first_refused - batch->rows) + 1,
+								whole.detail);
 	tl_raise(&whole);
 }
 
+/*
+ * Read the accounts from this one on and apply their rows to them; rows of no
+ * account count as before the first.
+ */
 static void
-apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
+check_rows(Batch *batch, TlBooks *books, int from)
 {
 	HASHCTL		control = {
 		.keysize = sizeof(DedupKey),
@@ -482,27 +533,33 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
 		.hcxt = CurrentMemoryContext,
 	};
 	TlProgress	progress;
+	int			done = 0;
 
 	batch->dedups = hash_create("trainledger batch", batch->row_count + 1,
 								&control,
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	tl_progress_start(&progress, "postings checked", batch->row_count);
-	for (int i = 0; i < batch->row_count; i++)
+	for (int i = 0; from == 0 && i < batch->row_count; i++)
 	{
-		BatchRow   *row = &batch->rows[i];
-		TlRefusal	refusal = {0};
-
-		tl_progress_step(&progress, i);
-		if (apply_row(batch, books, row, &refusal))
-		{
-			if (row->is_booked && row->entry.has_dedup)
-				remember_dedup(batch, i);
-		}
-		else if (skip_refused)
-			row->sqlerrcode = refusal.sqlerrcode;
-		else
-			raise_row(batch, &refusal, i + 1);
+		if (batch->rows[i].account == NULL)
+			try_row(batch, books, &batch->rows[i]);
 	}
+	for (int i = from; i < batch->account_count; i++)
+	{
+		BatchAccount *this = &batch->accounts[i];
+
+		read_account(books, this, i > 0 ? this - 1 : NULL);
+		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		{
+			tl_progress_step(&progress, done++);
+			if (is_in_vain(batch, row))
+				break;
+			try_row(batch, books, row);
+		}
+	}
+	hash_destroy(batch->dedups);
+	if (!batch->skip_refused && batch->first_refused != NULL)
+		raise_row(batch);
 }
 
 /* ---------------------------------------------------------------------
@@ -510,30 +567,46 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
  * ---------------------------------------------------------------------
  */
 
-static void
-write_batch(Batch *batch)
+/*
+ * Write the accounts from this one on and, if nobody was faster at any of
+ * them, all entries.  Returns the place of the account where somebody was, or
+ * the number of accounts.
+ */
+static int
+write_rows(Batch *batch, TlBooks *books, int from)
 {
-	const TlAccount **accounts = palloc_array(const TlAccount *,
-											  batch->account_count + 1);
+	const TlAccount **accounts =
+		MemoryContextAllocHuge(CurrentMemoryContext,
+							   batch->account_count * sizeof(TlAccount *));
 	const TlEntry **entries =
 		MemoryContextAllocHuge(CurrentMemoryContext,
-							   (batch->row_count + 1) * sizeof(TlEntry *));
+							   batch->row_count * sizeof(TlEntry *));
 	int			account_count = 0;
 	int			entry_count = 0;
+	int			written = 0;
 
 	for (int i = 0; i < batch->account_count; i++)
 	{
-		if (batch->accounts[i].new_entries > 0)
-			accounts[account_count++] = &batch->accounts[i].account;
-	}
-	for (int i = 0; i < batch->row_count; i++)
-	{
-		if (batch->rows[i].is_booked)
-			entries[entry_count++] = &batch->rows[i].entry;
+		const BatchAccount *this = &batch->accounts[i];
+
+		if (i >= from && this->new_entries > 0)
+			accounts[account_count++] = &this->account;
+		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		{
+			if (row->is_booked)
+				entries[entry_count++] = &row->entry;
+		}
 	}
 	if (entry_count > 0)
-		tl_write_postings(accounts, account_count, entries, entry_count,
-						  batch->source, batch->booked_by);
+		written = tl_write_postings(books, accounts, account_count, entries,
+									entry_count);
+	if (written < account_count)
+	{
+		while (batch->accounts[from].new_entries == 0 || written-- > 0)
+			from++;
+		return from;
+	}
+	return batch->account_count;
 }
 
 static void
@@ -562,29 +635,34 @@ return_rows(FunctionCallInfo fcinfo, const Batch *batch)
 	}
 }
 
-/* Lock, read, check and write, as the owner of the books. */
+/* Read, check and write, as the owner of the books. */
 static void
-book(Batch *batch, bool skip_refused)
+book(Batch *batch)
 {
 	TlBooks		books;
-	int64	   *ids = palloc_array(int64, batch->account_count + 1);
-
-	for (int i = 0; i < batch->account_count; i++)
-		ids[i] = batch->accounts[i].id;
+	int			from = 0;
 
 	tl_books_open(&books);
-	tl_lock_accounts(ids, batch->account_count);
 	tl_books_push_snapshot(true);
-	read_accounts(batch, &books);
-	apply_rows(batch, &books, skip_refused);
-	write_batch(batch);
+	for (;;)
+	{
+		check_rows(batch, &books, from);
+		from = write_rows(batch, &books, from);
+		if (from == batch->account_count)
+			break;
+
+		/* wait in line for this one; most often the rest is free then too */
+		tl_books_pop_snapshot();
+		tl_lock_account(batch->accounts[from].id);
+		tl_books_push_snapshot(true);
+	}
 	tl_books_pop_snapshot();
 	tl_books_close(&books);
 }
 
 /* Book a batch and return its rows. */
 static Datum
-post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
+post_rows(FunctionCallInfo fcinfo, Batch *batch)
 {
 	TlOwnerSwitch saved;
 
@@ -594,7 +672,7 @@ post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
 	if (batch->row_count > 0)
 	{
 		tl_become_owner(&saved);
-		book(batch, skip_refused);
+		book(batch);
 		tl_restore_user(&saved);
 	}
 	return_rows(fcinfo, batch);
@@ -605,11 +683,12 @@ post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
 Datum
 tl_post_batch(PG_FUNCTION_ARGS)
 {
-	Batch		batch = {0};
-	bool		skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	Batch		batch = {
+		.skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6),
+	};
 
 	PreventCommandIfReadOnly("post_batch()");
-	return post_rows(fcinfo, &batch, skip_refused);
+	return post_rows(fcinfo, &batch);
 }
 
 /*
@@ -624,5 +703,5 @@ tl_post_lots(PG_FUNCTION_ARGS)
 		.operation = tl_operation_from_oid(PG_GETARG_OID(6)),
 	};
 
-	return post_rows(fcinfo, &batch, false);
+	return post_rows(fcinfo, &batch);
 }

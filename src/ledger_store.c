@@ -9,7 +9,8 @@
  * SERIALIZABLE included, without its cost.  Row-level security does not
  * apply, as the engine acts as the owner of the tables.
  *
- * Rows are written with SQL through SPI, so that triggers, constraints,
+ * Postings are written by ledger_direct.c, as a rule, which says when.  The
+ * rest is written with SQL through SPI, so that triggers, constraints,
  * isolation and logical replication are as for any statement.  The texts are
  * qualified down to the operators, for they run under the caller's
  * search_path.
@@ -87,6 +88,7 @@ tl_books_open(TlBooks *books)
 	books->entry_slot = table_slot_create(books->entry, NULL);
 	books->type_slot = table_slot_create(books->token_type, NULL);
 	books->party_slot = table_slot_create(books->party, NULL);
+	books->is_direct = tl_direct_applies(books);
 }
 
 /* Locks are kept until the transaction ends. */
@@ -261,6 +263,8 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 	account->entry_count = DatumGetInt64(column(slot, columns->entry_count));
 	account->last_entry_at =
 		DatumGetTimestampTz(column(slot, columns->last_entry_at));
+	account->row = ExecCopySlotHeapTuple(slot);
+	account->entries_read = account->entry_count;
 	ExecClearTuple(slot);
 }
 
@@ -389,39 +393,24 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 
 typedef enum Statement
 {
-	POST_ENTRY,
+	UPDATE_ACCOUNT,
 	INSERT_ENTRY,
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
-	LOCK_ACCOUNTS,
-	LOCK_PARTY,
-	UPDATE_ACCOUNTS,
-	INSERT_ENTRIES
+	LOCK_PARTY
 } Statement;
 
-#define STATEMENT_COUNT		(INSERT_ENTRIES + 1)
+#define STATEMENT_COUNT		(LOCK_PARTY + 1)
 #define MAX_PARAMETERS		ENTRY_COLUMN_COUNT
 
 /* Stand-ins for type OIDs that are known only at run time */
 #define AMOUNT		((Oid) 1)
 #define OPERATION	((Oid) 2)
-#define AMOUNTS		((Oid) 3)
-#define OPERATIONS	((Oid) 4)
 
-/* The columns of an entry and their parameters; the first is account_id */
 #define ENTRY_COLUMN_COUNT	13
-#define ENTRY_COLUMNS \
-	"account_id, entry_no, delta, balance, created_at, recorded_at, dedup," \
-	" operation, keyed_call, source, description, device, booked_by"
-#define ENTRY_PARAMETERS \
-	"$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
 
 /* clang-format off */
-#define ENTRY_TYPES \
-	{INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-	UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
-
 static const struct
 {
 	const char *text;
@@ -429,20 +418,21 @@ static const struct
 	Oid			types[MAX_PARAMETERS];
 }			statements[STATEMENT_COUNT] =
 {
-	[POST_ENTRY] = {
-		"WITH posted AS (UPDATE trainledger.account"
-		" SET balance = $4, entry_count = $2, last_entry_at = $5"
+	[UPDATE_ACCOUNT] = {
+		"UPDATE trainledger.account"
+		" SET balance = $2, entry_count = $3, last_entry_at = $4"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" AND entry_count OPERATOR(pg_catalog.=) ($2 OPERATOR(pg_catalog.-) 1)"
-		" RETURNING id)"
-		" INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
-		" SELECT id, " ENTRY_PARAMETERS " FROM posted",
-		ENTRY_COLUMN_COUNT, ENTRY_TYPES
+		" AND entry_count OPERATOR(pg_catalog.=) $5",
+		5, {INT8OID, AMOUNT, INT8OID, TIMESTAMPTZOID, INT8OID}
 	},
 	[INSERT_ENTRY] = {
-		"INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
-		" VALUES ($1, " ENTRY_PARAMETERS ")",
-		ENTRY_COLUMN_COUNT, ENTRY_TYPES
+		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
+		" created_at, recorded_at, dedup, operation, keyed_call, source,"
+		" description, device, booked_by)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		ENTRY_COLUMN_COUNT, {INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID,
+			TIMESTAMPTZOID, UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, TEXTOID}
 	},
 	[INSERT_ACCOUNT] = {
 		"INSERT INTO trainledger.account (id, party_id, token_type_id,"
@@ -462,39 +452,10 @@ static const struct
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
 	},
-	[LOCK_ACCOUNTS] = {
-		"SELECT FROM trainledger.account"
-		" WHERE id OPERATOR(pg_catalog.=) ANY ($1)"
-		" ORDER BY id USING OPERATOR(pg_catalog.<) FOR NO KEY UPDATE",
-		1, {INT8ARRAYOID}
-	},
 	[LOCK_PARTY] = {
 		"SELECT FROM trainledger.party"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
-	},
-	[UPDATE_ACCOUNTS] = {
-		"UPDATE trainledger.account a"
-		" SET balance = u.balance, entry_count = u.entry_count,"
-		" last_entry_at = u.last_entry_at"
-		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
-		" pg_catalog.unnest($3), pg_catalog.unnest($4))"
-		" u(id, balance, entry_count, last_entry_at)"
-		" WHERE a.id OPERATOR(pg_catalog.=) u.id",
-		4, {INT8ARRAYOID, AMOUNTS, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
-	},
-	[INSERT_ENTRIES] = {
-		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
-		" created_at, recorded_at, dedup, operation, keyed_call, description,"
-		" source, booked_by)"
-		" SELECT u.*, $11, $12 FROM ROWS FROM (pg_catalog.unnest($1),"
-		" pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
-		" pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
-		" pg_catalog.unnest($8), pg_catalog.unnest($9),"
-		" pg_catalog.unnest($10)) u",
-		12, {INT8ARRAYOID, INT8ARRAYOID, AMOUNTS, AMOUNTS,
-			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, OPERATIONS,
-		CHARARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID}
 	}
 };
 /* clang-format on */
@@ -508,12 +469,8 @@ parameter_type(Oid type)
 	{
 		case AMOUNT:
 			return cat->amount_type;
-		case AMOUNTS:
-			return get_array_type(cat->amount_type);
 		case OPERATION:
 			return cat->operation_type;
-		case OPERATIONS:
-			return get_array_type(cat->operation_type);
 		default:
 			return type;
 	}
@@ -549,7 +506,7 @@ get_plan(Statement statement)
 
 		for (int i = 0; i < statements[statement].count; i++)
 			types[i] = parameter_type(statements[statement].types[i]);
-		/* one for a long array that is known may read the whole table */
+		/* their plans do not depend on the values */
 		plan = SPI_prepare_cursor(statements[statement].text,
 								  statements[statement].count, types,
 								  CURSOR_OPT_GENERIC_PLAN);
@@ -571,7 +528,7 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	SPIPlanPtr	plan = get_plan(statement);
 	int			result;
 
-	is_posting = (statement == POST_ENTRY || statement == UPDATE_ACCOUNTS);
+	is_posting = (statement == UPDATE_ACCOUNT);
 	PG_TRY();
 	{
 		result = SPI_execute_snapshot(plan, values, nulls,
@@ -589,9 +546,9 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	return SPI_processed;
 }
 
-/* Run a statement with an entry as its parameters; returns rows inserted. */
-static uint64
-run_entry(Statement statement, const TlEntry *entry)
+/* Connected to SPI */
+static void
+insert_entry(const TlEntry *entry)
 {
 	const TlCatalog *cat = tl_catalog();
 	char		nulls[] = "             ";
@@ -621,23 +578,48 @@ run_entry(Statement statement, const TlEntry *entry)
 		nulls[8] = 'n';
 	if (entry->device == NULL)
 		nulls[11] = 'n';
-	return run(statement, values, nulls, SPI_OK_INSERT);
+	if (run(INSERT_ENTRY, values, nulls, SPI_OK_INSERT) != 1)
+		elog(ERROR, "entry was not inserted");
+}
+
+/* Connected to SPI; false: the account has changed since it was read. */
+static bool
+update_account(const TlAccount *account)
+{
+	Datum		values[] = {
+		Int64GetDatum(account->id),
+		AmountGetDatum(account->balance),
+		Int64GetDatum(account->entry_count),
+		TimestampTzGetDatum(account->last_entry_at),
+		Int64GetDatum(account->entries_read),
+	};
+
+	return run(UPDATE_ACCOUNT, values, NULL, SPI_OK_UPDATE) == 1;
 }
 
 /*
- * Write an entry and the balance after it, if the account still has as many
- * entries as it was read with.  False: somebody was faster and nothing was
- * written.
+ * Write accounts as they stand after entries, and then the entries.  Returns
+ * how many accounts were updated: if not all of them, the next one has changed
+ * since it was read, and no entry was written.
  */
-bool
-tl_write_posting(const TlEntry *entry)
+int
+tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
+				  int account_count, const TlEntry *const *entries,
+				  int entry_count)
 {
-	uint64		written;
+	int			updated = 0;
+
+	if (books->is_direct)
+		return tl_direct_write(books, accounts, account_count, entries,
+							   entry_count);
 
 	SPI_connect();
-	written = run_entry(POST_ENTRY, entry);
+	while (updated < account_count && update_account(accounts[updated]))
+		updated++;
+	for (int i = 0; updated == account_count && i < entry_count; i++)
+		insert_entry(entries[i]);
 	SPI_finish();
-	return written == 1;
+	return updated;
 }
 
 /*
@@ -663,8 +645,8 @@ tl_write_account(TlEntry *entry, int64 party_id,
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
 				  SPI_OK_INSERT) == 1;
-	if (written && run_entry(INSERT_ENTRY, entry) != 1)
-		elog(ERROR, "entry was not inserted");
+	if (written)
+		insert_entry(entry);
 	SPI_finish();
 	return written;
 }
@@ -729,156 +711,6 @@ tl_lock_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
 	found = tl_read_party_key(books, key, party_id, &ignored);
 	PopActiveSnapshot();
 	return found;
-}
-
-/* Lock the rows of accounts, in order of their ids (see above). */
-void
-tl_lock_accounts(const int64 *ids, int count)
-{
-	Datum	   *elements = palloc_array(Datum, count + 1);
-	Datum		value;
-
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(ids[i]);
-	value = PointerGetDatum(construct_array(elements, count, INT8OID, 8,
-											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-
-	tl_books_push_snapshot(true);
-	SPI_connect();
-	run(LOCK_ACCOUNTS, &value, NULL, SPI_OK_SELECT);
-	SPI_finish();
-	tl_books_pop_snapshot();
-}
-
-/* Columns of many rows on their way into arrays */
-typedef struct ArrayColumn
-{
-	Oid			type;
-	Datum	   *values;
-	bool	   *nulls;
-} ArrayColumn;
-
-static ArrayColumn
-make_column(Oid type, int count)
-{
-	ArrayColumn column = {
-		.type = type,
-		.values = palloc_array(Datum, count),
-		.nulls = palloc_array(bool, count),
-	};
-
-	return column;
-}
-
-static void
-set_column(ArrayColumn *column, int row, Datum value, bool is_set)
-{
-	column->values[row] = value;
-	column->nulls[row] = !is_set;
-}
-
-static Datum
-column_array(const ArrayColumn *column, int count)
-{
-	int			lower = 1;
-	int16		length;
-	bool		by_value;
-	char		align;
-
-	get_typlenbyvalalign(column->type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(column->values, column->nulls,
-											  1, &count, &lower, column->type,
-											  length, by_value, align));
-}
-
-static void
-update_accounts(const TlAccount *const *accounts, int count)
-{
-	const TlCatalog *cat = tl_catalog();
-	ArrayColumn columns[] = {
-		make_column(INT8OID, count),
-		make_column(cat->amount_type, count),
-		make_column(INT8OID, count),
-		make_column(TIMESTAMPTZOID, count),
-	};
-	Datum		values[lengthof(columns)];
-
-	for (int i = 0; i < count; i++)
-	{
-		const TlAccount *account = accounts[i];
-
-		set_column(&columns[0], i, Int64GetDatum(account->id), true);
-		set_column(&columns[1], i, AmountGetDatum(account->balance), true);
-		set_column(&columns[2], i, Int64GetDatum(account->entry_count), true);
-		set_column(&columns[3], i, TimestampTzGetDatum(account->last_entry_at),
-				   true);
-	}
-	for (size_t i = 0; i < lengthof(columns); i++)
-		values[i] = column_array(&columns[i], count);
-	if (run(UPDATE_ACCOUNTS, values, NULL, SPI_OK_UPDATE) != (uint64) count)
-		elog(ERROR, "accounts were not updated");
-}
-
-static void
-insert_entries(const TlEntry *const *entries, int count, text *source,
-			   text *booked_by)
-{
-	const TlCatalog *cat = tl_catalog();
-	ArrayColumn columns[] = {
-		make_column(INT8OID, count),
-		make_column(INT8OID, count),
-		make_column(cat->amount_type, count),
-		make_column(cat->amount_type, count),
-		make_column(TIMESTAMPTZOID, count),
-		make_column(TIMESTAMPTZOID, count),
-		make_column(UUIDOID, count),
-		make_column(cat->operation_type, count),
-		make_column(CHAROID, count),
-		make_column(TEXTOID, count),
-	};
-	Datum		values[lengthof(columns) + 2];
-
-	for (int i = 0; i < count; i++)
-	{
-		const TlEntry *entry = entries[i];
-
-		set_column(&columns[0], i, Int64GetDatum(entry->account_id), true);
-		set_column(&columns[1], i, Int64GetDatum(entry->entry_no), true);
-		set_column(&columns[2], i, AmountGetDatum(entry->delta), true);
-		set_column(&columns[3], i, AmountGetDatum(entry->balance), true);
-		set_column(&columns[4], i, TimestampTzGetDatum(entry->created_at),
-				   true);
-		set_column(&columns[5], i, TimestampTzGetDatum(entry->recorded_at),
-				   entry->has_recorded_at);
-		set_column(&columns[6], i, UUIDPGetDatum(&entry->dedup),
-				   entry->has_dedup);
-		set_column(&columns[7], i,
-				   ObjectIdGetDatum(cat->operations[entry->operation]), true);
-		set_column(&columns[8], i, CharGetDatum(entry->keyed_call),
-				   entry->keyed_call != 0);
-		set_column(&columns[9], i, PointerGetDatum(entry->description), true);
-	}
-	for (size_t i = 0; i < lengthof(columns); i++)
-		values[i] = column_array(&columns[i], count);
-	values[lengthof(columns)] = PointerGetDatum(source);
-	values[lengthof(columns) + 1] = PointerGetDatum(booked_by);
-	if (run(INSERT_ENTRIES, values, NULL, SPI_OK_INSERT) != (uint64) count)
-		elog(ERROR, "entries were not inserted");
-}
-
-/*
- * Write many entries that have source and booker in common, and the accounts
- * as they stand after them.  The accounts are locked.
- */
-void
-tl_write_postings(const TlAccount *const *accounts, int account_count,
-				  const TlEntry *const *entries, int entry_count,
-				  text *source, text *booked_by)
-{
-	SPI_connect();
-	update_accounts(accounts, account_count);
-	insert_entries(entries, entry_count, source, booked_by);
-	SPI_finish();
 }
 
 /* An entry as a row of trainledger.entry, columns found by name. */

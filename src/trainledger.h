@@ -168,6 +168,7 @@ typedef struct TlTypeColumns
 
 typedef struct TlCatalog
 {
+	uint64		generation;		/* another one after each look-up */
 	Oid			schema;
 	Oid			owner;			/* of the tables: whom writes act as */
 
