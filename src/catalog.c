@@ -194,6 +194,7 @@ tl_catalog(void)
 	load_token_type();
 	catalog.party = find_relation("party");
 	catalog.party_pkey = find_relation("party_pkey");
+	catalog.party_suspended = find_relation("party_suspended");
 	catalog.party_is_suspended = find_column(catalog.party, "is_suspended");
 	catalog.owner = relation_owner(catalog.account);
 

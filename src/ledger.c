@@ -483,7 +483,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	const TlEntry *entries[] = {entry};
 	TlAmount	delta = 0;
 	bool		rounds = round_request(request, type->scale, &delta, refusal);
-	bool		is_suspended = false;
+	bool		is_suspended;
 
 	if (request->has_key &&
 		tl_read_dedup(books, &request->key, account->id, &first))
@@ -518,8 +518,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		tl_refuse_lot(refusal, account->id);
 		return ATTEMPT_REFUSED;
 	}
-	if (delta > 0)
-		tl_read_party(books, account->party_id, &is_suspended);
+	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
 	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
 						  refusal) ||
 		!tl_check_within(type, account->balance, delta, &entry->balance,

@@ -18,6 +18,7 @@
 #ifndef TL_LEDGER_H
 #define TL_LEDGER_H
 
+#include "access/genam.h"
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
@@ -101,16 +102,16 @@ typedef struct TlEntry
 	TlAmount	delta;
 	TlAmount	balance;
 	TimestampTz created_at;
-	bool		has_recorded_at;
-	TimestampTz recorded_at;
-	bool		has_dedup;
-	pg_uuid_t	dedup;
-	TlOperation operation;
-	char		keyed_call;		/* 0: dedup is no idempotency key */
+	TimestampTz recorded_at;	/* has_recorded_at */
+	pg_uuid_t	dedup;			/* has_dedup */
 	text	   *source;
 	text	   *description;
 	text	   *device;			/* may be NULL */
 	text	   *booked_by;
+	TlOperation operation;
+	char		keyed_call;		/* 0: dedup is no idempotency key */
+	bool		has_recorded_at;
+	bool		has_dedup;
 } TlEntry;
 
 typedef enum TlOutcome
@@ -143,6 +144,21 @@ extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 
 /* ledger_store.c */
+
+/* The unique keys by which rows are looked up */
+typedef enum TlLookup
+{
+	TL_TYPE_BY_ID,
+	TL_TYPE_BY_NAME,
+	TL_ACCOUNT_BY_ID,
+	TL_ACCOUNT_BY_NAME,
+	TL_PARTY_BY_ID,
+	TL_SUSPENDED_PARTY,
+	TL_ENTRY_BY_DEDUP
+} TlLookup;
+
+#define TL_LOOKUP_COUNT			(TL_ENTRY_BY_DEDUP + 1)
+
 typedef struct TlBooks
 {
 	bool		is_direct;		/* postings are written by ledger_direct.c */
@@ -154,6 +170,7 @@ typedef struct TlBooks
 	TupleTableSlot *entry_slot;
 	TupleTableSlot *type_slot;
 	TupleTableSlot *party_slot;
+	IndexScanDesc lookups[TL_LOOKUP_COUNT]; /* NULL: not used yet */
 } TlBooks;
 
 extern void tl_books_open(TlBooks *books);
@@ -168,6 +185,8 @@ extern bool tl_read_named_account(TlBooks *books, int64 party_id,
 								  const pg_uuid_t *token_type_id, text *name,
 								  TlAccount *account);
 extern bool tl_read_party(TlBooks *books, int64 id, bool *is_suspended);
+extern bool tl_is_suspended(TlBooks *books, int64 party_id);
+extern bool tl_is_any_suspended(TlBooks *books);
 extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
 						  int64 account_id, TlEntry *entry);
 extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,

@@ -65,8 +65,8 @@
 
 #include "ledger.h"
 
-/* Entries that are handed to the heap at once */
-#define MAX_INSERTED	1000
+/* Entries that are handed to the heap at once: some pages of them */
+#define MAX_INSERTED	128
 
 /* ---------------------------------------------------------------------
  * Whether it may be done

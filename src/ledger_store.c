@@ -25,6 +25,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -71,6 +72,62 @@ tl_take_pass(void)
 }
 
 /* ---------------------------------------------------------------------
+ * Index scans
+ * ---------------------------------------------------------------------
+ */
+
+static IndexScanDesc
+begin_scan(Relation heap, Oid index_id, int key_columns)
+{
+	Relation	index = index_open(index_id, AccessShareLock);
+
+	return tl_index_beginscan(heap, index, GetActiveSnapshot(), key_columns);
+}
+
+static void
+end_scan(IndexScanDesc scan)
+{
+	Relation	index = scan->indexRelation;
+
+	index_endscan(scan);
+	index_close(index, NoLock);
+}
+
+/*
+ * Make a scan, under the active snapshot, one of the rows whose first key
+ * columns have these values.
+ */
+static void
+seek(IndexScanDesc scan, const KeyPart *parts, int count)
+{
+	ScanKeyData keys[MAX_KEY_PARTS];
+
+	for (int i = 0; i < count; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
+							   InvalidOid,
+							   scan->indexRelation->rd_indcollation[i],
+							   parts[i].equals, parts[i].value);
+	scan->xs_snapshot = GetActiveSnapshot();
+	index_rescan(scan, keys, count, NULL, 0);
+}
+
+/*
+ * Fetch the row with a unique key into slot.  The row stays in its buffer:
+ * the caller copies what it needs and clears the slot.  The scan is kept for
+ * the next look-up by the same key, as batches have many.
+ */
+static bool
+fetch_row(TlBooks *books, TlLookup lookup, Relation heap, Oid index_id,
+		  const KeyPart *parts, int count, TupleTableSlot *slot)
+{
+	if (books->lookups[lookup] == NULL)
+		books->lookups[lookup] = begin_scan(heap, index_id, count);
+	seek(books->lookups[lookup], parts, count);
+	return index_getnext_slot(books->lookups[lookup], ForwardScanDirection,
+							  slot);
+}
+
+/* ---------------------------------------------------------------------
  * Tables and snapshots
  * ---------------------------------------------------------------------
  */
@@ -88,6 +145,7 @@ tl_books_open(TlBooks *books)
 	books->entry_slot = table_slot_create(books->entry, NULL);
 	books->type_slot = table_slot_create(books->token_type, NULL);
 	books->party_slot = table_slot_create(books->party, NULL);
+	memset(books->lookups, 0, sizeof(books->lookups));
 	books->is_direct = tl_direct_applies(books);
 }
 
@@ -95,6 +153,11 @@ tl_books_open(TlBooks *books)
 void
 tl_books_close(TlBooks *books)
 {
+	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
+	{
+		if (books->lookups[i] != NULL)
+			end_scan(books->lookups[i]);
+	}
 	ExecDropSingleTupleTableSlot(books->account_slot);
 	ExecDropSingleTupleTableSlot(books->entry_slot);
 	ExecDropSingleTupleTableSlot(books->type_slot);
@@ -127,40 +190,6 @@ tl_books_pop_snapshot(void)
  * Reading
  * ---------------------------------------------------------------------
  */
-
-/* Start a scan of the rows whose first key columns have these values. */
-static IndexScanDesc
-begin_scan(Relation heap, Relation index, const KeyPart *parts, int count,
-		   ScanKey keys)
-{
-	IndexScanDesc scan;
-
-	for (int i = 0; i < count; i++)
-		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
-							   InvalidOid, index->rd_indcollation[i],
-							   parts[i].equals, parts[i].value);
-	scan = tl_index_beginscan(heap, index, GetActiveSnapshot(), count);
-	index_rescan(scan, keys, count, NULL, 0);
-	return scan;
-}
-
-/*
- * Fetch the row with a unique key into slot.  The row stays in its buffer:
- * the caller copies what it needs and clears the slot.
- */
-static bool
-fetch_row(Relation heap, Oid index_id, const KeyPart *parts, int count,
-		  TupleTableSlot *slot)
-{
-	Relation	index = index_open(index_id, AccessShareLock);
-	ScanKeyData keys[MAX_KEY_PARTS];
-	IndexScanDesc scan = begin_scan(heap, index, parts, count, keys);
-	bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
-
-	index_endscan(scan);
-	index_close(index, NoLock);
-	return found;
-}
 
 static Datum
 column(TupleTableSlot *slot, AttrNumber attnum)
@@ -226,8 +255,8 @@ tl_read_type(TlBooks *books, const pg_uuid_t *id, TlTokenType *type)
 {
 	KeyPart		key = {F_UUID_EQ, UUIDPGetDatum(id)};
 
-	if (!fetch_row(books->token_type, tl_catalog()->token_type_pkey, &key, 1,
-				   books->type_slot))
+	if (!fetch_row(books, TL_TYPE_BY_ID, books->token_type,
+				   tl_catalog()->token_type_pkey, &key, 1, books->type_slot))
 		return false;
 	take_type(books->type_slot, type);
 	return true;
@@ -242,8 +271,8 @@ tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type)
 		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
-	if (!fetch_row(books->token_type, cat->token_type_name_key, key, 2,
-				   books->type_slot))
+	if (!fetch_row(books, TL_TYPE_BY_NAME, books->token_type,
+				   cat->token_type_name_key, key, 2, books->type_slot))
 		return false;
 	take_type(books->type_slot, type);
 	return true;
@@ -273,8 +302,8 @@ tl_read_account(TlBooks *books, int64 id, TlAccount *account)
 {
 	KeyPart		key = {F_INT8EQ, Int64GetDatum(id)};
 
-	if (!fetch_row(books->account, tl_catalog()->account_pkey, &key, 1,
-				   books->account_slot))
+	if (!fetch_row(books, TL_ACCOUNT_BY_ID, books->account,
+				   tl_catalog()->account_pkey, &key, 1, books->account_slot))
 		return false;
 	take_account(books->account_slot, account);
 	return true;
@@ -291,8 +320,8 @@ tl_read_named_account(TlBooks *books, int64 party_id,
 		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
-	if (!fetch_row(books->account, tl_catalog()->account_key, key, 3,
-				   books->account_slot))
+	if (!fetch_row(books, TL_ACCOUNT_BY_NAME, books->account,
+				   tl_catalog()->account_key, key, 3, books->account_slot))
 		return false;
 	take_account(books->account_slot, account);
 	return true;
@@ -304,12 +333,41 @@ tl_read_party(TlBooks *books, int64 id, bool *is_suspended)
 	const TlCatalog *cat = tl_catalog();
 	KeyPart		key = {F_INT8EQ, Int64GetDatum(id)};
 
-	if (!fetch_row(books->party, cat->party_pkey, &key, 1, books->party_slot))
+	if (!fetch_row(books, TL_PARTY_BY_ID, books->party, cat->party_pkey, &key,
+				   1, books->party_slot))
 		return false;
 	*is_suspended = DatumGetBool(column(books->party_slot,
 										cat->party_is_suspended));
 	ExecClearTuple(books->party_slot);
 	return true;
+}
+
+/* The same of a party that is there, without visiting those that are not. */
+bool
+tl_is_suspended(TlBooks *books, int64 party_id)
+{
+	KeyPart		key = {F_INT8EQ, Int64GetDatum(party_id)};
+	bool		found = fetch_row(books, TL_SUSPENDED_PARTY, books->party,
+								  tl_catalog()->party_suspended, &key, 1,
+								  books->party_slot);
+
+	ExecClearTuple(books->party_slot);
+	return found;
+}
+
+/* Whether there is a suspended party at all */
+bool
+tl_is_any_suspended(TlBooks *books)
+{
+	IndexScanDesc scan = begin_scan(books->party,
+									tl_catalog()->party_suspended, 0);
+	bool		found;
+
+	seek(scan, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, books->party_slot);
+	ExecClearTuple(books->party_slot);
+	end_scan(scan);
+	return found;
 }
 
 static void
@@ -352,8 +410,8 @@ tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup, int64 account_id,
 		{F_INT8EQ, Int64GetDatum(account_id)},
 	};
 
-	if (!fetch_row(books->entry, tl_catalog()->entry_dedup, key, 2,
-				   books->entry_slot))
+	if (!fetch_row(books, TL_ENTRY_BY_DEDUP, books->entry,
+				   tl_catalog()->entry_dedup, key, 2, books->entry_slot))
 		return false;
 	take_entry(books->entry_slot, entry);
 	return true;
@@ -365,11 +423,11 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 				  TlEntry *entry)
 {
 	KeyPart		part = {F_UUID_EQ, UUIDPGetDatum(key)};
-	Relation	index = index_open(tl_catalog()->entry_dedup, AccessShareLock);
-	ScanKeyData keys[MAX_KEY_PARTS];
-	IndexScanDesc scan = begin_scan(books->entry, index, &part, 1, keys);
+	IndexScanDesc scan = begin_scan(books->entry, tl_catalog()->entry_dedup,
+									1);
 	bool		found = false;
 
+	seek(scan, &part, 1);
 	while (!found &&
 		   index_getnext_slot(scan, ForwardScanDirection, books->entry_slot))
 	{
@@ -381,8 +439,7 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 			tl_read_account(books, entry->account_id, &account) &&
 			account.party_id == party_id;
 	}
-	index_endscan(scan);
-	index_close(index, NoLock);
+	end_scan(scan);
 	return found;
 }
 

@@ -191,6 +191,7 @@ typedef struct TlCatalog
 
 	Oid			party;
 	Oid			party_pkey;
+	Oid			party_suspended;	/* (id), of suspended ones only */
 	AttrNumber	party_is_suspended;
 
 	Oid			operations[TL_OPERATION_COUNT]; /* enum label OIDs */
