@@ -677,6 +677,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 	Attempt		outcome;
 	bool		fresh = false;
 	int64		account_id = 0;
+	int64		locked_id = 0;
 
 	tl_books_open(&books);
 	for (;;)
@@ -701,7 +702,10 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 
 			/* the first in the queue must win, or a hot account starves */
 			if (account_id != 0)
-				tl_lock_account(account_id);
+			{
+				tl_lock_account(account_id, locked_id);
+				locked_id = account_id;
+			}
 		}
 		else if (outcome != ATTEMPT_REFUSED || fresh ||
 				 IsolationUsesXactSnapshot())

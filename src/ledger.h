@@ -191,7 +191,7 @@ extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
 						  int64 account_id, TlEntry *entry);
 extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id, TlEntry *entry);
-extern void tl_lock_account(int64 id);
+extern void tl_lock_account(int64 id, int64 locked_id);
 extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id);
 extern int	tl_write_postings(TlBooks *books,

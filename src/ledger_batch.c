@@ -646,6 +646,7 @@ book(Batch *batch)
 {
 	TlBooks		books;
 	int			from = 0;
+	int64		locked_id = 0;
 
 	tl_books_open(&books);
 	tl_books_push_snapshot(true);
@@ -658,7 +659,8 @@ book(Batch *batch)
 
 		/* wait in line for this one; most often the rest is free then too */
 		tl_books_pop_snapshot();
-		tl_lock_account(batch->accounts[from].id);
+		tl_lock_account(batch->accounts[from].id, locked_id);
+		locked_id = batch->accounts[from].id;
 		tl_books_push_snapshot(true);
 	}
 	tl_books_pop_snapshot();

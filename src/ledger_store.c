@@ -733,12 +733,22 @@ tl_write_default_type(TimestampTz now, pg_uuid_t *id)
 	return written;
 }
 
-/* Wait for the row of an account and lock it until the transaction ends. */
+/*
+ * Wait for the row of an account and lock it until the transaction ends.  To
+ * come back for the one that was locked last means that no wait will help: a
+ * trigger keeps the row from being updated.
+ */
 void
-tl_lock_account(int64 id)
+tl_lock_account(int64 id, int64 locked_id)
 {
 	Datum		value = Int64GetDatum(id);
 
+	if (id == locked_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("account %lld was not updated", (long long) id),
+				 errdetail("It is locked, and the update found no row."),
+				 errhint("Look for a trigger or rule on trainledger.account.")));
 	tl_books_push_snapshot(true);
 	SPI_connect();
 	run(LOCK_ACCOUNT, &value, NULL, SPI_OK_SELECT);
