@@ -14,7 +14,7 @@
 
 export N=${N:-2000}
 test_packages=("${server_packages[@]}" perl libipc-run-perl
-    "postgresql-$pg_version-cron")
+    "postgresql-$pg_version-cron" chromium)
 # Some packages of node bring npm with them and stand in the way of Debian's.
 command -v npm >/dev/null || test_packages+=(npm)
 passed=0

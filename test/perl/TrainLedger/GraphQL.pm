@@ -5,8 +5,8 @@
 #   my ($status, $text) = $face->ask('operator', '{ regions { nodes { id } } }');
 #   $face->stop;
 #
-# The roles are web_anon, without rights, and web_LEVEL for each level of
-# access; PostGraphile's own login is `authenticator`.
+# The roles are those of doc/deploy/roles.sql: web_LEVEL for each level of
+# access, and PostGraphile's own login, authenticator.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -15,15 +15,15 @@ package TrainLedger::GraphQL;
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
-use MIME::Base64 qw(encode_base64url);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Time::HiRes qw(sleep);
+
+use TrainLedger::Token;
 
 my $root = dirname(__FILE__) . '/../../..';
 my $program = "$root/test/harness/graphql.sh";
@@ -37,9 +37,28 @@ sub folder
 	return "$ENV{TESTDATADIR}/graphql";
 }
 
-# Makes the roles and the schema, installs PostGraphile and starts it. Further
-# arguments are its settings.
+# The words of a command that runs a program of node
+sub node_command
+{
+	my ($self, @words) = @_;
+
+	return ($program, 'node', folder(), @words);
+}
+
+# Makes the roles and the schema, and starts PostGraphile. Further arguments
+# are its settings.
 sub start
+{
+	my ($class, $node, %settings) = @_;
+	my $self = bless { node => $node }, $class;
+
+	$self->run_script("$root/doc/deploy/roles.sql");
+	$self->make_schema;
+	return $class->start_server($node, %settings);
+}
+
+# Starts PostGraphile, in a folder where it is installed at the first time.
+sub start_server
 {
 	my ($class, $node, %settings) = @_;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
@@ -52,8 +71,6 @@ sub start
 	}, $class;
 
 	system_or_bail($program, 'install', folder());
-	$node->safe_psql('books', roles());
-	$self->make_schema;
 	local %ENV = (
 		%ENV,
 		TRAINLEDGER_DATABASE => sprintf('postgres:///books?host=%s&port=%s&user=authenticator',
@@ -67,30 +84,27 @@ sub start
 	return $self;
 }
 
-sub roles
-{
-	my $sql = "CREATE ROLE authenticator LOGIN NOINHERIT;
-		CREATE ROLE web_anon; GRANT web_anon TO authenticator;\n";
-
-	$sql .= "CREATE ROLE web_$_; GRANT web_$_ TO authenticator;
-		SELECT trainledger.grant_access('web_$_', '$_');\n"
-	  foreach qw(learner reader operator admin);
-	return $sql;
-}
-
 # Runs the script as a DBA does, as it is installed.
 sub make_schema
 {
 	my ($self) = @_;
+	my $share = $self->{node}->config_data('--sharedir');
+
+	$self->run_script("$share/extension/trainledger_graphql.sql");
+	return;
+}
+
+sub run_script
+{
+	my ($self, $script) = @_;
 	my $node = $self->{node};
-	my $share = $node->config_data('--sharedir');
 
 	$node->command_ok(
 		[
-			'psql', '-X', '-q', '-d', $node->connstr('books'), '-f',
-			"$share/extension/trainledger_graphql.sql"
+			'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
+			'-d', $node->connstr('books'), '-f', $script
 		],
-		'trainledger_graphql.sql runs');
+		basename($script) . ' runs');
 	return;
 }
 
@@ -100,7 +114,7 @@ sub wait_for_answer
 
 	foreach (1 .. 300)
 	{
-		my ($status) = $self->ask(undef, '{ __typename }');
+		my ($status) = $self->ask('reader', '{ __typename }');
 		return if $status == 200;
 		last unless $self->{server}->pumpable;
 		sleep 0.2;
@@ -108,16 +122,12 @@ sub wait_for_answer
 	die "PostGraphile does not answer:\n" . slurp_file($self->{log});
 }
 
-# A signed token with these claims, good for an hour unless they say otherwise.
+# A token with these claims, good for an hour unless they say otherwise
 sub token
 {
-	my ($claims, %options) = @_;
-	my $head = { alg => 'HS256', typ => 'JWT', %{ $options{head} // {} } };
-	my $text = join '.', map { encode_base64url($json->encode($_)) }
-	  $head, { exp => time + 3600, %$claims };
+	my ($claims) = @_;
 
-	return "$text."
-	  . encode_base64url(hmac_sha256($text, $options{secret} // $secret));
+	return sign_token($secret, { exp => time + 3600, %$claims });
 }
 
 # Sends a document as a level of access, as the bearer of claims or of a
