@@ -54,7 +54,7 @@ sub start
 {
 	my ($class, $node, $database) = @_;
 	my $self = bless {
-		folder => PostgreSQL::Test::Utils::tempdir . "/faces_$database",
+		folder => "$PostgreSQL::Test::Utils::log_path/rest_" . $node->name . "_$database",
 		rest_port => PostgreSQL::Test::Cluster::get_free_port(),
 		web_port => PostgreSQL::Test::Cluster::get_free_port(),
 		secret => 'the secret of a test, known to everybody',
@@ -103,6 +103,14 @@ sub request
 	$answer->{json} = eval { $json->decode($response->{content}) }
 	  if $type =~ /json$/;
 	return $answer;
+}
+
+# Where nginx listens
+sub address
+{
+	my ($self) = @_;
+
+	return "http://127.0.0.1:$self->{web_port}";
 }
 
 # A text as a part of a path or query, and back

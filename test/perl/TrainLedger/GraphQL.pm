@@ -37,6 +37,12 @@ sub folder
 	return "$ENV{TESTDATADIR}/graphql";
 }
 
+# What installs and runs it
+sub program
+{
+	return $program;
+}
+
 # The words of a command that runs a program of node
 sub node_command
 {
