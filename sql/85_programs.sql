@@ -868,6 +868,10 @@ COMMENT ON FUNCTION trainledger.sync_cohort_preview(
  * The path is a value to the server, never text of a statement.  Its errors
  * are unknown, which is not true; what it raises all the same (too deep a
  * recursion) is the query's fault.  Dates are compared in UTC.
+ *
+ * Everybody is looked at, so that nested loops have nothing to win; and where
+ * a program was filled just now, its statistics would have them everywhere,
+ * with a time that grows with the square of the people.
  */
 CREATE FUNCTION trainledger._sync_cohort_preview(
 	program_id uuid, cohort_id uuid, query text,
@@ -877,6 +881,7 @@ RETURNS TABLE (party_id bigint, change text, from_cohort_id uuid,
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
+SET enable_nestloop = off
 AS $$
 DECLARE
 	path jsonpath;
@@ -947,6 +952,7 @@ CREATE FUNCTION trainledger._sync_cohort(
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
 AS $$
 DECLARE
 	new_role trainledger.membership_role := coalesce(role, 'member');

@@ -158,6 +158,27 @@ is($node->safe_psql('books', "SELECT count(*) FROM trainledger.membership WHERE 
 	$people, 'everybody is in the cohort');
 is($two->query($all)->{rows}[0], 0, 'and stays there');
 
+# ----------------------------------------------------------------------
+# Statistics that know of another program only
+# ----------------------------------------------------------------------
+
+# time that grows with the square of the people would be minutes here
+$node->safe_psql('books', <<'END');
+ALTER TABLE trainledger.membership SET (autovacuum_enabled = off);
+DELETE FROM trainledger.membership WHERE program_id = id('12');
+SELECT trainledger.confirm_cohort(id('12'), 'd');
+VACUUM ANALYZE;
+END
+$two->query("SET statement_timeout = '20s'");
+for my $cohort ('c', 'd')
+{
+	my $call = "trainledger.sync_cohort%s(id('12'), cohort('$cohort'), '\$.id > 0', mode => 'open')";
+	is($two->query('SELECT count(*) FROM ' . sprintf $call, '_preview')->{rows}[0],
+		$people, 'everybody is found in time');
+	is($two->query('SELECT ' . sprintf $call, '')->{rows}[0],
+		$people, 'and moved');
+}
+
 $_->quit for $one, $two;
 no_crash($node, $started, 'programs_hostile');
 $node->stop;
