@@ -8,18 +8,24 @@ COMMENT ON FUNCTION trainledger._caller_name() IS
 'Internal: who is calling: the claim sub of the request, else the role.';
 
 CREATE FUNCTION trainledger._refuse(
-	sqlstate text, message text, detail text, hint text) RETURNS void
+	sqlstate text, message text, detail text, hint text,
+	argument text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+	IF argument IS NULL THEN
+		RAISE EXCEPTION USING
+			ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
+	END IF;
 	RAISE EXCEPTION USING
-		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
+		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint,
+		COLUMN = argument;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._refuse(text, text, text, text) IS
-'Internal: raises a refusal.';
+REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._refuse(text, text, text, text, text) IS
+'Internal: raises a refusal; argument is the one that is at fault, where the text alone does not tell programs which.';
 
 CREATE FUNCTION trainledger._require_admin_for_id(id text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
@@ -172,7 +178,7 @@ BEGIN
 	PERFORM trainledger._refuse('TL409',
 		format('%s is taken', taken),
 		format('There is already a row in %s with this %s.', relation, taken),
-		'Choose another, or change the row that exists.');
+		'Choose another, or change the row that exists.', taken);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._raise_taken(text, text) FROM PUBLIC;

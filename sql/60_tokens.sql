@@ -422,6 +422,26 @@ REVOKE ALL ON FUNCTION trainledger._party(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._party(bigint) IS
 'Internal: a party by id, or TL404.';
 
+CREATE FUNCTION trainledger._person(party_id bigint) RETURNS trainledger.party
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	holder trainledger.party;
+BEGIN
+	holder := trainledger._party(party_id);
+	IF holder.kind <> 'person' THEN
+		PERFORM trainledger._refuse('TL400', 'party is not a person',
+			format('Party %s is an organisation.', party_id),
+			'Passes, programs and tickets are for people.');
+	END IF;
+	RETURN holder;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._person(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._person(bigint) IS
+'Internal: a person by id (TL404, TL400).';
+
 CREATE FUNCTION trainledger._training_type(token_type_id uuid)
 RETURNS trainledger.token_type
 LANGUAGE plpgsql STABLE PARALLEL SAFE

@@ -955,27 +955,6 @@ COMMENT ON FUNCTION trainledger._record_pass(
 	trainledger.pass, trainledger.pass_event_kind, bigint) IS
 'Internal: writes an event of a pass.';
 
-CREATE FUNCTION trainledger._pass_holder(
-	party_id bigint) RETURNS trainledger.party
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	holder trainledger.party;
-BEGIN
-	holder := trainledger._party(party_id);
-	IF holder.kind <> 'person' THEN
-		PERFORM trainledger._refuse('TL400', 'party is not a person',
-			format('Party %s is an organisation.', party_id),
-			'Passes are for people.');
-	END IF;
-	RETURN holder;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._pass_holder(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._pass_holder(bigint) IS
-'Internal: a party that can have passes (TL404, TL400).';
-
 CREATE FUNCTION trainledger._after_period(
 	start timestamptz, period_of trainledger.pass_type_option)
 RETURNS timestamptz
@@ -1086,7 +1065,7 @@ BEGIN
 	PERFORM trainledger._require_given('option_id', option_id::text);
 	PERFORM trainledger._require_given('party_id', party_id::text);
 	PERFORM trainledger._check_validity(valid_from, valid_until);
-	holder := trainledger._pass_holder(party_id);
+	holder := trainledger._person(party_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = _issue_pass.pass_type_id;
 	IF NOT FOUND THEN
@@ -1234,7 +1213,7 @@ DECLARE
 BEGIN
 	PERFORM trainledger._require_given('party_id', party_id::text);
 	changed := trainledger._lock_pass(pass_id);
-	holder := trainledger._pass_holder(party_id);
+	holder := trainledger._person(party_id);
 	PERFORM trainledger._require_active_pass(changed);
 	IF changed.party_id = party_id THEN
 		PERFORM trainledger._refuse('TL409', 'party has the pass already',

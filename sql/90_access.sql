@@ -13,11 +13,24 @@ FROM (
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
 		'round_amount', 'format_amount',
-		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
+		'find_party', 'balance_at', 'entries_until', 'account_statement',
+		'holdings', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
-		'credit_token_balance', 'credit_token_history'])
+		'credit_token_balance', 'credit_token_history',
+		'claim_signup_token',
+		'visible_email', 'lookup_program', 'lookup_program_instance',
+		'list_cohorts', 'list_active_programs', 'user_tickets',
+		'program_child_list', 'programs_after', 'LookupProgram',
+		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
+		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
+		'document_fields', 'document_time', 'program_document',
+		'program_kind_document',
+		'organisation', 'credit_transactions', 'credit_accounts',
+		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
-	SELECT 'reader', unnest(ARRAY['reader_access', 'reconcile'])
+	SELECT 'reader', unnest(ARRAY[
+		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',
+		'signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',
@@ -27,7 +40,12 @@ FROM (
 		'reassign_pass', 'use_pass',
 		'credit_init', 'credit_add', 'credit_subtract',
 		'credit_token_transaction', 'credit_token_transaction_init',
-		'credit_token_transaction_add', 'credit_token_transaction_subtract'])
+		'credit_token_transaction_add', 'credit_token_transaction_subtract',
+		'modify_program_membership', 'update_user_cohort_state',
+		'confirm_cohort', 'sync_cohort', 'sync_cohort_preview',
+		'create_program_ticket', 'consume_ticket', 'cancel_ticket',
+		'ModifyProgramMembership', 'UpdateUserCohortState', 'ConfirmCohort',
+		'SyncCohort', 'CreateProgramTicket'])
 	UNION ALL
 	SELECT 'admin', unnest(ARRAY[
 		'admin_access', 'add_catalog_item', 'add_region', 'add_currency',
@@ -36,7 +54,11 @@ FROM (
 		'create_pass_type', 'update_pass_type', 'add_pass_content',
 		'remove_pass_content', 'add_path_courses', 'remove_path_courses',
 		'create_pass_option', 'update_pass_option', 'create_pass_price',
-		'update_pass_price', 'grant_access', 'revoke_access'])
+		'update_pass_price', 'create_signup_token', 'update_signup_token',
+		'import_signup_tokens', 'apply_signup_tokens', 'create_tokens',
+		'update_tokens',
+		'add_program_kind', 'add_program', 'update_program',
+		'grant_access', 'revoke_access'])
 ) AS p(level, function_name);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for.';

@@ -120,19 +120,12 @@ rethrow_for_request(MemoryContext context)
 	ReThrowError(error);
 }
 
-/*
- * Body of the functions of trainledger_api that are not documents with an
- * error form of their own.
- */
-Datum
-tl_api(PG_FUNCTION_ARGS)
+/* The call, and what PostgREST is to make of its refusal */
+static Datum
+call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 {
-	ApiTarget  *target = (ApiTarget *) fcinfo->flinfo->fn_extra;
 	MemoryContext saved_context = CurrentMemoryContext;
 	Datum		result;
-
-	if (target == NULL)
-		fcinfo->flinfo->fn_extra = target = find_target(fcinfo->flinfo);
 
 	PG_TRY();
 	{
@@ -146,4 +139,16 @@ tl_api(PG_FUNCTION_ARGS)
 	}
 	PG_END_TRY();
 	return result;
+}
+
+/*
+ * Body of the functions of trainledger_api that are not documents with an
+ * error form of their own.
+ */
+Datum
+tl_api(PG_FUNCTION_ARGS)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = find_target(fcinfo->flinfo);
+	return call_target(fcinfo, (ApiTarget *) fcinfo->flinfo->fn_extra);
 }

@@ -35,8 +35,8 @@ static bool clock_is_set = false;
  * TimeZone is.  Only numbers count: "now", "today" and the infinities would
  * not be a fixed point.  Does not raise.
  */
-static bool
-parse_utc(const char *text, TimestampTz *result)
+bool
+tl_parse_utc(const char *text, TimestampTz *result)
 {
 	char		workbuf[MAXDATELEN + MAXDATEFIELDS];
 	char	   *field[MAXDATEFIELDS];
@@ -75,7 +75,7 @@ tl_check_clock(char **newval, void **extra,
 	if (*newval == NULL || **newval == '\0')
 		return true;
 
-	if (!parse_utc(*newval, &value))
+	if (!tl_parse_utc(*newval, &value))
 	{
 		GUC_check_errdetail("The clock takes a date and time such as \"2023-04-04 08:41:30\" or \"2023-04-04T08:41:30+02\"; without a zone it is UTC.");
 		return false;

@@ -13,6 +13,7 @@
 
 #include "fmgr.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "trainledger.h"
 
@@ -37,5 +38,12 @@ _PG_init(void)
 							   "",
 							   PGC_USERSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomIntVariable("trainledger.xml_max_bytes",
+							"Sets the size of the largest XML document that is read.",
+							NULL,
+							&tl_xml_max_bytes,
+							64 * 1024 * 1024, 1024, MaxAllocSize,
+							PGC_SUSET, GUC_UNIT_BYTE,
+							NULL, NULL, NULL);
 	MarkGUCPrefixReserved("trainledger");
 }

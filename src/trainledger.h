@@ -73,6 +73,7 @@ extern void tl_raise(const TlRefusal *refusal) pg_attribute_noreturn();
 extern char *tl_clock_setting;
 extern bool tl_check_clock(char **newval, void **extra, GucSource source);
 extern void tl_assign_clock(const char *newval, void *extra);
+extern bool tl_parse_utc(const char *text, TimestampTz *result);
 extern TimestampTz tl_clock(void);
 
 /* party.c */
@@ -98,6 +99,9 @@ extern bool tl_acts_as_owner(void);
 extern Oid	tl_twin(Oid function, const char *prefix, bool missing_ok);
 extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
 extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
+
+/* signup_reader.c */
+extern int	tl_xml_max_bytes;
 
 /* api.c */
 extern bool tl_in_request(void);

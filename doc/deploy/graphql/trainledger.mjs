@@ -1,0 +1,525 @@
+// What PostGraphile 5 has to be told to serve the schema trainledger_graphql:
+// plugins for the smart tags of trainledger_graphql.sql, and nothing that
+// knows a view or a function by name.
+
+import { constant, lambda, SafeError } from "postgraphile/grafast";
+import { defaultMaskError } from "postgraphile/grafserv";
+import { GraphQLError, GraphQLNonNull, Kind } from "postgraphile/graphql";
+import { TYPES } from "postgraphile/@dataplan/pg";
+import { sql } from "postgraphile/pg-sql2";
+
+const tagsOf = (thing) => thing?.extensions?.tags ?? {};
+const words = (tag) => (typeof tag === "string" ? tag.split(/[\s,]+/) : []);
+
+// ---------------------------------------------------------------------------
+// Scalars
+// ---------------------------------------------------------------------------
+
+const NUMBER = /^[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$/;
+const MOMENT =
+  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d))?$/;
+
+const matching = (pattern, what) => (value) => {
+  const text = typeof value === "number" ? plainNumber(value) : value;
+  if (typeof text !== "string" || !pattern.test(text)) {
+    throw new GraphQLError(`'${String(value).slice(0, 64)}' is not ${what}`);
+  }
+  return text;
+};
+
+// A double without an exponent, as in JSON 1e3
+const plainNumber = (value) =>
+  /e/.test(String(value)) && Number.isSafeInteger(value)
+    ? BigInt(value).toString()
+    : String(value);
+
+const literal = (parse, ...kinds) => (node) => {
+  if (!kinds.includes(node.kind)) {
+    throw new GraphQLError(`a ${node.kind} stands where it cannot`, {
+      nodes: node,
+    });
+  }
+  return parse(node.value);
+};
+
+const parseAmount = matching(NUMBER, "a number without an exponent");
+const parseMoment = matching(MOMENT, "a date or a time such as 2023-04-04T08:41:30Z");
+
+const SCALARS = {
+  TokenAmount: {
+    description:
+      "Number of tokens. Read from an Int, a Float or a String (exact), printed as a number with all its digits.",
+    // digits beyond those of a double are kept
+    serialize: (value) =>
+      JSON.rawJSON(String(value).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")),
+    parseValue: parseAmount,
+    parseLiteral: literal(parseAmount, Kind.INT, Kind.FLOAT, Kind.STRING),
+  },
+  DateTime: {
+    description:
+      "Instant, such as 2023-04-04T08:41:30Z. A date alone is read as its first moment in UTC, unless a field says otherwise.",
+    // from the database: 2023-04-04T08:41:30.123456+00:00
+    serialize: (value) =>
+      String(value).replace(/^(.{19})(\.\d+)?\+00:00$/, "$1Z"),
+    parseValue: parseMoment,
+    parseLiteral: literal(parseMoment, Kind.STRING),
+  },
+};
+
+const ScalarsPlugin = {
+  name: "TrainledgerScalarsPlugin",
+  schema: {
+    hooks: {
+      init: {
+        before: ["PgCodecs"],
+        callback(_, build) {
+          for (const [name, spec] of Object.entries(SCALARS)) {
+            build.registerScalarType(name, {}, () => spec, "trainledger");
+          }
+          build.setGraphQLTypeForPgCodec(
+            TYPES.timestamptz, ["input", "output"], "DateTime");
+          for (const codec of build.allPgCodecs) {
+            const { scalar } = tagsOf(codec);
+            if (scalar) {
+              build.setGraphQLTypeForPgCodec(codec, ["input", "output"], scalar);
+            }
+          }
+          return _;
+        },
+      },
+    },
+  },
+};
+
+// ---------------------------------------------------------------------------
+// Names: the column "id" is the field "id", the list of a view is its plural,
+// and what is called an input in the database is an input of that name. (Of
+// such a type PostGraphile makes XInputRecord and, from that, an input; views
+// have inputs too, which nothing uses.)
+// ---------------------------------------------------------------------------
+
+const NamesPlugin = {
+  name: "TrainledgerNamesPlugin",
+  inflection: {
+    replace: {
+      _attributeName(previous, _options, details) {
+        return previous.call(this, { ...details, skipRowId: true });
+      },
+      allRowsConnection(_previous, _options, resource) {
+        return this.camelCase(this.pluralize(resource.name));
+      },
+      inputType(_previous, _options, typeName) {
+        return /InputRecord$/.test(typeName)
+          ? typeName.replace(/Record$/, "")
+          : `${typeName}RecordInput`;
+      },
+    },
+  },
+};
+
+// ---------------------------------------------------------------------------
+// Mutations in namespaces
+// ---------------------------------------------------------------------------
+
+// namespace -> its functions
+function namespaces(build) {
+  const found = new Map();
+  for (const resource of Object.values(build.input.pgRegistry.pgResources)) {
+    const { namespace, method } = tagsOf(resource);
+    if (namespace && method && resource.parameters) {
+      found.set(namespace, [...(found.get(namespace) ?? []), resource]);
+    }
+  }
+  return found;
+}
+
+const NamespacesPlugin = {
+  name: "TrainledgerNamespacesPlugin",
+  schema: {
+    entityBehavior: {
+      pgResource: {
+        inferred: {
+          after: ["default", "inferred"],
+          callback: (behavior, resource) =>
+            tagsOf(resource).namespace
+              ? [behavior, "-mutationField", "-queryField"]
+              : behavior,
+        },
+      },
+    },
+    hooks: {
+      init(_, build) {
+        for (const [namespace, resources] of namespaces(build)) {
+          build.registerObjectType(
+            namespaceType(build, namespace), {},
+            () => ({
+              fields: () =>
+                Object.fromEntries(resources.map((resource) =>
+                  [tagsOf(resource).method, mutationField(build, resource)])),
+            }),
+            "trainledger");
+        }
+        return _;
+      },
+      GraphQLObjectType_fields(fields, build, { scope, fieldWithHooks }) {
+        if (!scope.isRootMutation) {
+          return fields;
+        }
+        for (const namespace of namespaces(build).keys()) {
+          fields[namespace] = fieldWithHooks({ fieldName: namespace }, () => ({
+            type: build.getTypeByName(namespaceType(build, namespace)),
+            plan: () => constant(Object.freeze({})),
+          }));
+        }
+        return fields;
+      },
+    },
+  },
+};
+
+function namespaceType(build, namespace) {
+  return `${build.inflection.upperCamelCase(namespace)}Mutations`;
+}
+
+function mutationField(build, resource) {
+  const { makeArgs, makeFieldArgs } =
+    build.pgGetArgDetailsFromParameters(resource);
+
+  return {
+    description: resource.description,
+    type: build.getGraphQLTypeByPgCodec(resource.codec, "output"),
+    args: makeFieldArgs(),
+    plan(_parent, args) {
+      const $result = resource.execute(makeArgs(args), "mutation");
+      $result.hasSideEffects = true;
+      return $result;
+    },
+  };
+}
+
+// ---------------------------------------------------------------------------
+// Lists: first, after, offset, filters; order; totalRecords
+// ---------------------------------------------------------------------------
+
+const DEFAULT_FIRST = 50;
+const MAXIMUM_FIRST = 1000;
+
+function checkedFirst(first) {
+  if (first < 0 || first > MAXIMUM_FIRST) {
+    throw new SafeError(`'first' is from 0 to ${MAXIMUM_FIRST}`);
+  }
+  return first ?? DEFAULT_FIRST;
+}
+
+function checkedOffset(offset) {
+  if (offset < 0) {
+    throw new SafeError("'offset' is 0 or more");
+  }
+  return offset;
+}
+
+const COMPARISONS = {
+  eq: [(left, right) => sql`${left} = ${right}`, "equal"],
+  ne: [(left, right) => sql`(${left} = ${right}) is not true`, "not equal, or empty"],
+  lt: [(left, right) => sql`${left} < ${right}`, "less"],
+  le: [(left, right) => sql`${left} <= ${right}`, "less or equal"],
+  gt: [(left, right) => sql`${left} > ${right}`, "greater"],
+  ge: [(left, right) => sql`${left} >= ${right}`, "greater or equal"],
+  like: [null, "matches a pattern, in which % stands for any text and _ for any character"],
+  in: [null, "equal to one of several values, separated by commas"],
+};
+
+// The key in a global id of one of these types
+function globalIdKey(value, types) {
+  const text = Buffer.from(value, "base64").toString("utf8");
+  const [, type, key] = /^([A-Za-z][A-Za-z0-9]*):(.+)$/s.exec(text) ?? [];
+  if (!types.includes(type)
+      || Buffer.from(text, "utf8").toString("base64") !== value) {
+    throw new SafeError(`'${value.slice(0, 64)}' is not a global id of ${types.join(" or ")}`);
+  }
+  return key;
+}
+
+// The condition of one filter on the rows of a table
+function condition(alias, codec, { field, operation, value }) {
+  const column = (name) => sql`${alias}.${sql.identifier(name)}`;
+  const [name = field, ...types] = words(tagsOf(codec.attributes[field]).filterAs);
+  const { sqlType } = codec.attributes[name].codec;
+
+  function compare(how, text) {
+    const key = types.length ? globalIdKey(text, types) : text;
+    const met = COMPARISONS[how][0](column(name), sql`${sql.value(key)}::${sqlType}`);
+    // ids of several types may have the same key
+    return how === "eq" && types.length > 1
+      ? sql`(${met} and ${column(field)} = ${sql.value(text)})`
+      : met;
+  }
+
+  if (value == null) {
+    if (operation !== "eq" && operation !== "ne") {
+      throw new SafeError(`the filter on ${field} has no value`);
+    }
+    return operation === "eq"
+      ? sql`${column(field)} is null`
+      : sql`${column(field)} is not null`;
+  }
+  switch (operation) {
+    case "like":
+      return sql`${column(field)}::text like ${sql.value(value)}::text`;
+    case "in":
+      return sql`(${sql.join(
+        value.split(",").map((one) => compare("eq", one.trim())), " or ")})`;
+    case "ne":
+      return sql`(${compare("eq", value)}) is not true`;
+    default:
+      return compare(operation, value);
+  }
+}
+
+const isTable = (codec) =>
+  codec?.attributes && !codec.isAnonymous && !!tagsOf(codec).primaryKey;
+
+// Columns that are a field of the node and can be compared
+function filterFields(build, codec) {
+  return Object.entries(codec.attributes).filter(([name, attribute]) =>
+    build.behavior.pgCodecAttributeMatches([codec, name], "attribute:select")
+      && !attribute.codec.attributes && !attribute.codec.arrayOfCodec);
+}
+
+const ListsPlugin = {
+  name: "TrainledgerListsPlugin",
+  after: ["PgFirstLastBeforeAfterArgsPlugin"],
+  schema: {
+    hooks: {
+      init(_, build) {
+        build.registerEnumType("FilterOperation", {}, () => ({
+          description: "How a filter compares.",
+          values: Object.fromEntries(Object.entries(COMPARISONS).map(
+            ([name, [, description]]) => [name, { description }])),
+        }), "trainledger");
+        for (const codec of build.pgCodecMetaLookup.keys()) {
+          if (isTable(codec)) {
+            registerFilter(build, codec);
+          }
+        }
+        return _;
+      },
+
+      GraphQLObjectType_fields(fields, build, { Self, fieldWithHooks }) {
+        if (Self.name !== "PageInfo") {
+          return fields;
+        }
+        return build.extend(fields, {
+          totalRecords: fieldWithHooks({ fieldName: "totalRecords" }, () => ({
+            description: "How many there are, on all pages together.",
+            type: new GraphQLNonNull(build.graphql.GraphQLInt),
+            plan: ($pageInfo) =>
+              $pageInfo.getDep(0)
+                .cloneSubplanWithoutPagination("aggregate")
+                .singleAsRecord()
+                .select(sql`count(*)`, TYPES.bigint, false),
+          })),
+        }, "totalRecords");
+      },
+
+      GraphQLObjectType_fields_field(field, build, { scope }) {
+        const codec = listCodec(scope);
+        if (!codec) {
+          return field;
+        }
+        const { plan } = field;
+        return { ...field, plan: (...args) => ordered(codec, plan(...args), args[1]) };
+      },
+
+      GraphQLObjectType_fields_field_args(args, build, { scope }) {
+        const codec = listCodec(scope);
+        if (!codec) {
+          return args;
+        }
+        const { first, after, offset } = args;
+        const { GraphQLList } = build.graphql;
+        return {
+          first: {
+            ...first,
+            description: `At most so many, up to ${MAXIMUM_FIRST}.`,
+            defaultValue: DEFAULT_FIRST,
+            applyPlan: (_, $connection, arg) =>
+              $connection.setFirst(lambda(arg.getRaw(), checkedFirst)),
+          },
+          after: { ...after, description: "Only those after this cursor." },
+          offset: {
+            ...offset,
+            description: "Leave out so many, from the cursor on.",
+            applyPlan: (_, $connection, arg) =>
+              $connection.setOffset(lambda(arg.getRaw(), checkedOffset)),
+          },
+          filters: {
+            description: "Only those for which every filter holds.",
+            type: new GraphQLList(new GraphQLNonNull(
+              build.getTypeByName(filterName(build, codec)))),
+          },
+        };
+      },
+    },
+  },
+};
+
+function listCodec({ isPgFieldConnection, pgFieldResource, pgFieldCodec }) {
+  const codec = pgFieldCodec ?? pgFieldResource?.codec;
+  return isPgFieldConnection && isTable(codec) ? codec : null;
+}
+
+function filterName(build, codec) {
+  return `${build.inflection.tableType(codec)}FieldFilter`;
+}
+
+function registerFilter(build, codec) {
+  const { inflection, graphql } = build;
+  const fieldsName = `${inflection.tableType(codec)}Field`;
+
+  build.registerEnumType(fieldsName, {}, () => ({
+    description: `Field of ${inflection.tableType(codec)} to filter by.`,
+    values: Object.fromEntries(filterFields(build, codec).map(
+      ([attributeName, { description }]) =>
+        [inflection.attribute({ attributeName, codec }),
+         { value: attributeName, description }])),
+  }), "trainledger");
+  build.registerInputObjectType(filterName(build, codec), {}, () => ({
+    description: `Compares a field of ${inflection.tableType(codec)} with a value.`,
+    fields: () => ({
+      field: { type: new GraphQLNonNull(build.getTypeByName(fieldsName)) },
+      operation: { type: new GraphQLNonNull(build.getTypeByName("FilterOperation")) },
+      value: {
+        description: "Value as a text; null with eq and ne: empty.",
+        type: graphql.GraphQLString,
+      },
+    }),
+  }), "trainledger");
+}
+
+// A list in its order, with its filters
+function ordered(codec, $connection, fieldArgs) {
+  const $select = $connection.getSubplan();
+  const { orderFirst, primaryKey, hideUnlessAsked } = tagsOf(codec);
+
+  for (const attribute of [...words(orderFirst), ...words(primaryKey)]) {
+    $select.orderBy({ attribute, direction: "ASC" });
+  }
+  $select.setOrderIsUnique();
+  $select.apply(lambda(fieldArgs.getRaw("filters"), (filters) => (query) => {
+    for (const filter of filters ?? []) {
+      query.where(condition(query.alias, codec, filter));
+    }
+    if (hideUnlessAsked
+        && !filters?.some(({ field }) => field === hideUnlessAsked)) {
+      query.where(sql`not ${query.alias}.${sql.identifier(hideUnlessAsked)}`);
+    }
+  }));
+  return $connection;
+}
+
+// ---------------------------------------------------------------------------
+// Limits of a document
+// ---------------------------------------------------------------------------
+
+const MAXIMUM_DEPTH = 12;
+const MAXIMUM_FIELDS = 1000;
+
+// A validation rule: how deep a document goes and how many fields it has, with
+// its fragments written out. Questions about the schema itself are not counted.
+function limits(context) {
+  const known = new Map();
+
+  function measure(selectionSet) {
+    const whole = { depth: 0, fields: 0 };
+    for (const selection of selectionSet?.selections ?? []) {
+      const isField = selection.kind === Kind.FIELD;
+      if (isField && /^__(schema|type)$/.test(selection.name.value)) {
+        continue;
+      }
+      const part = selection.kind === Kind.FRAGMENT_SPREAD
+        ? measureFragment(selection.name.value)
+        : measure(selection.selectionSet);
+      whole.depth = Math.max(whole.depth, part.depth + (isField ? 1 : 0));
+      whole.fields += part.fields + (isField ? 1 : 0);
+    }
+    return whole;
+  }
+
+  // Fragments in a circle are refused by another rule
+  function measureFragment(name) {
+    if (!known.has(name)) {
+      known.set(name, { depth: 0, fields: 0 });
+      known.set(name, measure(context.getFragment(name)?.selectionSet));
+    }
+    return known.get(name);
+  }
+
+  return {
+    OperationDefinition(node) {
+      const { depth, fields } = measure(node.selectionSet);
+      if (depth > MAXIMUM_DEPTH) {
+        context.reportError(new GraphQLError(
+          `the document is ${depth} levels deep; ${MAXIMUM_DEPTH} are allowed`));
+      }
+      if (fields > MAXIMUM_FIELDS) {
+        context.reportError(new GraphQLError(
+          `the document has ${fields} fields; ${MAXIMUM_FIELDS} are allowed`));
+      }
+    },
+  };
+}
+
+const LimitsPlugin = {
+  name: "TrainledgerLimitsPlugin",
+  grafserv: {
+    middleware: {
+      setPreset(next, event) {
+        event.validationRules.push(limits);
+        return next();
+      },
+    },
+  },
+};
+
+// ---------------------------------------------------------------------------
+// Errors
+// ---------------------------------------------------------------------------
+
+// Refusals, values that are none, missing rights, cancelled statements and
+// conflicts may be read by the client; it gets the SQLSTATE, DETAIL and HINT.
+const PUBLIC_STATES = /^(TL\w{3}|22\w{3}|42501|57014|40001|40P01)$/;
+
+export function maskError(error) {
+  const { code, message, detail, hint } = error.originalError ?? {};
+  if (!PUBLIC_STATES.test(code)) {
+    return defaultMaskError(error);
+  }
+  return new GraphQLError(message, {
+    nodes: error.nodes,
+    path: error.path,
+    extensions: { code, detail, hint },
+  });
+}
+
+export default {
+  plugins: [
+    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, LimitsPlugin,
+  ],
+  // Nodes are found by their lists; what can be asked is what the views and
+  // functions say, and nothing beside it.
+  disablePlugins: [
+    "NodePlugin", "NodeAccessorPlugin", "PgTableNodePlugin",
+    "PgNodeIdAttributesPlugin", "AddNodeInterfaceToSuitableTypesPlugin",
+    "RegisterQueryNodePlugin", "QueryQueryPlugin", "PgRowByUniquePlugin",
+    "PgConditionArgumentPlugin", "PgConditionCustomFieldsPlugin",
+    "PgConnectionArgOrderByPlugin", "PgConnectionArgOrderByDefaultValuePlugin",
+    "PgOrderAllAttributesPlugin", "PgOrderCustomFieldsPlugin",
+    "PgOrderByPrimaryKeyPlugin", "PgConnectionTotalCountPlugin",
+    "PgMutationCreatePlugin", "PgMutationUpdateDeletePlugin",
+    "PgMutationPayloadEdgePlugin", "MutationPayloadQueryPlugin",
+  ],
+  schema: {
+    defaultBehavior: "-resource:insert -resource:update -resource:delete",
+  },
+};

@@ -1,0 +1,503 @@
+-- The program calls of the learning platform, in trainledger_api under their
+-- own names, with its JSON documents (contract, section 11)
+
+/*
+ * What a body says, as texts by key.  "known" has a key for each that the
+ * call knows, with what it takes: "uuid", "date", "name" (at most 250
+ * characters), "text" (at most 8192 bytes), "query", or an array of the words
+ * to choose from.  A null counts as left out.  A read runs as its
+ * caller, who is therefore allowed to call this.
+ */
+CREATE FUNCTION trainledger.document_fields(
+	body json, known jsonb, required text[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := '{}';
+	name text;
+	given json;
+	value text;
+	problem text;
+	cause text;
+BEGIN
+	IF body IS NULL OR json_typeof(body) <> 'object' THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = 'body is not an object',
+			DETAIL = format('The body is %s.',
+				coalesce('a JSON ' || json_typeof(body), 'missing')),
+			HINT = 'Give a JSON object.';
+	END IF;
+	BEGIN
+		FOR name, given IN SELECT e.key, e.value FROM json_each(body) e LOOP
+			value := given #>> '{}';
+			problem := CASE
+				WHEN NOT known ? name THEN 'is not known'
+				WHEN fields ? name THEN 'is given twice'
+				WHEN value IS NULL THEN NULL
+				WHEN json_typeof(given) <> 'string' THEN 'is not a string'
+				WHEN known ->> name = 'uuid' AND value !~*
+					'^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$'
+					THEN 'is not a uuid'
+				WHEN known ->> name = 'date' AND (
+					value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$'
+					OR value::date IS NULL) THEN 'is not a date'
+				WHEN jsonb_typeof(known -> name) = 'array'
+					AND NOT known -> name ? value
+					THEN 'is not one of its choices'
+				WHEN known ->> name = 'name' AND char_length(value) > 250
+					OR known ->> name = 'text' AND octet_length(value) > 8192
+					THEN 'is too long'
+				END;
+			EXIT WHEN problem IS NOT NULL;
+			fields := fields || jsonb_build_object(name, value);
+		END LOOP;
+	EXCEPTION WHEN data_exception THEN
+		problem := 'is malformed';
+		cause := SQLERRM;
+		-- the reader does not say where it met a \u0000
+		name := coalesce(name, substring(body::text
+			FROM '"(\w+)"\s*:\s*"(?:[^"\\]|\\.)*\\u0000'));
+	END;
+	IF problem IS NULL THEN
+		SELECT r, 'is missing' INTO name, problem FROM unnest(required) r
+		WHERE fields ->> r IS NULL LIMIT 1;
+	END IF;
+	IF problem IS NOT NULL THEN
+		name := left(name, 64);
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = format('%s %s', coalesce('"' || name || '"', 'body'),
+							 problem),
+			DETAIL = coalesce('The server says: ' || cause || '.',
+				format('The key "%s" of the body %s.', name, problem)),
+			HINT = CASE
+				WHEN jsonb_typeof(known -> name) = 'array'
+				THEN 'Give one of ' || (
+					SELECT string_agg(w, ', ' ORDER BY n)
+					FROM jsonb_array_elements_text(known -> name)
+						 WITH ORDINALITY AS c (w, n)) || '.'
+				WHEN known ? name
+				THEN format('Give a %s as a JSON string.', CASE known ->> name
+					WHEN 'date' THEN 'date such as 2023-04-28'
+					WHEN 'name' THEN 'text of at most 250 characters'
+					WHEN 'text' THEN 'text of at most 8192 bytes'
+					ELSE known ->> name END)
+				ELSE 'The keys are ' || (
+					SELECT string_agg(k, ', ' ORDER BY k COLLATE "C")
+					FROM jsonb_object_keys(known) k) || '.'
+				END;
+	END IF;
+	RETURN fields;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger.document_fields(json, jsonb, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.document_fields(json, jsonb, text[]) IS
+'The checked texts of a JSON body by key; TL400 names the key that is unknown, doubled, malformed or missing. For the program calls of trainledger_api. Level learner.';
+
+CREATE FUNCTION trainledger.program_kind_document(
+	kind trainledger.program_kind) RETURNS json
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.row_to_json(d)
+	FROM (SELECT (kind).id, (kind).name, (kind).handle,
+				 (kind).parent_id AS "parentId") d;
+END;
+REVOKE ALL ON FUNCTION trainledger.program_kind_document(trainledger.program_kind) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.program_kind_document(trainledger.program_kind) IS
+'A program kind as the program calls of trainledger_api print it. Level learner.';
+
+CREATE FUNCTION trainledger.document_time(at timestamptz) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.to_char(at AT TIME ZONE 'UTC',
+							  'YYYY-MM-DD"T"HH24:MI:SS"+00:00"');
+END;
+REVOKE ALL ON FUNCTION trainledger.document_time(timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.document_time(timestamptz) IS
+'A time as the program calls of trainledger_api print it: in UTC, without its fraction. Level learner.';
+
+CREATE FUNCTION trainledger.program_document(
+	program trainledger.program_info) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.row_to_json(d)
+	FROM (SELECT (program).id, (program).name,
+				 trainledger.document_time((program).created_at)
+					AS "createdAt",
+				 trainledger.document_time((program).updated_at)
+					AS "updatedAt",
+				 pg_catalog.to_char((program).start_date, 'YYYY-MM-DD')
+					AS "startDate",
+				 (program).duration, (program).mode,
+				 (program).kind_id AS "programKind",
+				 (program).base_name AS "baseName",
+				 (program).base_handle AS "baseHandle",
+				 (program).parent_id AS "programKindParent",
+				 (program).priority,
+				 (program).parent_id AS "parentId") d;
+END;
+REVOKE ALL ON FUNCTION trainledger.program_document(trainledger.program_info) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.program_document(trainledger.program_info) IS
+'A program as the program calls of trainledger_api print it. Level learner.';
+
+-- Reading: as the caller, under row-level security
+
+CREATE FUNCTION trainledger_api."LookupProgram"("programKindId" uuid)
+RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."LookupProgram"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."LookupProgram"(uuid) IS
+'Loads a program kind.
+
+programKindId is the kind. Answers {id, name, handle, parentId}, or null where there is none.';
+
+CREATE FUNCTION trainledger."_LookupProgram"("programKindId" uuid)
+RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(
+		(SELECT trainledger.program_kind_document(k)
+		 FROM trainledger.lookup_program($1) k WHERE k.id IS NOT NULL),
+		'null');
+END;
+REVOKE ALL ON FUNCTION trainledger."_LookupProgram"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_LookupProgram"(uuid) IS
+'Internal: the document LookupProgram.';
+
+CREATE FUNCTION trainledger_api."LookupProgramInstance"("programId" uuid)
+RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) IS
+'Loads a program.
+
+programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
+
+CREATE FUNCTION trainledger."_LookupProgramInstance"("programId" uuid)
+RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(
+		(SELECT trainledger.program_document(i)
+		 FROM trainledger.lookup_program_instance($1) i
+		 WHERE i.id IS NOT NULL),
+		'null');
+END;
+REVOKE ALL ON FUNCTION trainledger."_LookupProgramInstance"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_LookupProgramInstance"(uuid) IS
+'Internal: the document LookupProgramInstance.';
+
+CREATE FUNCTION trainledger_api."ListCohorts"("programId" uuid) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ListCohorts"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ListCohorts"(uuid) IS
+'Lists the cohorts of a program, by name.
+
+programId is the program. Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
+
+CREATE FUNCTION trainledger."_ListCohorts"("programId" uuid) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.array_to_json(ARRAY(
+		SELECT pg_catalog.row_to_json(d)
+		FROM (SELECT c.id, c.name, c.program_id AS "programId",
+					 (SELECT pg_catalog.count(*)
+					  FROM trainledger.membership m
+					  WHERE m.cohort_id = c.id) AS members
+			  FROM trainledger.list_cohorts($1) c) d));
+END;
+REVOKE ALL ON FUNCTION trainledger."_ListCohorts"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ListCohorts"(uuid) IS
+'Internal: the document ListCohorts.';
+
+CREATE FUNCTION trainledger_api."ListActivePrograms"() RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ListActivePrograms"() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ListActivePrograms"() IS
+'Lists all active programs, the latest start first.
+
+Answers an array of programs as LookupProgramInstance does.';
+
+CREATE FUNCTION trainledger."_ListActivePrograms"() RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.array_to_json(ARRAY(
+		SELECT trainledger.program_document(i)
+		FROM trainledger.list_active_programs() i));
+END;
+REVOKE ALL ON FUNCTION trainledger."_ListActivePrograms"() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ListActivePrograms"() IS
+'Internal: the document ListActivePrograms.';
+
+CREATE FUNCTION trainledger_api."ProgramChildList"(id uuid) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ProgramChildList"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ProgramChildList"(uuid) IS
+'Lists the direct children of a program kind, by name.
+
+id is the kind. Answers an array of program kinds as LookupProgram does.';
+
+CREATE FUNCTION trainledger."_ProgramChildList"(id uuid) RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.array_to_json(ARRAY(
+		SELECT trainledger.program_kind_document(k)
+		FROM trainledger.program_child_list($1) k));
+END;
+REVOKE ALL ON FUNCTION trainledger."_ProgramChildList"(uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ProgramChildList"(uuid) IS
+'Internal: the document ProgramChildList.';
+
+CREATE FUNCTION trainledger_api."ProgramsAfter"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ProgramsAfter"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ProgramsAfter"(json) IS
+'Lists the active programs that start on a day or later, the latest start first.
+
+The body has after, a date such as 2023-04-28, and may have kind, a program kind. Answers an array of programs as LookupProgramInstance does.';
+
+CREATE FUNCTION trainledger."_ProgramsAfter"(body json) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"kind": "uuid", "after": "date"}', '{after}');
+BEGIN
+	RETURN array_to_json(ARRAY(
+		SELECT trainledger.program_document(i)
+		FROM trainledger.programs_after((fields ->> 'after')::date,
+										(fields ->> 'kind')::uuid) i));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_ProgramsAfter"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ProgramsAfter"(json) IS
+'Internal: the document ProgramsAfter.';
+
+CREATE FUNCTION trainledger_api."UserTickets"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."UserTickets"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."UserTickets"(json) IS
+'Lists the tickets of a user, oldest first.
+
+The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}; userId is null while nobody has the address that the ticket was made out to.';
+
+CREATE FUNCTION trainledger."_UserTickets"(body json) RETURNS json
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"userId": "uuid", "state": ["ready", "consumed", "canceled"]}',
+		'{userId}');
+	holder trainledger.party;
+BEGIN
+	holder := trainledger.find_party('uuid', fields ->> 'userId');
+	RETURN array_to_json(ARRAY(
+		SELECT row_to_json(d)
+		FROM (SELECT t.id,
+					 CASE WHEN t.party_id IS NOT NULL THEN holder.uuid END
+						AS "userId",
+					 t.email, t.program_kind_id AS "programKindId",
+					 t.external_id AS "externalId", t.sku,
+					 t.base_sku AS "baseSku", t.state,
+					 trainledger.document_time(t.created_at) AS "createdAt"
+			  FROM trainledger.user_tickets(
+				holder.id,
+				(fields ->> 'state')::trainledger.ticket_state) t) d));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_UserTickets"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_UserTickets"(json) IS
+'Internal: the document UserTickets.';
+
+-- Writing: as the owner
+
+CREATE FUNCTION trainledger._user(user_id text, email text)
+RETURNS trainledger.party
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	by_id trainledger.party;
+	by_email trainledger.party;
+BEGIN
+	PERFORM trainledger._require_given('userId or email',
+									   coalesce(user_id, email));
+	IF user_id IS NOT NULL THEN
+		by_id := trainledger.find_party('uuid', user_id);
+	END IF;
+	IF email IS NOT NULL THEN
+		by_email := trainledger.find_party('email', email);
+	END IF;
+	IF by_id.id <> by_email.id THEN
+		PERFORM trainledger._refuse('TL400',
+			'userId and email are not the same user',
+			'The address is another user''s.', 'Give the one or the other.');
+	END IF;
+	RETURN CASE WHEN user_id IS NULL THEN by_email ELSE by_id END;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._user(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._user(text, text) IS
+'Internal: the user that a body names by id, by address or by both (TL400, TL404).';
+
+CREATE FUNCTION trainledger_api."ModifyProgramMembership"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ModifyProgramMembership"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ModifyProgramMembership"(json) IS
+'Takes a user into a program, or changes the cohort, role or state there.
+
+The body has programId, and userId or email, and may have cohortId, role (member, trainer, observer) and state (active, completed, graduated, incomplete, withdrawn). Answers an array of the program.';
+
+CREATE FUNCTION trainledger."_ModifyProgramMembership"(body json) RETURNS json
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"email": "name", "userId": "uuid", "programId": "uuid",
+		  "cohortId": "uuid", "role": ["member", "trainer", "observer"],
+		  "state": ["active", "completed", "graduated", "incomplete",
+					"withdrawn"]}',
+		'{programId}');
+	holder trainledger.party;
+	changed trainledger.membership;
+BEGIN
+	holder := trainledger._user(fields ->> 'userId', fields ->> 'email');
+	changed := trainledger._modify_program_membership(
+		(fields ->> 'programId')::uuid, holder.id,
+		(fields ->> 'cohortId')::uuid,
+		(fields ->> 'role')::trainledger.membership_role,
+		(fields ->> 'state')::trainledger.membership_state);
+	RETURN array_to_json(ARRAY[
+		trainledger."_LookupProgramInstance"(changed.program_id)]);
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_ModifyProgramMembership"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ModifyProgramMembership"(json) IS
+'Internal: the document ModifyProgramMembership.';
+
+CREATE FUNCTION trainledger_api."UpdateUserCohortState"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."UpdateUserCohortState"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."UpdateUserCohortState"(json) IS
+'Sets the state of a user in a program.
+
+The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there, comments and stateDetail. Answers an array of the program.';
+
+CREATE FUNCTION trainledger."_UpdateUserCohortState"(body json) RETURNS json
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"userId": "uuid", "programId": "uuid", "cohortId": "uuid",
+		  "state": ["active", "completed", "graduated", "incomplete",
+					"withdrawn", "dropped", "refunded"],
+		  "comments": "text", "stateDetail": "text"}',
+		'{userId,programId,state}');
+	holder trainledger.party;
+	changed trainledger.membership;
+BEGIN
+	holder := trainledger._user(fields ->> 'userId', NULL);
+	changed := trainledger._update_user_cohort_state(
+		holder.id, (fields ->> 'programId')::uuid,
+		(fields ->> 'state')::trainledger.membership_state,
+		(fields ->> 'cohortId')::uuid, fields ->> 'comments',
+		fields ->> 'stateDetail');
+	RETURN array_to_json(ARRAY[
+		trainledger."_LookupProgramInstance"(changed.program_id)]);
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_UpdateUserCohortState"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_UpdateUserCohortState"(json) IS
+'Internal: the document UpdateUserCohortState.';
+
+CREATE FUNCTION trainledger_api."ConfirmCohort"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."ConfirmCohort"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."ConfirmCohort"(json) IS
+'Makes a cohort of a program, unless it is there.
+
+The body has programId and cohortName. Answers the id of the cohort.';
+
+CREATE FUNCTION trainledger."_ConfirmCohort"(body json) RETURNS json
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"programId": "uuid", "cohortName": "name"}',
+		'{programId,cohortName}');
+	confirmed trainledger.cohort;
+BEGIN
+	confirmed := trainledger._confirm_cohort(
+		(fields ->> 'programId')::uuid, fields ->> 'cohortName');
+	RETURN to_json(confirmed.id);
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_ConfirmCohort"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_ConfirmCohort"(json) IS
+'Internal: the document ConfirmCohort.';
+
+CREATE FUNCTION trainledger_api."SyncCohort"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."SyncCohort"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."SyncCohort"(json) IS
+'Moves the users whom a query is true for into a cohort.
+
+The body has programId, cohortId and query, an SQL/JSON path predicate over a user''s id, uuid, email, name, externalId, flags, attributes and organisationId, such as $.attributes.grade > 3; it may have role (member, trainer, observer) and mode: closed takes those who are in the program, open takes others in too. Answers how many memberships were made or changed.';
+
+CREATE FUNCTION trainledger."_SyncCohort"(body json) RETURNS json
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"programId": "uuid", "cohortId": "uuid", "query": "query",
+		  "role": ["member", "trainer", "observer"],
+		  "mode": ["open", "closed"]}',
+		'{programId,cohortId,query}');
+BEGIN
+	RETURN to_json(trainledger._sync_cohort(
+		(fields ->> 'programId')::uuid, (fields ->> 'cohortId')::uuid,
+		fields ->> 'query', (fields ->> 'role')::trainledger.membership_role,
+		(fields ->> 'mode')::trainledger.sync_mode));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_SyncCohort"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_SyncCohort"(json) IS
+'Internal: the document SyncCohort.';
+
+CREATE FUNCTION trainledger_api."CreateProgramTicket"(json) RETURNS json
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger_api."CreateProgramTicket"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api."CreateProgramTicket"(json) IS
+'Makes a ticket that lets a user into a program of a kind.
+
+The body has programKindId, and userId or email, which may be nobody''s yet; it may have externalId, the id of the purchased item, sku and baseSku. Answers 1, or 0 where the user has a ticket with this externalId and sku.';
+
+CREATE FUNCTION trainledger."_CreateProgramTicket"(body json) RETURNS json
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	fields jsonb := trainledger.document_fields($1,
+		'{"userId": "uuid", "email": "name", "programKindId": "uuid",
+		  "externalId": "uuid", "sku": "name", "baseSku": "name"}',
+		'{programKindId}');
+	holder trainledger.party;
+BEGIN
+	IF fields ->> 'userId' IS NOT NULL THEN
+		holder := trainledger._user(fields ->> 'userId', NULL);
+	END IF;
+	RETURN to_json(trainledger._create_program_ticket(
+		(fields ->> 'programKindId')::uuid, holder.id, fields ->> 'email',
+		(fields ->> 'externalId')::uuid, fields ->> 'sku',
+		fields ->> 'baseSku'));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger."_CreateProgramTicket"(json) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger."_CreateProgramTicket"(json) IS
+'Internal: the document CreateProgramTicket.';
