@@ -19,8 +19,10 @@ use File::Basename qw(basename dirname);
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
+use MIME::Base64 qw(decode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 use Time::HiRes qw(sleep);
 
 use TrainLedger::Token;
@@ -165,6 +167,91 @@ sub read_answer
 	  // die "no JSON (status $status): $text";
 
 	return ($answer->{data}, $answer->{errors});
+}
+
+# Replays a file: a block ```sql sets the scene, a block ```graphql WHO is sent
+# with that level of access, and the block ```json that follows is the answer,
+# blanks apart. After ```json made, ids that the server made are taken for the
+# printed ones of the same type. Returns how many answers were compared.
+sub replay
+{
+	my ($self, $file) = @_;
+	my $name = basename($file);
+	my ($status, $answer);
+	my $compared = 0;
+
+	foreach my $block (blocks(slurp_file($file)))
+	{
+		my ($line, $heading, $language, $words, $text) = @$block;
+
+		if ($language eq 'sql')
+		{
+			$self->{node}->safe_psql('books', $text);
+			$self->reconnect;
+		}
+		elsif ($language eq 'graphql')
+		{
+			($status, $answer) = $self->ask($words, $text);
+			is($status, 200, "$name, line $line: $heading");
+		}
+		elsif ($language eq 'json')
+		{
+			my $printed = compact($text);
+			$answer = with_printed_ids($answer, $printed)
+			  if $words eq 'made';
+			is($answer, $printed, "$name, line $line: the answer");
+			$compared++;
+		}
+	}
+	return $compared;
+}
+
+# [line, heading, language, words after it, text] of each block
+sub blocks
+{
+	my ($text) = @_;
+	my @blocks;
+	my $heading = '';
+
+	while ($text =~ /^(?:\#+ ([^\n]*)|```(\w+) ?([^\n]*)\n(.*?)^```)$/msg)
+	{
+		$heading = $1, next if defined $1;
+		my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+		push @blocks, [ $line, $heading, $2, $3, $4 ];
+	}
+	return @blocks;
+}
+
+# JSON without the blanks between its tokens: nothing else is left out.
+sub compact
+{
+	my ($text) = @_;
+
+	$text =~ s{("(?:[^"\\]|\\.)*")|\s+}{$1 // ''}ge;
+	return $text;
+}
+
+# The type in a global id
+sub type_of
+{
+	my ($id) = @_;
+
+	return decode_base64($id) =~ /^(\w+):/ ? $1 : '';
+}
+
+# An answer with the ids that the server made as the printed answer has them
+sub with_printed_ids
+{
+	my ($answer, $printed) = @_;
+	my %printed;
+
+	while ($printed =~ /"id":"([^"]*)"/g)
+	{
+		my $id = $1;
+		$printed{ type_of($id) } = $id;
+	}
+	$answer =~ s{"id":"\K([^"]*)}{$printed{ type_of($1) } // $1}ge;
+	return $answer;
 }
 
 # New connections see new settings of the database, such as trainledger.clock.
