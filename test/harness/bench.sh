@@ -1,11 +1,14 @@
 #!/bin/bash
 # make bench: side-by-side figures, on a private server that commits for real.
 #
-# Runs run.sh, tokens.sh and programs.sh of test/bench with bash; PGHOST,
+# Runs run.sh, tokens.sh, programs.sh and rest.sh of test/bench with bash; PGHOST,
 # PGPORT, PGUSER and PGDATABASE name an empty database, one for each. What they
 # write to test/results stays. The data lies on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
+
+# shellcheck source=test/harness/faces.sh
+. "$checkout/test/harness/faces.sh"
 
 [ -f "$checkout/test/bench/run.sh" ] || die "there is no test/bench/run.sh"
 PRIVATE_BASE=${PRIVATE_BASE:-/var/tmp}
@@ -13,13 +16,14 @@ case "$(stat -f -c %T "$PRIVATE_BASE")" in
     tmpfs | ramfs) die "$PRIVATE_BASE is in memory: give PRIVATE_BASE=FOLDER" ;;
 esac
 
-install_packages "${server_packages[@]}"
+install_packages "${server_packages[@]}" perl
 create_private_server
 build_and_install
+install_rest "$private/rest"
 start_server shared_buffers=512MB max_wal_size=8GB
 as_server mkdir -p test/results
 status=0
-for script in run tokens programs; do
+for script in run tokens programs rest; do
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?
