@@ -279,7 +279,8 @@ foreach my $case (
 	[ '"0.000001"', undef, '0.000001' ],
 	[ '"9223372036854.775807"', undef, '9223372036854.775807' ],
 	[ '9223372036854.775807', undef, '9223372036854.775807' ],
-	[ '$q', 7, '7' ], [ '$q', 7.25, '7.25' ], [ '$q', '1234567890123.000001', '1234567890123.000001' ])
+	[ '1.5e3', undef, '1500' ], [ '2E-6', undef, '0.000002' ],
+	[ '$q', 7, '7' ], [ '$q', 1e-6, '0.000001' ], [ '$q', 7.25, '7.25' ], [ '$q', '1234567890123.000001', '1234567890123.000001' ])
 {
 	my ($written, $variable, $printed) = @$case;
 	(my $document = $issue) =~ s/QUANTITY/$written/;
@@ -288,7 +289,7 @@ foreach my $case (
 	like($text, qr/"errors":\[\],"tokenIssue":\{"initialBalance":\Q$printed\E\}/,
 		"$written" . (defined $variable ? " = $variable" : '') . " is printed as $printed");
 }
-foreach my $written ('true', '"five"', '"NaN"', '"1e3"', '[]', '{}')
+foreach my $written ('true', '"five"', '"NaN"', '"Infinity"', '"1e99999"', '[]', '{}')
 {
 	(my $document = $issue) =~ s/QUANTITY/$written/;
 	isnt(messages($document), '', "$written is no number");
