@@ -6,8 +6,8 @@
  *
  * ledger.c has the rules, ledger_store.c reads and writes the rows,
  * ledger_direct.c writes them without SQL, ledger_batch.c books many postings
- * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest and a TlTarget and calls
- * tl_ledger_post(); it never writes a balance itself.
+ * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
+ * and a TlTarget and calls tl_ledger_post(); it never writes a balance itself.
  *
  * Copyright (c) 2026, trainledger contributors
  *

@@ -358,7 +358,8 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 				  "Give a delta other than zero.", "The delta is 0.");
 		return false;
 	}
-	if (row->entry.has_recorded_at && TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
+	if (row->entry.has_recorded_at &&
+		TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
 	{
 		tl_refuse(refusal, TL_INVALID, "recorded_at is not finite",
 				  "Give the time by the client's clock, or null.",

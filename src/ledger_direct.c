@@ -139,23 +139,23 @@ is_plain_entry(Relation entry)
 	const TlEntryColumns *at = &cat->entry_columns;
 	const struct
 	{
-		AttrNumber	number;
 		Oid			type;
+		AttrNumber	number;
 		bool		optional;
 	}			wanted[] = {
-		{at->account_id, INT8OID, false},
-		{at->entry_no, INT8OID, false},
-		{at->delta, cat->amount_type, false},
-		{at->balance, cat->amount_type, false},
-		{at->created_at, TIMESTAMPTZOID, false},
-		{at->recorded_at, TIMESTAMPTZOID, true},
-		{at->dedup, UUIDOID, true},
-		{at->operation, cat->operation_type, false},
-		{at->keyed_call, CHAROID, true},
-		{at->source, TEXTOID, false},
-		{at->description, TEXTOID, false},
-		{at->device, TEXTOID, true},
-		{at->booked_by, TEXTOID, false},
+		{INT8OID, at->account_id, false},
+		{INT8OID, at->entry_no, false},
+		{cat->amount_type, at->delta, false},
+		{cat->amount_type, at->balance, false},
+		{TIMESTAMPTZOID, at->created_at, false},
+		{TIMESTAMPTZOID, at->recorded_at, true},
+		{UUIDOID, at->dedup, true},
+		{cat->operation_type, at->operation, false},
+		{CHAROID, at->keyed_call, true},
+		{TEXTOID, at->source, false},
+		{TEXTOID, at->description, false},
+		{TEXTOID, at->device, true},
+		{TEXTOID, at->booked_by, false},
 	};
 	TupleDesc	columns = RelationGetDescr(entry);
 	const TriggerDesc *triggers = entry->trigdesc;

@@ -1,9 +1,9 @@
 #!/bin/bash
 # make bench: side-by-side figures, on a private server that commits for real.
 #
-# Runs run.sh and tokens.sh of test/bench with bash; PGHOST, PGPORT, PGUSER and
-# PGDATABASE name an empty database, one for each. What they write to
-# test/results stays. The data lies on a real disk, not in memory.
+# Runs run.sh, tokens.sh and programs.sh of test/bench with bash; PGHOST,
+# PGPORT, PGUSER and PGDATABASE name an empty database, one for each. What they
+# write to test/results stays. The data lies on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 
@@ -19,7 +19,7 @@ build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB
 as_server mkdir -p test/results
 status=0
-for script in run tokens; do
+for script in run tokens programs; do
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?
