@@ -224,7 +224,7 @@ SELECT coalesce(e.recorded_at, e.created_at) AS occurred_at,
 	   e.operation::text::trainledger_graphql.token_operation AS operation,
 	   e.delta::trainledger_graphql.token_amount AS balance_delta,
 	   e.balance::trainledger_graphql.token_amount AS balance,
-	   e.description AS notes, e.booked_by,
+	   e.description AS notes,
 	   l.id AS issue_key, e.entry_no
 FROM trainledger.entry e
 JOIN trainledger.token_lot l ON l.account_id = e.account_id;
@@ -235,7 +235,6 @@ COMMENT ON COLUMN trainledger_graphql.training_token_transaction.operation IS 'W
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.balance_delta IS 'What was added; negative where tokens were taken.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.balance IS 'Balance of the issue after it.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.notes IS 'What it was for.';
-COMMENT ON COLUMN trainledger_graphql.training_token_transaction.booked_by IS 'Who booked it.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.issue_key IS E'@behavior -*\nId of the issue.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.entry_no IS E'@behavior -*\nNumber of the entry in the issue''s account.';
 

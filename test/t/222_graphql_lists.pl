@@ -14,6 +14,8 @@ use Test::More;
 use TrainLedger;
 use TrainLedger::GraphQL;
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_lists');
 my $face = TrainLedger::GraphQL->start($node);
 
@@ -94,9 +96,9 @@ is(names('contacts', 'first: 1000'),
 	sql("SELECT name FROM trainledger.party WHERE kind = 'person' ORDER BY created_at, id"),
 	'all of them, by instant and id');
 is(messages('{ contacts(first: 1001) { nodes { id } } }'),
-	"'first' is from 0 to 1000", 'more than 1000 is refused');
-is(messages('{ contacts(first: -1) { nodes { id } } }'),
-	"'first' is from 0 to 1000", 'fewer than none too');
+	"'first' is from 1 to 1000", 'more than 1000 is refused');
+is(messages('{ contacts(first: 0) { nodes { id } } }'),
+	"'first' is from 1 to 1000", 'fewer than none too');
 is(messages('{ contacts(offset: -1) { nodes { id } } }'),
 	"'offset' is 0 or more", 'so is a negative offset');
 like(messages('{ contacts(after: "nowhere") { nodes { id } } }'),

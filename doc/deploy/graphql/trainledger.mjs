@@ -198,11 +198,13 @@ function mutationField(build, resource) {
 const DEFAULT_FIRST = 50;
 const MAXIMUM_FIRST = 1000;
 
-function checkedFirst(first) {
-  if (first < 0 || first > MAXIMUM_FIRST) {
-    throw new SafeError(`'first' is from 0 to ${MAXIMUM_FIRST}`);
+function checkedFirst(given) {
+  const first = given ?? DEFAULT_FIRST;
+
+  if (first < 1 || first > MAXIMUM_FIRST) {
+    throw new SafeError(`'first' is from 1 to ${MAXIMUM_FIRST}`);
   }
-  return first ?? DEFAULT_FIRST;
+  return first;
 }
 
 function checkedOffset(offset) {
