@@ -580,17 +580,24 @@ COMMENT ON FUNCTION trainledger.post_batch(
 
 -- Reading
 
-CREATE FUNCTION trainledger.balance_at(account_id bigint, at timestamptz)
-RETURNS trainledger.amount
+/*
+ * created_at never runs backwards, so that the entry is found from both sides:
+ * at every other step by where it would be if entries came at a steady pace,
+ * and by halving, which is never far from the best, in between.
+ */
+CREATE FUNCTION trainledger.entries_until(
+	account_id bigint, at timestamptz, inclusive boolean) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	low bigint := 0;		-- booked by then, 0: none
+	low bigint := 1;		-- booked by then
+	low_at timestamptz;
 	high bigint;			-- not booked by then
+	high_at timestamptz;
 	middle bigint;
-	booked timestamptz;
-	booked_balance trainledger.amount;
+	middle_at timestamptz;
+	halve boolean := false;
 BEGIN
 	IF account_id IS NULL OR at IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
@@ -598,105 +605,239 @@ BEGIN
 			DETAIL = 'The argument account_id or at is null.',
 			HINT = 'Give an account and the instant to read its balance at.';
 	END IF;
-	SELECT a.entry_count + 1 INTO high
-	FROM trainledger.account a WHERE a.id = balance_at.account_id;
+	SELECT a.created_at, a.entry_count, a.last_entry_at
+	INTO low_at, high, high_at
+	FROM trainledger.account a WHERE a.id = entries_until.account_id;
 	IF NOT FOUND THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'account not found',
-			DETAIL = format('There is no account %s.',
-							balance_at.account_id),
+			DETAIL = format('There is no account %s.', account_id),
 			HINT = 'Look the id up in trainledger.account.';
 	END IF;
-	-- created_at never runs backwards, so that halving finds the last entry
+	IF high_at < at OR (high_at = at AND inclusive) THEN
+		RETURN high;
+	ELSIF at < low_at OR (at = low_at AND NOT inclusive) THEN
+		RETURN 0;
+	END IF;
 	WHILE high - low > 1 LOOP
-		middle := (low + high) / 2;
-		SELECT e.created_at INTO booked FROM trainledger.entry e
-		WHERE e.account_id = balance_at.account_id AND e.entry_no = middle;
-		IF booked <= at THEN
+		middle := CASE WHEN halve THEN (low + high) / 2
+			ELSE greatest(low + 1, least(high - 1, low + ((high - low)
+				* date_part('epoch', at - low_at)
+				/ date_part('epoch', high_at - low_at))::bigint)) END;
+		halve := NOT halve;
+		SELECT e.created_at INTO middle_at FROM trainledger.entry e
+		WHERE e.account_id = entries_until.account_id
+		AND e.entry_no = middle;
+		IF middle_at < at OR (middle_at = at AND inclusive) THEN
 			low := middle;
+			low_at := middle_at;
 		ELSE
 			high := middle;
+			high_at := middle_at;
 		END IF;
 	END LOOP;
-	SELECT e.balance INTO booked_balance FROM trainledger.entry e
-	WHERE e.account_id = balance_at.account_id AND e.entry_no = low;
-	RETURN coalesce(booked_balance, 0);
+	RETURN low;
 END;
 $$;
+REVOKE ALL ON FUNCTION trainledger.entries_until(bigint, timestamptz, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.entries_until(bigint, timestamptz, boolean) IS
+'How many entries of an account were booked before an instant, or with inclusive at it too. Level learner, for its own.';
+
+CREATE FUNCTION trainledger.balance_at(account_id bigint, at timestamptz)
+RETURNS trainledger.amount
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(
+		(SELECT e.balance FROM trainledger.entry e
+		 WHERE e.account_id = $1
+		 AND e.entry_no = trainledger.entries_until($1, $2, true)), 0);
+END;
 REVOKE ALL ON FUNCTION trainledger.balance_at(bigint, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.balance_at(bigint, timestamptz) IS
 'Booked balance of an account at an instant; 0 before its first entry. Level learner, for its own.';
 
 /*
  * Every entry must continue the one before it, and the account must stand
- * where its entries end.  No window functions, so that it may run in
- * parallel workers.
+ * where its entries end: src/reconcile.c.
  */
+CREATE TYPE trainledger._entry_break AS (
+	problem text,
+	expected numeric,
+	found numeric
+);
+COMMENT ON TYPE trainledger._entry_break IS
+'An entry that does not continue the one before it.';
+COMMENT ON COLUMN trainledger._entry_break.problem IS 'What is wrong, and at which entry.';
+COMMENT ON COLUMN trainledger._entry_break.expected IS 'Balance that should be there; null where the time is wrong.';
+COMMENT ON COLUMN trainledger._entry_break.found IS 'Balance that is there.';
+
+CREATE TYPE trainledger._entry_chain_result AS (
+	entries bigint,
+	first_no bigint,
+	first_balance trainledger.amount,
+	last_no bigint,
+	last_balance trainledger.amount,
+	last_at timestamptz,
+	deltas numeric,
+	breaks trainledger._entry_break[]
+);
+COMMENT ON TYPE trainledger._entry_chain_result IS
+'What the entries of one account come to, each checked against the one before it.';
+COMMENT ON COLUMN trainledger._entry_chain_result.entries IS 'How many there are.';
+COMMENT ON COLUMN trainledger._entry_chain_result.first_no IS 'Number of the first.';
+COMMENT ON COLUMN trainledger._entry_chain_result.first_balance IS 'Balance after the first.';
+COMMENT ON COLUMN trainledger._entry_chain_result.last_no IS 'Number of the last.';
+COMMENT ON COLUMN trainledger._entry_chain_result.last_balance IS 'Balance after the last.';
+COMMENT ON COLUMN trainledger._entry_chain_result.last_at IS 'When the last was booked.';
+COMMENT ON COLUMN trainledger._entry_chain_result.deltas IS 'Sum of what they added.';
+COMMENT ON COLUMN trainledger._entry_chain_result.breaks IS 'Where an entry does not continue the one before it; null: nowhere.';
+
+CREATE FUNCTION trainledger._entry_chain_add(
+	state internal, entry_no bigint, delta trainledger.amount,
+	balance trainledger.amount, created_at timestamptz)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'tl_entry_chain_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger._entry_chain_add(
+	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) IS
+'Internal: behind _entry_chain.';
+
+CREATE FUNCTION trainledger._entry_chain_final(state internal)
+RETURNS trainledger._entry_chain_result
+AS 'MODULE_PATHNAME', 'tl_entry_chain_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger._entry_chain_final(internal) IS
+'Internal: behind _entry_chain.';
+
+CREATE AGGREGATE trainledger._entry_chain(
+	entry_no bigint, delta trainledger.amount, balance trainledger.amount,
+	created_at timestamptz) (
+	SFUNC = trainledger._entry_chain_add,
+	STYPE = internal,
+	SSPACE = 200,
+	FINALFUNC = trainledger._entry_chain_final,
+	FINALFUNC_MODIFY = READ_WRITE,
+	PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE trainledger._entry_chain(
+	bigint, trainledger.amount, trainledger.amount, timestamptz) IS
+'Internal: checks each entry of an account against the one before it.';
+
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-BEGIN ATOMIC
-	SELECT s.id, p.problem, p.expected, p.found
-	FROM (
-		SELECT coalesce(a.id, e.account_id) AS id, a.balance, a.entry_count,
-			   e.entries, e.first_no, e.last_no, e.deltas
-		FROM (
-			SELECT x.account_id, count(*) AS entries,
-				   min(x.entry_no) AS first_no, max(x.entry_no) AS last_no,
-				   sum(x.delta) AS deltas
-			FROM trainledger.entry x
-			WHERE $1 IS NULL OR x.account_id = $1
-			GROUP BY x.account_id) e
-		FULL JOIN (
-			SELECT y.id, y.balance, y.entry_count
-			FROM trainledger.account y
-			WHERE $1 IS NULL OR y.id = $1) a ON a.id = e.account_id) s
-	CROSS JOIN LATERAL (VALUES
-		('entries of no account', 0::numeric,
-		 CASE WHEN s.entry_count IS NULL THEN s.entries::numeric END),
-		('number of entries', s.entry_count, coalesce(s.entries, 0)),
-		('number of the first entry', 1, s.first_no),
-		('number of the last entry', s.entry_count, s.last_no),
-		('balance is not the sum of the entries', s.deltas, s.balance::numeric)
-	) AS p(problem, expected, found)
-	WHERE p.expected <> p.found
-	UNION ALL
-	SELECT e.account_id, 'running balance at entry ' || e.entry_no,
-		   coalesce(b.balance::numeric, 0) + e.delta::numeric,
-		   e.balance::numeric
-	FROM trainledger.entry e
-	LEFT JOIN trainledger.entry b
-		ON b.account_id = e.account_id AND b.entry_no = e.entry_no - 1
-	WHERE ($1 IS NULL OR e.account_id = $1)
-	AND coalesce(b.balance::numeric, 0) + e.delta::numeric
-		<> e.balance::numeric
-	UNION ALL
-	SELECT e.account_id, 'booking time runs backwards at entry '
-		   || e.entry_no, NULL, NULL
-	FROM trainledger.entry e
-	JOIN trainledger.entry b
-		ON b.account_id = e.account_id AND b.entry_no = e.entry_no - 1
-	WHERE ($1 IS NULL OR e.account_id = $1) AND b.created_at > e.created_at
-	UNION ALL
-	SELECT a.id, 'initial balance is not the first entry''s',
-		   e.balance::numeric, a.initial_balance::numeric
-	FROM trainledger.account a
-	JOIN trainledger.entry e ON e.account_id = a.id AND e.entry_no = 1
-	WHERE ($1 IS NULL OR a.id = $1) AND e.balance <> a.initial_balance
-	UNION ALL
-	SELECT a.id, 'balance is not the last entry''s',
-		   e.balance::numeric, a.balance::numeric
-	FROM trainledger.account a
-	JOIN trainledger.entry e
-		ON e.account_id = a.id AND e.entry_no = a.entry_count
-	WHERE ($1 IS NULL OR a.id = $1) AND e.balance <> a.balance
-	UNION ALL
-	SELECT a.id, 'last booking time is not the last entry''s', NULL, NULL
-	FROM trainledger.account a
-	JOIN trainledger.entry e
-		ON e.account_id = a.id AND e.entry_no = a.entry_count
-	WHERE ($1 IS NULL OR a.id = $1) AND e.created_at <> a.last_entry_at;
-END;
+AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
+ROWS 1;
 REVOKE ALL ON FUNCTION trainledger.reconcile(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.reconcile(bigint) IS
 'Recomputes sums, running balances and numbering of one account, or of all, from the entries; no row means that the books are right. Level reader.';
+
+CREATE FUNCTION trainledger._is_part(
+	account_id bigint, part integer, parts integer) RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_is_part' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger._is_part(bigint, integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._is_part(bigint, integer, integer) IS
+'Internal: whether an account belongs to a part, 0, 1 ..., out of so many.';
+
+CREATE FUNCTION trainledger._unsound_accounts(
+	account_id bigint, part integer, parts integer)
+RETURNS TABLE (
+	account_id bigint, balance trainledger.amount, entry_count bigint,
+	initial_balance trainledger.amount, last_entry_at timestamptz,
+	chain trainledger._entry_chain_result)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(a.id, e.account_id), a.balance, a.entry_count,
+		   a.initial_balance, a.last_entry_at, e.chain
+	FROM (
+		SELECT x.account_id,
+			   trainledger._entry_chain(x.entry_no, x.delta, x.balance,
+										x.created_at) AS chain
+		FROM trainledger.entry x
+		WHERE ($1 IS NULL OR x.account_id = $1)
+		AND trainledger._is_part(x.account_id, $2, $3)
+		GROUP BY x.account_id) e
+	FULL JOIN (
+		SELECT y.id, y.balance, y.entry_count, y.initial_balance,
+			   y.last_entry_at
+		FROM trainledger.account y
+		WHERE ($1 IS NULL OR y.id = $1)
+		AND trainledger._is_part(y.id, $2, $3)) a ON a.id = e.account_id
+	WHERE ((e.chain).entries, (e.chain).first_no, (e.chain).first_balance,
+		   (e.chain).last_no, (e.chain).last_balance, (e.chain).last_at,
+		   (e.chain).deltas, (e.chain).breaks)
+		IS DISTINCT FROM
+		  (a.entry_count, 1, a.initial_balance,
+		   a.entry_count, a.balance, a.last_entry_at,
+		   a.balance::numeric, NULL);
+END;
+REVOKE ALL ON FUNCTION trainledger._unsound_accounts(bigint, integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._unsound_accounts(bigint, integer, integer) IS
+'Internal: accounts that do not stand where their entries end; one account, or one part of all out of so many.';
+
+CREATE FUNCTION trainledger._account_problems(
+	balance trainledger.amount, entry_count bigint,
+	initial_balance trainledger.amount, last_entry_at timestamptz,
+	chain trainledger._entry_chain_result)
+RETURNS TABLE (problem text, expected numeric, found numeric)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT v.problem, v.expected, v.found
+	FROM (VALUES
+		('entries of no account', 0::numeric,
+		 CASE WHEN $2 IS NULL THEN ($5).entries::numeric END),
+		('number of entries', $2, coalesce(($5).entries, 0)),
+		('number of the first entry', 1, ($5).first_no),
+		('number of the last entry', $2, ($5).last_no),
+		('balance is not the sum of the entries', ($5).deltas, $1::numeric),
+		('initial balance is not the first entry''s',
+		 CASE WHEN ($5).first_no = 1 THEN ($5).first_balance::numeric END,
+		 $3::numeric),
+		('balance is not the last entry''s',
+		 CASE WHEN ($5).last_no = $2 THEN ($5).last_balance::numeric END,
+		 $1::numeric)
+	) AS v(problem, expected, found)
+	WHERE v.expected <> v.found
+	UNION ALL
+	SELECT 'last booking time is not the last entry''s', NULL, NULL
+	WHERE ($5).last_no = $2 AND ($5).last_at <> $4
+	UNION ALL
+	SELECT b.problem, b.expected, b.found FROM unnest(($5).breaks) AS b;
+END;
+REVOKE ALL ON FUNCTION trainledger._account_problems(
+	trainledger.amount, bigint, trainledger.amount, timestamptz,
+	trainledger._entry_chain_result) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._account_problems(
+	trainledger.amount, bigint, trainledger.amount, timestamptz,
+	trainledger._entry_chain_result) IS
+'Internal: what is wrong with an account, from what it says and what its entries come to.';
+
+/*
+ * All accounts are checked in parts, one for each process that may work at
+ * them.  Each reads all entries and picks those of its accounts, which costs a
+ * small part of checking them: split between processes entry by entry, nothing
+ * would lie in order any more.  The query is built for the occasion, and so is
+ * its plan.
+ */
+CREATE FUNCTION trainledger._reconcile(only_account bigint)
+RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	parts integer := CASE WHEN only_account IS NULL
+		THEN 1 + least(current_setting('max_parallel_workers')::integer,
+			current_setting('max_parallel_workers_per_gather')::integer)
+		ELSE 1 END;
+BEGIN
+	RETURN QUERY EXECUTE format(
+		'SELECT u.account_id, p.problem, p.expected, p.found
+		 FROM (%s) u
+		 CROSS JOIN LATERAL trainledger._account_problems(u.balance,
+			u.entry_count, u.initial_balance, u.last_entry_at, u.chain) p',
+		(SELECT string_agg(format(
+			'SELECT * FROM trainledger._unsound_accounts(%L, %s, %s)',
+			only_account, part, parts), ' UNION ALL ')
+		 FROM generate_series(0, parts - 1) part));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._reconcile(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._reconcile(bigint) IS
+'Internal: the work of reconcile, as the owner.';

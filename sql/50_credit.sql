@@ -225,7 +225,7 @@ REVOKE ALL ON FUNCTION trainledger_api.credit_token_balance(text, text, text, te
 COMMENT ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) IS
 'Balance of a delegate''s account and its last transaction.
 
-idType is id, rfid, barcode or externalId. Answers 200, or 404 where there is no such delegate or account.';
+accountName and tokenType name the account (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
 
 CREATE FUNCTION trainledger_api.credit_token_history(
 	"accountName" text, "idType" text, id text,
@@ -236,4 +236,4 @@ REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, te
 COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) IS
 'All transactions of a delegate''s account, newest first.
 
-idType is id, rfid, barcode or externalId. Answers 200, or 404 where there is no such delegate or account.';
+accountName and tokenType name the account (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';

@@ -9,13 +9,13 @@ COMMENT ON SEQUENCE trainledger.signup_token_id_seq IS
 'Numbers from which the ids of signup tokens are made.';
 
 CREATE FUNCTION trainledger._signup_id() RETURNS text
-AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._signup_id() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_id() IS
 'Internal: an id for a signup token: 12 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
 
 CREATE FUNCTION trainledger._signup_code() RETURNS text
-AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._signup_code() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_code() IS
 'Internal: a random code: 16 of 32 letters and digits that cannot be mistaken for each other, 80 bits.';
@@ -574,18 +574,18 @@ CREATE DOMAIN trainledger."application/xml" AS text;
 COMMENT ON DOMAIN trainledger."application/xml" IS
 'An XML document: PostgREST answers a request for application/xml with it as it is.';
 
-CREATE FUNCTION trainledger._signup_document(
+CREATE FUNCTION trainledger.signup_document(
 	tokens trainledger.signup_token[], separator text) RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_document' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._signup_document(
+REVOKE ALL ON FUNCTION trainledger.signup_document(
 	trainledger.signup_token[], text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_document(
+COMMENT ON FUNCTION trainledger.signup_document(
 	trainledger.signup_token[], text) IS
-'Internal: the document of signup tokens, with this separator between date and time.';
+'The document of signup tokens, with this separator between date and time.';
 
-CREATE FUNCTION trainledger._signup_error(code text, message text)
+CREATE FUNCTION trainledger.signup_error(code text, message text)
 RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -594,9 +594,9 @@ BEGIN
 					  xmlelement(NAME "Message", message));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._signup_error(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_error(text, text) IS
-'Internal: the error document of a refusal, and its status.';
+REVOKE ALL ON FUNCTION trainledger.signup_error(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.signup_error(text, text) IS
+'The error document of a refusal; sets the status of the answer.';
 
 CREATE FUNCTION trainledger_api.tokens(
 	start integer DEFAULT 0,
@@ -617,11 +617,11 @@ BEGIN
 	start := coalesce(start, 0);
 	max_tokens := coalesce(max_tokens, 100);
 	IF start < 0 OR max_tokens NOT BETWEEN 1 AND 1000 THEN
-		RETURN trainledger._signup_error('TL400', format(
+		RETURN trainledger.signup_error('TL400', format(
 			'start is %s and max_tokens is %s, they may be from 0 and from 1 to 1000',
 			start, max_tokens));
 	END IF;
-	RETURN trainledger._signup_document(
+	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger.signup_token t
 			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T');
 END;
@@ -650,9 +650,9 @@ BEGIN
 	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
 					WHERE t.id = tokenid);
 	IF tokens = '{}' THEN
-		RETURN trainledger._signup_error('TL404', 'signup token not found');
+		RETURN trainledger.signup_error('TL404', 'signup token not found');
 	END IF;
-	RETURN trainledger._signup_document(tokens, ' ');
+	RETURN trainledger.signup_document(tokens, ' ');
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._token(text) FROM PUBLIC;
@@ -676,7 +676,7 @@ AS $$
 DECLARE
 	printed text;
 BEGIN
-	printed := trainledger._signup_document(
+	printed := trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._import_signup_tokens(
 				  coalesce(document, '')) AS t), ' ');
 	PERFORM set_config('response.status', '201', true);
@@ -685,7 +685,7 @@ EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger._signup_error(SQLSTATE, SQLERRM);
+	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._create_tokens(bytea) FROM PUBLIC;
@@ -707,14 +707,14 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN trainledger._signup_document(
+	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._apply_signup_tokens(
 				  coalesce(document, '')) AS t), ' ');
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger._signup_error(SQLSTATE, SQLERRM);
+	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._update_tokens(bytea) FROM PUBLIC;

@@ -64,12 +64,12 @@ BEGIN
 		WHERE fields ->> r IS NULL LIMIT 1;
 	END IF;
 	IF problem IS NOT NULL THEN
-		name := coalesce(left(name, 64), 'body');
+		name := left(name, 64);
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = format('%s %s', name, problem),
+			MESSAGE = format('%s %s', coalesce('"' || name || '"', 'body'),
+							 problem),
 			DETAIL = coalesce('The server says: ' || cause || '.',
-				format('The key %s of the body %s.', quote_literal(name),
-					   problem)),
+				format('The key "%s" of the body %s.', name, problem)),
 			HINT = CASE
 				WHEN jsonb_typeof(known -> name) = 'array'
 				THEN 'Give one of ' || (
@@ -83,7 +83,7 @@ BEGIN
 					WHEN 'text' THEN 'text of at most 8192 bytes'
 					ELSE known ->> name END)
 				ELSE 'The keys are ' || (
-					SELECT string_agg(k, ', ' ORDER BY k)
+					SELECT string_agg(k, ', ' ORDER BY k COLLATE "C")
 					FROM jsonb_object_keys(known) k) || '.'
 				END;
 	END IF;
@@ -149,7 +149,7 @@ REVOKE ALL ON FUNCTION trainledger_api."LookupProgram"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."LookupProgram"(uuid) IS
 'Loads a program kind.
 
-Answers {id, name, handle, parentId}, or null where there is none.';
+programKindId is the kind. Answers {id, name, handle, parentId}, or null where there is none.';
 
 CREATE FUNCTION trainledger."_LookupProgram"("programKindId" uuid)
 RETURNS json
@@ -171,7 +171,7 @@ REVOKE ALL ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) FROM PUBLIC
 COMMENT ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) IS
 'Loads a program.
 
-Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
+programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
 
 CREATE FUNCTION trainledger."_LookupProgramInstance"("programId" uuid)
 RETURNS json
@@ -193,7 +193,7 @@ REVOKE ALL ON FUNCTION trainledger_api."ListCohorts"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."ListCohorts"(uuid) IS
 'Lists the cohorts of a program, by name.
 
-Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
+programId is the program. Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
 
 CREATE FUNCTION trainledger."_ListCohorts"("programId" uuid) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -235,7 +235,7 @@ REVOKE ALL ON FUNCTION trainledger_api."ProgramChildList"(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."ProgramChildList"(uuid) IS
 'Lists the direct children of a program kind, by name.
 
-Answers an array of program kinds as LookupProgram does.';
+id is the kind. Answers an array of program kinds as LookupProgram does.';
 
 CREATE FUNCTION trainledger."_ProgramChildList"(id uuid) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -256,7 +256,7 @@ COMMENT ON FUNCTION trainledger_api."ProgramsAfter"(json) IS
 
 The body has after, a date such as 2023-04-28, and may have kind, a program kind. Answers an array of programs as LookupProgramInstance does.';
 
-CREATE FUNCTION trainledger."_ProgramsAfter"(json) RETURNS json
+CREATE FUNCTION trainledger."_ProgramsAfter"(body json) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -282,7 +282,7 @@ COMMENT ON FUNCTION trainledger_api."UserTickets"(json) IS
 
 The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}; userId is null while nobody has the address that the ticket was made out to.';
 
-CREATE FUNCTION trainledger."_UserTickets"(json) RETURNS json
+CREATE FUNCTION trainledger."_UserTickets"(body json) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -350,7 +350,7 @@ COMMENT ON FUNCTION trainledger_api."ModifyProgramMembership"(json) IS
 
 The body has programId, and userId or email, and may have cohortId, role (member, trainer, observer) and state (active, completed, graduated, incomplete, withdrawn). Answers an array of the program.';
 
-CREATE FUNCTION trainledger."_ModifyProgramMembership"(json) RETURNS json
+CREATE FUNCTION trainledger."_ModifyProgramMembership"(body json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -386,7 +386,7 @@ COMMENT ON FUNCTION trainledger_api."UpdateUserCohortState"(json) IS
 
 The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there, comments and stateDetail. Answers an array of the program.';
 
-CREATE FUNCTION trainledger."_UpdateUserCohortState"(json) RETURNS json
+CREATE FUNCTION trainledger."_UpdateUserCohortState"(body json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -422,7 +422,7 @@ COMMENT ON FUNCTION trainledger_api."ConfirmCohort"(json) IS
 
 The body has programId and cohortName. Answers the id of the cohort.';
 
-CREATE FUNCTION trainledger."_ConfirmCohort"(json) RETURNS json
+CREATE FUNCTION trainledger."_ConfirmCohort"(body json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -449,7 +449,7 @@ COMMENT ON FUNCTION trainledger_api."SyncCohort"(json) IS
 
 The body has programId, cohortId and query, an SQL/JSON path predicate over a user''s id, uuid, email, name, externalId, flags, attributes and organisationId, such as $.attributes.grade > 3; it may have role (member, trainer, observer) and mode: closed takes those who are in the program, open takes others in too. Answers how many memberships were made or changed.';
 
-CREATE FUNCTION trainledger."_SyncCohort"(json) RETURNS json
+CREATE FUNCTION trainledger."_SyncCohort"(body json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -478,7 +478,7 @@ COMMENT ON FUNCTION trainledger_api."CreateProgramTicket"(json) IS
 
 The body has programKindId, and userId or email, which may be nobody''s yet; it may have externalId, the id of the purchased item, sku and baseSku. Answers 1, or 0 where the user has a ticket with this externalId and sku.';
 
-CREATE FUNCTION trainledger."_CreateProgramTicket"(json) RETURNS json
+CREATE FUNCTION trainledger."_CreateProgramTicket"(body json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$

@@ -13,7 +13,8 @@ FROM (
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
 		'round_amount', 'format_amount',
-		'find_party', 'balance_at', 'visible_organisation', 'pass_covers',
+		'find_party', 'balance_at', 'entries_until', 'account_statement',
+		'holdings', 'visible_organisation', 'pass_covers',
 		'credit_account', 'credit_balance', 'credit_history',
 		'credit_token_balance', 'credit_token_history',
 		'claim_signup_token',
@@ -23,11 +24,13 @@ FROM (
 		'LookupProgramInstance', 'ListCohorts', 'ListActivePrograms',
 		'UserTickets', 'ProgramChildList', 'ProgramsAfter',
 		'document_fields', 'document_time', 'program_document',
-		'program_kind_document'])
+		'program_kind_document',
+		'organisation', 'credit_transactions', 'credit_accounts',
+		'training_token_transactions', 'training_token_issues'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
-		'reader_access', 'reconcile', 'tokens', 'token', '_signup_document',
-		'_signup_error'])
+		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',
+		'signup_error'])
 	UNION ALL
 	SELECT 'operator', unnest(ARRAY[
 		'operator_access', 'add_party', 'update_party', 'post', 'post_batch',

@@ -24,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -50,6 +51,9 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 /* Generated codes: 5 bits a character, 80 bits */
 #define CODE_CHARS			16
 
+/* Generated ids: 12 hexadecimal digits that count and 12 at random */
+#define ID_CHARS			24
+
 /* Columns of document_token: what stands in the document is not null */
 enum
 {
@@ -69,6 +73,8 @@ enum
 /* A document being done */
 typedef struct Work
 {
+	bool		is_update;
+	uint64		id_tail;		/* of all new ids */
 	ReturnSetInfo *result;
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
@@ -102,22 +108,42 @@ make_code(char *code)
 	code[CODE_CHARS] = '\0';
 }
 
-/* _signup_id() returns text */
-Datum
-tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+/* The part of ids at random */
+static uint64
+make_id_tail(void)
 {
-	Oid			sequence = get_relname_relid("signup_token_id_seq",
-											 tl_catalog()->schema);
 	uint64		random;
-	char		id[12 + 12 + 1];
 
 	if (!pg_strong_random(&random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random values")));
-	snprintf(id, sizeof(id), "%012llx%012llx",
+	return random & UINT64CONST(0xffffffffffff);
+}
+
+/*
+ * An id for a token: digits that count, so that ids sort as they were made,
+ * and digits at random, so that it is not one that was taken over from
+ * another system.  id has ID_CHARS + 1 bytes.
+ */
+static void
+make_id(char *id, uint64 tail)
+{
+	Oid			sequence = get_relname_relid("signup_token_id_seq",
+											 tl_catalog()->schema);
+
+	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
-			 (unsigned long long) (random & UINT64CONST(0xffffffffffff)));
+			 (unsigned long long) tail);
+}
+
+/* _signup_id() returns text */
+Datum
+tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	char		id[ID_CHARS + 1];
+
+	make_id(id, make_id_tail());
 	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
@@ -170,19 +196,33 @@ text_or_null(const char *text, bool *is_null)
 	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
-/* SignupHandler: keep the token. */
+/* SignupHandler: keep the token; a new one gets what the server makes. */
 static void
 keep_token(const SignupToken *token, void *arg)
 {
 	Work	   *work = (Work *) arg;
+	char		made_id[ID_CHARS + 1];
+	char		made_code[CODE_CHARS + 1];
+	const char *id = token->id;
+	const char *code = token->code;
 	Datum		values[DOC_COLUMN_COUNT];
 	bool		nulls[DOC_COLUMN_COUNT] = {false};
 	bool		has_expiration = token->given[SIGNUP_EXPIRATION];
 
+	if (!work->is_update)
+	{
+		make_id(made_id, work->id_tail);
+		id = made_id;
+		if (code == NULL)
+		{
+			make_code(made_code);
+			code = made_code;
+		}
+	}
 	values[DOC_POSITION] = Int64GetDatum(token->position);
 	values[DOC_LINE] = Int64GetDatum(token->line);
-	values[DOC_ID] = text_or_null(token->id, &nulls[DOC_ID]);
-	values[DOC_CODE] = text_or_null(token->code, &nulls[DOC_CODE]);
+	values[DOC_ID] = text_or_null(id, &nulls[DOC_ID]);
+	values[DOC_CODE] = text_or_null(code, &nulls[DOC_CODE]);
 	values[DOC_TYPE] = Int32GetDatum(token->type);
 	nulls[DOC_TYPE] = !token->given[SIGNUP_TYPE];
 	values[DOC_TYPE_ID] = text_or_null(token->type_id, &nulls[DOC_TYPE_ID]);
@@ -226,14 +266,6 @@ execute(const char *statement, int expected)
 	return SPI_processed;
 }
 
-/* Add the rows of the last statement to the result. */
-static void
-return_rows(Work *work)
-{
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[i]);
-}
-
 /* A number in the first row of the last statement */
 static int64
 first_row_int64(int column)
@@ -258,11 +290,10 @@ static const char find_unknown_item[] =
 
 static const char insert_tokens[] =
 	"INSERT INTO trainledger.signup_token AS t"
-	" (code, type, type_id, active, maximum_activations, expiration,"
+	" (id, code, type, type_id, active, maximum_activations, expiration,"
 	"  created_at)"
-	" SELECT coalesce(d.code, trainledger._signup_code()), d.type, d.type_id,"
-	"  coalesce(d.active, true), d.maximum_activations, d.expiration,"
-	"  trainledger.clock()"
+	" SELECT d.id, d.code, d.type, d.type_id, coalesce(d.active, true),"
+	"  d.maximum_activations, d.expiration, trainledger.clock()"
 	" FROM document_token d RETURNING t.*";
 
 static const char find_taken_code[] =
@@ -273,7 +304,7 @@ static const char find_taken_code[] =
 	"    SELECT FROM trainledger.signup_token t"
 	"    WHERE lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\")"
 	"  AS is_taken"
-	" FROM document_token d WHERE d.code IS NOT NULL"
+	" FROM document_token d"
 	" ORDER BY 3 DESC, 1 LIMIT 1) AS p WHERE p.is_taken";
 
 /* Refuse the token that a statement found. */
@@ -285,13 +316,32 @@ refuse_found(int sqlerrcode, SignupElement element, const char *what,
 					 element, what, detail, hint);
 }
 
+/* Insert the tokens; the rows go to the result. */
+static void
+insert_rows(Work *work)
+{
+	Tuplestorestate *rows = work->result->setResult;
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
+	SPIExecuteOptions options = {.dest = receiver};
+	int			status;
+
+	tuplestore_clear(rows);
+	SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext,
+									false, NULL, NULL);
+	status = SPI_execute_extended(insert_tokens, &options);
+	if (status != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "unexpected result of a statement: %s",
+			 SPI_result_code_string(status));
+	receiver->rDestroy(receiver);
+}
+
 /*
  * Insert the tokens in a subtransaction.  Where a code is taken, nothing is
  * left of it and the answer is false.  Looking first would cost as much again
  * as the insertion and still have to expect this.
  */
 static bool
-try_insert(void)
+try_insert(Work *work)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -301,7 +351,7 @@ try_insert(void)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		(void) execute(insert_tokens, SPI_OK_INSERT_RETURNING);
+		insert_rows(work);
 		ReleaseCurrentSubTransaction();
 		is_inserted = true;
 	}
@@ -332,7 +382,7 @@ import_tokens(Work *work)
 					 "catalogue item not found",
 					 "No item of the token's type has this code.",
 					 "Look the code up in trainledger.catalog_item.");
-	while (!try_insert())
+	while (!try_insert(work))
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) execute(find_taken_code, SPI_OK_SELECT);
@@ -346,7 +396,6 @@ import_tokens(Work *work)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent update")));
 	}
-	return_rows(work);
 }
 
 /* ---------------------------------------------------------------------
@@ -414,7 +463,7 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 		rethrow_for_token(token, context);
 	}
 	PG_END_TRY();
-	return_rows(work);
+	tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[0]);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -471,9 +520,11 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	document = PG_GETARG_BYTEA_PP(0);
 
 	InitMaterializedSRF(fcinfo, 0);
+	work.is_update = is_update;
+	work.id_tail = make_id_tail();
 	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	work.tupdesc = make_tupdesc();
-	work.tokens = tuplestore_begin_heap(false, false, work_mem);
+	work.tokens = tuplestore_begin_heap(false, false, maintenance_work_mem);
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  is_update, keep_token, &work);
 
@@ -620,7 +671,7 @@ print_tokens(ArrayType *tokens, char separator)
 {
 	xmlBufferPtr buffer = xmlBufferCreate();
 	xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
-	text	   *document;
+	text	   *volatile document = NULL;
 
 	PG_TRY();
 	{
@@ -648,7 +699,7 @@ print_tokens(ArrayType *tokens, char separator)
 }
 
 /*
- * _signup_document(tokens signup_token[], separator text) returns text: the
+ * signup_document(tokens signup_token[], separator text) returns text: the
  * document of these tokens; separator stands between date and time.
  */
 Datum

@@ -22,15 +22,17 @@ FROM generate_series(1, :accounts) i;
 
 -- A history, so that a duplicate is looked for among many entries, and the
 -- planner knows that the index for it is the one to take.
-SELECT count(*)
-FROM (SELECT i, array_agg(id ORDER BY id) AS ids,
-		array_agg('2025-12-31'::timestamptz + i * interval '1 hour'
-				  + party_id * interval '50 microseconds' ORDER BY id) AS times
-	  FROM trainledger.account, generate_series(1, 20) i GROUP BY i) h,
-	LATERAL trainledger.post_batch(h.ids,
-		array_fill(1::trainledger.amount, ARRAY[:accounts]), 'bench',
-		array_fill('a posting of the bench'::text, ARRAY[:accounts]),
-		h.times);
+SELECT format($$
+	SELECT count(*) FROM
+		(SELECT array_agg(id ORDER BY id) AS ids,
+			array_agg('2025-12-31'::timestamptz + %s * interval '1 hour'
+					  + party_id * interval '50 microseconds' ORDER BY id) AS times
+		 FROM trainledger.account) h,
+		LATERAL trainledger.post_batch(h.ids,
+			array_fill(1::trainledger.amount, ARRAY[cardinality(ids)]), 'bench',
+			array_fill('a posting of the bench'::text, ARRAY[cardinality(ids)]),
+			h.times)$$, i)
+FROM generate_series(1, 5) i \gexec
 
 -- A script of pgbench works the id of the account out from the party's.
 DO $$
@@ -48,8 +50,15 @@ CREATE TABLE twin.account (LIKE trainledger.account INCLUDING ALL)
 	WITH (fillfactor = 60);
 CREATE TABLE twin.entry (LIKE trainledger.entry INCLUDING ALL);
 INSERT INTO twin.token_type SELECT * FROM trainledger.token_type;
-INSERT INTO twin.account SELECT * FROM trainledger.account;
-INSERT INTO twin.entry SELECT * FROM trainledger.entry;
+INSERT INTO twin.account SELECT * FROM trainledger.account ORDER BY id;
+INSERT INTO twin.entry SELECT * FROM trainledger.entry
+ORDER BY created_at, account_id;
+
+-- ours were written and written again, theirs are new: both as good as new
+VACUUM (FULL) trainledger.account;
+VACUUM (FULL) twin.account;
+VACUUM (FULL) trainledger.entry;
+VACUUM (FULL) twin.entry;
 
 /*
  * The same posting as a careful PL/pgSQL function: account and token type are

@@ -9,9 +9,14 @@
 #   finish        prints `N passed, N failed`, the last line; ends the script,
 #                 well only if something passed and nothing failed
 
+# shellcheck source=test/harness/faces.sh
+. "$checkout/test/harness/faces.sh"
+
 export N=${N:-2000}
 test_packages=("${server_packages[@]}" perl libipc-run-perl
-    "postgresql-$pg_version-cron")
+    "postgresql-$pg_version-cron" chromium)
+# Some packages of node bring npm with them and stand in the way of Debian's.
+command -v npm >/dev/null || test_packages+=(npm)
 passed=0
 failed=0
 
@@ -92,6 +97,14 @@ run_tap()
     local log=$private/log/tap.log status=0 good bad
 
     [ $# -gt 0 ] || return 0
+    case "$*" in
+        *test/t/2[01]*) install_rest "$private/rest" ;;&
+        *test/t/2[23]*)
+            say "Installing PostGraphile"
+            export POSTGRAPHILE_FOLDER=$private/graphql
+            as_server test/harness/graphql.sh install "$POSTGRAPHILE_FOLDER"
+            ;;
+    esac
     say
     say "tap"
     as_server bash -c '"$@" 2>&1 | tee "$0"; exit "${PIPESTATUS[0]}"' "$log" \

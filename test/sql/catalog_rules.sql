@@ -44,8 +44,10 @@ WHERE obj_description(oid, 'pg_proc') !~ '^[A-Z].*[.)]$' AND oid::regprocedure::
 SELECT DISTINCT o.schema AS foreign_schema
 FROM member m CROSS JOIN LATERAL pg_identify_object(m.classid, m.objid, 0) AS o
 WHERE o.schema IS NOT NULL AND o.schema NOT IN ('trainledger', 'trainledger_api');
--- snake_case
-SELECT proname AS odd_name FROM function WHERE pronamespace = 'trainledger'::regnamespace AND proname !~ '^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$';
+-- snake_case, but for the work of documents with names of their own
+SELECT proname AS odd_name FROM function p
+WHERE pronamespace = 'trainledger'::regnamespace AND proname !~ '^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$'
+AND NOT EXISTS (SELECT FROM function d WHERE d.pronamespace = 'trainledger_api'::regnamespace AND p.proname = '_' || d.proname);
 SELECT format('%s.%s', r.relname, a.attname) AS odd_name
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
 WHERE r.relnamespace = 'trainledger'::regnamespace AND r.relkind IN ('r', 'v')
@@ -60,21 +62,27 @@ WHERE p.oid NOT IN (SELECT objid FROM generated WHERE classid = 'pg_proc'::regcl
 AND prokind = 'f' AND p.oid NOT IN (SELECT oprcode FROM pg_operator) AND p.oid NOT IN (SELECT castfunc FROM pg_cast)
 GROUP BY pronamespace, proname, pronargs HAVING count(*) > 1;
 
--- what runs as its owner, and what is interpreted, has a search_path of its own
+-- what runs as its owner, and what is interpreted, has a search_path of its
+-- own; but embeddings of trainledger_api are only planned into a request without
+-- one, name everything in full, and run as their caller
 SELECT oid::regprocedure AS not_pinned FROM function
 WHERE (prosecdef OR language = 'plpgsql' OR (language = 'sql' AND prosqlbody IS NULL))
-AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog,%pg_temp') ORDER BY 1::text;
+AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog,%pg_temp')
+AND NOT (pronamespace = 'trainledger_api'::regnamespace AND language = 'sql' AND NOT prosecdef AND prosrc ~ ' FROM trainledger_api\.') ORDER BY 1::text;
 -- and views run as their caller
 SELECT oid::regclass AS not_invoker FROM relation
 WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false);
 
 -- reads are not volatile, writes are, and neither runs in a worker unless it
--- may; the documents set response.status, which a worker may not
+-- may; the documents set response.status, which a worker may not. A learner
+-- writes a claim of its own; a preview is for operators and only reads; the
+-- fields of a body are read with errors caught, in a subtransaction.
 SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
 FROM function p JOIN trainledger.privilege v ON v.function_name = p.proname
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
-	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END;
+	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
+AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields');
 SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'

@@ -1,0 +1,23 @@
+/*
+ * Roles for the faces of trainledger: run it with psql, as a superuser, in
+ * the database that has the extension.
+ *
+ * authenticator is the login of PostgREST and of PostGraphile. It has no
+ * rights of its own (NOINHERIT) and becomes the role that a token names.
+ */
+CREATE ROLE authenticator LOGIN NOINHERIT;
+CREATE ROLE web_learner NOLOGIN;
+CREATE ROLE web_reader NOLOGIN;
+CREATE ROLE web_operator NOLOGIN;
+CREATE ROLE web_admin NOLOGIN;
+GRANT web_learner, web_reader, web_operator,
+	web_admin TO authenticator;
+
+SELECT trainledger.grant_access('web_learner', 'learner');
+SELECT trainledger.grant_access('web_reader', 'reader');
+SELECT trainledger.grant_access('web_operator', 'operator');
+SELECT trainledger.grant_access('web_admin', 'admin');
+
+-- A request that waits or works longer than this is given up.
+ALTER ROLE authenticator SET statement_timeout = '30s';
+ALTER ROLE authenticator SET idle_in_transaction_session_timeout = '30s';

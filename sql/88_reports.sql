@@ -1,0 +1,249 @@
+-- Reports (contract, section 14)
+
+/*
+ * A lot that has expired is worth nothing from then on, whether the sweep has
+ * booked it off or not: either way it counts in the month of expires_at.  Types
+ * go by their name throughout, so that a condition on it reaches the lots.
+ */
+CREATE VIEW trainledger.token_liability WITH (security_invoker = true) AS
+WITH movement AS (
+	SELECT y.name, e.operation,
+		   date_trunc('month', CASE e.operation WHEN 'expire' THEN l.expires_at
+							   ELSE e.created_at END, 'UTC') AS month,
+		   sum(e.delta) AS delta
+	FROM trainledger.token_type y
+	JOIN trainledger.token_lot l ON l.token_type_id = y.id
+	JOIN trainledger.entry e ON e.account_id = l.account_id
+	GROUP BY 1, 2, 3
+	UNION ALL
+	SELECT y.name, 'expire'::trainledger.operation,
+		   date_trunc('month', l.expires_at, 'UTC'),
+		   -sum(a.balance)
+	FROM trainledger.token_type y
+	JOIN trainledger.token_lot l ON l.token_type_id = y.id
+	JOIN trainledger.account a ON a.id = l.account_id
+	WHERE l.is_open AND l.expires_at <= trainledger.clock()
+	GROUP BY 1, 2, 3
+), total AS (
+	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
+		   sum(m.delta) FILTER (WHERE m.operation = 'issue') AS issued,
+		   sum(m.delta) FILTER (WHERE m.operation = 'adjust') AS adjusted,
+		   -sum(m.delta) FILTER (WHERE m.operation = 'redeem') AS redeemed,
+		   sum(m.delta) FILTER (WHERE m.operation = 'refund') AS refunded,
+		   -sum(m.delta) FILTER (WHERE m.operation = 'expire') AS expired,
+		   sum(sum(m.delta)) OVER w AS outstanding,
+		   lead(m.month AT TIME ZONE 'UTC') OVER w AS next_month
+	FROM movement m
+	GROUP BY m.name, m.month
+	WINDOW w AS (PARTITION BY m.name ORDER BY m.month)
+)
+SELECT t.name AS token_type, c.month::date AS month,
+	   CASE WHEN c.month = t.month THEN coalesce(t.issued, 0) ELSE 0 END AS issued,
+	   CASE WHEN c.month = t.month THEN coalesce(t.adjusted, 0) ELSE 0 END AS adjusted,
+	   CASE WHEN c.month = t.month THEN coalesce(t.redeemed, 0) ELSE 0 END AS redeemed,
+	   CASE WHEN c.month = t.month THEN coalesce(t.refunded, 0) ELSE 0 END AS refunded,
+	   CASE WHEN c.month = t.month THEN coalesce(t.expired, 0) ELSE 0 END AS expired,
+	   t.outstanding
+FROM total t
+-- up to the month before the next one in which something happened
+CROSS JOIN LATERAL generate_series(t.month,
+	coalesce(t.next_month - interval '1 month',
+			 greatest(t.month, date_trunc('month',
+				trainledger.clock() AT TIME ZONE 'UTC'))),
+	interval '1 month') AS c(month);
+COMMENT ON VIEW trainledger.token_liability IS
+'Training tokens of each type by month (in UTC): what was issued, adjusted, redeemed, refunded and expired, and what was outstanding at the month''s end; from the first issue up to now.';
+COMMENT ON COLUMN trainledger.token_liability.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.token_liability.month IS 'First day of the month.';
+COMMENT ON COLUMN trainledger.token_liability.issued IS 'How many were issued.';
+COMMENT ON COLUMN trainledger.token_liability.adjusted IS 'How many adjustments added; negative where they took more.';
+COMMENT ON COLUMN trainledger.token_liability.redeemed IS 'How many were redeemed.';
+COMMENT ON COLUMN trainledger.token_liability.refunded IS 'How many were given back to lots.';
+COMMENT ON COLUMN trainledger.token_liability.expired IS 'How many expired, booked off by the sweep or not yet.';
+COMMENT ON COLUMN trainledger.token_liability.outstanding IS 'How many could still be redeemed at the month''s end; of the present month: now.';
+
+CREATE VIEW trainledger.tokens_expiring WITH (security_invoker = true) AS
+SELECT (l.expires_at AT TIME ZONE 'UTC')::date AS day, y.name AS token_type,
+	   l.party_id, p.name AS party, sum(a.balance) AS quantity
+FROM trainledger.token_lot l
+JOIN trainledger.account a ON a.id = l.account_id
+JOIN trainledger.token_type y ON y.id = l.token_type_id
+LEFT JOIN trainledger.party p ON p.id = l.party_id
+WHERE l.is_open
+AND l.expires_at > trainledger.clock()
+AND l.expires_at < date_trunc('day', trainledger.clock(), 'UTC')
+				   + interval '2184 hours'		-- 91 days, whatever the zone
+GROUP BY 1, y.name, l.party_id, p.name;
+COMMENT ON VIEW trainledger.tokens_expiring IS
+'Training tokens that expire from now to the day in 90 days (in UTC), by day, type and holder.';
+COMMENT ON COLUMN trainledger.tokens_expiring.day IS 'Day of the expiry.';
+COMMENT ON COLUMN trainledger.tokens_expiring.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.tokens_expiring.party_id IS 'Party that holds them.';
+COMMENT ON COLUMN trainledger.tokens_expiring.party IS 'Name of the party; null where the caller may not see it.';
+COMMENT ON COLUMN trainledger.tokens_expiring.quantity IS 'How many expire, as things stand.';
+
+-- Grouped with the names, so that a condition on one reaches the rows
+
+CREATE VIEW trainledger.pass_utilisation WITH (security_invoker = true) AS
+SELECT y.name AS pass_type,
+	   count(*) FILTER (WHERE p.status = 'active') AS active,
+	   count(*) FILTER (WHERE p.status = 'upcoming') AS upcoming,
+	   count(*) FILTER (WHERE p.status = 'expired') AS expired,
+	   count(*) FILTER (WHERE p.status = 'cancelled') AS cancelled,
+	   sum((SELECT count(*) FROM trainledger.pass_use u
+			WHERE u.pass_id = p.id))::bigint AS uses
+FROM trainledger.pass_type y
+LEFT JOIN trainledger.training_pass p ON p.pass_type_id = y.id
+GROUP BY y.id, y.name;
+COMMENT ON VIEW trainledger.pass_utilisation IS
+'Training passes of each type by their status now, and the bookings made on them.';
+COMMENT ON COLUMN trainledger.pass_utilisation.pass_type IS 'Name of the pass type.';
+COMMENT ON COLUMN trainledger.pass_utilisation.active IS 'Passes that are valid now.';
+COMMENT ON COLUMN trainledger.pass_utilisation.upcoming IS 'Passes that are not valid yet.';
+COMMENT ON COLUMN trainledger.pass_utilisation.expired IS 'Passes that are no longer valid.';
+COMMENT ON COLUMN trainledger.pass_utilisation.cancelled IS 'Passes that were revoked or reassigned.';
+COMMENT ON COLUMN trainledger.pass_utilisation.uses IS 'Bookings made on passes of the type, whatever became of these.';
+
+CREATE VIEW trainledger.signup_funnel WITH (security_invoker = true) AS
+SELECT t.id AS signup_token_id, t.maximum_activations, t.activations,
+	   round(t.activations::numeric / t.maximum_activations, 4) AS share,
+	   CASE WHEN NOT t.active THEN 'inactive'
+			WHEN t.expiration <= trainledger.clock() THEN 'expired'
+			WHEN t.activations >= t.maximum_activations THEN 'full'
+			ELSE 'open' END AS status
+FROM trainledger.signup_token t;
+COMMENT ON VIEW trainledger.signup_funnel IS
+'Self-signup tokens: how far each is used up, and what a claim would meet.';
+COMMENT ON COLUMN trainledger.signup_funnel.signup_token_id IS 'Identity of the token; the code is not shown.';
+COMMENT ON COLUMN trainledger.signup_funnel.maximum_activations IS 'How many parties may claim it.';
+COMMENT ON COLUMN trainledger.signup_funnel.activations IS 'How many have.';
+COMMENT ON COLUMN trainledger.signup_funnel.share IS 'How much of it that is, from 0 to 1, to four decimals.';
+COMMENT ON COLUMN trainledger.signup_funnel.status IS 'open, full, inactive or expired: the reason that a claim would be refused for first.';
+
+CREATE VIEW trainledger.cohort_progress WITH (security_invoker = true) AS
+SELECT p.name AS program, c.name AS cohort, m.state, count(*) AS members
+FROM trainledger.membership m
+JOIN trainledger.program p ON p.id = m.program_id
+LEFT JOIN trainledger.cohort c ON c.id = m.cohort_id
+GROUP BY p.id, p.name, c.id, c.name, m.state;
+COMMENT ON VIEW trainledger.cohort_progress IS
+'Memberships of programs by cohort and state, whatever their role.';
+COMMENT ON COLUMN trainledger.cohort_progress.program IS 'Name of the program.';
+COMMENT ON COLUMN trainledger.cohort_progress.cohort IS 'Name of the cohort; null: in none.';
+COMMENT ON COLUMN trainledger.cohort_progress.state IS 'State of the memberships.';
+COMMENT ON COLUMN trainledger.cohort_progress.members IS 'How many there are.';
+
+/*
+ * One account as it was booked.  The entries are found by their numbers, so
+ * that a statement costs what it shows, however long the account is.
+ */
+CREATE FUNCTION trainledger.account_statement(
+	account_id bigint, since timestamptz, until timestamptz)
+RETURNS TABLE (
+	entry_no bigint, created_at timestamptz, operation text,
+	delta trainledger.amount, balance trainledger.amount, source text,
+	description text)
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	first_no bigint;
+	last_no bigint;
+BEGIN
+	IF account_id IS NULL OR since IS NULL OR until IS NULL THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = 'account or period is missing',
+			DETAIL = 'The argument account_id, since or until is null.',
+			HINT = 'Give an account, and the instants that the period begins and ends at; -infinity and infinity will do.';
+	END IF;
+	IF since > until THEN
+		RAISE EXCEPTION USING ERRCODE = 'TL400',
+			MESSAGE = 'period ends before it begins',
+			DETAIL = format('The period is from %s to %s.', since, until),
+			HINT = 'Give a since that is not after until.';
+	END IF;
+	first_no := trainledger.entries_until(account_id, since, false);
+	last_no := trainledger.entries_until(account_id, until, false);
+	RETURN QUERY
+	SELECT NULL::bigint, NULL::timestamptz, 'opening',
+		   NULL::trainledger.amount,
+		   coalesce((SELECT e.balance FROM trainledger.entry e
+					 WHERE e.account_id = account_statement.account_id
+					 AND e.entry_no = first_no), 0),
+		   NULL::text, NULL::text;
+	RETURN QUERY
+	SELECT e.entry_no, e.created_at, e.operation::text, e.delta, e.balance,
+		   e.source, e.description
+	FROM trainledger.entry e
+	WHERE e.account_id = account_statement.account_id
+	AND e.entry_no > first_no AND e.entry_no <= last_no
+	ORDER BY e.entry_no;
+	RETURN QUERY
+	SELECT NULL::bigint, NULL::timestamptz, 'closing',
+		   NULL::trainledger.amount,
+		   coalesce((SELECT e.balance FROM trainledger.entry e
+					 WHERE e.account_id = account_statement.account_id
+					 AND e.entry_no = last_no), 0),
+		   NULL::text, NULL::text;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger.account_statement(
+	bigint, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.account_statement(
+	bigint, timestamptz, timestamptz) IS
+'Statement of an account from since on and before until, as booked: a row opening with the balance before, the entries, a row closing with the balance after. Level learner, for its own.';
+
+/*
+ * The call of find_party refuses what is no party.  Everything else goes by an
+ * index on the party.
+ */
+CREATE FUNCTION trainledger.holdings(party_id bigint)
+RETURNS TABLE (
+	system text, what text, quantity trainledger.amount,
+	valid_until timestamptz)
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT h.system, h.what, h.quantity, h.valid_until
+	FROM trainledger.find_party('id', $1::text) p
+	CROSS JOIN LATERAL (
+		SELECT 'credit' AS system, y.name || '/' || a.name AS what,
+			   a.balance AS quantity, NULL::timestamptz AS valid_until
+		FROM trainledger.account a
+		JOIN trainledger.token_type y ON y.id = a.token_type_id
+		WHERE a.party_id = p.id AND a.name IS NOT NULL
+		UNION ALL
+		SELECT 'token', y.name, a.balance, l.expires_at
+		FROM trainledger.token_lot l
+		JOIN trainledger.account a ON a.id = l.account_id
+		JOIN trainledger.token_type y ON y.id = l.token_type_id
+		WHERE l.party_id = p.id AND l.is_open
+		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
+		UNION ALL
+		SELECT 'pass', y.name, 1, s.valid_until
+		FROM trainledger.pass s
+		JOIN trainledger.pass_type y ON y.id = s.pass_type_id
+		WHERE s.party_id = p.id AND s.lifecycle_state = 'active'
+		AND s.valid_until > trainledger.clock()
+		UNION ALL
+		SELECT 'signup', i.name, 1, NULL
+		FROM trainledger.enrolment n
+		JOIN trainledger.catalog_item i ON i.id = n.item_id
+		WHERE n.party_id = p.id
+		UNION ALL
+		SELECT 'ticket', k.name, 1, NULL
+		FROM trainledger.ticket t
+		JOIN trainledger.program_kind k ON k.id = t.program_kind_id
+		WHERE (coalesce(t.party_id, 0) = p.id
+			   OR t.party_id IS NULL AND lower(t.email) = lower(p.email))
+		AND t.state = 'ready'
+		UNION ALL
+		SELECT 'program', g.name, 1,
+			   CASE g.mode WHEN 'fixed' THEN
+				   (g.start_date + g.duration)::timestamp AT TIME ZONE 'UTC' END
+		FROM trainledger.membership m
+		JOIN trainledger.program g ON g.id = m.program_id
+		WHERE m.party_id = p.id AND m.state = 'active') h;
+END;
+REVOKE ALL ON FUNCTION trainledger.holdings(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.holdings(bigint) IS
+'What a party has now, one row for each credit account, lot of training tokens, pass (upcoming ones too), enrolment by signup, ready ticket and active membership of a program. Level learner, for its own.';

@@ -1,0 +1,98 @@
+-- What automatic APIs serve (contract, section 12), as the catalogue has it.
+-- That it answers over HTTP is for test/t/200_rest.pl.
+\pset format unaligned
+\pset null (null)
+SET search_path = pg_catalog;
+
+-- The functions of trainledger_api that are not documents call a twin: the
+-- same names, arguments, defaults, results and labels
+CREATE VIEW pg_temp.signature AS
+SELECT p.oid, n.nspname AS schema, p.proname AS name, pg_get_function_arguments(p.oid) AS arguments,
+	pg_get_function_result(p.oid) AS result, p.provolatile AS volatility, p.proparallel AS parallel, p.proisstrict AS strict,
+	p.prosrc AS symbol, p.proargnames AS argument_names, obj_description(p.oid, 'pg_proc') AS comment
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname IN ('trainledger', 'trainledger_api');
+SELECT a.name AS differs, a.arguments, t.arguments AS arguments_of_twin, a.result, t.result AS result_of_twin,
+	a.volatility, t.volatility AS volatility_of_twin, a.parallel, t.parallel AS parallel_of_twin
+FROM pg_temp.signature a JOIN pg_temp.signature t ON t.schema = 'trainledger' AND t.name = a.name
+WHERE a.schema = 'trainledger_api'
+AND (a.arguments, a.result, a.volatility, a.parallel, a.strict) IS DISTINCT FROM
+	(t.arguments, t.result, t.volatility, t.parallel, t.strict);
+-- one name, one function
+SELECT name AS overloaded FROM pg_temp.signature
+WHERE schema = 'trainledger_api' GROUP BY 1 HAVING count(*) > 1;
+-- every write function of sections 5 to 11 is there; access is for SQL
+SELECT t.name AS not_served FROM pg_temp.signature t
+WHERE t.schema = 'trainledger' AND t.volatility = 'v' AND t.name !~ '^_' AND t.result <> 'trigger'
+AND NOT EXISTS (SELECT FROM pg_temp.signature a WHERE a.schema = 'trainledger_api' AND a.name = t.name)
+ORDER BY 1;
+-- and so are these reads, which no view gives
+SELECT string_agg(a.name, ' ' ORDER BY a.name) AS reads
+FROM pg_temp.signature a JOIN pg_temp.signature t ON t.schema = 'trainledger' AND t.name = a.name
+WHERE a.schema = 'trainledger_api' AND a.volatility <> 'v';
+
+-- The comment is all that a client reads: a line that says what the function
+-- does and, where there are arguments, a text that names each of them
+SELECT name AS undocumented, comment FROM pg_temp.signature
+WHERE schema = 'trainledger_api' AND split_part(comment, E'\n', 1) !~ '^[A-Z].*\.$'
+OR schema = 'trainledger_api' AND arguments <> '' AND comment !~ '\A[^\n]+\n\n[^\n]+\Z' AND result !~ 'SETOF trainledger_api';
+SELECT s.name, argument AS undocumented
+FROM pg_temp.signature s CROSS JOIN unnest(s.argument_names[:(SELECT pronargs FROM pg_proc p WHERE p.oid = s.oid)]) argument
+WHERE s.schema = 'trainledger_api' AND split_part(s.comment, E'\n\n', 2) !~ ('\m' || argument || '\M');
+-- no argument is called what PostgREST takes for itself
+SELECT s.name, argument AS reserved
+FROM pg_temp.signature s CROSS JOIN unnest(s.argument_names) argument
+WHERE s.schema = 'trainledger_api'
+AND argument IN ('select', 'order', 'limit', 'offset', 'and', 'or', 'not', 'columns', 'on_conflict', 'apikey');
+
+-- The views of the contract, and others that results refer to
+SELECT c.relname AS view, c.relkind AS kind, c.reloptions AS options
+FROM pg_class c WHERE c.relnamespace = 'trainledger_api'::regnamespace ORDER BY 1;
+-- clients compare without our operators: no type of ours but enums
+SELECT a.attrelid::regclass AS view, a.attname AS column_with_type_of_ours, format_type(a.atttypid, NULL) AS type
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
+WHERE c.relnamespace = 'trainledger_api'::regnamespace AND t.typnamespace <> 'pg_catalog'::regnamespace AND t.typtype <> 'e';
+
+-- Functions refuse as their twins do, and in a request as PostgREST wants it
+SET search_path = public;
+SET ROLE regress_operator;
+SELECT regress.refusal($$SELECT trainledger_api.find_party('shoe size', '47')$$);
+SELECT regress.refusal($$SELECT trainledger.find_party('shoe size', '47')$$);
+BEGIN;
+SET LOCAL request.method = 'GET';
+SELECT regress.refusal($$SELECT trainledger_api.find_party('shoe size', '47')$$);
+SELECT regress.refusal($$SELECT trainledger_api.find_party('id', '404')$$);
+SELECT regress.refusal($$SELECT trainledger.find_party('id', '404')$$);
+-- what is no refusal stays what it is
+SELECT regress.sqlstate($$SELECT trainledger_api.update_party(1, attributes => '{')$$);
+SELECT regress.sqlstate($$SELECT trainledger_api.add_region('X', 'X')$$);
+ROLLBACK;
+-- rows of a set, and one row; who booked is who called
+BEGIN;
+SELECT name, barcode, kind FROM trainledger_api.add_party('person', 'Ann of the API', barcode => 'api-ann');
+SELECT e.delta, e.operation, e.booked_by
+FROM trainledger_api.credit_init(regress.party('api-ann'), 12.5, 'api', 'first', '2026-01-01 00:00+00') e;
+SELECT ordinal, balance, refusal
+FROM trainledger_api.post_batch(ARRAY[regress.account('api-ann'), regress.account('api-ann')], '{1,-0.5}', 'api');
+SELECT entry_no, delta, balance FROM trainledger_api.credit_transactions
+WHERE account_id = regress.account('api-ann') ORDER BY 1;
+SELECT trainledger_api.credit_balance(regress.party('api-ann'));
+SELECT count(*) FROM trainledger_api.reconcile(regress.account('api-ann'));
+-- relations without a foreign key
+SELECT a.name, t.entry_no FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) t
+WHERE a.id = regress.account('api-ann') ORDER BY 2;
+SELECT DISTINCT a.name, a.balance FROM trainledger_api.credit_transactions t, trainledger_api.credit_accounts(t) a
+WHERE t.account_id = regress.account('api-ann');
+-- and they are inlined: no function is scanned
+CREATE FUNCTION pg_temp.plan(query text) RETURNS SETOF text LANGUAGE plpgsql
+AS $$ BEGIN RETURN QUERY EXECUTE 'EXPLAIN (COSTS OFF) ' || query; END $$;
+SELECT count(*) > 1 AS lines, count(*) FILTER (WHERE line ~ 'Function Scan') AS function_scans
+FROM pg_temp.plan('SELECT t.entry_no FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) t WHERE a.id = 47') line;
+ROLLBACK;
+
+-- Nobody writes through the views, not even where PostgreSQL could
+SET ROLE regress_admin;
+SELECT regress.attempt($$INSERT INTO trainledger_api.currencies VALUES ('X', 'x', 2)$$);
+SELECT regress.attempt($$UPDATE trainledger_api.parties SET name = 'x'$$);
+SELECT regress.attempt($$DELETE FROM trainledger_api.catalog_items$$);
+RESET ROLE;

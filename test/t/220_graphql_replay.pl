@@ -1,0 +1,37 @@
+# The requests of the training management system's documents, sent as they are
+# printed, and the whole answers, compared as they are printed: test/api/000.md
+# and 001.md. Then the examples of doc/graphql.md, over the sample data of make
+# serve.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+use TrainLedger::GraphQL;
+
+my $root = dirname(__FILE__) . '/../..';
+
+TrainLedger::GraphQL::needed();
+
+my $node = start_books('graphql_replay');
+my $face = TrainLedger::GraphQL->start($node);
+
+cmp_ok($face->replay("$root/test/api/$_.md"), '>', 6, "$_.md: there were answers")
+  foreach qw(000 001);
+books_are_right($node, 'after the replay');
+$face->stop;
+$node->stop;
+
+$node = start_books('graphql_documentation');
+$face = TrainLedger::GraphQL->start($node);
+$face->run_script("$root/test/api/sample.sql");
+cmp_ok($face->replay("$root/doc/graphql.md"), '>', 4, 'graphql.md: there were answers');
+$face->stop;
+$node->stop;
+done_testing();
