@@ -405,9 +405,8 @@ for my $encoding ('LATIN1', 'SQL_ASCII')
 
 	# what is printed is UTF-8 for a client that speaks it, and is read again
 	$session->query("SET client_encoding = " . ($is_latin1 ? 'UTF8' : 'SQL_ASCII'));
-	my $code = $is_latin1 ? 'Zürich' : "Z\xc3\xbcrich";
 	is( $session->query("SELECT count(*) FROM trainledger.create_signup_token(1, 'ABC-123', 1, convert_from('\\x" . unpack('H*', $is_latin1 ? "Z\xfcrich" : "Z\xc3\xbcrich") . "', '$encoding'), id => 'one')")->{rows}[0],
-		1, "$encoding: a token of Z\xfcrich");
+		1, "$encoding: a token");
 	my ($printed) = @{ $session->query("SELECT trainledger_api.tokens()")->{rows} };
 	like($printed, qr/<TokenCode>Z\xc3\xbcrich<\/TokenCode>/, "$encoding: is printed");
 	is(call($session, 'apply_signup_tokens', $printed)->{text}, 1, "$encoding: and read again");
