@@ -17,6 +17,8 @@ use TrainLedger::GraphQL;
 
 my $root = dirname(__FILE__) . '/../..';
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_replay');
 my $face = TrainLedger::GraphQL->start($node);
 

@@ -17,6 +17,8 @@ use TrainLedger;
 use TrainLedger::GraphQL;
 use TrainLedger::Token;
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_security');
 my $face = TrainLedger::GraphQL->start($node);
 my $type = '00000000-0000-0000-0000-000000000001';
