@@ -720,7 +720,7 @@ account_id is the account, at the instant; 0 before the first entry.';
 CREATE FUNCTION trainledger_api.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_api'
-LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1;
 REVOKE ALL ON FUNCTION trainledger_api.reconcile(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.reconcile(bigint) IS
 'Recomputes the books from their entries; no row means that they are right. Level reader.
