@@ -2,6 +2,7 @@
 #
 #   make, make install, make installcheck    as with any PGXS extension
 #   make demo      the worked examples on a private server (KEEP=1 leaves it up)
+#   make serve     the REST and GraphQL faces over sample data, until Ctrl-C
 #   make test      every test on a private server
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
@@ -36,11 +37,11 @@ TAP_TESTS = $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server. None of them needs PGXS.
 
-HARNESS_GOALS = demo test soak sanitize bench lint
+HARNESS_GOALS = demo serve test soak sanitize bench lint
 
 .PHONY: $(HARNESS_GOALS)
 
-demo bench lint:
+demo serve bench lint:
 	@exec test/harness/$@.sh
 
 test:

@@ -39,6 +39,8 @@ CREATE UNIQUE INDEX party_email_key
 	ON trainledger.party (pg_catalog.lower(email));
 CREATE INDEX party_organisation_id_idx
 	ON trainledger.party (organisation_id);
+-- few are, and every posting that adds has to know
+CREATE INDEX party_suspended ON trainledger.party (id) WHERE is_suspended;
 SELECT pg_catalog.pg_extension_config_dump('trainledger.party', '');
 SELECT pg_catalog.pg_extension_config_dump('trainledger.party_id_seq', '');
 COMMENT ON TABLE trainledger.party IS

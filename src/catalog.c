@@ -194,6 +194,7 @@ tl_catalog(void)
 	load_token_type();
 	catalog.party = find_relation("party");
 	catalog.party_pkey = find_relation("party_pkey");
+	catalog.party_suspended = find_relation("party_suspended");
 	catalog.party_is_suspended = find_column(catalog.party, "is_suspended");
 	catalog.owner = relation_owner(catalog.account);
 
@@ -205,6 +206,7 @@ tl_catalog(void)
 	catalog.kind_credit = find_label(find_type("token_kind"), "credit");
 
 	/* published last: an error above leaves nothing half valid behind */
+	catalog.generation++;
 	catalog_is_valid = true;
 	return &catalog;
 }

@@ -104,4 +104,20 @@
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
+/* 16: an update tells which indexes it is due in */
+#if PG_VERSION_NUM >= 160000
+#define TlIndexesDue			TU_UpdateIndexes
+#define TL_NO_INDEXES			TU_None
+#define TL_ALL_INDEXES			TU_All
+#define tl_insert_index_tuples(info, slot, estate, update, due) \
+	ExecInsertIndexTuples(info, slot, estate, update, false, NULL, NIL, \
+						  (due) == TU_Summarizing)
+#else
+#define TlIndexesDue			bool
+#define TL_NO_INDEXES			false
+#define TL_ALL_INDEXES			true
+#define tl_insert_index_tuples(info, slot, estate, update, due) \
+	ExecInsertIndexTuples(info, slot, estate, update, false, NULL, NIL)
+#endif
+
 #endif							/* TL_COMPAT_H */

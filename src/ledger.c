@@ -478,9 +478,12 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 				   TlEntry *entry, TlRefusal *refusal)
 {
 	TlEntry		first;
+	TlAccount	after = *account;
+	const TlAccount *accounts[] = {&after};
+	const TlEntry *entries[] = {entry};
 	TlAmount	delta = 0;
 	bool		rounds = round_request(request, type->scale, &delta, refusal);
-	bool		is_suspended = false;
+	bool		is_suspended;
 
 	if (request->has_key &&
 		tl_read_dedup(books, &request->key, account->id, &first))
@@ -515,8 +518,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		tl_refuse_lot(refusal, account->id);
 		return ATTEMPT_REFUSED;
 	}
-	if (delta > 0)
-		tl_read_party(books, account->party_id, &is_suspended);
+	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
 	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
 						  refusal) ||
 		!tl_check_within(type, account->balance, delta, &entry->balance,
@@ -525,9 +527,13 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 
 	entry->account_id = account->id;
-	entry->entry_no = account->entry_count + 1;
+	entry->entry_no = ++after.entry_count;
 	entry->created_at = Max(request->now, account->last_entry_at);
-	return tl_write_posting(entry) ? ATTEMPT_BOOKED : ATTEMPT_RACED;
+	after.balance = entry->balance;
+	after.last_entry_at = entry->created_at;
+	if (tl_write_postings(books, accounts, 1, entries, 1) == 1)
+		return ATTEMPT_BOOKED;
+	return ATTEMPT_RACED;
 }
 
 /*
@@ -671,6 +677,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 	Attempt		outcome;
 	bool		fresh = false;
 	int64		account_id = 0;
+	int64		locked_id = 0;
 
 	tl_books_open(&books);
 	for (;;)
@@ -695,7 +702,10 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 
 			/* the first in the queue must win, or a hot account starves */
 			if (account_id != 0)
-				tl_lock_account(account_id);
+			{
+				tl_lock_account(account_id, locked_id);
+				locked_id = account_id;
+			}
 		}
 		else if (outcome != ATTEMPT_REFUSED || fresh ||
 				 IsolationUsesXactSnapshot())

@@ -5,9 +5,9 @@
  *		section 6).
  *
  * ledger.c has the rules, ledger_store.c reads and writes the rows,
- * ledger_batch.c books many postings at once, ledger_sql.c is the face to
- * SQL.  A subject fills in a TlRequest and a TlTarget and calls
- * tl_ledger_post(); it never writes a balance itself.
+ * ledger_direct.c writes them without SQL, ledger_batch.c books many postings
+ * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
+ * and a TlTarget and calls tl_ledger_post(); it never writes a balance itself.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -18,6 +18,7 @@
 #ifndef TL_LEDGER_H
 #define TL_LEDGER_H
 
+#include "access/genam.h"
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
@@ -89,6 +90,8 @@ typedef struct TlAccount
 	TlAmount	balance;
 	int64		entry_count;
 	TimestampTz last_entry_at;
+	HeapTuple	row;			/* as it was read; not changed by postings */
+	int64		entries_read;	/* entry_count in row */
 } TlAccount;
 
 /* A row of trainledger.entry; texts are in the memory context of the call. */
@@ -99,16 +102,16 @@ typedef struct TlEntry
 	TlAmount	delta;
 	TlAmount	balance;
 	TimestampTz created_at;
-	bool		has_recorded_at;
-	TimestampTz recorded_at;
-	bool		has_dedup;
-	pg_uuid_t	dedup;
-	TlOperation operation;
-	char		keyed_call;		/* 0: dedup is no idempotency key */
+	TimestampTz recorded_at;	/* has_recorded_at */
+	pg_uuid_t	dedup;			/* has_dedup */
 	text	   *source;
 	text	   *description;
 	text	   *device;			/* may be NULL */
 	text	   *booked_by;
+	TlOperation operation;
+	char		keyed_call;		/* 0: dedup is no idempotency key */
+	bool		has_recorded_at;
+	bool		has_dedup;
 } TlEntry;
 
 typedef enum TlOutcome
@@ -141,8 +144,24 @@ extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 
 /* ledger_store.c */
+
+/* The unique keys by which rows are looked up */
+typedef enum TlLookup
+{
+	TL_TYPE_BY_ID,
+	TL_TYPE_BY_NAME,
+	TL_ACCOUNT_BY_ID,
+	TL_ACCOUNT_BY_NAME,
+	TL_PARTY_BY_ID,
+	TL_SUSPENDED_PARTY,
+	TL_ENTRY_BY_DEDUP
+} TlLookup;
+
+#define TL_LOOKUP_COUNT			(TL_ENTRY_BY_DEDUP + 1)
+
 typedef struct TlBooks
 {
+	bool		is_direct;		/* postings are written by ledger_direct.c */
 	Relation	account;
 	Relation	entry;
 	Relation	token_type;
@@ -151,6 +170,7 @@ typedef struct TlBooks
 	TupleTableSlot *entry_slot;
 	TupleTableSlot *type_slot;
 	TupleTableSlot *party_slot;
+	IndexScanDesc lookups[TL_LOOKUP_COUNT]; /* NULL: not used yet */
 } TlBooks;
 
 extern void tl_books_open(TlBooks *books);
@@ -165,24 +185,31 @@ extern bool tl_read_named_account(TlBooks *books, int64 party_id,
 								  const pg_uuid_t *token_type_id, text *name,
 								  TlAccount *account);
 extern bool tl_read_party(TlBooks *books, int64 id, bool *is_suspended);
+extern bool tl_is_suspended(TlBooks *books, int64 party_id);
+extern bool tl_is_any_suspended(TlBooks *books);
 extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
 						  int64 account_id, TlEntry *entry);
 extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id, TlEntry *entry);
-extern void tl_lock_account(int64 id);
+extern void tl_lock_account(int64 id, int64 locked_id);
 extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id);
-extern void tl_lock_accounts(const int64 *ids, int count);
-extern bool tl_write_posting(const TlEntry *entry);
-extern void tl_write_postings(const TlAccount *const *accounts,
+extern int	tl_write_postings(TlBooks *books,
+							  const TlAccount *const *accounts,
 							  int account_count,
-							  const TlEntry *const *entries, int entry_count,
-							  text *source, text *booked_by);
+							  const TlEntry *const *entries, int entry_count);
 extern bool tl_write_account(TlEntry *entry, int64 party_id,
 							 const pg_uuid_t *token_type_id, text *name);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_take_pass(void);
-extern HeapTuple tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc);
+extern void tl_entry_values(const TlEntry *entry, int column_count,
+							Datum *values, bool *nulls);
+
+/* ledger_direct.c */
+extern bool tl_direct_applies(const TlBooks *books);
+extern int	tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
+							int account_count, const TlEntry *const *entries,
+							int entry_count);
 
 /* ledger_sql.c */
 extern text *tl_booked_by(void);

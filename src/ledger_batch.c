@@ -4,11 +4,15 @@
  *		post_batch(): many postings in one call (contract, section 6), and the
  *		same for lots of training tokens (section 8).
  *
- * The accounts are locked in the order of their ids, so that batches cannot
- * deadlock, and read once; the deltas are applied in memory in the order of
- * the arrays, each checked as if it were posted alone; then every account is
- * updated once and all entries are inserted by one statement.  A refused row
+ * The accounts are read in one snapshot and the deltas applied in memory, in
+ * the order of the arrays for each account, each checked as if it were posted
+ * alone.  Then every account is updated once, in the order of their ids, so
+ * that batches cannot deadlock, and all entries are inserted.  A refused row
  * has written nothing, so that the others can be booked without it.
+ *
+ * Where somebody was faster at an account, it and those that follow are read
+ * and checked again; what was written up to there stays, as the rows of one
+ * account do not depend on those of another.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,7 +25,6 @@
 #include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
-#include "lib/qunique.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -37,29 +40,36 @@ PG_FUNCTION_INFO_V1(tl_post_lots);
 typedef struct BatchAccount
 {
 	int64		id;
+	struct BatchRow *first_row; /* of its own, in array order */
 	bool		exists;
 	bool		is_suspended;
 	int64		new_entries;
 	TlAccount	account;
-	TlTokenType type;
+	const TlTokenType *type;
 } BatchAccount;
 
-/* A row of the batch: what was asked for and what came of it */
+/*
+ * A row of the batch.  Its entry starts with what was asked for and ends as
+ * what is booked; of a replay it has the number and the balance.
+ */
 typedef struct BatchRow
 {
 	BatchAccount *account;		/* NULL: no account was given */
-	TlAmount	delta;
+	struct BatchRow *next;		/* of the same account */
 	bool		has_delta;
-	text	   *description;
-	bool		has_recorded_at;
-	TimestampTz recorded_at;
-	bool		has_key;
-	pg_uuid_t	key;
+	bool		has_key;		/* and entry.dedup is that */
 	bool		is_booked;
 	bool		has_entry;		/* booked or replayed */
 	int			sqlerrcode;		/* of the refusal, else 0 */
 	TlEntry		entry;
 } BatchRow;
+
+/* Which account a row is of */
+typedef struct RowLink
+{
+	int64		account_id;
+	BatchRow   *row;
+} RowLink;
 
 /* Keys and fingerprints of the rows booked so far */
 typedef struct DedupKey
@@ -71,7 +81,7 @@ typedef struct DedupKey
 typedef struct DedupEntry
 {
 	DedupKey	key;			/* must be first */
-	int			row;
+	const struct BatchRow *row;
 } DedupEntry;
 
 typedef struct Batch
@@ -85,6 +95,10 @@ typedef struct Batch
 	text	   *source;
 	text	   *booked_by;
 	TimestampTz now;
+	bool		skip_refused;
+	BatchRow   *first_refused;	/* NULL: none so far */
+	TlRefusal	refusal;		/* of first_refused */
+	bool		is_any_suspended;	/* party, of all there are */
 	HTAB	   *dedups;
 } Batch;
 
@@ -154,34 +168,58 @@ is_given(const Column *column, int row)
 	return column->count != -1 && !column->nulls[row];
 }
 
-static int
-compare_ids(const void *a, const void *b)
+/* Zeroed memory for a column of the batch, of any length */
+static void *
+allocate(int count, Size size)
 {
-	int64		left = ((const BatchAccount *) a)->id;
-	int64		right = ((const BatchAccount *) b)->id;
-
-	return (left > right) - (left < right);
+	return MemoryContextAllocExtended(CurrentMemoryContext,
+									  Max(count, 1) * size,
+									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* The distinct accounts of the batch, by id */
-static void
-collect_accounts(Batch *batch, const Column *ids)
+static inline int
+compare_links(const RowLink *left, const RowLink *right)
 {
-	int			count = 0;
-	Size		most = Max(ids->count, 1);
+	if (left->account_id != right->account_id)
+		return left->account_id > right->account_id ? 1 : -1;
+	return (left->row > right->row) - (left->row < right->row);
+}
 
-	batch->accounts = MemoryContextAllocHuge(CurrentMemoryContext,
-											 most * sizeof(BatchAccount));
-	for (int i = 0; i < ids->count; i++)
+#define ST_SORT sort_links
+#define ST_ELEMENT_TYPE RowLink
+#define ST_COMPARE(a, b) compare_links(a, b)
+#define ST_SCOPE static
+#define ST_DEFINE
+#include "lib/sort_template.h"
+
+/* Find the distinct accounts and give each its rows. */
+static void
+group_rows(Batch *batch, RowLink *links, int count)
+{
+	BatchAccount *this;
+
+	sort_links(links, count);
+	for (int i = 0; i < count; i++)
 	{
-		if (ids->nulls[i])
-			continue;
-		memset(&batch->accounts[count], 0, sizeof(BatchAccount));
-		batch->accounts[count++].id = DatumGetInt64(ids->values[i]);
+		if (i == 0 || links[i].account_id != links[i - 1].account_id)
+			batch->account_count++;
 	}
-	qsort(batch->accounts, count, sizeof(BatchAccount), compare_ids);
-	batch->account_count = qunique(batch->accounts, count,
-								   sizeof(BatchAccount), compare_ids);
+	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
+	this = batch->accounts - 1;
+	for (int i = 0; i < count; i++)
+	{
+		BatchRow   *row = links[i].row;
+
+		if (i > 0 && links[i].account_id == links[i - 1].account_id)
+			links[i - 1].row->next = row;
+		else
+		{
+			this++;
+			this->id = links[i].account_id;
+			this->first_row = row;
+		}
+		row->account = this;
+	}
 }
 
 static void
@@ -202,6 +240,8 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 								   UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
 	TlRefusal	refusal = {0};
 	text	   *no_description = cstring_to_text("");
+	RowLink    *links;
+	int			link_count = 0;
 
 	check_length(&deltas, ids.count, "deltas");
 	check_length(&descriptions, ids.count, "descriptions");
@@ -211,37 +251,36 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 	if (!tl_check_text("source", batch->source, true, &refusal))
 		tl_raise(&refusal);
 
-	collect_accounts(batch, &ids);
 	batch->row_count = ids.count;
-	batch->rows = MemoryContextAllocHuge(CurrentMemoryContext,
-										 Max(ids.count, 1) * sizeof(BatchRow));
+	batch->rows = allocate(ids.count, sizeof(BatchRow));
+	links = allocate(ids.count, sizeof(RowLink));
 	for (int i = 0; i < ids.count; i++)
 	{
 		BatchRow   *row = &batch->rows[i];
+		TlEntry    *entry = &row->entry;
 
 		CHECK_FOR_INTERRUPTS();
-		memset(row, 0, sizeof(*row));
 		if (is_given(&ids, i))
 		{
-			BatchAccount wanted = {.id = DatumGetInt64(ids.values[i])};
-
-			row->account = bsearch(&wanted, batch->accounts,
-								   batch->account_count,
-								   sizeof(BatchAccount), compare_ids);
+			links[link_count].account_id = DatumGetInt64(ids.values[i]);
+			links[link_count++].row = row;
 		}
 		row->has_delta = is_given(&deltas, i);
 		if (row->has_delta)
-			row->delta = DatumGetAmount(deltas.values[i]);
-		row->description = no_description;
+			entry->delta = DatumGetAmount(deltas.values[i]);
+		entry->source = batch->source;
+		entry->description = no_description;
 		if (is_given(&descriptions, i))
-			row->description = DatumGetTextPP(descriptions.values[i]);
-		row->has_recorded_at = is_given(&recorded_at, i);
-		if (row->has_recorded_at)
-			row->recorded_at = DatumGetTimestampTz(recorded_at.values[i]);
+			entry->description = DatumGetTextPP(descriptions.values[i]);
+		entry->has_recorded_at = is_given(&recorded_at, i);
+		if (entry->has_recorded_at)
+			entry->recorded_at = DatumGetTimestampTz(recorded_at.values[i]);
 		row->has_key = is_given(&keys, i);
 		if (row->has_key)
-			row->key = *DatumGetUUIDP(keys.values[i]);
+			entry->dedup = *DatumGetUUIDP(keys.values[i]);
 	}
+	group_rows(batch, links, link_count);
+	pfree(links);
 }
 
 /* ---------------------------------------------------------------------
@@ -249,50 +288,53 @@ take_arguments(FunctionCallInfo fcinfo, Batch *batch)
  * ---------------------------------------------------------------------
  */
 
-/* Read the accounts, now locked, with their types and parties. */
+/*
+ * Read an account with its type and party.  Most often all accounts of a batch
+ * are of the type of the one before.
+ */
 static void
-read_accounts(Batch *batch, TlBooks *books)
+read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
+			 const BatchAccount *before)
 {
-	BatchAccount *before = NULL;
+	TlTokenType *type;
 
-	for (int i = 0; i < batch->account_count; i++)
+	this->new_entries = 0;
+	this->exists = tl_read_account(books, this->id, &this->account);
+	if (!this->exists)
+		return;
+	this->is_suspended = batch->is_any_suspended &&
+		tl_is_suspended(books, this->account.party_id);
+
+	if (before != NULL && before->exists &&
+		before->account.is_lot == this->account.is_lot &&
+		memcmp(&before->account.token_type_id, &this->account.token_type_id,
+			   UUID_LEN) == 0)
 	{
-		BatchAccount *this = &batch->accounts[i];
-
-		CHECK_FOR_INTERRUPTS();
-		this->exists = tl_read_account(books, this->id, &this->account);
-		if (!this->exists)
-			continue;
-
-		/* most often all accounts of a batch are of the same type */
-		if (before != NULL &&
-			memcmp(&before->type.id, &this->account.token_type_id,
-				   UUID_LEN) == 0)
-			this->type = before->type;
-		else if (!tl_read_type(books, &this->account.token_type_id,
-							   &this->type))
-			elog(ERROR, "account %lld has no token type",
-				 (long long) this->id);
-		if (this->account.is_lot)
-			tl_bound_lot(&this->type);
-		tl_read_party(books, this->account.party_id, &this->is_suspended);
-		before = this;
+		this->type = before->type;
+		return;
 	}
+	type = palloc(sizeof(TlTokenType));
+	if (!tl_read_type(books, &this->account.token_type_id, type))
+		elog(ERROR, "account %lld has no token type", (long long) this->id);
+	if (this->account.is_lot)
+		tl_bound_lot(type);
+	this->type = type;
 }
 
 /* The request that a row makes, for the rules that take one */
 static TlRequest
 row_request(const Batch *batch, const BatchRow *row)
 {
+	const TlEntry *entry = &row->entry;
 	TlRequest	request = {
 		.call = TL_CALL_BATCH,
-		.operation = row->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT,
-		.source = batch->source,
-		.description = row->description,
-		.has_recorded_at = row->has_recorded_at,
-		.recorded_at = row->recorded_at,
+		.operation = entry->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT,
+		.source = entry->source,
+		.description = entry->description,
+		.has_recorded_at = entry->has_recorded_at,
+		.recorded_at = entry->recorded_at,
 		.has_key = row->has_key,
-		.key = row->key,
+		.key = entry->dedup,
 	};
 
 	if (batch->on_lots)
@@ -316,20 +358,21 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 				  "The %s is null.", name);
 		return false;
 	}
-	if (row->delta == 0)
+	if (row->entry.delta == 0)
 	{
 		tl_refuse(refusal, TL_INVALID, "delta is zero",
 				  "Give a delta other than zero.", "The delta is 0.");
 		return false;
 	}
-	if (row->has_recorded_at && TIMESTAMP_NOT_FINITE(row->recorded_at))
+	if (row->entry.has_recorded_at &&
+		TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
 	{
 		tl_refuse(refusal, TL_INVALID, "recorded_at is not finite",
 				  "Give the time by the client's clock, or null.",
 				  "The time is infinite.");
 		return false;
 	}
-	return tl_check_text("description", row->description, false, refusal);
+	return tl_check_text("description", row->entry.description, false, refusal);
 }
 
 /*
@@ -346,7 +389,7 @@ find_dedup(Batch *batch, TlBooks *books, const pg_uuid_t *dedup,
 	key.dedup = *dedup;
 	found = hash_search(batch->dedups, &key, HASH_FIND, NULL);
 	if (found != NULL)
-		return &batch->rows[found->row].entry;
+		return &found->row->entry;
 	return tl_read_dedup(books, dedup, account_id, stored) ? stored : NULL;
 }
 
@@ -358,10 +401,11 @@ static bool
 apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 {
 	BatchAccount *at = row->account;
+	TlEntry    *entry = &row->entry;
+	TlAmount	delta = entry->delta;
 	TlRequest	request;
 	TlEntry		stored;
 	const TlEntry *first;
-	TlAmount	balance;
 
 	if (!check_row(row, refusal))
 		return false;
@@ -374,89 +418,104 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	request = row_request(batch, row);
 	if (row->has_key)
 	{
-		first = find_dedup(batch, books, &row->key, at->id, &stored);
+		first = find_dedup(batch, books, &entry->dedup, at->id, &stored);
 		if (first != NULL)
 		{
 			if (first->keyed_call != request.call ||
-				!tl_same_request(&request, row->delta, first))
+				!tl_same_request(&request, delta, first))
 			{
 				tl_refuse_key(refusal, first);
 				return false;
 			}
-			row->entry = *first;
+			entry->entry_no = first->entry_no;
+			entry->balance = first->balance;
 			row->has_entry = true;
 			return true;
 		}
-		row->entry.has_dedup = true;
-		row->entry.dedup = row->key;
-		row->entry.keyed_call = request.call;
+		entry->keyed_call = request.call;
 	}
-	if (!tl_amount_fits_scale(row->delta, at->type.scale))
+	if (!tl_amount_fits_scale(delta, at->type->scale))
 	{
 		tl_refuse(refusal, TL_INVALID, "delta has too many decimals",
 				  "Round the delta first; a batch does not.",
-				  "The token type has %d decimals.", at->type.scale);
+				  "The token type has %d decimals.", at->type->scale);
 		return false;
 	}
-	if (!batch->on_lots && !row->has_key && row->has_recorded_at)
+	entry->has_dedup = row->has_key ||
+		(entry->has_recorded_at && !batch->on_lots);
+	for (int attempt = 0; entry->has_dedup && !row->has_key; attempt++)
 	{
-		for (int attempt = 0;; attempt++)
+		CHECK_FOR_INTERRUPTS();
+		tl_fingerprint(&request, delta, attempt, &entry->dedup);
+		first = find_dedup(batch, books, &entry->dedup, at->id, &stored);
+		if (first == NULL)
+			break;
+		if (first->keyed_call == 0 && tl_same_request(&request, delta, first))
 		{
-			CHECK_FOR_INTERRUPTS();
-			tl_fingerprint(&request, row->delta, attempt, &row->entry.dedup);
-			first = find_dedup(batch, books, &row->entry.dedup, at->id,
-							   &stored);
-			if (first == NULL)
-				break;
-			if (first->keyed_call == 0 &&
-				tl_same_request(&request, row->delta, first))
-			{
-				tl_refuse_duplicate(refusal, first);
-				return false;
-			}
+			tl_refuse_duplicate(refusal, first);
+			return false;
 		}
-		row->entry.has_dedup = true;
 	}
 	if (at->account.is_lot && !batch->on_lots)
 	{
 		tl_refuse_lot(refusal, at->id);
 		return false;
 	}
-	if (!tl_check_acquire(&at->type, at->account.party_id, row->delta > 0,
+	if (!tl_check_acquire(at->type, at->account.party_id, delta > 0,
 						  at->is_suspended, refusal) ||
-		!tl_check_within(&at->type, at->account.balance, row->delta, &balance,
-						 refusal))
+		!tl_check_within(at->type, at->account.balance, delta,
+						 &entry->balance, refusal))
 		return false;
 
-	at->account.balance = balance;
+	at->account.balance = entry->balance;
 	at->account.entry_count++;
 	at->account.last_entry_at = Max(batch->now, at->account.last_entry_at);
 	at->new_entries++;
-	row->entry.account_id = at->id;
-	row->entry.entry_no = at->account.entry_count;
-	row->entry.operation = request.operation;
-	row->entry.delta = row->delta;
-	row->entry.balance = balance;
-	row->entry.created_at = at->account.last_entry_at;
-	row->entry.has_recorded_at = row->has_recorded_at;
-	row->entry.recorded_at = row->recorded_at;
-	row->entry.source = batch->source;
-	row->entry.description = row->description;
-	row->entry.booked_by = batch->booked_by;
+	entry->account_id = at->id;
+	entry->entry_no = at->account.entry_count;
+	entry->operation = request.operation;
+	entry->created_at = at->account.last_entry_at;
+	entry->booked_by = batch->booked_by;
 	row->is_booked = row->has_entry = true;
 	return true;
 }
 
 static void
-remember_dedup(Batch *batch, int row)
+remember_dedup(Batch *batch, const BatchRow *row)
 {
-	const TlEntry *entry = &batch->rows[row].entry;
-	DedupKey	key = {.account_id = entry->account_id};
+	DedupKey	key = {.account_id = row->entry.account_id};
 	DedupEntry *made;
 
-	key.dedup = entry->dedup;
+	key.dedup = row->entry.dedup;
 	made = hash_search(batch->dedups, &key, HASH_ENTER, NULL);
 	made->row = row;
+}
+
+/* Whether the batch is refused as a whole, and by a row before this one */
+static bool
+is_in_vain(const Batch *batch, const BatchRow *row)
+{
+	return !batch->skip_refused && batch->first_refused != NULL &&
+		batch->first_refused < row;
+}
+
+static void
+try_row(Batch *batch, TlBooks *books, BatchRow *row)
+{
+	TlRefusal	refusal = {0};
+
+	row->is_booked = row->has_entry = false;
+	if (apply_row(batch, books, row, &refusal))
+	{
+		if (row->is_booked && row->entry.has_dedup)
+			remember_dedup(batch, row);
+	}
+	else if (batch->first_refused == NULL || row < batch->first_refused)
+	{
+		batch->first_refused = row;
+		batch->refusal = refusal;
+	}
+	row->sqlerrcode = refusal.sqlerrcode;
 }
 
 /*
@@ -464,17 +523,23 @@ remember_dedup(Batch *batch, int row)
  * not know of rows.
  */
 static void
-raise_row(const Batch *batch, const TlRefusal *refusal, int ordinal)
+raise_row(const Batch *batch)
 {
-	TlRefusal	whole = *refusal;
+	TlRefusal	whole = batch->refusal;
 
 	if (!batch->on_lots)
-		whole.detail = psprintf("Row %d: %s", ordinal, refusal->detail);
+		whole.detail = psprintf("Row %d: %s",
+								(int) (batch->first_refused - batch->rows) + 1,
+								whole.detail);
 	tl_raise(&whole);
 }
 
+/*
+ * Read the accounts from this one on and apply their rows to them; rows of no
+ * account count as before the first.
+ */
 static void
-apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
+check_rows(Batch *batch, TlBooks *books, int from)
 {
 	HASHCTL		control = {
 		.keysize = sizeof(DedupKey),
@@ -482,27 +547,34 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
 		.hcxt = CurrentMemoryContext,
 	};
 	TlProgress	progress;
+	int			done = 0;
 
 	batch->dedups = hash_create("trainledger batch", batch->row_count + 1,
 								&control,
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	batch->is_any_suspended = tl_is_any_suspended(books);
 	tl_progress_start(&progress, "postings checked", batch->row_count);
-	for (int i = 0; i < batch->row_count; i++)
+	for (int i = 0; from == 0 && i < batch->row_count; i++)
 	{
-		BatchRow   *row = &batch->rows[i];
-		TlRefusal	refusal = {0};
-
-		tl_progress_step(&progress, i);
-		if (apply_row(batch, books, row, &refusal))
-		{
-			if (row->is_booked && row->entry.has_dedup)
-				remember_dedup(batch, i);
-		}
-		else if (skip_refused)
-			row->sqlerrcode = refusal.sqlerrcode;
-		else
-			raise_row(batch, &refusal, i + 1);
+		if (batch->rows[i].account == NULL)
+			try_row(batch, books, &batch->rows[i]);
 	}
+	for (int i = from; i < batch->account_count; i++)
+	{
+		BatchAccount *this = &batch->accounts[i];
+
+		read_account(batch, books, this, i > 0 ? this - 1 : NULL);
+		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		{
+			tl_progress_step(&progress, done++);
+			if (is_in_vain(batch, row))
+				break;
+			try_row(batch, books, row);
+		}
+	}
+	hash_destroy(batch->dedups);
+	if (!batch->skip_refused && batch->first_refused != NULL)
+		raise_row(batch);
 }
 
 /* ---------------------------------------------------------------------
@@ -510,30 +582,43 @@ apply_rows(Batch *batch, TlBooks *books, bool skip_refused)
  * ---------------------------------------------------------------------
  */
 
-static void
-write_batch(Batch *batch)
+/*
+ * Write the accounts from this one on and, if nobody was faster at any of
+ * them, all entries.  Returns the place of the account where somebody was, or
+ * the number of accounts.
+ */
+static int
+write_rows(Batch *batch, TlBooks *books, int from)
 {
-	const TlAccount **accounts = palloc_array(const TlAccount *,
-											  batch->account_count + 1);
-	const TlEntry **entries =
-		MemoryContextAllocHuge(CurrentMemoryContext,
-							   (batch->row_count + 1) * sizeof(TlEntry *));
+	const TlAccount **accounts = allocate(batch->account_count,
+										  sizeof(TlAccount *));
+	const TlEntry **entries = allocate(batch->row_count, sizeof(TlEntry *));
 	int			account_count = 0;
 	int			entry_count = 0;
+	int			written = 0;
 
 	for (int i = 0; i < batch->account_count; i++)
 	{
-		if (batch->accounts[i].new_entries > 0)
-			accounts[account_count++] = &batch->accounts[i].account;
-	}
-	for (int i = 0; i < batch->row_count; i++)
-	{
-		if (batch->rows[i].is_booked)
-			entries[entry_count++] = &batch->rows[i].entry;
+		const BatchAccount *this = &batch->accounts[i];
+
+		if (i >= from && this->new_entries > 0)
+			accounts[account_count++] = &this->account;
+		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		{
+			if (row->is_booked)
+				entries[entry_count++] = &row->entry;
+		}
 	}
 	if (entry_count > 0)
-		tl_write_postings(accounts, account_count, entries, entry_count,
-						  batch->source, batch->booked_by);
+		written = tl_write_postings(books, accounts, account_count, entries,
+									entry_count);
+	if (written < account_count)
+	{
+		while (batch->accounts[from].new_entries == 0 || written-- > 0)
+			from++;
+		return from;
+	}
+	return batch->account_count;
 }
 
 static void
@@ -562,29 +647,36 @@ return_rows(FunctionCallInfo fcinfo, const Batch *batch)
 	}
 }
 
-/* Lock, read, check and write, as the owner of the books. */
+/* Read, check and write, as the owner of the books. */
 static void
-book(Batch *batch, bool skip_refused)
+book(Batch *batch)
 {
 	TlBooks		books;
-	int64	   *ids = palloc_array(int64, batch->account_count + 1);
-
-	for (int i = 0; i < batch->account_count; i++)
-		ids[i] = batch->accounts[i].id;
+	int			from = 0;
+	int64		locked_id = 0;
 
 	tl_books_open(&books);
-	tl_lock_accounts(ids, batch->account_count);
 	tl_books_push_snapshot(true);
-	read_accounts(batch, &books);
-	apply_rows(batch, &books, skip_refused);
-	write_batch(batch);
+	for (;;)
+	{
+		check_rows(batch, &books, from);
+		from = write_rows(batch, &books, from);
+		if (from == batch->account_count)
+			break;
+
+		/* wait in line for this one; most often the rest is free then too */
+		tl_books_pop_snapshot();
+		tl_lock_account(batch->accounts[from].id, locked_id);
+		locked_id = batch->accounts[from].id;
+		tl_books_push_snapshot(true);
+	}
 	tl_books_pop_snapshot();
 	tl_books_close(&books);
 }
 
 /* Book a batch and return its rows. */
 static Datum
-post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
+post_rows(FunctionCallInfo fcinfo, Batch *batch)
 {
 	TlOwnerSwitch saved;
 
@@ -594,7 +686,7 @@ post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
 	if (batch->row_count > 0)
 	{
 		tl_become_owner(&saved);
-		book(batch, skip_refused);
+		book(batch);
 		tl_restore_user(&saved);
 	}
 	return_rows(fcinfo, batch);
@@ -605,11 +697,12 @@ post_rows(FunctionCallInfo fcinfo, Batch *batch, bool skip_refused)
 Datum
 tl_post_batch(PG_FUNCTION_ARGS)
 {
-	Batch		batch = {0};
-	bool		skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6);
+	Batch		batch = {
+		.skip_refused = !PG_ARGISNULL(6) && PG_GETARG_BOOL(6),
+	};
 
 	PreventCommandIfReadOnly("post_batch()");
-	return post_rows(fcinfo, &batch, skip_refused);
+	return post_rows(fcinfo, &batch);
 }
 
 /*
@@ -624,5 +717,5 @@ tl_post_lots(PG_FUNCTION_ARGS)
 		.operation = tl_operation_from_oid(PG_GETARG_OID(6)),
 	};
 
-	return post_rows(fcinfo, &batch, false);
+	return post_rows(fcinfo, &batch);
 }

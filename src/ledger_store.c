@@ -9,7 +9,8 @@
  * SERIALIZABLE included, without its cost.  Row-level security does not
  * apply, as the engine acts as the owner of the tables.
  *
- * Rows are written with SQL through SPI, so that triggers, constraints,
+ * Postings are written by ledger_direct.c, as a rule, which says when.  The
+ * rest is written with SQL through SPI, so that triggers, constraints,
  * isolation and logical replication are as for any statement.  The texts are
  * qualified down to the operators, for they run under the caller's
  * search_path.
@@ -24,6 +25,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relscan.h"
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
@@ -70,6 +72,62 @@ tl_take_pass(void)
 }
 
 /* ---------------------------------------------------------------------
+ * Index scans
+ * ---------------------------------------------------------------------
+ */
+
+static IndexScanDesc
+begin_scan(Relation heap, Oid index_id, int key_columns)
+{
+	Relation	index = index_open(index_id, AccessShareLock);
+
+	return tl_index_beginscan(heap, index, GetActiveSnapshot(), key_columns);
+}
+
+static void
+end_scan(IndexScanDesc scan)
+{
+	Relation	index = scan->indexRelation;
+
+	index_endscan(scan);
+	index_close(index, NoLock);
+}
+
+/*
+ * Make a scan, under the active snapshot, one of the rows whose first key
+ * columns have these values.
+ */
+static void
+seek(IndexScanDesc scan, const KeyPart *parts, int count)
+{
+	ScanKeyData keys[MAX_KEY_PARTS];
+
+	for (int i = 0; i < count; i++)
+		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
+							   InvalidOid,
+							   scan->indexRelation->rd_indcollation[i],
+							   parts[i].equals, parts[i].value);
+	scan->xs_snapshot = GetActiveSnapshot();
+	index_rescan(scan, keys, count, NULL, 0);
+}
+
+/*
+ * Fetch the row with a unique key into slot.  The row stays in its buffer:
+ * the caller copies what it needs and clears the slot.  The scan is kept for
+ * the next look-up by the same key, as batches have many.
+ */
+static bool
+fetch_row(TlBooks *books, TlLookup lookup, Relation heap, Oid index_id,
+		  const KeyPart *parts, int count, TupleTableSlot *slot)
+{
+	if (books->lookups[lookup] == NULL)
+		books->lookups[lookup] = begin_scan(heap, index_id, count);
+	seek(books->lookups[lookup], parts, count);
+	return index_getnext_slot(books->lookups[lookup], ForwardScanDirection,
+							  slot);
+}
+
+/* ---------------------------------------------------------------------
  * Tables and snapshots
  * ---------------------------------------------------------------------
  */
@@ -87,12 +145,19 @@ tl_books_open(TlBooks *books)
 	books->entry_slot = table_slot_create(books->entry, NULL);
 	books->type_slot = table_slot_create(books->token_type, NULL);
 	books->party_slot = table_slot_create(books->party, NULL);
+	memset(books->lookups, 0, sizeof(books->lookups));
+	books->is_direct = tl_direct_applies(books);
 }
 
 /* Locks are kept until the transaction ends. */
 void
 tl_books_close(TlBooks *books)
 {
+	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
+	{
+		if (books->lookups[i] != NULL)
+			end_scan(books->lookups[i]);
+	}
 	ExecDropSingleTupleTableSlot(books->account_slot);
 	ExecDropSingleTupleTableSlot(books->entry_slot);
 	ExecDropSingleTupleTableSlot(books->type_slot);
@@ -125,40 +190,6 @@ tl_books_pop_snapshot(void)
  * Reading
  * ---------------------------------------------------------------------
  */
-
-/* Start a scan of the rows whose first key columns have these values. */
-static IndexScanDesc
-begin_scan(Relation heap, Relation index, const KeyPart *parts, int count,
-		   ScanKey keys)
-{
-	IndexScanDesc scan;
-
-	for (int i = 0; i < count; i++)
-		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
-							   InvalidOid, index->rd_indcollation[i],
-							   parts[i].equals, parts[i].value);
-	scan = tl_index_beginscan(heap, index, GetActiveSnapshot(), count);
-	index_rescan(scan, keys, count, NULL, 0);
-	return scan;
-}
-
-/*
- * Fetch the row with a unique key into slot.  The row stays in its buffer:
- * the caller copies what it needs and clears the slot.
- */
-static bool
-fetch_row(Relation heap, Oid index_id, const KeyPart *parts, int count,
-		  TupleTableSlot *slot)
-{
-	Relation	index = index_open(index_id, AccessShareLock);
-	ScanKeyData keys[MAX_KEY_PARTS];
-	IndexScanDesc scan = begin_scan(heap, index, parts, count, keys);
-	bool		found = index_getnext_slot(scan, ForwardScanDirection, slot);
-
-	index_endscan(scan);
-	index_close(index, NoLock);
-	return found;
-}
 
 static Datum
 column(TupleTableSlot *slot, AttrNumber attnum)
@@ -224,8 +255,8 @@ tl_read_type(TlBooks *books, const pg_uuid_t *id, TlTokenType *type)
 {
 	KeyPart		key = {F_UUID_EQ, UUIDPGetDatum(id)};
 
-	if (!fetch_row(books->token_type, tl_catalog()->token_type_pkey, &key, 1,
-				   books->type_slot))
+	if (!fetch_row(books, TL_TYPE_BY_ID, books->token_type,
+				   tl_catalog()->token_type_pkey, &key, 1, books->type_slot))
 		return false;
 	take_type(books->type_slot, type);
 	return true;
@@ -240,8 +271,8 @@ tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type)
 		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
-	if (!fetch_row(books->token_type, cat->token_type_name_key, key, 2,
-				   books->type_slot))
+	if (!fetch_row(books, TL_TYPE_BY_NAME, books->token_type,
+				   cat->token_type_name_key, key, 2, books->type_slot))
 		return false;
 	take_type(books->type_slot, type);
 	return true;
@@ -261,6 +292,8 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 	account->entry_count = DatumGetInt64(column(slot, columns->entry_count));
 	account->last_entry_at =
 		DatumGetTimestampTz(column(slot, columns->last_entry_at));
+	account->row = ExecCopySlotHeapTuple(slot);
+	account->entries_read = account->entry_count;
 	ExecClearTuple(slot);
 }
 
@@ -269,8 +302,8 @@ tl_read_account(TlBooks *books, int64 id, TlAccount *account)
 {
 	KeyPart		key = {F_INT8EQ, Int64GetDatum(id)};
 
-	if (!fetch_row(books->account, tl_catalog()->account_pkey, &key, 1,
-				   books->account_slot))
+	if (!fetch_row(books, TL_ACCOUNT_BY_ID, books->account,
+				   tl_catalog()->account_pkey, &key, 1, books->account_slot))
 		return false;
 	take_account(books->account_slot, account);
 	return true;
@@ -287,8 +320,8 @@ tl_read_named_account(TlBooks *books, int64 party_id,
 		{F_TEXTEQ, PointerGetDatum(name)},
 	};
 
-	if (!fetch_row(books->account, tl_catalog()->account_key, key, 3,
-				   books->account_slot))
+	if (!fetch_row(books, TL_ACCOUNT_BY_NAME, books->account,
+				   tl_catalog()->account_key, key, 3, books->account_slot))
 		return false;
 	take_account(books->account_slot, account);
 	return true;
@@ -300,12 +333,41 @@ tl_read_party(TlBooks *books, int64 id, bool *is_suspended)
 	const TlCatalog *cat = tl_catalog();
 	KeyPart		key = {F_INT8EQ, Int64GetDatum(id)};
 
-	if (!fetch_row(books->party, cat->party_pkey, &key, 1, books->party_slot))
+	if (!fetch_row(books, TL_PARTY_BY_ID, books->party, cat->party_pkey, &key,
+				   1, books->party_slot))
 		return false;
 	*is_suspended = DatumGetBool(column(books->party_slot,
 										cat->party_is_suspended));
 	ExecClearTuple(books->party_slot);
 	return true;
+}
+
+/* The same of a party that is there, without visiting those that are not. */
+bool
+tl_is_suspended(TlBooks *books, int64 party_id)
+{
+	KeyPart		key = {F_INT8EQ, Int64GetDatum(party_id)};
+	bool		found = fetch_row(books, TL_SUSPENDED_PARTY, books->party,
+								  tl_catalog()->party_suspended, &key, 1,
+								  books->party_slot);
+
+	ExecClearTuple(books->party_slot);
+	return found;
+}
+
+/* Whether there is a suspended party at all */
+bool
+tl_is_any_suspended(TlBooks *books)
+{
+	IndexScanDesc scan = begin_scan(books->party,
+									tl_catalog()->party_suspended, 0);
+	bool		found;
+
+	seek(scan, NULL, 0);
+	found = index_getnext_slot(scan, ForwardScanDirection, books->party_slot);
+	ExecClearTuple(books->party_slot);
+	end_scan(scan);
+	return found;
 }
 
 static void
@@ -348,8 +410,8 @@ tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup, int64 account_id,
 		{F_INT8EQ, Int64GetDatum(account_id)},
 	};
 
-	if (!fetch_row(books->entry, tl_catalog()->entry_dedup, key, 2,
-				   books->entry_slot))
+	if (!fetch_row(books, TL_ENTRY_BY_DEDUP, books->entry,
+				   tl_catalog()->entry_dedup, key, 2, books->entry_slot))
 		return false;
 	take_entry(books->entry_slot, entry);
 	return true;
@@ -361,11 +423,11 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 				  TlEntry *entry)
 {
 	KeyPart		part = {F_UUID_EQ, UUIDPGetDatum(key)};
-	Relation	index = index_open(tl_catalog()->entry_dedup, AccessShareLock);
-	ScanKeyData keys[MAX_KEY_PARTS];
-	IndexScanDesc scan = begin_scan(books->entry, index, &part, 1, keys);
+	IndexScanDesc scan = begin_scan(books->entry, tl_catalog()->entry_dedup,
+									1);
 	bool		found = false;
 
+	seek(scan, &part, 1);
 	while (!found &&
 		   index_getnext_slot(scan, ForwardScanDirection, books->entry_slot))
 	{
@@ -377,8 +439,7 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 			tl_read_account(books, entry->account_id, &account) &&
 			account.party_id == party_id;
 	}
-	index_endscan(scan);
-	index_close(index, NoLock);
+	end_scan(scan);
 	return found;
 }
 
@@ -389,39 +450,24 @@ tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 
 typedef enum Statement
 {
-	POST_ENTRY,
+	UPDATE_ACCOUNT,
 	INSERT_ENTRY,
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
-	LOCK_ACCOUNTS,
-	LOCK_PARTY,
-	UPDATE_ACCOUNTS,
-	INSERT_ENTRIES
+	LOCK_PARTY
 } Statement;
 
-#define STATEMENT_COUNT		(INSERT_ENTRIES + 1)
+#define STATEMENT_COUNT		(LOCK_PARTY + 1)
 #define MAX_PARAMETERS		ENTRY_COLUMN_COUNT
 
 /* Stand-ins for type OIDs that are known only at run time */
 #define AMOUNT		((Oid) 1)
 #define OPERATION	((Oid) 2)
-#define AMOUNTS		((Oid) 3)
-#define OPERATIONS	((Oid) 4)
 
-/* The columns of an entry and their parameters; the first is account_id */
 #define ENTRY_COLUMN_COUNT	13
-#define ENTRY_COLUMNS \
-	"account_id, entry_no, delta, balance, created_at, recorded_at, dedup," \
-	" operation, keyed_call, source, description, device, booked_by"
-#define ENTRY_PARAMETERS \
-	"$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13"
 
 /* clang-format off */
-#define ENTRY_TYPES \
-	{INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID, TIMESTAMPTZOID, \
-	UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID, TEXTOID, TEXTOID}
-
 static const struct
 {
 	const char *text;
@@ -429,20 +475,21 @@ static const struct
 	Oid			types[MAX_PARAMETERS];
 }			statements[STATEMENT_COUNT] =
 {
-	[POST_ENTRY] = {
-		"WITH posted AS (UPDATE trainledger.account"
-		" SET balance = $4, entry_count = $2, last_entry_at = $5"
+	[UPDATE_ACCOUNT] = {
+		"UPDATE trainledger.account"
+		" SET balance = $2, entry_count = $3, last_entry_at = $4"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" AND entry_count OPERATOR(pg_catalog.=) ($2 OPERATOR(pg_catalog.-) 1)"
-		" RETURNING id)"
-		" INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
-		" SELECT id, " ENTRY_PARAMETERS " FROM posted",
-		ENTRY_COLUMN_COUNT, ENTRY_TYPES
+		" AND entry_count OPERATOR(pg_catalog.=) $5",
+		5, {INT8OID, AMOUNT, INT8OID, TIMESTAMPTZOID, INT8OID}
 	},
 	[INSERT_ENTRY] = {
-		"INSERT INTO trainledger.entry (" ENTRY_COLUMNS ")"
-		" VALUES ($1, " ENTRY_PARAMETERS ")",
-		ENTRY_COLUMN_COUNT, ENTRY_TYPES
+		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
+		" created_at, recorded_at, dedup, operation, keyed_call, source,"
+		" description, device, booked_by)"
+		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+		ENTRY_COLUMN_COUNT, {INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID,
+			TIMESTAMPTZOID, UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID,
+		TEXTOID, TEXTOID}
 	},
 	[INSERT_ACCOUNT] = {
 		"INSERT INTO trainledger.account (id, party_id, token_type_id,"
@@ -462,39 +509,10 @@ static const struct
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
 	},
-	[LOCK_ACCOUNTS] = {
-		"SELECT FROM trainledger.account"
-		" WHERE id OPERATOR(pg_catalog.=) ANY ($1)"
-		" ORDER BY id USING OPERATOR(pg_catalog.<) FOR NO KEY UPDATE",
-		1, {INT8ARRAYOID}
-	},
 	[LOCK_PARTY] = {
 		"SELECT FROM trainledger.party"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
-	},
-	[UPDATE_ACCOUNTS] = {
-		"UPDATE trainledger.account a"
-		" SET balance = u.balance, entry_count = u.entry_count,"
-		" last_entry_at = u.last_entry_at"
-		" FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2),"
-		" pg_catalog.unnest($3), pg_catalog.unnest($4))"
-		" u(id, balance, entry_count, last_entry_at)"
-		" WHERE a.id OPERATOR(pg_catalog.=) u.id",
-		4, {INT8ARRAYOID, AMOUNTS, INT8ARRAYOID, TIMESTAMPTZARRAYOID}
-	},
-	[INSERT_ENTRIES] = {
-		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
-		" created_at, recorded_at, dedup, operation, keyed_call, description,"
-		" source, booked_by)"
-		" SELECT u.*, $11, $12 FROM ROWS FROM (pg_catalog.unnest($1),"
-		" pg_catalog.unnest($2), pg_catalog.unnest($3), pg_catalog.unnest($4),"
-		" pg_catalog.unnest($5), pg_catalog.unnest($6), pg_catalog.unnest($7),"
-		" pg_catalog.unnest($8), pg_catalog.unnest($9),"
-		" pg_catalog.unnest($10)) u",
-		12, {INT8ARRAYOID, INT8ARRAYOID, AMOUNTS, AMOUNTS,
-			TIMESTAMPTZARRAYOID, TIMESTAMPTZARRAYOID, UUIDARRAYOID, OPERATIONS,
-		CHARARRAYOID, TEXTARRAYOID, TEXTOID, TEXTOID}
 	}
 };
 /* clang-format on */
@@ -508,12 +526,8 @@ parameter_type(Oid type)
 	{
 		case AMOUNT:
 			return cat->amount_type;
-		case AMOUNTS:
-			return get_array_type(cat->amount_type);
 		case OPERATION:
 			return cat->operation_type;
-		case OPERATIONS:
-			return get_array_type(cat->operation_type);
 		default:
 			return type;
 	}
@@ -549,7 +563,7 @@ get_plan(Statement statement)
 
 		for (int i = 0; i < statements[statement].count; i++)
 			types[i] = parameter_type(statements[statement].types[i]);
-		/* one for a long array that is known may read the whole table */
+		/* their plans do not depend on the values */
 		plan = SPI_prepare_cursor(statements[statement].text,
 								  statements[statement].count, types,
 								  CURSOR_OPT_GENERIC_PLAN);
@@ -571,7 +585,7 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	SPIPlanPtr	plan = get_plan(statement);
 	int			result;
 
-	is_posting = (statement == POST_ENTRY || statement == UPDATE_ACCOUNTS);
+	is_posting = (statement == UPDATE_ACCOUNT);
 	PG_TRY();
 	{
 		result = SPI_execute_snapshot(plan, values, nulls,
@@ -589,9 +603,9 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	return SPI_processed;
 }
 
-/* Run a statement with an entry as its parameters; returns rows inserted. */
-static uint64
-run_entry(Statement statement, const TlEntry *entry)
+/* Connected to SPI */
+static void
+insert_entry(const TlEntry *entry)
 {
 	const TlCatalog *cat = tl_catalog();
 	char		nulls[] = "             ";
@@ -621,23 +635,48 @@ run_entry(Statement statement, const TlEntry *entry)
 		nulls[8] = 'n';
 	if (entry->device == NULL)
 		nulls[11] = 'n';
-	return run(statement, values, nulls, SPI_OK_INSERT);
+	if (run(INSERT_ENTRY, values, nulls, SPI_OK_INSERT) != 1)
+		elog(ERROR, "entry was not inserted");
+}
+
+/* Connected to SPI; false: the account has changed since it was read. */
+static bool
+update_account(const TlAccount *account)
+{
+	Datum		values[] = {
+		Int64GetDatum(account->id),
+		AmountGetDatum(account->balance),
+		Int64GetDatum(account->entry_count),
+		TimestampTzGetDatum(account->last_entry_at),
+		Int64GetDatum(account->entries_read),
+	};
+
+	return run(UPDATE_ACCOUNT, values, NULL, SPI_OK_UPDATE) == 1;
 }
 
 /*
- * Write an entry and the balance after it, if the account still has as many
- * entries as it was read with.  False: somebody was faster and nothing was
- * written.
+ * Write accounts as they stand after entries, and then the entries.  Returns
+ * how many accounts were updated: if not all of them, the next one has changed
+ * since it was read, and no entry was written.
  */
-bool
-tl_write_posting(const TlEntry *entry)
+int
+tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
+				  int account_count, const TlEntry *const *entries,
+				  int entry_count)
 {
-	uint64		written;
+	int			updated = 0;
+
+	if (books->is_direct)
+		return tl_direct_write(books, accounts, account_count, entries,
+							   entry_count);
 
 	SPI_connect();
-	written = run_entry(POST_ENTRY, entry);
+	while (updated < account_count && update_account(accounts[updated]))
+		updated++;
+	for (int i = 0; updated == account_count && i < entry_count; i++)
+		insert_entry(entries[i]);
 	SPI_finish();
-	return written == 1;
+	return updated;
 }
 
 /*
@@ -663,8 +702,8 @@ tl_write_account(TlEntry *entry, int64 party_id,
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
 				  SPI_OK_INSERT) == 1;
-	if (written && run_entry(INSERT_ENTRY, entry) != 1)
-		elog(ERROR, "entry was not inserted");
+	if (written)
+		insert_entry(entry);
 	SPI_finish();
 	return written;
 }
@@ -694,12 +733,22 @@ tl_write_default_type(TimestampTz now, pg_uuid_t *id)
 	return written;
 }
 
-/* Wait for the row of an account and lock it until the transaction ends. */
+/*
+ * Wait for the row of an account and lock it until the transaction ends.  To
+ * come back for the one that was locked last means that no wait will help: a
+ * trigger keeps the row from being updated.
+ */
 void
-tl_lock_account(int64 id)
+tl_lock_account(int64 id, int64 locked_id)
 {
 	Datum		value = Int64GetDatum(id);
 
+	if (id == locked_id)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("account %lld was not updated", (long long) id),
+				 errdetail("It is locked, and the update found no row."),
+				 errhint("Look for a trigger or rule on trainledger.account.")));
 	tl_books_push_snapshot(true);
 	SPI_connect();
 	run(LOCK_ACCOUNT, &value, NULL, SPI_OK_SELECT);
@@ -731,166 +780,19 @@ tl_lock_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
 	return found;
 }
 
-/* Lock the rows of accounts, in order of their ids (see above). */
-void
-tl_lock_accounts(const int64 *ids, int count)
-{
-	Datum	   *elements = palloc_array(Datum, count + 1);
-	Datum		value;
-
-	for (int i = 0; i < count; i++)
-		elements[i] = Int64GetDatum(ids[i]);
-	value = PointerGetDatum(construct_array(elements, count, INT8OID, 8,
-											FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
-
-	tl_books_push_snapshot(true);
-	SPI_connect();
-	run(LOCK_ACCOUNTS, &value, NULL, SPI_OK_SELECT);
-	SPI_finish();
-	tl_books_pop_snapshot();
-}
-
-/* Columns of many rows on their way into arrays */
-typedef struct ArrayColumn
-{
-	Oid			type;
-	Datum	   *values;
-	bool	   *nulls;
-} ArrayColumn;
-
-static ArrayColumn
-make_column(Oid type, int count)
-{
-	ArrayColumn column = {
-		.type = type,
-		.values = palloc_array(Datum, count),
-		.nulls = palloc_array(bool, count),
-	};
-
-	return column;
-}
-
-static void
-set_column(ArrayColumn *column, int row, Datum value, bool is_set)
-{
-	column->values[row] = value;
-	column->nulls[row] = !is_set;
-}
-
-static Datum
-column_array(const ArrayColumn *column, int count)
-{
-	int			lower = 1;
-	int16		length;
-	bool		by_value;
-	char		align;
-
-	get_typlenbyvalalign(column->type, &length, &by_value, &align);
-	return PointerGetDatum(construct_md_array(column->values, column->nulls,
-											  1, &count, &lower, column->type,
-											  length, by_value, align));
-}
-
-static void
-update_accounts(const TlAccount *const *accounts, int count)
-{
-	const TlCatalog *cat = tl_catalog();
-	ArrayColumn columns[] = {
-		make_column(INT8OID, count),
-		make_column(cat->amount_type, count),
-		make_column(INT8OID, count),
-		make_column(TIMESTAMPTZOID, count),
-	};
-	Datum		values[lengthof(columns)];
-
-	for (int i = 0; i < count; i++)
-	{
-		const TlAccount *account = accounts[i];
-
-		set_column(&columns[0], i, Int64GetDatum(account->id), true);
-		set_column(&columns[1], i, AmountGetDatum(account->balance), true);
-		set_column(&columns[2], i, Int64GetDatum(account->entry_count), true);
-		set_column(&columns[3], i, TimestampTzGetDatum(account->last_entry_at),
-				   true);
-	}
-	for (size_t i = 0; i < lengthof(columns); i++)
-		values[i] = column_array(&columns[i], count);
-	if (run(UPDATE_ACCOUNTS, values, NULL, SPI_OK_UPDATE) != (uint64) count)
-		elog(ERROR, "accounts were not updated");
-}
-
-static void
-insert_entries(const TlEntry *const *entries, int count, text *source,
-			   text *booked_by)
-{
-	const TlCatalog *cat = tl_catalog();
-	ArrayColumn columns[] = {
-		make_column(INT8OID, count),
-		make_column(INT8OID, count),
-		make_column(cat->amount_type, count),
-		make_column(cat->amount_type, count),
-		make_column(TIMESTAMPTZOID, count),
-		make_column(TIMESTAMPTZOID, count),
-		make_column(UUIDOID, count),
-		make_column(cat->operation_type, count),
-		make_column(CHAROID, count),
-		make_column(TEXTOID, count),
-	};
-	Datum		values[lengthof(columns) + 2];
-
-	for (int i = 0; i < count; i++)
-	{
-		const TlEntry *entry = entries[i];
-
-		set_column(&columns[0], i, Int64GetDatum(entry->account_id), true);
-		set_column(&columns[1], i, Int64GetDatum(entry->entry_no), true);
-		set_column(&columns[2], i, AmountGetDatum(entry->delta), true);
-		set_column(&columns[3], i, AmountGetDatum(entry->balance), true);
-		set_column(&columns[4], i, TimestampTzGetDatum(entry->created_at),
-				   true);
-		set_column(&columns[5], i, TimestampTzGetDatum(entry->recorded_at),
-				   entry->has_recorded_at);
-		set_column(&columns[6], i, UUIDPGetDatum(&entry->dedup),
-				   entry->has_dedup);
-		set_column(&columns[7], i,
-				   ObjectIdGetDatum(cat->operations[entry->operation]), true);
-		set_column(&columns[8], i, CharGetDatum(entry->keyed_call),
-				   entry->keyed_call != 0);
-		set_column(&columns[9], i, PointerGetDatum(entry->description), true);
-	}
-	for (size_t i = 0; i < lengthof(columns); i++)
-		values[i] = column_array(&columns[i], count);
-	values[lengthof(columns)] = PointerGetDatum(source);
-	values[lengthof(columns) + 1] = PointerGetDatum(booked_by);
-	if (run(INSERT_ENTRIES, values, NULL, SPI_OK_INSERT) != (uint64) count)
-		elog(ERROR, "entries were not inserted");
-}
-
 /*
- * Write many entries that have source and booker in common, and the accounts
- * as they stand after them.  The accounts are locked.
+ * The columns of an entry, found by name, as those of a row of so many; texts
+ * are not copied.
  */
 void
-tl_write_postings(const TlAccount *const *accounts, int account_count,
-				  const TlEntry *const *entries, int entry_count,
-				  text *source, text *booked_by)
-{
-	SPI_connect();
-	update_accounts(accounts, account_count);
-	insert_entries(entries, entry_count, source, booked_by);
-	SPI_finish();
-}
-
-/* An entry as a row of trainledger.entry, columns found by name. */
-HeapTuple
-tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc)
+tl_entry_values(const TlEntry *entry, int column_count, Datum *values,
+				bool *nulls)
 {
 	const TlCatalog *cat = tl_catalog();
 	const TlEntryColumns *columns = &cat->entry_columns;
-	Datum	   *values = palloc0(tupdesc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(tupdesc->natts * sizeof(bool));
 
-	memset(nulls, true, tupdesc->natts * sizeof(bool));
+	memset(values, 0, column_count * sizeof(Datum));
+	memset(nulls, true, column_count * sizeof(bool));
 
 #define SET(name, datum, is_set) \
 	do \
@@ -914,6 +816,4 @@ tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc)
 	SET(device, PointerGetDatum(entry->device), entry->device != NULL);
 	SET(booked_by, PointerGetDatum(entry->booked_by), true);
 #undef SET
-
-	return heap_form_tuple(tupdesc, values, nulls);
 }

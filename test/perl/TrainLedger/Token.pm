@@ -1,6 +1,7 @@
 # JSON web tokens (HS256), as the faces take them.
 #
 #   sign_token($secret, { role => 'web_learner', party_id => 7 })
+#   sign_token($secret, $claims, alg => 'none')    with another head
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -18,11 +19,11 @@ our @EXPORT = qw(sign_token);
 
 sub sign_token
 {
-	my ($secret, $claims) = @_;
+	my ($secret, $claims, %head) = @_;
 	my $json = JSON::PP->new->canonical->utf8;
 	my $text = join '.',
 	  map { encode_base64url($json->encode($_)) }
-	  { alg => 'HS256', typ => 'JWT' }, $claims;
+	  { alg => 'HS256', typ => 'JWT', %head }, $claims;
 
 	return "$text." . encode_base64url(hmac_sha256($text, $secret));
 }

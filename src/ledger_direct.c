@@ -1,0 +1,511 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger_direct.c
+ *		Writing postings without SQL: accounts are updated and entries
+ *		inserted through the table access method, which costs half of what a
+ *		statement does.
+ *
+ * Why this is safe.  What the executor does around a write it does for the
+ * sake of something that hangs on the table.  A posting is written here only
+ * where nothing hangs on it but what is named below; everything else, and
+ * everything that is not known, is left to SQL (ledger_store.c), row for row
+ * the same.  Whether a table is plain in that sense is found out once and
+ * again after it changes; tl_books_open() has locked the tables such that
+ * nobody can add what matters meanwhile.
+ *
+ *	 triggers		none on INSERT of entries.  On UPDATE of accounts our own
+ *					guard, which would let the engine pass, and foreign keys,
+ *					which look at no column that a posting changes.
+ *	 rules			none
+ *	 constraints	no CHECK, and no NOT NULL on what a posting may leave out
+ *	 columns		entries have those that the engine fills, of the types that
+ *					it fills them with; no default, nothing generated
+ *	 kind of table	a plain one of the heap, not a partition, no children
+ *	 indexes		all of them are kept up by the executor's own function,
+ *					partial ones, ones on expressions and those of users too;
+ *					none is checked later than at once
+ *	 privileges,	asked for every time, since roles change without the
+ *	 row security,	tables; where SQL would refuse or filter, SQL does.  So do
+ *	 auditing		plug-ins that want to see what is checked.
+ *	 read-only and	refused as the executor refuses them
+ *	 parallel
+ *	 replication	refused without a replica identity as the executor refuses;
+ *					what is decoded is written by the heap
+ *
+ * What is left is the heap's: visibility, locks on rows, HOT, TOAST, WAL,
+ * statistics and conflicts of SERIALIZABLE.  An account is updated where it
+ * was read, at the place of the version that was seen.  If that is no longer
+ * the last one, nothing is written: under READ COMMITTED the engine reads and
+ * checks again (it must: the balance is another), and above it is 40001.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger_direct.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/sysattr.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
+#include "utils/lsyscache.h"
+#include "utils/relcache.h"
+#include "utils/rls.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "ledger.h"
+
+/* Entries that are handed to the heap at once: some pages of them */
+#define MAX_INSERTED	128
+
+/* ---------------------------------------------------------------------
+ * Whether it may be done
+ * ---------------------------------------------------------------------
+ */
+
+/* Whether every index is checked at once, and by itself. */
+static bool
+has_plain_indexes(Relation table)
+{
+	List	   *indexes = RelationGetIndexList(table);
+	bool		plain = true;
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		plain = plain && index->rd_index->indimmediate &&
+			!index->rd_index->indisexclusion;
+		index_close(index, NoLock);
+	}
+	list_free(indexes);
+	return plain;
+}
+
+/* What holds for both tables */
+static bool
+is_plain_table(Relation table)
+{
+	const TupleConstr *constraints = RelationGetDescr(table)->constr;
+
+	return table->rd_rel->relkind == RELKIND_RELATION &&
+		table->rd_tableam == GetHeapamTableAmRoutine() &&
+		!table->rd_rel->relispartition &&
+		!table->rd_rel->relhassubclass &&
+		table->rd_rules == NULL &&
+		(constraints == NULL || constraints->num_check == 0) &&
+		has_plain_indexes(table);
+}
+
+/* Whether a column is as the engine fills it; optional: it may be null. */
+static bool
+is_plain_column(TupleDesc columns, AttrNumber number, Oid type, bool optional)
+{
+	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
+
+	return column->atttypid == type && column->atttypmod == -1 &&
+		!column->atthasdef && column->attgenerated == '\0' &&
+		column->attidentity == '\0' && !(optional && column->attnotnull);
+}
+
+static int
+count_columns(TupleDesc columns)
+{
+	int			count = 0;
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		if (!TupleDescAttr(columns, i)->attisdropped)
+			count++;
+	}
+	return count;
+}
+
+/* Whether nothing fires when a row is inserted. */
+static bool
+insert_fires_nothing(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	return triggers == NULL ||
+		!(triggers->trig_insert_before_row ||
+		  triggers->trig_insert_after_row ||
+		  triggers->trig_insert_instead_row ||
+		  triggers->trig_insert_before_statement ||
+		  triggers->trig_insert_after_statement);
+}
+
+static bool
+is_plain_entry(Relation entry)
+{
+	const TlCatalog *cat = tl_catalog();
+	const TlEntryColumns *at = &cat->entry_columns;
+	const struct
+	{
+		Oid			type;
+		AttrNumber	number;
+		bool		optional;
+	}			wanted[] = {
+		{INT8OID, at->account_id, false},
+		{INT8OID, at->entry_no, false},
+		{cat->amount_type, at->delta, false},
+		{cat->amount_type, at->balance, false},
+		{TIMESTAMPTZOID, at->created_at, false},
+		{TIMESTAMPTZOID, at->recorded_at, true},
+		{UUIDOID, at->dedup, true},
+		{cat->operation_type, at->operation, false},
+		{CHAROID, at->keyed_call, true},
+		{TEXTOID, at->source, false},
+		{TEXTOID, at->description, false},
+		{TEXTOID, at->device, true},
+		{TEXTOID, at->booked_by, false},
+	};
+	TupleDesc	columns = RelationGetDescr(entry);
+
+	for (size_t i = 0; i < lengthof(wanted); i++)
+	{
+		if (!is_plain_column(columns, wanted[i].number, wanted[i].type,
+							 wanted[i].optional))
+			return false;
+	}
+	return count_columns(columns) == lengthof(wanted) &&
+		is_plain_table(entry) && insert_fires_nothing(entry);
+}
+
+/* Whether one of the columns that a posting changes is among these. */
+static bool
+is_posted(const TlAccountColumns *at, const AttrNumber *numbers, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (numbers[i] == at->balance || numbers[i] == at->entry_count ||
+			numbers[i] == at->last_entry_at)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether foreign keys, from this table or to it, have nothing to do when a
+ * posting is written.
+ */
+static bool
+foreign_keys_rest(Relation account, const TlAccountColumns *at)
+{
+	Bitmapset  *referable = RelationGetIndexAttrBitmap(account,
+													   INDEX_ATTR_BITMAP_KEY);
+	bool		rest = true;
+	int			member = -1;
+	ListCell   *cell;
+
+	while ((member = bms_next_member(referable, member)) >= 0)
+	{
+		AttrNumber	number = member + FirstLowInvalidHeapAttributeNumber;
+
+		rest = rest && !is_posted(at, &number, 1);
+	}
+	bms_free(referable);
+
+	foreach(cell, RelationGetFKeyList(account))
+	{
+		const ForeignKeyCacheInfo *key = lfirst(cell);
+
+		rest = rest && !is_posted(at, key->conkey, key->nkeys);
+	}
+	return rest;
+}
+
+static bool
+is_our_guard(const Trigger *trigger)
+{
+	char	   *name = get_func_name(trigger->tgfoid);
+
+	return name != NULL && strcmp(name, "refuse_plain_update") == 0 &&
+		get_func_namespace(trigger->tgfoid) == tl_catalog()->schema;
+}
+
+/* Whether nothing fires when a posting updates a row but what would let it. */
+static bool
+update_fires_nothing(Relation table)
+{
+	/* the relation's own may go away while names are looked up */
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+	bool		nothing = true;
+
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_UPDATE(trigger->tgtype) && !is_our_guard(trigger) &&
+			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
+			nothing = false;
+	}
+	FreeTriggerDesc(triggers);
+	return nothing;
+}
+
+static bool
+is_plain_account(Relation account)
+{
+	const TlCatalog *cat = tl_catalog();
+	const TlAccountColumns *at = &cat->account_columns;
+	TupleDesc	columns = RelationGetDescr(account);
+
+	for (int i = 0; i < columns->natts; i++)
+	{
+		/* what is made from other columns would have to be made anew */
+		if (TupleDescAttr(columns, i)->attgenerated != '\0')
+			return false;
+	}
+	return is_plain_column(columns, at->balance, cat->amount_type, false) &&
+		is_plain_column(columns, at->entry_count, INT8OID, false) &&
+		is_plain_column(columns, at->last_entry_at, TIMESTAMPTZOID, false) &&
+		is_plain_table(account) && update_fires_nothing(account) &&
+		foreign_keys_rest(account, at);
+}
+
+/* Whether SQL would let the present role do this to all rows of a table. */
+static bool
+may_write(Relation table, AclMode rights)
+{
+	Oid			relid = RelationGetRelid(table);
+
+	return pg_class_aclmask(relid, GetUserId(), rights,
+							ACLMASK_ALL) == rights &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
+/* Whether postings may be written here; if not, they are written with SQL. */
+bool
+tl_direct_applies(const TlBooks *books)
+{
+	static uint64 judged = 0;	/* generation of the catalog */
+	static bool tables_are_plain;
+	uint64		generation = tl_catalog()->generation;
+
+	if (judged != generation)
+	{
+		tables_are_plain = is_plain_account(books->account) &&
+			is_plain_entry(books->entry);
+		judged = generation;
+	}
+	return tables_are_plain && ExecutorCheckPerms_hook == NULL &&
+		may_write(books->account, ACL_SELECT | ACL_UPDATE) &&
+		may_write(books->entry, ACL_INSERT);
+}
+
+/* ---------------------------------------------------------------------
+ * Doing it
+ * ---------------------------------------------------------------------
+ */
+
+/* What the executor keeps the indexes of a table up with */
+typedef struct Indexes
+{
+	EState	   *estate;
+	ResultRelInfo *info;
+} Indexes;
+
+static Indexes
+open_indexes(Relation table)
+{
+	Indexes		indexes = {.estate = CreateExecutorState()};
+	MemoryContext old =
+		MemoryContextSwitchTo(indexes.estate->es_query_cxt);
+
+	indexes.info = makeNode(ResultRelInfo);
+	InitResultRelInfo(indexes.info, table, 0, NULL, 0);
+	ExecOpenIndices(indexes.info, false);
+	MemoryContextSwitchTo(old);
+	return indexes;
+}
+
+static void
+close_indexes(Indexes *indexes)
+{
+	ExecCloseIndices(indexes->info);
+	FreeExecutorState(indexes->estate);
+}
+
+/* Nothing was written as a newer version of the account is there. */
+static void
+refuse_if_serializing(TM_Result result)
+{
+	if (!IsolationUsesXactSnapshot())
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+			 result == TM_Deleted ?
+			 errmsg("could not serialize access due to concurrent delete") :
+			 errmsg("could not serialize access due to concurrent update")));
+}
+
+/* The row of an account as it was read, with what a posting changes */
+static HeapTuple
+posted_row(Relation table, const TlAccount *account)
+{
+	const TlAccountColumns *at = &tl_catalog()->account_columns;
+	int			columns[] = {at->balance, at->entry_count, at->last_entry_at};
+	Datum		values[] = {
+		AmountGetDatum(account->balance),
+		Int64GetDatum(account->entry_count),
+		TimestampTzGetDatum(account->last_entry_at),
+	};
+	bool		nulls[] = {false, false, false};
+
+	return heap_modify_tuple_by_cols(account->row, RelationGetDescr(table),
+									 lengthof(columns), columns, values,
+									 nulls);
+}
+
+/* Update one account; false: it has changed since it was read. */
+static bool
+update_account(Relation table, const TlAccount *account, TupleTableSlot *slot,
+			   CommandId command)
+{
+	TM_FailureData failure;
+	LockTupleMode lock;
+	TlIndexesDue due;
+	TM_Result	result;
+
+	ExecStoreHeapTuple(posted_row(table, account), slot, true);
+	result = table_tuple_update(table, &account->row->t_self, slot, command,
+								GetActiveSnapshot(), InvalidSnapshot, true,
+								&failure, &lock, &due);
+	switch (result)
+	{
+		case TM_Ok:
+			break;
+		case TM_Updated:
+		case TM_Deleted:
+			refuse_if_serializing(result);
+			return false;
+		case TM_SelfModified:
+			return false;
+		default:
+			elog(ERROR, "unexpected result of an update: %d", (int) result);
+	}
+
+	if (due != TL_NO_INDEXES)
+	{
+		Indexes		indexes = open_indexes(table);
+
+		tl_insert_index_tuples(indexes.info, slot, indexes.estate, true, due);
+		close_indexes(&indexes);
+	}
+	return true;
+}
+
+/* Update accounts up to the first that has changed; returns how many. */
+static int
+update_accounts(Relation table, const TlAccount *const *accounts, int count,
+				CommandId command)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table),
+													&TTSOpsHeapTuple);
+	int			updated = 0;
+
+	CheckCmdReplicaIdentity(table, CMD_UPDATE);
+	while (updated < count &&
+		   update_account(table, accounts[updated], slot, command))
+	{
+		CHECK_FOR_INTERRUPTS();
+		updated++;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return updated;
+}
+
+/* Put an entry into an empty slot; the tuple is in the current context. */
+static void
+store_entry(const TlEntry *entry, TupleTableSlot *slot)
+{
+	TupleDesc	columns = slot->tts_tupleDescriptor;
+
+	tl_entry_values(entry, columns->natts, slot->tts_values, slot->tts_isnull);
+	ExecStoreHeapTuple(heap_form_tuple(columns, slot->tts_values,
+									   slot->tts_isnull), slot, true);
+}
+
+/* Insert entries, no more than there are slots. */
+static void
+insert_some(Relation table, const TlEntry *const *entries, int count,
+			TupleTableSlot **slots, Indexes *indexes, CommandId command)
+{
+	for (int i = 0; i < count; i++)
+		store_entry(entries[i], slots[i]);
+	if (count == 1)
+		table_tuple_insert(table, slots[0], command, 0, NULL);
+	else
+		table_multi_insert(table, slots, count, command, 0, NULL);
+	for (int i = 0; i < count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		tl_insert_index_tuples(indexes->info, slots[i], indexes->estate,
+							   false, TL_ALL_INDEXES);
+		ExecClearTuple(slots[i]);
+	}
+}
+
+static void
+insert_entries(Relation table, const TlEntry *const *entries, int count,
+			   CommandId command)
+{
+	int			slot_count = Min(count, MAX_INSERTED);
+	TupleTableSlot **slots = palloc_array(TupleTableSlot *, slot_count);
+	Indexes		indexes = open_indexes(table);
+	MemoryContext scratch = GetPerTupleMemoryContext(indexes.estate);
+
+	for (int i = 0; i < slot_count; i++)
+		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(table),
+											&TTSOpsHeapTuple);
+	for (int done = 0; done < count; done += slot_count)
+	{
+		MemoryContext old = MemoryContextSwitchTo(scratch);
+
+		insert_some(table, entries + done, Min(slot_count, count - done),
+					slots, &indexes, command);
+		MemoryContextSwitchTo(old);
+		ResetPerTupleExprContext(indexes.estate);
+	}
+	for (int i = 0; i < slot_count; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	close_indexes(&indexes);
+}
+
+/*
+ * Write accounts as they stand after entries, and then the entries.  Returns
+ * how many accounts were updated: if not all of them, the next one has changed
+ * since it was read, and no entry was written.  Where tl_direct_applies().
+ */
+int
+tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
+				int account_count, const TlEntry *const *entries,
+				int entry_count)
+{
+	CommandId	command;
+	int			updated;
+
+	PreventCommandIfReadOnly("INSERT");
+	PreventCommandIfParallelMode("INSERT");
+	command = GetCurrentCommandId(true);
+	updated = update_accounts(books->account, accounts, account_count,
+							  command);
+	if (updated == account_count)
+		insert_entries(books->entry, entries, entry_count, command);
+
+	/* what runs next in this transaction sees it, as after a statement */
+	CommandCounterIncrement();
+	return updated;
+}

@@ -1,0 +1,75 @@
+#!/bin/bash
+# make serve: a private server with sample data, and all faces in front of it
+# on loopback, until Ctrl-C.
+#
+# REST_PORT (3000), NGINX_PORT (8080) and GRAPHQL_PORT (5678) name other ports.
+# shellcheck source=test/harness/private-server.sh
+. "$(dirname "$0")/private-server.sh"
+# shellcheck source=test/harness/faces.sh
+. "$checkout/test/harness/faces.sh"
+
+run_script()
+{
+    as_server psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f "$1" ||
+        die "$1 failed"
+}
+
+install_packages "${server_packages[@]}" perl
+command -v npm >/dev/null || install_packages npm
+create_private_server
+build_and_install
+start_server "${fast_settings[@]}"
+
+say "Filling the database books with sample data"
+as_server createdb books
+export PGDATABASE=books
+as_server psql -X -q -c 'CREATE EXTENSION trainledger'
+run_script test/api/sample.sql
+run_script doc/deploy/roles.sql
+run_script "$private$pg_share/extension/trainledger_graphql.sql"
+
+secret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
+export TRAINLEDGER_JWT_SECRET=$secret
+export REST_PORT=${REST_PORT:-3000} NGINX_PORT=${NGINX_PORT:-8080}
+export TRAINLEDGER_PORT=${GRAPHQL_PORT:-5678}
+operator=$(token web_operator)
+learner=$(token web_learner 35)
+
+install_rest "$private/rest"
+start_rest "$private/rest"
+
+say "Installing PostGraphile"
+as_server test/harness/graphql.sh install "$private/graphql"
+as_server env \
+    TRAINLEDGER_DATABASE="postgres:///books?host=$PGHOST&port=$PGPORT&user=authenticator" \
+    TRAINLEDGER_EXPLORER=1 \
+    TRAINLEDGER_EXPLORER_HEADERS="{\"Authorization\": \"Bearer $operator\"}" \
+    test/harness/graphql.sh start "$private/graphql"
+
+say "
+The books are open, on this machine only and until Ctrl-C:
+
+  GraphQL explorer   http://127.0.0.1:$TRAINLEDGER_PORT/
+  GraphQL            http://127.0.0.1:$TRAINLEDGER_PORT/graphql
+  REST               http://127.0.0.1:$NGINX_PORT/
+  psql               $pg_bin/psql -h $PGHOST -p $PGPORT -U $PGUSER books
+
+Tokens for an hour. An operator:
+
+  $operator
+
+A learner, person 35:
+
+  $learner
+
+For example:
+
+  TOKEN=$operator
+  curl -H \"Authorization: Bearer \$TOKEN\" \\
+      'http://127.0.0.1:$NGINX_PORT/parties?kind=eq.person&limit=3'
+  curl -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/json' \\
+      -d '{\"query\": \"{ trainingTokenTypes { edges { node { id name } } } }\"}' \\
+      http://127.0.0.1:$TRAINLEDGER_PORT/graphql
+"
+
+as_server sleep infinity
