@@ -11,4 +11,6 @@ COMMENT ON SCHEMA trainledger IS
 
 CREATE SCHEMA trainledger_api;
 COMMENT ON SCHEMA trainledger_api IS
-'trainledger for automatic APIs: JSON and XML documents and views. Expose this schema, and only this one, to PostgREST.';
+'trainledger
+
+Books of a training business: JSON and XML documents, views and functions. Expose this schema, and only this one, to PostgREST.';

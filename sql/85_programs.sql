@@ -172,7 +172,9 @@ COMMENT ON COLUMN trainledger.membership_event.created_at IS 'When it was done.'
 /*
  * A ticket is a person's (party_id), or nobody's yet: made out to an address
  * (email) that nobody had.  made_out_to is the holder as a repeated purchase
- * names it, and so never changes.
+ * names it, the party or the address in lower case, and so never changes.
+ * Tickets are looked for by holder_id and made_out_to: lower() and COALESCE
+ * are not leakproof, and would be asked after the policy only, row by row.
  */
 CREATE TABLE trainledger.ticket (
 	id uuid CONSTRAINT ticket_pkey PRIMARY KEY,
@@ -193,16 +195,18 @@ CREATE TABLE trainledger.ticket (
 	created_at timestamptz NOT NULL,
 	consumed_at timestamptz,
 	canceled_at timestamptz,
+	holder_id bigint NOT NULL
+		GENERATED ALWAYS AS (COALESCE(party_id, -1)) STORED,
 	CONSTRAINT ticket_holder_check
 		CHECK (party_id IS NOT NULL OR email IS NOT NULL)
 );
 CREATE UNIQUE INDEX ticket_purchase_key
 	ON trainledger.ticket (external_id, sku, made_out_to)
 	NULLS NOT DISTINCT WHERE external_id IS NOT NULL;
-CREATE INDEX ticket_party_id_idx
-	ON trainledger.ticket ((COALESCE(party_id, 0)), created_at);
-CREATE INDEX ticket_email_idx
-	ON trainledger.ticket (pg_catalog.lower(email)) WHERE party_id IS NULL;
+CREATE INDEX ticket_holder_id_idx
+	ON trainledger.ticket (holder_id, created_at);
+CREATE INDEX ticket_made_out_to_idx
+	ON trainledger.ticket (made_out_to) WHERE holder_id = -1;
 SELECT pg_catalog.pg_extension_config_dump('trainledger.ticket', '');
 COMMENT ON TABLE trainledger.ticket IS
 'Tickets: rights to take part in a program of a kind.';
@@ -214,11 +218,12 @@ COMMENT ON COLUMN trainledger.ticket.state IS 'ready, consumed or canceled.';
 COMMENT ON COLUMN trainledger.ticket.external_id IS 'Id of the purchased item.';
 COMMENT ON COLUMN trainledger.ticket.sku IS 'Stock keeping unit that was bought.';
 COMMENT ON COLUMN trainledger.ticket.base_sku IS 'Stock keeping unit that it is a variant of.';
-COMMENT ON COLUMN trainledger.ticket.made_out_to IS 'Holder as the purchase names it, party or address; for recognising a purchase that is repeated.';
+COMMENT ON COLUMN trainledger.ticket.made_out_to IS 'Holder that it was made for: the party, or else the address in lower case. Tells a purchase that is repeated.';
 COMMENT ON COLUMN trainledger.ticket.consumed_program_id IS 'Program that it was consumed for.';
 COMMENT ON COLUMN trainledger.ticket.created_at IS 'When it was made.';
 COMMENT ON COLUMN trainledger.ticket.consumed_at IS 'When it was consumed.';
 COMMENT ON COLUMN trainledger.ticket.canceled_at IS 'When it was canceled.';
+COMMENT ON COLUMN trainledger.ticket.holder_id IS 'Person who has it; -1, which is no party: whoever has the address.';
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF state
 	ON trainledger.ticket FOR EACH ROW
@@ -255,13 +260,12 @@ REVOKE ALL ON FUNCTION trainledger.visible_email() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.visible_email() IS
 'Address whose tickets the caller may see besides its own; for row-level security.';
 
--- a ticket that is nobody's yet counts as party 0's, for the index
 ALTER TABLE trainledger.ticket ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.ticket FOR SELECT USING (
-	COALESCE(party_id, 0) BETWEEN (SELECT trainledger.first_visible_party())
-							  AND (SELECT trainledger.last_visible_party())
-	OR party_id IS NULL
-	AND pg_catalog.lower(email) = (SELECT trainledger.visible_email()));
+	holder_id BETWEEN (SELECT trainledger.first_visible_party())
+				  AND (SELECT trainledger.last_visible_party())
+	OR holder_id = -1
+	AND made_out_to = (SELECT trainledger.visible_email()));
 COMMENT ON POLICY visible ON trainledger.ticket IS
 'Readers see all tickets, a learner its own and those made out to its address.';
 
@@ -868,6 +872,10 @@ COMMENT ON FUNCTION trainledger.sync_cohort_preview(
  * The path is a value to the server, never text of a statement.  Its errors
  * are unknown, which is not true; what it raises all the same (too deep a
  * recursion) is the query's fault.  Dates are compared in UTC.
+ *
+ * Everybody is looked at, so that nested loops have nothing to win; and where
+ * a program was filled just now, its statistics would have them everywhere,
+ * with a time that grows with the square of the people.
  */
 CREATE FUNCTION trainledger._sync_cohort_preview(
 	program_id uuid, cohort_id uuid, query text,
@@ -877,6 +885,7 @@ RETURNS TABLE (party_id bigint, change text, from_cohort_id uuid,
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
+SET enable_nestloop = off
 AS $$
 DECLARE
 	path jsonpath;
@@ -947,6 +956,7 @@ CREATE FUNCTION trainledger._sync_cohort(
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off
 AS $$
 DECLARE
 	new_role trainledger.membership_role := coalesce(role, 'member');
@@ -1051,8 +1061,8 @@ BEGIN
 	END IF;
 	RETURN QUERY
 	SELECT t.* FROM trainledger.ticket t
-	WHERE (coalesce(t.party_id, 0) = holder.id
-		   OR t.party_id IS NULL AND lower(t.email) = lower(holder.email))
+	WHERE (t.holder_id = holder.id
+		   OR t.holder_id = -1 AND t.made_out_to = lower(holder.email))
 	AND (user_tickets.state IS NULL OR t.state = user_tickets.state)
 	ORDER BY t.created_at, t.id;
 END;
@@ -1083,7 +1093,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
-	holder_id bigint := party_id;
+	for_party bigint := party_id;
 	owner_id bigint;
 BEGIN
 	PERFORM trainledger._require_given('program_kind_id',
@@ -1098,18 +1108,18 @@ BEGIN
 	IF email IS NOT NULL THEN
 		SELECT p.id INTO owner_id FROM trainledger.party p
 		WHERE lower(p.email) = lower(_create_program_ticket.email);
-		holder_id := coalesce(party_id, owner_id);
+		for_party := coalesce(party_id, owner_id);
 	END IF;
-	IF holder_id IS NOT NULL THEN
-		holder := trainledger._person(holder_id);
-		IF email IS NOT NULL AND holder_id IS DISTINCT FROM owner_id THEN
+	IF for_party IS NOT NULL THEN
+		holder := trainledger._person(for_party);
+		IF email IS NOT NULL AND for_party IS DISTINCT FROM owner_id THEN
 			PERFORM trainledger._refuse('TL400',
 				'party and email are not the same person',
 				format('The address is not that of party %s.', party_id),
 				'Give the one or the other.');
 		END IF;
 		IF external_id IS NOT NULL AND EXISTS (
-			SELECT FROM trainledger.user_tickets(holder_id) t
+			SELECT FROM trainledger.user_tickets(for_party) t
 			WHERE t.external_id = _create_program_ticket.external_id
 			AND t.sku IS NOT DISTINCT FROM _create_program_ticket.sku) THEN
 			RETURN 0;
@@ -1119,11 +1129,11 @@ BEGIN
 	INSERT INTO trainledger.ticket
 		(id, party_id, email, program_kind_id, external_id, sku, base_sku,
 		 made_out_to, created_at)
-	VALUES (gen_random_uuid(), holder_id, _create_program_ticket.email,
+	VALUES (gen_random_uuid(), for_party, _create_program_ticket.email,
 			_create_program_ticket.program_kind_id,
 			_create_program_ticket.external_id, _create_program_ticket.sku,
 			_create_program_ticket.base_sku,
-			coalesce(holder_id::text, lower(_create_program_ticket.email)),
+			coalesce(for_party::text, lower(_create_program_ticket.email)),
 			trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	RETURN FOUND::integer;

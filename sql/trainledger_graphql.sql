@@ -103,7 +103,9 @@ SELECT trainledger.global_id(
 	   p.name, p.is_suspended, p.created_at, p.id AS party_key
 FROM trainledger.party p;
 COMMENT ON VIEW trainledger_graphql.account IS
-E'@primaryKey party_key\n@orderFirst created_at\nWho holds tokens: an organisation or a person.';
+E'@primaryKey party_key\n'
+'@orderFirst created_at\n'
+'Who holds tokens: an organisation or a person.';
 COMMENT ON COLUMN trainledger_graphql.account.id IS E'@filterAs party_key Organisation Person\n@notNull\nGlobal id, of an Organisation or a Person.';
 COMMENT ON COLUMN trainledger_graphql.account.name IS 'Name to show.';
 COMMENT ON COLUMN trainledger_graphql.account.is_suspended IS 'Keeps what it has and acquires nothing.';
@@ -117,7 +119,10 @@ SELECT trainledger.global_id('Person', p.id::text)::trainledger_graphql.id AS id
 FROM trainledger.party p
 WHERE p.kind = 'person';
 COMMENT ON VIEW trainledger_graphql.contact IS
-E'@primaryKey party_key\n@foreignKey (organisation_key) references trainledger_graphql.account (party_key)|@fieldName account|@foreignFieldName contacts\n@orderFirst created_at\nA person, who may have training passes.';
+E'@primaryKey party_key\n'
+'@foreignKey (organisation_key) references trainledger_graphql.account (party_key)|@fieldName account|@foreignFieldName contacts\n'
+'@orderFirst created_at\n'
+'A person, who may have training passes.';
 COMMENT ON COLUMN trainledger_graphql.contact.id IS E'@filterAs party_key Person\n@notNull\nGlobal id, of a Person.';
 COMMENT ON COLUMN trainledger_graphql.contact.name IS 'Name to show.';
 COMMENT ON COLUMN trainledger_graphql.contact.email IS 'Address.';
@@ -136,7 +141,13 @@ SELECT trainledger.global_id(
 FROM trainledger.catalog_item c
 WHERE c.kind IN ('course', 'learning_path');
 COMMENT ON VIEW trainledger_graphql.catalog_item IS
-E'@primaryKey item_key\n@orderFirst kind\n@behavior +interface:node\n@interface mode:single type:kind\n@type course name:CourseTemplate\n@type learning_path name:LearningPath\nA course or a learning path.';
+E'@primaryKey item_key\n'
+'@orderFirst kind\n'
+'@behavior +interface:node\n'
+'@interface mode:single type:kind\n'
+'@type course name:CourseTemplate\n'
+'@type learning_path name:LearningPath\n'
+'A course or a learning path.';
 COMMENT ON COLUMN trainledger_graphql.catalog_item.id IS E'@filterAs item_key CourseTemplate LearningPath\n@notNull\nGlobal id, of a CourseTemplate or a LearningPath.';
 COMMENT ON COLUMN trainledger_graphql.catalog_item.kind IS 'course or learning_path.';
 COMMENT ON COLUMN trainledger_graphql.catalog_item.code IS 'Code, unique per kind.';
@@ -172,7 +183,10 @@ SELECT trainledger.global_id('TokenType', replace(t.id::text, '-', ''))::trainle
 FROM trainledger.token_type t
 WHERE t.kind = 'training';
 COMMENT ON VIEW trainledger_graphql.training_token_type IS
-E'@primaryKey type_key\n@orderFirst created_at\n@hideUnlessAsked is_archived\nA type of training tokens.';
+E'@primaryKey type_key\n'
+'@orderFirst created_at\n'
+'@hideUnlessAsked is_archived\n'
+'A type of training tokens.';
 COMMENT ON COLUMN trainledger_graphql.training_token_type.id IS E'@filterAs type_key TokenType\n@notNull\nGlobal id, of a TokenType.';
 COMMENT ON COLUMN trainledger_graphql.training_token_type.name IS 'Name to show, unique.';
 COMMENT ON COLUMN trainledger_graphql.training_token_type.description IS 'What the tokens are for.';
@@ -191,7 +205,11 @@ SELECT (SELECT coalesce(sum(i.current_balance), 0)
 	   a.created_at, a.party_id AS party_key, a.token_type_id AS type_key
 FROM trainledger.token_account a;
 COMMENT ON VIEW trainledger_graphql.token_account IS
-E'@primaryKey party_key,type_key\n@foreignKey (party_key) references trainledger_graphql.account (party_key)|@fieldName account|@foreignFieldName tokenAccounts\n@foreignKey (type_key) references trainledger_graphql.training_token_type (type_key)|@fieldName tokenType|@foreignFieldName tokenAccounts\n@orderFirst created_at\nThe training tokens of one type that an account holds.';
+E'@primaryKey party_key,type_key\n'
+'@foreignKey (party_key) references trainledger_graphql.account (party_key)|@fieldName account|@foreignFieldName tokenAccounts\n'
+'@foreignKey (type_key) references trainledger_graphql.training_token_type (type_key)|@fieldName tokenType|@foreignFieldName tokenAccounts\n'
+'@orderFirst created_at\n'
+'The training tokens of one type that an account holds.';
 COMMENT ON COLUMN trainledger_graphql.token_account.current_balance IS 'How many can be redeemed now, over all issues.';
 COMMENT ON COLUMN trainledger_graphql.token_account.created_at IS 'When the first tokens were issued.';
 COMMENT ON COLUMN trainledger_graphql.token_account.party_key IS E'@behavior -*\nId of the party.';
@@ -207,7 +225,11 @@ SELECT trainledger.global_id('TokenIssue', replace(i.id::text, '-', ''))::trainl
 	   i.party_id AS party_key, i.token_type_id AS type_key
 FROM trainledger.token_issue i;
 COMMENT ON VIEW trainledger_graphql.training_token_issue IS
-E'@primaryKey issue_key\n@foreignKey (party_key, type_key) references trainledger_graphql.token_account (party_key, type_key)|@fieldName tokenAccount|@foreignFieldName tokenIssues\n@foreignKey (type_key) references trainledger_graphql.training_token_type (type_key)|@fieldName tokenType|@foreignFieldName tokenIssues\n@orderFirst created_at\nTraining tokens that were issued together, with a balance and an expiry of their own.';
+E'@primaryKey issue_key\n'
+'@foreignKey (party_key, type_key) references trainledger_graphql.token_account (party_key, type_key)|@fieldName tokenAccount|@foreignFieldName tokenIssues\n'
+'@foreignKey (type_key) references trainledger_graphql.training_token_type (type_key)|@fieldName tokenType|@foreignFieldName tokenIssues\n'
+'@orderFirst created_at\n'
+'Training tokens that were issued together, with a balance and an expiry of their own.';
 COMMENT ON COLUMN trainledger_graphql.training_token_issue.id IS E'@filterAs issue_key TokenIssue\n@notNull\nGlobal id, of a TokenIssue.';
 COMMENT ON COLUMN trainledger_graphql.training_token_issue.token_type_id IS E'@filterAs type_key TokenType\nGlobal id of the type.';
 COMMENT ON COLUMN trainledger_graphql.training_token_issue.initial_balance IS 'How many were issued.';
@@ -224,18 +246,20 @@ SELECT coalesce(e.recorded_at, e.created_at) AS occurred_at,
 	   e.operation::text::trainledger_graphql.token_operation AS operation,
 	   e.delta::trainledger_graphql.token_amount AS balance_delta,
 	   e.balance::trainledger_graphql.token_amount AS balance,
-	   e.description AS notes, e.booked_by,
+	   e.description AS notes,
 	   l.id AS issue_key, e.entry_no
 FROM trainledger.entry e
 JOIN trainledger.token_lot l ON l.account_id = e.account_id;
 COMMENT ON VIEW trainledger_graphql.training_token_transaction IS
-E'@primaryKey issue_key,entry_no\n@foreignKey (issue_key) references trainledger_graphql.training_token_issue (issue_key)|@fieldName tokenIssue|@foreignFieldName transactions\n@behavior -query:resource:connection\nA movement of the balance of a token issue.';
+E'@primaryKey issue_key,entry_no\n'
+'@foreignKey (issue_key) references trainledger_graphql.training_token_issue (issue_key)|@fieldName tokenIssue|@foreignFieldName transactions\n'
+'@behavior -query:resource:connection\n'
+'A movement of the balance of a token issue.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.occurred_at IS 'When it happened.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.operation IS 'What was done.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.balance_delta IS 'What was added; negative where tokens were taken.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.balance IS 'Balance of the issue after it.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.notes IS 'What it was for.';
-COMMENT ON COLUMN trainledger_graphql.training_token_transaction.booked_by IS 'Who booked it.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.issue_key IS E'@behavior -*\nId of the issue.';
 COMMENT ON COLUMN trainledger_graphql.training_token_transaction.entry_no IS E'@behavior -*\nNumber of the entry in the issue''s account.';
 
@@ -248,7 +272,10 @@ SELECT r.id::text::trainledger_graphql.id AS id,
 	   r.party_id AS party_key, r.token_type_id AS type_key
 FROM trainledger.redemption r;
 COMMENT ON VIEW trainledger_graphql.token_redemption IS
-E'@primaryKey redemption_key\n@foreignKey (party_key, type_key) references trainledger_graphql.token_account (party_key, type_key)|@fieldName tokenAccount|@foreignFieldName redemptions\n@orderFirst created_at\nTraining tokens that were redeemed.';
+E'@primaryKey redemption_key\n'
+'@foreignKey (party_key, type_key) references trainledger_graphql.token_account (party_key, type_key)|@fieldName tokenAccount|@foreignFieldName redemptions\n'
+'@orderFirst created_at\n'
+'Training tokens that were redeemed.';
 COMMENT ON COLUMN trainledger_graphql.token_redemption.id IS E'@filterAs redemption_key\n@notNull\nId of the redemption.';
 COMMENT ON COLUMN trainledger_graphql.token_redemption.quantity IS 'How many were taken.';
 COMMENT ON COLUMN trainledger_graphql.token_redemption.refunded IS 'How many of them were given back, or lost on an expired issue.';
@@ -268,7 +295,11 @@ SELECT trainledger.global_id('TrainingPassType', t.id::text)::trainledger_graphq
 	   t.created_at, t.id AS type_key
 FROM trainledger.pass_type t;
 COMMENT ON VIEW trainledger_graphql.training_pass_type IS
-E'@primaryKey type_key\n@ref content to:CatalogItem plural\n@refVia content via:(type_key)->training_pass_content(type_key);(item_key)->catalog_item(item_key)\n@orderFirst created_at\nA type of training passes.';
+E'@primaryKey type_key\n'
+'@ref content to:CatalogItem plural\n'
+'@refVia content via:(type_key)->training_pass_content(type_key);(item_key)->catalog_item(item_key)\n'
+'@orderFirst created_at\n'
+'A type of training passes.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type.id IS E'@filterAs type_key TrainingPassType\n@notNull\nGlobal id, of a TrainingPassType.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type.code IS 'Code, unique.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type.name IS 'Name to show.';
@@ -282,7 +313,11 @@ CREATE VIEW trainledger_graphql.training_pass_content
 SELECT c.pass_type_id AS type_key, c.item_id AS item_key
 FROM trainledger.pass_type_content c;
 COMMENT ON VIEW trainledger_graphql.training_pass_content IS
-E'@primaryKey type_key,item_key\n@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)\n@foreignKey (item_key) references trainledger_graphql.catalog_item (item_key)\n@behavior -*\nWhich pass type holds which item.';
+E'@primaryKey type_key,item_key\n'
+'@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)\n'
+'@foreignKey (item_key) references trainledger_graphql.catalog_item (item_key)\n'
+'@behavior -*\n'
+'Which pass type holds which item.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_content.type_key IS 'Id of the pass type.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_content.item_key IS 'Id of the item.';
 
@@ -295,7 +330,10 @@ SELECT trainledger.global_id('TrainingPassTypeOption', o.id::text)::trainledger_
 	   o.created_at, o.id AS option_key, o.pass_type_id AS type_key
 FROM trainledger.pass_type_option o;
 COMMENT ON VIEW trainledger_graphql.training_pass_type_option IS
-E'@primaryKey option_key\n@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)|@fieldName trainingPassType|@foreignFieldName options\n@orderFirst created_at\nAn option of a training pass type: how long a pass is valid, and at which prices.';
+E'@primaryKey option_key\n'
+'@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)|@fieldName trainingPassType|@foreignFieldName options\n'
+'@orderFirst created_at\n'
+'An option of a training pass type: how long a pass is valid, and at which prices.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.id IS E'@filterAs option_key TrainingPassTypeOption\n@notNull\nGlobal id, of a TrainingPassTypeOption.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.name IS 'Name, unique for the type.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.validity_period IS 'How long a pass with it is valid.';
@@ -314,7 +352,11 @@ SELECT trainledger.global_id('TrainingPassTypeOptionPrice', p.id::text)::trainle
 FROM trainledger.pass_type_option_price p
 JOIN trainledger.currency c ON c.code = p.currency_code;
 COMMENT ON VIEW trainledger_graphql.training_pass_type_option_price IS
-E'@primaryKey price_key\n@foreignKey (option_key) references trainledger_graphql.training_pass_type_option (option_key)|@fieldName trainingPassTypeOption|@foreignFieldName prices\n@foreignKey (region_key) references trainledger_graphql.region (code)|@fieldName region|@foreignFieldName prices\n@foreignKey (currency_key) references trainledger_graphql.financial_unit (code)|@fieldName financialUnit|@foreignFieldName prices\nWhat an option costs in a region and a currency.';
+E'@primaryKey price_key\n'
+'@foreignKey (option_key) references trainledger_graphql.training_pass_type_option (option_key)|@fieldName trainingPassTypeOption|@foreignFieldName prices\n'
+'@foreignKey (region_key) references trainledger_graphql.region (code)|@fieldName region|@foreignFieldName prices\n'
+'@foreignKey (currency_key) references trainledger_graphql.financial_unit (code)|@fieldName financialUnit|@foreignFieldName prices\n'
+'What an option costs in a region and a currency.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price.id IS E'@filterAs price_key TrainingPassTypeOptionPrice\n@notNull\nGlobal id, of a TrainingPassTypeOptionPrice.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price.amount IS E'@filterAs amount_key\nThe price, with the decimals of its currency.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_price.price_key IS E'@behavior -*\nId of the price.';
@@ -332,7 +374,12 @@ SELECT trainledger.global_id('TrainingPass', p.id::text)::trainledger_graphql.id
 	   p.pass_type_id AS type_key, p.option_id AS option_key
 FROM trainledger.training_pass p;
 COMMENT ON VIEW trainledger_graphql.training_pass IS
-E'@primaryKey pass_key\n@foreignKey (party_key) references trainledger_graphql.contact (party_key)|@fieldName contact|@foreignFieldName trainingPasses\n@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)|@fieldName trainingPassType|@foreignFieldName trainingPasses\n@foreignKey (option_key) references trainledger_graphql.training_pass_type_option (option_key)|@fieldName trainingPassTypeOption|@foreignFieldName trainingPasses\n@orderFirst created_at\nA training pass of a contact.';
+E'@primaryKey pass_key\n'
+'@foreignKey (party_key) references trainledger_graphql.contact (party_key)|@fieldName contact|@foreignFieldName trainingPasses\n'
+'@foreignKey (type_key) references trainledger_graphql.training_pass_type (type_key)|@fieldName trainingPassType|@foreignFieldName trainingPasses\n'
+'@foreignKey (option_key) references trainledger_graphql.training_pass_type_option (option_key)|@fieldName trainingPassTypeOption|@foreignFieldName trainingPasses\n'
+'@orderFirst created_at\n'
+'A training pass of a contact.';
 COMMENT ON COLUMN trainledger_graphql.training_pass.id IS E'@filterAs pass_key TrainingPass\n@notNull\nGlobal id, of a TrainingPass.';
 COMMENT ON COLUMN trainledger_graphql.training_pass.valid_from IS 'From when on it is valid.';
 COMMENT ON COLUMN trainledger_graphql.training_pass.valid_until IS 'From when on it is no longer valid.';
@@ -672,7 +719,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._require_level(text) IS
-E'@behavior -*\nInternal: 42501 before anything else, where the caller may not call a function of trainledger.';
+E'@behavior -*\n'
+'Internal: 42501 before anything else, where the caller may not call a function of trainledger.';
 
 CREATE FUNCTION trainledger_graphql._refuse(
 	state text, message text, field text) RETURNS void
@@ -763,7 +811,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._party(text, text) IS
-E'@behavior -*\nInternal: the organisation or person in a field (TL400, TL404).';
+E'@behavior -*\n'
+'Internal: the organisation or person in a field (TL400, TL404).';
 
 CREATE FUNCTION trainledger_graphql._item(id text, field text) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE
@@ -787,7 +836,8 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._item(text, text) IS
-E'@behavior -*\nInternal: the course or learning path in a field (TL400, TL404).';
+E'@behavior -*\n'
+'Internal: the course or learning path in a field (TL400, TL404).';
 
 CREATE FUNCTION trainledger_graphql._redemption(id text, field text)
 RETURNS bigint
@@ -817,7 +867,8 @@ EXCEPTION WHEN data_exception THEN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._moment(text, text) IS
-E'@behavior -*\nInternal: the instant in a field, in UTC unless it says otherwise (TL400).';
+E'@behavior -*\n'
+'Internal: the instant in a field, in UTC unless it says otherwise (TL400).';
 
 CREATE FUNCTION trainledger_graphql._day(value text, field text) RETURNS date
 LANGUAGE sql STABLE PARALLEL SAFE
@@ -859,50 +910,52 @@ BEGIN ATOMIC
 		(5, 'default_days_to_redeem %', 'default_days_to_redeem'),
 		(6, 'scale %', 'decimals'),
 		(7, 'token_type_id %', 'token_type_id'),
-		(8, 'token type %', 'token_type_id'),
-		(9, 'transaction rejected %', 'token_type_id'),
-		(10, 'issue_id %', 'token_issue_id'),
-		(11, 'token issue %', 'token_issue_id'),
-		(12, 'transaction rejected %', 'token_issue_id'),
-		(13, 'redemption%', 'redemption_id'),
-		(14, 'expir%', 'expires_at'),
-		(15, 'quantity %', 'quantity'),
-		(16, 'not enough tokens %', 'quantity'),
-		(17, 'more than is left %', 'quantity'),
-		(18, 'price not found %', 'training_pass_type_option_price_id'),
-		(19, 'price %', 'amount'),
-		(20, 'amount %', 'amount'),
-		(21, 'balance %', 'amount'),
-		(22, 'balance %', 'quantity'),
-		(23, 'party%', 'account_id'),
-		(24, 'party%', 'contact_id'),
-		(25, 'pass_type_id %', 'training_pass_type_id'),
-		(26, 'pass type has no %', 'lifecycle_state'),
-		(27, 'pass type %', 'training_pass_type_id'),
-		(28, 'option_id %', 'training_pass_type_option_id'),
-		(29, 'pass option has no %', 'lifecycle_state'),
-		(30, 'pass option is the last %', 'lifecycle_state'),
-		(31, 'pass option %', 'training_pass_type_option_id'),
-		(32, 'validity%', 'validity_period'),
-		(33, 'validity %', 'valid_until'),
-		(34, 'pass ends %', 'valid_until'),
-		(35, 'pass is not prolonged %', 'valid_until'),
-		(36, 'pass%', 'training_pass_id'),
-		(37, 'region%', 'region_id'),
-		(38, 'currency%', 'currency_code'),
-		(39, 'item_id %', 'content_id'),
-		(40, 'reference %', 'reference'),
-		(41, 'notes %', 'notes'),
-		(42, 'code %', 'code'),
-		(43, 'name %', 'name'),
-		(44, 'description %', 'description')
+		(8, 'token type exists %', 'name'),
+		(9, 'token type %', 'token_type_id'),
+		(10, 'transaction rejected %', 'token_type_id'),
+		(11, 'issue_id %', 'token_issue_id'),
+		(12, 'token issue %', 'token_issue_id'),
+		(13, 'transaction rejected %', 'token_issue_id'),
+		(14, 'redemption%', 'redemption_id'),
+		(15, 'expir%', 'expires_at'),
+		(16, 'quantity %', 'quantity'),
+		(17, 'not enough tokens %', 'quantity'),
+		(18, 'more than is left %', 'quantity'),
+		(19, 'price not found %', 'training_pass_type_option_price_id'),
+		(20, 'price %', 'amount'),
+		(21, 'amount %', 'amount'),
+		(22, 'balance %', 'amount'),
+		(23, 'balance %', 'quantity'),
+		(24, 'party%', 'account_id'),
+		(25, 'party%', 'contact_id'),
+		(26, 'pass_type_id %', 'training_pass_type_id'),
+		(27, 'pass type has no %', 'lifecycle_state'),
+		(28, 'pass type %', 'training_pass_type_id'),
+		(29, 'option_id %', 'training_pass_type_option_id'),
+		(30, 'pass option has no %', 'lifecycle_state'),
+		(31, 'pass option is the last %', 'lifecycle_state'),
+		(32, 'pass option %', 'training_pass_type_option_id'),
+		(33, 'validity%', 'validity_period'),
+		(34, 'validity %', 'valid_until'),
+		(35, 'pass ends %', 'valid_until'),
+		(36, 'pass is not prolonged %', 'valid_until'),
+		(37, 'pass%', 'training_pass_id'),
+		(38, 'region%', 'region_id'),
+		(39, 'currency%', 'currency_code'),
+		(40, 'item_id %', 'content_id'),
+		(41, 'reference %', 'reference'),
+		(42, 'notes %', 'notes'),
+		(43, 'code %', 'code'),
+		(44, 'name %', 'name'),
+		(45, 'description %', 'description')
 	) AS r(ordinal, pattern, field)
 	WHERE message || ' ' || detail LIKE r.pattern AND input ? r.field
 	ORDER BY r.ordinal
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION trainledger_graphql._field(text, text, jsonb) IS
-E'@behavior -*\nInternal: the field of an input that a refusal is about, if any.';
+E'@behavior -*\n'
+'Internal: the field of an input that a refusal is about, if any.';
 
 CREATE FUNCTION trainledger_graphql._errors(
 	state text, message text, detail text, field text, input jsonb)
@@ -924,7 +977,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION trainledger_graphql._errors(
 	text, text, text, text, jsonb) IS
-E'@behavior -*\nInternal: a refusal or a bad value as the errors of a payload; null for any other error.';
+E'@behavior -*\n'
+'Internal: a refusal or a bad value as the errors of a payload; null for any other error.';
 
 -- Mutations
 
@@ -964,7 +1018,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.create_token_type(
 	trainledger_graphql.token_type_create_input) IS
-E'@namespace trainingTokenTypes\n@method create\nMakes a type of training tokens.';
+E'@namespace trainingTokenTypes\n'
+'@method create\n'
+'Makes a type of training tokens.';
 
 CREATE FUNCTION trainledger_graphql.update_token_type(
 	input trainledger_graphql.token_type_update_input)
@@ -1004,7 +1060,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.update_token_type(
 	trainledger_graphql.token_type_update_input) IS
-E'@namespace trainingTokenTypes\n@method update\nChanges a type of training tokens, archives it or takes it back.';
+E'@namespace trainingTokenTypes\n'
+'@method update\n'
+'Changes a type of training tokens, archives it or takes it back.';
 
 CREATE FUNCTION trainledger_graphql.create_token_issue(
 	input trainledger_graphql.token_issue_create_input)
@@ -1044,7 +1102,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.create_token_issue(
 	trainledger_graphql.token_issue_create_input) IS
-E'@namespace trainingTokenIssues\n@method create\nIssues training tokens to an account.';
+E'@namespace trainingTokenIssues\n'
+'@method create\n'
+'Issues training tokens to an account.';
 
 CREATE FUNCTION trainledger_graphql.extend_token_issue(
 	input trainledger_graphql.token_issue_extend_input)
@@ -1080,7 +1140,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.extend_token_issue(
 	trainledger_graphql.token_issue_extend_input) IS
-E'@namespace trainingTokenIssues\n@method extend\nLets training tokens expire later.';
+E'@namespace trainingTokenIssues\n'
+'@method extend\n'
+'Lets training tokens expire later.';
 
 CREATE FUNCTION trainledger_graphql.adjust_token_balance(
 	input trainledger_graphql.token_balance_adjust_input)
@@ -1118,7 +1180,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.adjust_token_balance(
 	trainledger_graphql.token_balance_adjust_input) IS
-E'@namespace trainingTokenBalances\n@method adjust\nAdds tokens to an issue or takes some from it.';
+E'@namespace trainingTokenBalances\n'
+'@method adjust\n'
+'Adds tokens to an issue or takes some from it.';
 
 CREATE FUNCTION trainledger_graphql.redeem_tokens(
 	input trainledger_graphql.token_balance_redeem_input)
@@ -1158,7 +1222,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.redeem_tokens(
 	trainledger_graphql.token_balance_redeem_input) IS
-E'@namespace trainingTokenBalances\n@method redeem\nRedeems training tokens of an account, all of them or none.';
+E'@namespace trainingTokenBalances\n'
+'@method redeem\n'
+'Redeems training tokens of an account, all of them or none.';
 
 CREATE FUNCTION trainledger_graphql.refund_tokens(
 	input trainledger_graphql.token_balance_refund_input)
@@ -1196,7 +1262,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.refund_tokens(
 	trainledger_graphql.token_balance_refund_input) IS
-E'@namespace trainingTokenBalances\n@method refund\nGives redeemed training tokens back to the issues they came from.';
+E'@namespace trainingTokenBalances\n'
+'@method refund\n'
+'Gives redeemed training tokens back to the issues they came from.';
 
 CREATE FUNCTION trainledger_graphql.create_training_pass_type(
 	input trainledger_graphql.training_pass_type_input)
@@ -1272,7 +1340,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.update_training_pass_type(
 	trainledger_graphql.training_pass_type_update_input) IS
-E'@namespace trainingPass\n@method updateType\nChanges a pass type, publishes or archives it.';
+E'@namespace trainingPass\n'
+'@method updateType\n'
+'Changes a pass type, publishes or archives it.';
 
 CREATE FUNCTION trainledger_graphql.add_training_pass_content(
 	input trainledger_graphql.training_pass_type_content_input)
@@ -1309,7 +1379,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.add_training_pass_content(
 	trainledger_graphql.training_pass_type_content_input) IS
-E'@namespace trainingPass\n@method addContentToPassType\nGives a pass type access to courses and learning paths.';
+E'@namespace trainingPass\n'
+'@method addContentToPassType\n'
+'Gives a pass type access to courses and learning paths.';
 
 CREATE FUNCTION trainledger_graphql.remove_training_pass_content(
 	input trainledger_graphql.training_pass_type_content_input)
@@ -1346,7 +1418,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.remove_training_pass_content(
 	trainledger_graphql.training_pass_type_content_input) IS
-E'@namespace trainingPass\n@method removeContentFromPassType\nTakes courses and learning paths from a pass type.';
+E'@namespace trainingPass\n'
+'@method removeContentFromPassType\n'
+'Takes courses and learning paths from a pass type.';
 
 CREATE FUNCTION trainledger_graphql.create_training_pass_type_option(
 	input trainledger_graphql.training_pass_type_option_input)
@@ -1384,7 +1458,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.create_training_pass_type_option(
 	trainledger_graphql.training_pass_type_option_input) IS
-E'@namespace trainingPass\n@method createTypeOption\nMakes an option of a pass type, a draft.';
+E'@namespace trainingPass\n'
+'@method createTypeOption\n'
+'Makes an option of a pass type, a draft.';
 
 CREATE FUNCTION trainledger_graphql.update_training_pass_type_option(
 	input trainledger_graphql.training_pass_type_option_update_input)
@@ -1421,7 +1497,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.update_training_pass_type_option(
 	trainledger_graphql.training_pass_type_option_update_input) IS
-E'@namespace trainingPass\n@method updateTypeOption\nChanges an option, publishes or archives it.';
+E'@namespace trainingPass\n'
+'@method updateTypeOption\n'
+'Changes an option, publishes or archives it.';
 
 CREATE FUNCTION trainledger_graphql.create_training_pass_type_option_price(
 	input trainledger_graphql.training_pass_type_option_price_input)
@@ -1459,7 +1537,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.create_training_pass_type_option_price(
 	trainledger_graphql.training_pass_type_option_price_input) IS
-E'@namespace trainingPass\n@method createTypeOptionPrice\nGives an option its price in a region and a currency.';
+E'@namespace trainingPass\n'
+'@method createTypeOptionPrice\n'
+'Gives an option its price in a region and a currency.';
 
 CREATE FUNCTION trainledger_graphql.update_training_pass_type_option_price(
 	input trainledger_graphql.training_pass_type_option_price_update_input)
@@ -1643,7 +1723,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.reassign_training_pass(
 	trainledger_graphql.training_pass_reassign_input) IS
-E'@namespace trainingPass\n@method reassignPass\nCancels a pass and gives the rest of its validity to another person; the new pass is returned.';
+E'@namespace trainingPass\n'
+'@method reassignPass\n'
+'Cancels a pass and gives the rest of its validity to another person; the new pass is returned.';
 
 CREATE FUNCTION trainledger_graphql.use_training_pass(
 	input trainledger_graphql.training_pass_use_input)
@@ -1680,7 +1762,9 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql.use_training_pass(
 	trainledger_graphql.training_pass_use_input) IS
-E'@namespace trainingPass\n@method usePass\nRecords a booking on a pass that covers it; that pass is returned.';
+E'@namespace trainingPass\n'
+'@method usePass\n'
+'Records a booking on a pass that covers it; that pass is returned.';
 
 -- Who may: the roles that have a level of access.  What they may do with it
 -- the functions of trainledger decide.

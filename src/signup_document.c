@@ -24,6 +24,7 @@
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
+#include "executor/tstoreReceiver.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -73,6 +74,7 @@ enum
 typedef struct Work
 {
 	bool		is_update;
+	uint64		id_tail;		/* of all new ids */
 	ReturnSetInfo *result;
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
@@ -106,25 +108,33 @@ make_code(char *code)
 	code[CODE_CHARS] = '\0';
 }
 
-/*
- * An id for a token: digits that count, so that ids sort as they were made,
- * and digits at random, so that it is not one that was taken over from
- * another system.  id has ID_CHARS + 1 bytes.
- */
-static void
-make_id(char *id)
+/* The part of ids at random */
+static uint64
+make_id_tail(void)
 {
-	Oid			sequence = get_relname_relid("signup_token_id_seq",
-											 tl_catalog()->schema);
 	uint64		random;
 
 	if (!pg_strong_random(&random, sizeof(random)))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random values")));
+	return random & UINT64CONST(0xffffffffffff);
+}
+
+/*
+ * An id for a token: digits that count, so that ids sort as they were made,
+ * and digits at random, so that it is not one that was taken over from
+ * another system.  id has ID_CHARS + 1 bytes.
+ */
+static void
+make_id(char *id, uint64 tail)
+{
+	Oid			sequence = get_relname_relid("signup_token_id_seq",
+											 tl_catalog()->schema);
+
 	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
-			 (unsigned long long) (random & UINT64CONST(0xffffffffffff)));
+			 (unsigned long long) tail);
 }
 
 /* _signup_id() returns text */
@@ -133,7 +143,7 @@ tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	char		id[ID_CHARS + 1];
 
-	make_id(id);
+	make_id(id, make_id_tail());
 	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
@@ -201,7 +211,7 @@ keep_token(const SignupToken *token, void *arg)
 
 	if (!work->is_update)
 	{
-		make_id(made_id);
+		make_id(made_id, work->id_tail);
 		id = made_id;
 		if (code == NULL)
 		{
@@ -256,14 +266,6 @@ execute(const char *statement, int expected)
 	return SPI_processed;
 }
 
-/* Add the rows of the last statement to the result. */
-static void
-return_rows(Work *work)
-{
-	for (uint64 i = 0; i < SPI_processed; i++)
-		tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[i]);
-}
-
 /* A number in the first row of the last statement */
 static int64
 first_row_int64(int column)
@@ -314,13 +316,32 @@ refuse_found(int sqlerrcode, SignupElement element, const char *what,
 					 element, what, detail, hint);
 }
 
+/* Insert the tokens; the rows go to the result. */
+static void
+insert_rows(Work *work)
+{
+	Tuplestorestate *rows = work->result->setResult;
+	DestReceiver *receiver = CreateTuplestoreDestReceiver();
+	SPIExecuteOptions options = {.dest = receiver};
+	int			status;
+
+	tuplestore_clear(rows);
+	SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext,
+									false, NULL, NULL);
+	status = SPI_execute_extended(insert_tokens, &options);
+	if (status != SPI_OK_INSERT_RETURNING)
+		elog(ERROR, "unexpected result of a statement: %s",
+			 SPI_result_code_string(status));
+	receiver->rDestroy(receiver);
+}
+
 /*
  * Insert the tokens in a subtransaction.  Where a code is taken, nothing is
  * left of it and the answer is false.  Looking first would cost as much again
  * as the insertion and still have to expect this.
  */
 static bool
-try_insert(void)
+try_insert(Work *work)
 {
 	MemoryContext context = CurrentMemoryContext;
 	ResourceOwner owner = CurrentResourceOwner;
@@ -330,7 +351,7 @@ try_insert(void)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		(void) execute(insert_tokens, SPI_OK_INSERT_RETURNING);
+		insert_rows(work);
 		ReleaseCurrentSubTransaction();
 		is_inserted = true;
 	}
@@ -361,7 +382,7 @@ import_tokens(Work *work)
 					 "catalogue item not found",
 					 "No item of the token's type has this code.",
 					 "Look the code up in trainledger.catalog_item.");
-	while (!try_insert())
+	while (!try_insert(work))
 	{
 		CHECK_FOR_INTERRUPTS();
 		(void) execute(find_taken_code, SPI_OK_SELECT);
@@ -375,7 +396,6 @@ import_tokens(Work *work)
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent update")));
 	}
-	return_rows(work);
 }
 
 /* ---------------------------------------------------------------------
@@ -443,7 +463,7 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 		rethrow_for_token(token, context);
 	}
 	PG_END_TRY();
-	return_rows(work);
+	tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[0]);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -501,9 +521,10 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 
 	InitMaterializedSRF(fcinfo, 0);
 	work.is_update = is_update;
+	work.id_tail = make_id_tail();
 	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	work.tupdesc = make_tupdesc();
-	work.tokens = tuplestore_begin_heap(false, false, work_mem);
+	work.tokens = tuplestore_begin_heap(false, false, maintenance_work_mem);
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  is_update, keep_token, &work);
 

@@ -1,9 +1,10 @@
 #!/bin/bash
 # make bench: side-by-side figures, on a private server that commits for real.
 #
-# Runs run.sh and tokens.sh of test/bench with bash; PGHOST, PGPORT, PGUSER and
-# PGDATABASE name an empty database, one for each. What they write to
-# test/results stays. The data lies on a real disk, not in memory.
+# Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
+# name an empty database, one for each. BENCH names the scripts, of which all
+# run otherwise. What they write to test/results stays. The data lies on a real
+# disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 
@@ -16,10 +17,10 @@ esac
 install_packages "${server_packages[@]}"
 create_private_server
 build_and_install
-start_server shared_buffers=512MB max_wal_size=8GB
+start_server shared_buffers=512MB max_wal_size=8GB max_connections=200
 as_server mkdir -p test/results
 status=0
-for script in run tokens; do
+for script in ${BENCH:-run tokens programs double_entry hot growth}; do
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?

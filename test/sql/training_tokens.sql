@@ -169,7 +169,7 @@ WHERE issue_id = '37e7883d1c9d471fb8eabd4a1138dce8' ORDER BY id;
 SET request.jwt.claims = '{"sub": "auth0|eve"}';
 SELECT expires_at FROM extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', '2024-01-03');
 RESET request.jwt.claims;
-SELECT changed_by FROM token_issue_event ORDER BY new_expires_at DESC LIMIT 1;
+SELECT changed_by FROM token_issue_event WHERE issue_id = '37e7883d1c9d471fb8eabd4a1138dce8' ORDER BY new_expires_at DESC LIMIT 1;
 
 -- adjust: signed, above zero, with its key; the initial balance stays
 SET ROLE regress_admin;

@@ -63,6 +63,23 @@ SELECT trainledger.update_party(p.id, is_suspended => true)
 FROM trainledger.party p WHERE p.barcode = 'b7';
 END
 
+# programs: kinds below kinds, cohorts, a history, tickets of every state
+$node->safe_psql('books', <<'END');
+SELECT trainledger.add_program_kind('Kind', 'handle', id => '00000000-0000-4000-8000-000000000002');
+SELECT trainledger.add_program_kind('Below', parent_id => '00000000-0000-4000-8000-000000000002', id => '00000000-0000-4000-8000-000000000001');
+SELECT trainledger.add_program('00000000-0000-4000-8000-000000000001', 'Program', '2026-01-01', 30, id => '00000000-0000-4000-8000-000000000003');
+SELECT trainledger.sync_cohort(c.program_id, c.id, '$.attributes.grade == 3', mode => 'open')
+FROM trainledger.confirm_cohort('00000000-0000-4000-8000-000000000003', 'ä "1"') c;
+SELECT trainledger.update_user_cohort_state(party_id, program_id, 'dropped', comments => E'a\nb\\')
+FROM trainledger.membership ORDER BY party_id LIMIT 5;
+SELECT trainledger.create_program_ticket('00000000-0000-4000-8000-000000000002', p.id, external_id => gen_random_uuid(), sku => NULLIF(p.id % 2, 0)::text),
+	trainledger.create_program_ticket('00000000-0000-4000-8000-000000000001', email => p.id || '@example.org')
+FROM (SELECT party_id AS id FROM trainledger.membership ORDER BY 1 LIMIT 5) p;
+SELECT trainledger.consume_ticket(t.party_id, '00000000-0000-4000-8000-000000000003')
+FROM (SELECT party_id FROM trainledger.ticket WHERE party_id IS NOT NULL AND party_id <> (SELECT id FROM trainledger.party WHERE is_suspended) LIMIT 2) t;
+SELECT trainledger.cancel_ticket(id) FROM (SELECT id FROM trainledger.ticket WHERE state = 'ready' LIMIT 3) t;
+END
+
 # Every table and sequence of the extension, as number and digest of its rows
 sub contents
 {

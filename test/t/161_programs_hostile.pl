@@ -1,6 +1,6 @@
 # Hostile and broken queries of a cohort sync end in a clear error in time and
 # change nothing; a sync can be stopped at any moment, and is one statement
-# whatever the number of people.
+# whatever the number of people. Tickets are found by index among many.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -157,6 +157,63 @@ is($for_many, $for_few, "by as many statements: $for_few");
 is($node->safe_psql('books', "SELECT count(*) FROM trainledger.membership WHERE cohort_id = cohort('b')"),
 	$people, 'everybody is in the cohort');
 is($two->query($all)->{rows}[0], 0, 'and stays there');
+
+# ----------------------------------------------------------------------
+# Statistics that know of another program only
+# ----------------------------------------------------------------------
+
+# time that grows with the square of the people would be minutes here
+$node->safe_psql('books', <<'END');
+ALTER TABLE trainledger.membership SET (autovacuum_enabled = off);
+DELETE FROM trainledger.membership WHERE program_id = id('12');
+SELECT trainledger.confirm_cohort(id('12'), 'd');
+VACUUM ANALYZE;
+END
+$two->query("SET statement_timeout = '20s'");
+for my $cohort ('c', 'd')
+{
+	my $call = "trainledger.sync_cohort%s(id('12'), cohort('$cohort'), '\$.id > 0', mode => 'open')";
+	is($two->query('SELECT count(*) FROM ' . sprintf $call, '_preview')->{rows}[0],
+		$people, 'everybody is found in time');
+	is($two->query('SELECT ' . sprintf $call, '')->{rows}[0],
+		$people, 'and moved');
+}
+
+# ----------------------------------------------------------------------
+# Tickets of one person among those of many
+# ----------------------------------------------------------------------
+
+# by index, for who sees all of them and for who sees its own
+$node->safe_psql('books', <<'END');
+SELECT trainledger.create_program_ticket(id('1'), 1 + i % 500, NULL)
+FROM generate_series(1, 2000) i;
+SELECT trainledger.create_program_ticket(id('1'), email => i || '@example.org')
+FROM generate_series(1, 2000) i;
+ANALYZE trainledger.ticket;
+CREATE ROLE hostile_learner;
+CREATE ROLE hostile_reader;
+SELECT trainledger.grant_access('hostile_learner', 'learner'), trainledger.grant_access('hostile_reader', 'reader');
+SELECT trainledger.update_party(1, email => '77@Example.org');
+END
+$two->query("SET trainledger.party_id = '1'");
+for my $role ('learner', 'reader')
+{
+	$two->query("SET ROLE hostile_$role");
+	is($two->query('SELECT count(*) FROM trainledger.user_tickets(1)')->{rows}[0], 5, "$role: all of the tickets");
+	my $plan = join "\n", @{ $two->query(
+		"EXPLAIN SELECT * FROM trainledger.ticket t WHERE t.holder_id = 1 OR t.holder_id = -1 AND t.made_out_to = '77\@example.org'")->{rows} };
+	like($plan, qr/Index Cond: \(+holder_id = .*Index Cond: \(+made_out_to = /s, "$role: by two indexes");
+	unlike($plan, qr/Seq Scan on ticket/, "$role: and not by all of them");
+}
+is($two->query('SELECT count(*) FROM trainledger.ticket')->{rows}[0], 4000, 'a reader sees all');
+$two->query('SET ROLE hostile_learner');
+is($two->query('SELECT count(*) FROM trainledger.ticket')->{rows}[0], 5, 'a learner its own');
+for my $nobody ('0', '-1', '')
+{
+	$two->query("SET trainledger.party_id = '$nobody'");
+	is($two->query('SELECT count(*) FROM trainledger.ticket')->{rows}[0], 0, "and party '$nobody' nothing");
+}
+$two->query('RESET ROLE');
 
 $_->quit for $one, $two;
 no_crash($node, $started, 'programs_hostile');

@@ -14,6 +14,8 @@ use Test::More;
 use TrainLedger;
 use TrainLedger::GraphQL;
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_lists');
 my $face = TrainLedger::GraphQL->start($node);
 
@@ -94,9 +96,9 @@ is(names('contacts', 'first: 1000'),
 	sql("SELECT name FROM trainledger.party WHERE kind = 'person' ORDER BY created_at, id"),
 	'all of them, by instant and id');
 is(messages('{ contacts(first: 1001) { nodes { id } } }'),
-	"'first' is from 0 to 1000", 'more than 1000 is refused');
-is(messages('{ contacts(first: -1) { nodes { id } } }'),
-	"'first' is from 0 to 1000", 'fewer than none too');
+	"'first' is from 1 to 1000", 'more than 1000 is refused');
+is(messages('{ contacts(first: 0) { nodes { id } } }'),
+	"'first' is from 1 to 1000", 'fewer than none too');
 is(messages('{ contacts(offset: -1) { nodes { id } } }'),
 	"'offset' is 0 or more", 'so is a negative offset');
 like(messages('{ contacts(after: "nowhere") { nodes { id } } }'),
@@ -279,7 +281,8 @@ foreach my $case (
 	[ '"0.000001"', undef, '0.000001' ],
 	[ '"9223372036854.775807"', undef, '9223372036854.775807' ],
 	[ '9223372036854.775807', undef, '9223372036854.775807' ],
-	[ '$q', 7, '7' ], [ '$q', 7.25, '7.25' ], [ '$q', '1234567890123.000001', '1234567890123.000001' ])
+	[ '1.5e3', undef, '1500' ], [ '2E-6', undef, '0.000002' ],
+	[ '$q', 7, '7' ], [ '$q', 1e-6, '0.000001' ], [ '$q', 7.25, '7.25' ], [ '$q', '1234567890123.000001', '1234567890123.000001' ])
 {
 	my ($written, $variable, $printed) = @$case;
 	(my $document = $issue) =~ s/QUANTITY/$written/;
@@ -288,7 +291,7 @@ foreach my $case (
 	like($text, qr/"errors":\[\],"tokenIssue":\{"initialBalance":\Q$printed\E\}/,
 		"$written" . (defined $variable ? " = $variable" : '') . " is printed as $printed");
 }
-foreach my $written ('true', '"five"', '"NaN"', '"1e3"', '[]', '{}')
+foreach my $written ('true', '"five"', '"NaN"', '"Infinity"', '"1e99999"', '[]', '{}')
 {
 	(my $document = $issue) =~ s/QUANTITY/$written/;
 	isnt(messages($document), '', "$written is no number");

@@ -17,6 +17,8 @@ use TrainLedger;
 use TrainLedger::GraphQL;
 use TrainLedger::Token;
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_security');
 my $face = TrainLedger::GraphQL->start($node);
 my $type = '00000000-0000-0000-0000-000000000001';
@@ -299,6 +301,31 @@ my @undocumented = grep { !/^__/ } map {
 	  ($t->{description} ? () : $t->{name}, map { "$t->{name}.$_->{name}" } grep { !$_->{description} } @{ $t->{fields} // [] })
 } values %type;
 is("@undocumented", '', 'every type and field is described');
+
+# --- Every object of the schema has its comment, and PUBLIC has no rights
+
+is( join(' ', rows($node, q{
+	SELECT pg_describe_object(o.classid, o.oid, o.sub)
+	FROM (SELECT 'pg_class'::regclass AS classid, oid, 0 AS sub FROM pg_class WHERE relnamespace = 'trainledger_graphql'::regnamespace AND relkind = 'v'
+		UNION ALL SELECT 'pg_class'::regclass, attrelid, attnum FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid
+			WHERE relnamespace = 'trainledger_graphql'::regnamespace AND relkind IN ('v', 'c') AND attnum > 0
+		UNION ALL SELECT 'pg_proc'::regclass, oid, 0 FROM pg_proc WHERE pronamespace = 'trainledger_graphql'::regnamespace
+		UNION ALL SELECT 'pg_type'::regclass, t.oid, 0 FROM pg_type t LEFT JOIN pg_class c ON c.oid = typrelid
+			WHERE typnamespace = 'trainledger_graphql'::regnamespace AND typcategory <> 'A' AND coalesce(relkind, 'c') = 'c') AS o
+	WHERE CASE o.sub WHEN 0 THEN obj_description(o.oid, (SELECT relname FROM pg_class WHERE oid = o.classid))
+		ELSE col_description(o.oid, o.sub) END IS NULL})),
+	'', 'every object has a comment');
+is( join(' ', rows($node, q{
+	SELECT oid::regprocedure FROM pg_proc WHERE pronamespace = 'trainledger_graphql'::regnamespace
+	AND (has_function_privilege('public', oid, 'EXECUTE') OR prosecdef)})),
+	'', 'no function is for PUBLIC or runs as its owner');
+
+# --- The script again, as after an upgrade: the roles keep what they had
+
+$face->make_schema;
+($data) = $face->read_answer($ann, '{ contacts { nodes { name } } }');
+is_deeply($data, { contacts => { nodes => [ { name => 'Ann' } ] } },
+	'the script can be run again, and roles keep their rights');
 
 # --- Errors say what was refused, and nothing of the inside
 

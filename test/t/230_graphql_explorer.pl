@@ -19,6 +19,8 @@ my $api = dirname(__FILE__) . '/../api';
 my $screenshot = "$PostgreSQL::Test::Utils::log_path/explorer.png";
 my $token = TrainLedger::GraphQL::token({ role => 'web_operator' });
 
+TrainLedger::GraphQL::needed();
+
 my $node = start_books('graphql_explorer');
 my $face = TrainLedger::GraphQL->start($node,
 	TRAINLEDGER_EXPLORER => 1,

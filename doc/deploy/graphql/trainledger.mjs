@@ -15,23 +15,17 @@ const words = (tag) => (typeof tag === "string" ? tag.split(/[\s,]+/) : []);
 // Scalars
 // ---------------------------------------------------------------------------
 
-const NUMBER = /^[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})$/;
+const NUMBER = /^[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e[+-]?\d{1,3})?$/i;
 const MOMENT =
   /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d))?$/;
 
 const matching = (pattern, what) => (value) => {
-  const text = typeof value === "number" ? plainNumber(value) : value;
+  const text = typeof value === "number" ? String(value) : value;
   if (typeof text !== "string" || !pattern.test(text)) {
     throw new GraphQLError(`'${String(value).slice(0, 64)}' is not ${what}`);
   }
   return text;
 };
-
-// A double without an exponent, as in JSON 1e3
-const plainNumber = (value) =>
-  /e/.test(String(value)) && Number.isSafeInteger(value)
-    ? BigInt(value).toString()
-    : String(value);
 
 const literal = (parse, ...kinds) => (node) => {
   if (!kinds.includes(node.kind)) {
@@ -42,7 +36,7 @@ const literal = (parse, ...kinds) => (node) => {
   return parse(node.value);
 };
 
-const parseAmount = matching(NUMBER, "a number without an exponent");
+const parseAmount = matching(NUMBER, "a number");
 const parseMoment = matching(MOMENT, "a date or a time such as 2023-04-04T08:41:30Z");
 
 const SCALARS = {
@@ -204,11 +198,13 @@ function mutationField(build, resource) {
 const DEFAULT_FIRST = 50;
 const MAXIMUM_FIRST = 1000;
 
-function checkedFirst(first) {
-  if (first < 0 || first > MAXIMUM_FIRST) {
-    throw new SafeError(`'first' is from 0 to ${MAXIMUM_FIRST}`);
+function checkedFirst(given) {
+  const first = given ?? DEFAULT_FIRST;
+
+  if (first < 1 || first > MAXIMUM_FIRST) {
+    throw new SafeError(`'first' is from 1 to ${MAXIMUM_FIRST}`);
   }
-  return first ?? DEFAULT_FIRST;
+  return first;
 }
 
 function checkedOffset(offset) {

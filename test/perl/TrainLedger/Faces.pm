@@ -17,12 +17,12 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use HTTP::Tiny;
 use JSON::PP;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+use TrainLedger::Http;
 use TrainLedger::Token;
 
 my $script = abs_path(dirname(__FILE__) . '/../../harness/faces.sh');
@@ -54,7 +54,7 @@ sub start
 {
 	my ($class, $node, $database) = @_;
 	my $self = bless {
-		folder => PostgreSQL::Test::Utils::tempdir . "/faces_$database",
+		folder => "$PostgreSQL::Test::Utils::log_path/rest_" . $node->name . "_$database",
 		rest_port => PostgreSQL::Test::Cluster::get_free_port(),
 		web_port => PostgreSQL::Test::Cluster::get_free_port(),
 		secret => 'the secret of a test, known to everybody',
@@ -67,9 +67,7 @@ sub start
 		NGINX_PORT => $self->{web_port});
 	system('bash', $script, 'start', $self->{folder}) == 0
 	  or die 'the faces do not start';
-	$self->{web} = "http://127.0.0.1:$self->{web_port}";
-	$self->{rest} = "http://127.0.0.1:$self->{rest_port}";
-	$self->{http} = HTTP::Tiny->new(timeout => 60, max_redirect => 0);
+	$self->{http} = TrainLedger::Http->new($self->{web_port});
 	return $self;
 }
 
@@ -82,22 +80,19 @@ sub token
 		{ role => "web_$level", exp => time + 3600, %claims });
 }
 
-# Sends a request: to nginx for a path, to where it says for an address.
-# content is sent as it is where it is a text, as JSON where it is not.
+# Sends a request to nginx. content is sent as it is where it is a text, as
+# JSON where it is not.
 sub request
 {
 	my ($self, $token, $method, $path, $content, %headers) = @_;
-	my %options = (headers => {%headers});
 
-	$options{headers}{Authorization} = "Bearer $token" if defined $token;
+	$headers{Authorization} = "Bearer $token" if defined $token;
 	if (defined $content)
 	{
-		$options{headers}{'Content-Type'} //= 'application/json';
-		$options{content} = ref $content ? $json->encode($content) : $content;
+		$headers{'Content-Type'} //= 'application/json';
+		$content = $json->encode($content) if ref $content;
 	}
-	my $response = $self->{http}->request($method,
-		($path =~ /^http:/ ? '' : $self->{web}) . $path, \%options);
-	die $response->{content} if $response->{status} == 599;
+	my $response = $self->{http}->request($method, $path, \%headers, $content);
 	my ($type) = ($response->{headers}{'content-type'} // '') =~ /^([^;]*)/;
 	my $answer = {
 		status => $response->{status},
@@ -108,6 +103,32 @@ sub request
 	$answer->{json} = eval { $json->decode($response->{content}) }
 	  if $type =~ /json$/;
 	return $answer;
+}
+
+# Where nginx listens
+sub address
+{
+	my ($self) = @_;
+
+	return "http://127.0.0.1:$self->{web_port}";
+}
+
+# A text as a part of a path or query, and back
+sub encoded
+{
+	my (undef, $text) = @_;
+
+	utf8::encode($text);
+	$text =~ s/([^\w.-])/sprintf '%%%02X', ord $1/ge;
+	return $text;
+}
+
+sub decoded
+{
+	my (undef, $text) = @_;
+
+	$text =~ s/%([[:xdigit:]]{2})/chr hex $1/ge;
+	return $text;
 }
 
 # Lets PostgREST give up its connections, and waits until it has: settings of
@@ -131,9 +152,9 @@ sub stop
 {
 	my ($self) = @_;
 
-	return unless $self->{web};
+	return unless $self->{http};
 	system('bash', $script, 'stop', $self->{folder});
-	$self->{web} = undef;
+	$self->{http} = undef;
 	return;
 }
 

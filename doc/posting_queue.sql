@@ -1,0 +1,59 @@
+-- A queue in front of an account that everybody posts to: see "A hot account"
+-- in doc/ledger.md. Run it in the books' database, in a schema of the
+-- application's own, by the role that is to own the queue; that role needs
+-- level operator.
+
+CREATE TABLE posting_queue (
+	id bigint GENERATED ALWAYS AS IDENTITY,
+	account_id bigint NOT NULL,
+	delta trainledger.amount NOT NULL,
+	source text NOT NULL,
+	description text NOT NULL DEFAULT '',
+	recorded_at timestamptz,
+	idempotency_key uuid
+);
+
+-- What the ledger would not book, and why
+CREATE TABLE posting_refused (
+	LIKE posting_queue,
+	refusal text NOT NULL,
+	refused_at timestamptz NOT NULL DEFAULT now()
+);
+
+-- Books whatever is in the queue and returns how many that were. What it takes
+-- out and what it books are one transaction: after an error or a crash all of
+-- it is in the queue still. One works at a time; another one has nothing to do.
+CREATE FUNCTION drain_posting_queue() RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	batch record;
+	drained bigint := 0;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock('posting_queue'::regclass::oid::bigint) THEN
+		RETURN 0;
+	END IF;
+	FOR batch IN
+		WITH taken AS (DELETE FROM posting_queue q RETURNING q)
+		SELECT (t.q).source, count(*) AS rows,
+			   array_agg(t.q ORDER BY (t.q).id) AS queued,
+			   array_agg((t.q).account_id ORDER BY (t.q).id) AS account_ids,
+			   array_agg((t.q).delta ORDER BY (t.q).id) AS deltas,
+			   array_agg((t.q).description ORDER BY (t.q).id) AS descriptions,
+			   array_agg((t.q).recorded_at ORDER BY (t.q).id) AS recorded_at,
+			   array_agg((t.q).idempotency_key ORDER BY (t.q).id)
+				   AS idempotency_keys
+		FROM taken t
+		GROUP BY 1
+	LOOP
+		INSERT INTO posting_refused
+		SELECT (batch.queued[p.ordinal]).*, p.refusal
+		FROM trainledger.post_batch(batch.account_ids, batch.deltas,
+			batch.source, batch.descriptions, batch.recorded_at,
+			batch.idempotency_keys, skip_refused => true) p
+		WHERE p.refusal IS NOT NULL;
+		drained := drained + batch.rows;
+	END LOOP;
+	RETURN drained;
+END;
+$$;

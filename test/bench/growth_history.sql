@@ -1,0 +1,2 @@
+\set person random(1, :people)
+SELECT * FROM trainledger.credit_history(:person, before_entry => 101);

@@ -1,0 +1,2 @@
+\set person random(1, :people)
+SELECT * FROM trainledger.holdings(:person);

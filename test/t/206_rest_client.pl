@@ -1,0 +1,77 @@
+# An ordinary client, @supabase/postgrest-js, against the running servers: read
+# with embedding and filters, functions, and refusals read as errors.
+
+use strict;
+use warnings;
+
+use File::Basename qw(dirname);
+use File::Copy qw(copy);
+use IPC::Run;
+use JSON::PP;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+use TrainLedger::Faces;
+use TrainLedger::GraphQL;
+
+TrainLedger::Faces::needed();
+TrainLedger::GraphQL::needed();
+
+my $folder = PostgreSQL::Test::Utils::tempdir . '/client';
+mkdir $folder or die;
+copy($_, $folder) or die for glob dirname(__FILE__) . '/../api/client/{.npmrc,*}';
+system_or_bail('npm', 'ci', "--prefix=$folder", '--no-audit', '--no-fund', '--loglevel=error');
+
+my $node = start_books('client');
+TrainLedger::Faces::make_roles($node);
+$node->safe_psql('books', <<'END');
+SET trainledger.clock = '2026-01-01T12:00:00Z';
+SELECT trainledger.add_party('organisation', 'Works', id => 3);
+SELECT trainledger.add_party('person', 'Ada', organisation_id => 3, id => 7), trainledger.add_party('person', 'Abel', id => 8),
+	trainledger.add_party('person', 'Bea', id => 9);
+SELECT trainledger.add_training_token_type('Silver', id => '8848a3b3-8adf-45db-8ff6-0fafcbd3b3f6');
+SELECT trainledger.credit_init(7, 1.5, 's', 'd', '2026-01-01Z');
+SELECT trainledger.credit_add(7, 99.9, 's', 'd', '2026-01-01Z');
+END
+my $faces = TrainLedger::Faces->start($node, 'books');
+
+my $output;
+IPC::Run::run([ TrainLedger::GraphQL->node_command("$folder/client.mjs", $faces->address,
+		$faces->token('operator'), $faces->token('learner', party_id => 7)) ], '>', \$output)
+  or die 'the client fails';
+my $results = decode_json($output);
+my %expected = (
+	embedding => { status => 200, count => undef, error => undef, data => [
+		{ name => 'Abel', credit_accounts => [], organisation => undef },
+		{ name => 'Ada', organisation => { name => 'Works' }, credit_accounts => [ {
+			name => 'default', balance => 101.4, credit_transactions => [
+				{ operation => 'init', delta => 1.5 }, { operation => 'add', delta => 99.9 } ] } ] } ] },
+	filters => { status => 200, count => 1, error => undef,
+		data => [ { delta => 99.9, parties => { name => 'Ada' } } ] },
+	one => { status => 200, count => undef, error => undef, data => {
+		id => '8848a3b3-8adf-45db-8ff6-0fafcbd3b3f6',
+		global_id => 'VG9rZW5UeXBlOjg4NDhhM2IzOGFkZjQ1ZGI4ZmY2MGZhZmNiZDNiM2Y2' } },
+	rpc => { status => 200, count => undef, error => undef, data => {
+		entry_no => 3, delta => 2.35, balance => 103.75 } },
+	read => { status => 200, count => undef, error => undef, data => 103.75 },
+	document => { status => 409, count => undef, data => undef, error => {
+		code => 409, message => 'Account already initialised', errorCode => 1051 } },
+	refused => { status => 409, count => undef, data => undef, error => {
+		code => 'TL051', message => 'account already initialised', hint => 'Use add or subtract.',
+		details => 'Account 1031 has 3 entries.' } },
+	missing => { status => 404, count => undef, data => undef, error => {
+		code => 'TL404', message => 'party not found', details => 'No party has this id.',
+		hint => 'Look it up in trainledger.party.' } },
+	learner => { status => 200, count => 1, error => undef, data => [ { id => 7 } ] },
+	forbidden => { status => 403, count => undef, data => undef, error => {
+		code => '42501', message => 'permission denied for function add_region', details => undef, hint => undef } },
+	nobody => { status => 401, count => undef, data => undef, error => {
+		code => 'PGRST302', message => 'Anonymous access is disabled', details => undef, hint => undef } });
+
+is_deeply([ sort keys %$results ], [ sort keys %expected ], 'the client ran to its end');
+is_deeply($results->{$_}, $expected{$_}, $_) for sort keys %expected;
+
+$faces->stop;
+$node->stop;
+done_testing();
