@@ -20,7 +20,7 @@ build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB max_connections=200
 as_server mkdir -p test/results
 status=0
-for script in ${BENCH:-run tokens programs double_entry hot growth}; do
+for script in ${BENCH:-run tokens signup programs double_entry hot growth}; do
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?
