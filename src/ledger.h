@@ -202,7 +202,8 @@ extern bool tl_write_account(TlEntry *entry, int64 party_id,
 							 const pg_uuid_t *token_type_id, text *name);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_take_pass(void);
-extern HeapTuple tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc);
+extern void tl_entry_values(const TlEntry *entry, int column_count,
+							Datum *values, bool *nulls);
 
 /* ledger_direct.c */
 extern bool tl_direct_applies(const TlBooks *books);

@@ -196,10 +196,16 @@ compare_links(const RowLink *left, const RowLink *right)
 static void
 group_rows(Batch *batch, RowLink *links, int count)
 {
-	BatchAccount *this = NULL;
+	BatchAccount *this;
 
 	sort_links(links, count);
-	batch->accounts = allocate(count, sizeof(BatchAccount));
+	for (int i = 0; i < count; i++)
+	{
+		if (i == 0 || links[i].account_id != links[i - 1].account_id)
+			batch->account_count++;
+	}
+	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
+	this = batch->accounts - 1;
 	for (int i = 0; i < count; i++)
 	{
 		BatchRow   *row = links[i].row;
@@ -208,7 +214,7 @@ group_rows(Batch *batch, RowLink *links, int count)
 			links[i - 1].row->next = row;
 		else
 		{
-			this = &batch->accounts[batch->account_count++];
+			this++;
 			this->id = links[i].account_id;
 			this->first_row = row;
 		}

@@ -132,6 +132,20 @@ count_columns(TupleDesc columns)
 	return count;
 }
 
+/* Whether nothing fires when a row is inserted. */
+static bool
+insert_fires_nothing(Relation table)
+{
+	const TriggerDesc *triggers = table->trigdesc;
+
+	return triggers == NULL ||
+		!(triggers->trig_insert_before_row ||
+		  triggers->trig_insert_after_row ||
+		  triggers->trig_insert_instead_row ||
+		  triggers->trig_insert_before_statement ||
+		  triggers->trig_insert_after_statement);
+}
+
 static bool
 is_plain_entry(Relation entry)
 {
@@ -158,7 +172,6 @@ is_plain_entry(Relation entry)
 		{TEXTOID, at->booked_by, false},
 	};
 	TupleDesc	columns = RelationGetDescr(entry);
-	const TriggerDesc *triggers = entry->trigdesc;
 
 	for (size_t i = 0; i < lengthof(wanted); i++)
 	{
@@ -167,21 +180,13 @@ is_plain_entry(Relation entry)
 			return false;
 	}
 	return count_columns(columns) == lengthof(wanted) &&
-		is_plain_table(entry) &&
-		(triggers == NULL ||
-		 !(triggers->trig_insert_before_row ||
-		   triggers->trig_insert_after_row ||
-		   triggers->trig_insert_instead_row ||
-		   triggers->trig_insert_before_statement ||
-		   triggers->trig_insert_after_statement));
+		is_plain_table(entry) && insert_fires_nothing(entry);
 }
 
 /* Whether one of the columns that a posting changes is among these. */
 static bool
-is_posted(const AttrNumber *numbers, int count)
+is_posted(const TlAccountColumns *at, const AttrNumber *numbers, int count)
 {
-	const TlAccountColumns *at = &tl_catalog()->account_columns;
-
 	for (int i = 0; i < count; i++)
 	{
 		if (numbers[i] == at->balance || numbers[i] == at->entry_count ||
@@ -196,7 +201,7 @@ is_posted(const AttrNumber *numbers, int count)
  * posting is written.
  */
 static bool
-foreign_keys_rest(Relation account)
+foreign_keys_rest(Relation account, const TlAccountColumns *at)
 {
 	Bitmapset  *referable = RelationGetIndexAttrBitmap(account,
 													   INDEX_ATTR_BITMAP_KEY);
@@ -208,7 +213,7 @@ foreign_keys_rest(Relation account)
 	{
 		AttrNumber	number = member + FirstLowInvalidHeapAttributeNumber;
 
-		rest = rest && !is_posted(&number, 1);
+		rest = rest && !is_posted(at, &number, 1);
 	}
 	bms_free(referable);
 
@@ -216,7 +221,7 @@ foreign_keys_rest(Relation account)
 	{
 		const ForeignKeyCacheInfo *key = lfirst(cell);
 
-		rest = rest && !is_posted(key->conkey, key->nkeys);
+		rest = rest && !is_posted(at, key->conkey, key->nkeys);
 	}
 	return rest;
 }
@@ -230,13 +235,13 @@ is_our_guard(const Trigger *trigger)
 		get_func_namespace(trigger->tgfoid) == tl_catalog()->schema;
 }
 
+/* Whether nothing fires when a posting updates a row but what would let it. */
 static bool
-is_plain_account(Relation account)
+update_fires_nothing(Relation table)
 {
-	const TlCatalog *cat = tl_catalog();
-	const TlAccountColumns *at = &cat->account_columns;
-	TupleDesc	columns = RelationGetDescr(account);
-	const TriggerDesc *triggers = account->trigdesc;
+	/* the relation's own may go away while names are looked up */
+	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
+	bool		nothing = true;
 
 	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
 	{
@@ -244,8 +249,19 @@ is_plain_account(Relation account)
 
 		if (TRIGGER_FOR_UPDATE(trigger->tgtype) && !is_our_guard(trigger) &&
 			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
-			return false;
+			nothing = false;
 	}
+	FreeTriggerDesc(triggers);
+	return nothing;
+}
+
+static bool
+is_plain_account(Relation account)
+{
+	const TlCatalog *cat = tl_catalog();
+	const TlAccountColumns *at = &cat->account_columns;
+	TupleDesc	columns = RelationGetDescr(account);
+
 	for (int i = 0; i < columns->natts; i++)
 	{
 		/* what is made from other columns would have to be made anew */
@@ -255,8 +271,8 @@ is_plain_account(Relation account)
 	return is_plain_column(columns, at->balance, cat->amount_type, false) &&
 		is_plain_column(columns, at->entry_count, INT8OID, false) &&
 		is_plain_column(columns, at->last_entry_at, TIMESTAMPTZOID, false) &&
-		is_plain_table(account) &&
-		foreign_keys_rest(account);
+		is_plain_table(account) && update_fires_nothing(account) &&
+		foreign_keys_rest(account, at);
 }
 
 /* Whether SQL would let the present role do this to all rows of a table. */
@@ -411,15 +427,24 @@ update_accounts(Relation table, const TlAccount *const *accounts, int count,
 	return updated;
 }
 
-/* Insert entries, as many as there are slots; their tuples live in the
- * current memory context. */
+/* Put an entry into an empty slot; the tuple is in the current context. */
+static void
+store_entry(const TlEntry *entry, TupleTableSlot *slot)
+{
+	TupleDesc	columns = slot->tts_tupleDescriptor;
+
+	tl_entry_values(entry, columns->natts, slot->tts_values, slot->tts_isnull);
+	ExecStoreHeapTuple(heap_form_tuple(columns, slot->tts_values,
+									   slot->tts_isnull), slot, true);
+}
+
+/* Insert entries, no more than there are slots. */
 static void
 insert_some(Relation table, const TlEntry *const *entries, int count,
 			TupleTableSlot **slots, Indexes *indexes, CommandId command)
 {
 	for (int i = 0; i < count; i++)
-		ExecStoreHeapTuple(tl_entry_tuple(entries[i], RelationGetDescr(table)),
-						   slots[i], true);
+		store_entry(entries[i], slots[i]);
 	if (count == 1)
 		table_tuple_insert(table, slots[0], command, 0, NULL);
 	else

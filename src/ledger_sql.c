@@ -172,8 +172,12 @@ tl_entry_datum(const TlEntry *entry)
 {
 	TupleDesc	tupdesc = lookup_rowtype_tupdesc(tl_catalog()->entry_row_type,
 												 -1);
-	HeapTuple	tuple = tl_entry_tuple(entry, tupdesc);
+	Datum	   *values = palloc_array(Datum, tupdesc->natts);
+	bool	   *nulls = palloc_array(bool, tupdesc->natts);
+	HeapTuple	tuple;
 
+	tl_entry_values(entry, tupdesc->natts, values, nulls);
+	tuple = heap_form_tuple(tupdesc, values, nulls);
 	ReleaseTupleDesc(tupdesc);
 	return HeapTupleGetDatum(tuple);
 }

@@ -780,16 +780,19 @@ tl_lock_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
 	return found;
 }
 
-/* An entry as a row of trainledger.entry, columns found by name. */
-HeapTuple
-tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc)
+/*
+ * The columns of an entry, found by name, as those of a row of so many; texts
+ * are not copied.
+ */
+void
+tl_entry_values(const TlEntry *entry, int column_count, Datum *values,
+				bool *nulls)
 {
 	const TlCatalog *cat = tl_catalog();
 	const TlEntryColumns *columns = &cat->entry_columns;
-	Datum	   *values = palloc0(tupdesc->natts * sizeof(Datum));
-	bool	   *nulls = palloc(tupdesc->natts * sizeof(bool));
 
-	memset(nulls, true, tupdesc->natts * sizeof(bool));
+	memset(values, 0, column_count * sizeof(Datum));
+	memset(nulls, true, column_count * sizeof(bool));
 
 #define SET(name, datum, is_set) \
 	do \
@@ -813,6 +816,4 @@ tl_entry_tuple(const TlEntry *entry, TupleDesc tupdesc)
 	SET(device, PointerGetDatum(entry->device), entry->device != NULL);
 	SET(booked_by, PointerGetDatum(entry->booked_by), true);
 #undef SET
-
-	return heap_form_tuple(tupdesc, values, nulls);
 }

@@ -1,14 +1,15 @@
 -- Our post, called in a loop.
 DO $$
 DECLARE
-	b bench.batch;
+	posting record;
 BEGIN
-	SELECT * INTO b FROM bench.batch
-	WHERE accounts = current_setting('bench.accounts')
-	AND size = current_setting('bench.size')::integer;
-	FOR i IN 1 .. b.size LOOP
-		PERFORM trainledger.post(b.account_ids[i], 'add',
-								 b.deltas[i]::numeric, 'bench');
+	FOR posting IN
+		SELECT x.id, x.delta::numeric
+		FROM bench.batch b, LATERAL unnest(b.account_ids, b.deltas) AS x(id, delta)
+		WHERE b.accounts = current_setting('bench.accounts')
+		AND b.size = current_setting('bench.size')::integer
+	LOOP
+		PERFORM trainledger.post(posting.id, 'add', posting.delta, 'bench');
 	END LOOP;
 END;
 $$;

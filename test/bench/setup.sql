@@ -200,22 +200,34 @@ CREATE TABLE bench.result (
 	value float8
 );
 CREATE TABLE bench.batch (
-	accounts text,				-- many or one
+	accounts text,				-- many, hundred or one
 	size integer,
 	account_ids bigint[],
 	deltas trainledger.amount[],
 	PRIMARY KEY (accounts, size)
 );
 INSERT INTO bench.batch
-SELECT 'many', n, array_agg(p * 1024 + p % 1024), array_agg(d)
-FROM (VALUES (1000), (8190)) AS s(n),
-	LATERAL (SELECT 1 + floor(random() * :accounts)::bigint AS p,
+SELECT which, n, array_agg(p * 1024 + p % 1024), array_agg(d)
+FROM (VALUES ('many', :accounts), ('hundred', 100), ('one', 1)) AS w(which, top),
+	(VALUES (1000), (8190)) AS s(n),
+	LATERAL (SELECT 1 + floor(random() * top)::bigint AS p,
 					1 + floor(random() * 100)::bigint::trainledger.amount AS d
 			 FROM generate_series(1, n)) r
-GROUP BY n;
-INSERT INTO bench.batch
-SELECT 'one', size, array_fill(1025::bigint, ARRAY[size]), deltas
-FROM bench.batch;
+GROUP BY which, n;
+
+-- The entries that such a batch makes, for a bare INSERT
+CREATE SEQUENCE bench.start;
+CREATE TABLE bench.entry AS
+SELECT b.accounts, b.size, x.ordinal, x.id AS account_id,
+	row_number() OVER (PARTITION BY b.accounts, b.size, x.id ORDER BY x.ordinal)
+		AS entry_no,
+	x.delta, x.delta AS balance, now() AS created_at,
+	'add'::trainledger.operation AS operation, 'bench'::text AS source,
+	''::text AS description, 'bench_application'::text AS booked_by
+FROM bench.batch b, LATERAL unnest(b.account_ids, b.deltas)
+	WITH ORDINALITY AS x(id, delta, ordinal);
+ALTER TABLE bench.entry ADD PRIMARY KEY (accounts, size, ordinal);
+CLUSTER bench.entry USING entry_pkey;
 
 -- Everything is called by a role that owns nothing and is no superuser.
 -- The operators of our types are on its search_path.
@@ -225,5 +237,6 @@ SELECT FROM trainledger.grant_access('bench_application', 'operator');
 GRANT USAGE ON SCHEMA twin, bench TO bench_application;
 GRANT SELECT ON ALL TABLES IN SCHEMA twin, bench TO bench_application;
 GRANT INSERT, UPDATE ON twin.account, twin.entry TO bench_application;
+GRANT USAGE ON SEQUENCE bench.start TO bench_application;
 
 VACUUM ANALYZE;

@@ -9,14 +9,14 @@ SET trainledger.clock = '2023-04-28T09:00:00Z';
 SELECT FROM trainledger.add_party('person', 'Contact', id => 35) \g /dev/null
 SELECT FROM trainledger.add_catalog_item('course', 'ABC-123', 'A course', id => 11) \g /dev/null
 SELECT FROM trainledger.add_catalog_item('learning_path', 'FIRST-AID', 'First Aid', id => 1) \g /dev/null
-SELECT FROM trainledger.add_region('DS', 'Deutschland Süd') \g /dev/null
+SELECT FROM trainledger.add_region('DR', 'Dresden') \g /dev/null
 SELECT FROM trainledger.add_currency('USD', 'U.S. Dollars') \g /dev/null
 
 -- What the first query of the document finds
 SELECT FROM trainledger.create_pass_type('Gold', 'Gold pass', id => 1) \g /dev/null
 SELECT FROM trainledger.add_pass_content(1, '{11}', '{1}') \g /dev/null
 SELECT FROM trainledger.create_pass_option(1, 'Yearly', 'years', 1, id => 1) \g /dev/null
-SELECT FROM trainledger.create_pass_price(1, 'DS', 'USD', 120) \g /dev/null
+SELECT FROM trainledger.create_pass_price(1, 'DR', 'USD', 120) \g /dev/null
 SELECT FROM trainledger.update_pass_option(1, lifecycle_state => 'published') \g /dev/null
 SELECT FROM trainledger.update_pass_type(1, lifecycle_state => 'published') \g /dev/null
 
@@ -55,7 +55,7 @@ FROM trainledger.create_pass_option(2, 'Monthly', 'months', 1);
 
 -- createTypeOptionPrice
 SELECT trainledger.format_amount(amount, 2) AS amount, currency_code
-FROM trainledger.create_pass_price(2, 'DS', 'USD', 99.90);
+FROM trainledger.create_pass_price(2, 'DR', 'USD', 99.90);
 
 -- updateTypeOption, updateType: published
 SELECT lifecycle_state AS "lifecycleState"

@@ -16,12 +16,12 @@ use TrainLedger::Faces;
 use TrainLedger::GraphQL;
 
 TrainLedger::Faces::needed();
+TrainLedger::GraphQL::needed();
 
 my $folder = PostgreSQL::Test::Utils::tempdir . '/client';
 mkdir $folder or die;
 copy($_, $folder) or die for glob dirname(__FILE__) . '/../api/client/{.npmrc,*}';
 system_or_bail('npm', 'ci', "--prefix=$folder", '--no-audit', '--no-fund', '--loglevel=error');
-system_or_bail(TrainLedger::GraphQL::program(), 'install', TrainLedger::GraphQL::folder());
 
 my $node = start_books('client');
 TrainLedger::Faces::make_roles($node);
