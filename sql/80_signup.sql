@@ -575,12 +575,12 @@ COMMENT ON DOMAIN trainledger."application/xml" IS
 'An XML document: PostgREST answers a request for application/xml with it as it is.';
 
 CREATE FUNCTION trainledger.signup_document(
-	tokens trainledger.signup_token[], separator text) RETURNS text
+	tokens trainledger.signup_token[], separator "char") RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_document' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 REVOKE ALL ON FUNCTION trainledger.signup_document(
-	trainledger.signup_token[], text) FROM PUBLIC;
+	trainledger.signup_token[], "char") FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.signup_document(
-	trainledger.signup_token[], text) IS
+	trainledger.signup_token[], "char") IS
 'The document of signup tokens, with this separator between date and time.';
 
 CREATE FUNCTION trainledger.signup_error(code text, message text)

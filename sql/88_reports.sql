@@ -233,8 +233,8 @@ BEGIN ATOMIC
 		SELECT 'ticket', k.name, 1, NULL
 		FROM trainledger.ticket t
 		JOIN trainledger.program_kind k ON k.id = t.program_kind_id
-		WHERE (coalesce(t.party_id, 0) = p.id
-			   OR t.party_id IS NULL AND lower(t.email) = lower(p.email))
+		WHERE (t.holder_id = p.id
+			   OR t.holder_id = -1 AND t.made_out_to = lower(p.email))
 		AND t.state = 'ready'
 		UNION ALL
 		SELECT 'program', g.name, 1,

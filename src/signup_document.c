@@ -699,12 +699,12 @@ print_tokens(ArrayType *tokens, char separator)
 }
 
 /*
- * signup_document(tokens signup_token[], separator text) returns text: the
+ * signup_document(tokens signup_token[], separator "char") returns text: the
  * document of these tokens; separator stands between date and time.
  */
 Datum
 tl_signup_document(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(print_tokens(PG_GETARG_ARRAYTYPE_P(0),
-								  *VARDATA_ANY(PG_GETARG_TEXT_PP(1))));
+								  PG_GETARG_CHAR(1)));
 }

@@ -22,7 +22,7 @@ build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB max_connections=200
 as_server mkdir -p test/results
 status=0
-for script in ${BENCH:-run tokens programs double_entry hot growth rest}; do
+for script in ${BENCH:-run tokens signup programs double_entry hot growth rest}; do
     [ "$script" != rest ] || install_rest "$private/rest"
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"

@@ -80,6 +80,15 @@ FROM (SELECT party_id FROM trainledger.ticket WHERE party_id IS NOT NULL AND par
 SELECT trainledger.cancel_ticket(id) FROM (SELECT id FROM trainledger.ticket WHERE state = 'ready' LIMIT 3) t;
 END
 
+# signup tokens: odd codes, dates, claims of two tokens of one item
+$node->safe_psql('books', <<'END');
+SELECT trainledger.create_signup_token(1, 'C1', 2, E'tab\t <&> ä\n\\N', expiration => '2100-02-28 23:59:59Z');
+SELECT trainledger.create_signup_token(1, 'C1', 9, 'Spring', id => 'taken over');
+SELECT count(*) FROM trainledger.import_signup_tokens('<Tokens><Token><TokenType>1</TokenType><TokenTypeId>C1</TokenTypeId><Active>0</Active><MaximumActivations>1</MaximumActivations></Token></Tokens>');
+SELECT trainledger.claim_signup_token(t.code, p.id)
+FROM trainledger.signup_token t, trainledger.party p WHERE t.active AND p.barcode IN ('b1', 'b2');
+END
+
 # Every table and sequence of the extension, as number and digest of its rows
 sub contents
 {
@@ -204,6 +213,22 @@ sub check_restored
 		),
 		'TL056',
 		"$what: duplicates are known");
+
+	# Signup: who is in stays in, who comes now gets what is left, ids go on.
+	my $claim = sub {
+		my ($code, $barcode) = @_;
+		return state_of($database, 'postgres',
+			"SELECT trainledger.claim_signup_token('$code', p.id) FROM trainledger.party p WHERE p.barcode = '$barcode'");
+	};
+	is($claim->('SPRING', 'b2'), '00000', "$what: a claim is known");
+	is($claim->('spring', 'b3'), '00000', "$what: another is made");
+	is($claim->("tab\t <&> ä\n\\N", 'b3'), 'TL429', "$what: a full token is full");
+	is( $node->safe_psql($database,
+			"SELECT activations, (SELECT count(*) FROM trainledger.signup_claim c WHERE c.signup_token_id = t.id) FROM trainledger.signup_token t ORDER BY activations"),
+		"0|0\n2|2\n3|3", "$what: activations are the claims");
+	is( $node->safe_psql($database,
+			"SELECT id > (SELECT max(id) FROM trainledger.signup_token WHERE id <> 'taken over') FROM trainledger.create_signup_token(1, 'C1', 1)"),
+		't', "$what: the next token has a later id");
 
 	# Levels of access
 	is(state_of($database, 'dump_operator',

@@ -58,6 +58,8 @@ SELECT trainledger.add_party('person', 'Ada', id => 1, barcode => 'b1', email =>
 SELECT trainledger.add_credit_token_type('bounded', lower_bound => -5, upper_bound => 100000);
 SELECT trainledger.credit_init(1, 5, 'setup', '', now());
 SELECT trainledger.credit_init(1, 5, 'setup', '', now(), token_type => 'bounded');
+SELECT trainledger.add_catalog_item('course', 'S1', 'Signup');
+SELECT trainledger.create_signup_token(1, 'S1', 1000000, 'spring', id => 's1');
 INSERT INTO amounts VALUES ('1.5'), (NULL), (-7);
 INSERT INTO ranges VALUES ('[1.5,7)'), ('empty'), ('(,3]');
 INSERT INTO lists VALUES ('{1.5,NULL,7}'), ('{{1,2},{3,4}}'), ('{}');
@@ -79,6 +81,9 @@ my @documents = (
 	'{"operation": "add", "delegate_barcode": "b1", "amount": "5.25", "source": "s", "description": "d", "recordedAt": "1512504936", "accountName": "default", "tokenType": "bounded", "rounding": "floor", "balanceExpected": 10, "device_id": 7}',
 	'{"operation": "init", "delegate_id": 1, "amount": -1e-2, "source": "s", "description": "d", "recordedAt": 1512504936, "accountName": "other", "device_code": "X"}',
 	'{"operation": "subtract", "delegate_rfid": "x", "amount": 0.1, "source": "s", "description": "d", "recordedAt": 0}');
+
+my $signup =
+  "<Tokens><Token><TokenCode>K\xc3\xa4\xc3\x9fe &amp; <![CDATA[<b>]]></TokenCode><TokenType>1</TokenType><TokenTypeId>S1</TokenTypeId><MaximumActivations>5</MaximumActivations><TokenExpiration>2030-12-31T23:59:59</TokenExpiration></Token></Tokens>";
 
 # A door is a name, the statement and the inputs to damage. In the statement
 # INPUT stands for the damaged text; a result that begins with "wrong" is one.
@@ -136,6 +141,19 @@ my @doors = (
 	[ 'document, balance', "SELECT trainledger_api.credit_token_balance(INPUT, 'barcode', 'b1', INPUT)", @texts ],
 	[ 'document, history', "SELECT trainledger_api.credit_token_history('default', t, INPUT) FROM (SELECT (ARRAY['x', 'id', 'barcode', 'externalId', 'rfid', 'uuid'])[1 + length(INPUT) % 6] AS t) x", '1', 'b1', '99' ],
 	[ 'document, type of id', "SELECT trainledger_api.credit_token_history('default', INPUT, '1')", 'id', 'barcode' ],
+	[ 'signup code, printed', "SELECT CASE WHEN x.code <> t.code THEN 'wrong' END FROM trainledger.create_signup_token(1, 'S1', 1, INPUT) t, xmltable('/Tokens/Token' PASSING (trainledger.signup_document(ARRAY[t], ' ')::xml) COLUMNS code text PATH 'TokenCode') x", @texts, "a\tb", 'SPRING<&>' ],
+	[ 'create_signup_token, id', "SELECT CASE WHEN x.id <> t.id THEN 'wrong' END FROM trainledger.create_signup_token(1, 'S1', 1, id => INPUT) t, xmltable('/Tokens/Token' PASSING (trainledger.signup_document(ARRAY[t], ' ')::xml) COLUMNS id text PATH 'TokenId') x", @texts, 's2' ],
+	[ 'create_signup_token, item', "SELECT trainledger.create_signup_token(1, INPUT, 1)", @texts, 'S1' ],
+	[ 'create_signup_token, numbers', "SELECT trainledger.create_signup_token(1 + length(INPUT) % 5, 'S1', (INPUT)::integer)", '1', '2147483647' ],
+	[ 'create_signup_token, expiration', "SELECT CASE WHEN trainledger.signup_document(ARRAY[t], 'T') !~ '<TokenExpiration>\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d</TokenExpiration>' THEN 'wrong' END FROM trainledger.create_signup_token(1, 'S1', 1, expiration => (INPUT)::timestamptz) t", '2026-01-02 03:04:05.678+02', 'infinity', '4713-01-01 BC', '9999-12-31 23:59:59Z' ],
+	[ 'update_signup_token', "SELECT trainledger.update_signup_token('s1', code => INPUT)", @texts, 'spring' ],
+	[ 'update_signup_token, id', "SELECT trainledger.update_signup_token(INPUT, active => true)", 's1', @texts ],
+	[ 'update_signup_token, clear', "SELECT trainledger.update_signup_token('s1', clear => (INPUT)::text[])", '{expiration}', '{code}' ],
+	[ 'claim_signup_token', "SELECT trainledger.claim_signup_token(INPUT, 1)", 'spring', @texts ],
+	[ 'signup document', "SELECT CASE WHEN d !~ '^<(Tokens|Error)[>/]' THEN 'wrong' END FROM trainledger_api.create_tokens(convert_to(INPUT, getdatabaseencoding()::name)) d", $signup, qq(<?xml version="1.0" encoding="UTF-8"?>$signup) ],
+	[ 'signup document, changes', "SELECT CASE WHEN d !~ '^<(Tokens|Error)[>/]' THEN 'wrong' END FROM trainledger_api.update_tokens(convert_to(INPUT, getdatabaseencoding()::name)) d", '<Tokens><Token><TokenId>s1</TokenId><Active>false</Active><TokenExpiration/></Token></Tokens>' ],
+	[ 'signup tokens', "SELECT CASE WHEN d !~ '^<(Tokens|Error)[>/]' THEN 'wrong' END FROM trainledger_api.tokens((INPUT)::integer, length(INPUT)) d", '0', '100' ],
+	[ 'signup token', "SELECT CASE WHEN d !~ '^<(Tokens|Error)[>/]' THEN 'wrong' END FROM trainledger_api.token(INPUT) d", 's1', @texts ],
 );
 
 # Doors that bytes come in by: the table, the format, and what COPY writes
