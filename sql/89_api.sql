@@ -720,7 +720,7 @@ account_id is the account, at the instant; 0 before the first entry.';
 CREATE FUNCTION trainledger_api.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_api'
-LANGUAGE C STABLE PARALLEL SAFE ROWS 1;
+LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1;
 REVOKE ALL ON FUNCTION trainledger_api.reconcile(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.reconcile(bigint) IS
 'Recomputes the books from their entries; no row means that they are right. Level reader.
@@ -1286,3 +1286,29 @@ COMMENT ON FUNCTION trainledger_api.consume_ticket(bigint, uuid) IS
 'Takes a person into a program for the oldest ready ticket that lets in. Level operator.
 
 party_id is the person, program_id the program; a ticket is good for programs of its kind and of the kinds below it.';
+
+-- Reports (section 14), as far as they are of one party
+
+CREATE FUNCTION trainledger_api.account_statement(
+	account_id bigint, since timestamptz, until timestamptz)
+RETURNS TABLE (entry_no bigint, created_at timestamptz, operation text,
+			   delta trainledger.amount, balance trainledger.amount,
+			   source text, description text)
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger_api.account_statement(
+	bigint, timestamptz, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.account_statement(
+	bigint, timestamptz, timestamptz) IS
+'Statement of an account, as booked: an opening row, the entries, a closing row. Level learner, for its own.
+
+account_id is the account; entries are from since on and before until.';
+
+CREATE FUNCTION trainledger_api.holdings(party_id bigint)
+RETURNS TABLE (system text, what text, quantity trainledger.amount,
+			   valid_until timestamptz)
+AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger_api.holdings(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.holdings(bigint) IS
+'What a party has now: credit accounts, tokens, passes, enrolments, tickets, programs. Level learner, for its own.
+
+party_id is the party.';

@@ -196,7 +196,7 @@ compare_links(const RowLink *left, const RowLink *right)
 static void
 group_rows(Batch *batch, RowLink *links, int count)
 {
-	BatchAccount *this;
+	BatchAccount *account;
 
 	sort_links(links, count);
 	for (int i = 0; i < count; i++)
@@ -205,7 +205,7 @@ group_rows(Batch *batch, RowLink *links, int count)
 			batch->account_count++;
 	}
 	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
-	this = batch->accounts - 1;
+	account = batch->accounts - 1;
 	for (int i = 0; i < count; i++)
 	{
 		BatchRow   *row = links[i].row;
@@ -214,11 +214,11 @@ group_rows(Batch *batch, RowLink *links, int count)
 			links[i - 1].row->next = row;
 		else
 		{
-			this++;
-			this->id = links[i].account_id;
-			this->first_row = row;
+			account++;
+			account->id = links[i].account_id;
+			account->first_row = row;
 		}
-		row->account = this;
+		row->account = account;
 	}
 }
 

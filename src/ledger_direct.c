@@ -64,6 +64,7 @@
 #include "utils/timestamp.h"
 
 #include "ledger.h"
+#include "progress.h"
 
 /* Entries that are handed to the heap at once: some pages of them */
 #define MAX_INSERTED	128
@@ -414,15 +415,14 @@ update_accounts(Relation table, const TlAccount *const *accounts, int count,
 {
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(table),
 													&TTSOpsHeapTuple);
+	TlProgress	progress;
 	int			updated = 0;
 
 	CheckCmdReplicaIdentity(table, CMD_UPDATE);
+	tl_progress_start(&progress, "accounts updated", count);
 	while (updated < count &&
 		   update_account(table, accounts[updated], slot, command))
-	{
-		CHECK_FOR_INTERRUPTS();
-		updated++;
-	}
+		tl_progress_step(&progress, ++updated);
 	ExecDropSingleTupleTableSlot(slot);
 	return updated;
 }
@@ -432,10 +432,11 @@ static void
 store_entry(const TlEntry *entry, TupleTableSlot *slot)
 {
 	TupleDesc	columns = slot->tts_tupleDescriptor;
+	HeapTuple	tuple;
 
 	tl_entry_values(entry, columns->natts, slot->tts_values, slot->tts_isnull);
-	ExecStoreHeapTuple(heap_form_tuple(columns, slot->tts_values,
-									   slot->tts_isnull), slot, true);
+	tuple = heap_form_tuple(columns, slot->tts_values, slot->tts_isnull);
+	ExecStoreHeapTuple(tuple, slot, true);
 }
 
 /* Insert entries, no more than there are slots. */
@@ -466,14 +467,17 @@ insert_entries(Relation table, const TlEntry *const *entries, int count,
 	TupleTableSlot **slots = palloc_array(TupleTableSlot *, slot_count);
 	Indexes		indexes = open_indexes(table);
 	MemoryContext scratch = GetPerTupleMemoryContext(indexes.estate);
+	TlProgress	progress;
 
 	for (int i = 0; i < slot_count; i++)
 		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(table),
 											&TTSOpsHeapTuple);
+	tl_progress_start(&progress, "entries inserted", count);
 	for (int done = 0; done < count; done += slot_count)
 	{
 		MemoryContext old = MemoryContextSwitchTo(scratch);
 
+		tl_progress_step(&progress, done);
 		insert_some(table, entries + done, Min(slot_count, count - done),
 					slots, &indexes, command);
 		MemoryContextSwitchTo(old);

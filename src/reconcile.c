@@ -52,7 +52,7 @@ typedef struct Break
 {
 	Link		entry;
 	TlAmount	before;			/* balance of the entry before it, 0: none */
-	bool		is_time;		/* its time is the earlier one, not its balance */
+	bool		is_time;		/* not its balance, its time is wrong */
 } Break;
 
 typedef struct Chain
@@ -127,16 +127,18 @@ tl_entry_chain_add(PG_FUNCTION_ARGS)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 					 errmsg("an entry has no nulls")));
-	chain = PG_ARGISNULL(0) ? new_chain(context)
-		: (Chain *) PG_GETARG_POINTER(0);
+	if (PG_ARGISNULL(0))
+		chain = new_chain(context);
+	else
+		chain = (Chain *) PG_GETARG_POINTER(0);
 	run.first.entry_no = PG_GETARG_INT64(1);
 	run.first.delta = PG_GETARG_AMOUNT(2);
 	run.first.balance = PG_GETARG_AMOUNT(3);
 	run.first.created_at = PG_GETARG_TIMESTAMPTZ(4);
 
 	last = chain->runs + chain->run_count - 1;
-	if (chain->run_count > 0
-		&& run.first.entry_no == last->last.entry_no + 1)
+	if (chain->run_count > 0 &&
+		run.first.entry_no == last->last.entry_no + 1)
 	{
 		check_link(chain, &last->last, &run.first);
 		last->last = run.first;
@@ -222,8 +224,8 @@ check_balance(Chain *chain, TlAmount before, const Link *entry)
 {
 	TlAmount	expected;
 
-	if (tl_amount_add_overflow(before, entry->delta, &expected)
-		|| expected != entry->balance)
+	if (tl_amount_add_overflow(before, entry->delta, &expected) ||
+		expected != entry->balance)
 		add_break(chain, entry, before, false);
 }
 
@@ -280,8 +282,8 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	chain = (Chain *) PG_GETARG_POINTER(0);
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE
-		|| tupdesc->natts != lengthof(values))
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
+		tupdesc->natts != lengthof(values))
 		elog(ERROR, "entry_chain_final does not return its row type");
 
 	join_runs(chain);
@@ -307,8 +309,9 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 	if (!nulls[7])
 		values[7] = PointerGetDatum(
 			describe_breaks(chain, TupleDescAttr(tupdesc, 7)->atttypid));
-	PG_RETURN_DATUM(HeapTupleGetDatum(
-						heap_form_tuple(BlessTupleDesc(tupdesc), values, nulls)));
+	tupdesc = BlessTupleDesc(tupdesc);
+	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values,
+													  nulls)));
 }
 
 /*
@@ -322,8 +325,8 @@ sum_of_deltas(const Chain *chain)
 	Datum		sum;
 
 	/* sound books: one run, which starts from nothing */
-	if (chain->run_count == 1 && chain->break_count == 0
-		&& run->first.balance == run->first.delta)
+	if (chain->run_count == 1 && chain->break_count == 0 &&
+		run->first.balance == run->first.delta)
 		return tl_amount_to_numeric(run->last.balance);
 
 	sum = NumericGetDatum(int64_to_numeric(0));
@@ -377,12 +380,14 @@ describe_breaks(Chain *chain, Oid array_type)
 	for (int i = 0; i < chain->break_count; i++)
 	{
 		const Break *found = chain->breaks + i;
+		const char *what = "running balance";
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
+		if (found->is_time)
+			what = "booking time runs backwards";
 		values[0] = CStringGetTextDatum(
-			psprintf(found->is_time ? "booking time runs backwards at entry %lld"
-					 : "running balance at entry %lld",
+			psprintf("%s at entry %lld", what,
 					 (long long) found->entry.entry_no));
 		nulls[1] = nulls[2] = found->is_time;
 		if (!found->is_time)

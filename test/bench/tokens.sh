@@ -27,48 +27,14 @@
 # off: the disk is not what is compared. Missed targets are shown and do not
 # fail the run.
 
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=test/bench/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-quick=${QUICK:-}
 rounds=${ROUNDS:-$([ -n "$quick" ] && echo 3 || echo 7)}
 sweeps=$((rounds < 3 ? rounds : 3))
 lots=1000
 issues=$([ -n "$quick" ] && echo 20000 || echo 100000)
 singles=$((issues / 20))
-output=${BENCH_OUTPUT:-../results/bench.md}
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export PGCLIENTENCODING=UTF8
-
-die()
-{
-    printf 'error: %s\n' "$*" >&2
-    exit 1
-}
-
-as_superuser()
-{
-    psql -X -q -v ON_ERROR_STOP=1 "$@"
-}
-
-query()
-{
-    as_superuser -A -t -c "$1"
-}
-
-# The names given, in order in odd rounds and in reverse in even ones
-in_turn()
-{
-    local round=$1
-    shift
-    if [ $((round % 2)) -eq 1 ]; then
-        printf '%s\n' "$@"
-    else
-        printf '%s\n' "$@" | tac
-    fi
-}
 
 # --------------------------------------------------------------------------
 # Measuring: scripts of psql, each of them one session
@@ -189,31 +155,6 @@ check_books()
 # Showing
 # --------------------------------------------------------------------------
 
-# heading TEXT, and a note on the lines after it
-heading()
-{
-    printf '\n%s\n' "$1"
-    printf '\n## %s\n\n' "$1" >>"$markdown"
-    shift
-    while [ $# -gt 0 ]; do
-        printf '%s\n' "$1"
-        printf '%s\n' "$1" >>"$markdown"
-        shift
-    done
-}
-
-# The rows of a query, for people and as Markdown
-table()
-{
-    as_superuser -P footer=off -P border=1 -c "$1"
-    {
-        echo
-        as_superuser -A -F ' | ' -P footer=off -c "$1" |
-            awk '{ print "| " $0 " |" }
-                NR == 1 { gsub(/[^|]/, "-"); print "|" $0 "|" }'
-    } >>"$markdown"
-}
-
 # Medians of a measurement, and of its ratios round by round; round 0 warms up
 medians="WITH r AS (SELECT * FROM bench_tokens.result WHERE round > 0),
     m AS (SELECT what, variant,
@@ -273,10 +214,7 @@ show_sweep()
 # The run
 # --------------------------------------------------------------------------
 
-# No autovacuum and no timed checkpoint falls on one variant and not another.
-query "ALTER SYSTEM SET autovacuum = off"
-query "ALTER SYSTEM SET checkpoint_timeout = '1h'"
-query "SELECT pg_reload_conf()" >"$scratch/void"
+quiet_server
 echo "Filling the books with lots of training tokens"
 as_superuser -o "$scratch/void" -v rounds="$rounds" \
     -v sweeps="$sweeps" -v lots="$lots" -v issues="$issues" -v singles="$singles" -f tokens.sql
@@ -287,9 +225,6 @@ as_superuser -o "$scratch/void" -f "$scratch/redeem.sql"
 as_superuser -o "$scratch/void" -f "$scratch/sweep.sql"
 check_books
 
-markdown=$scratch/tokens.md
 show_redeem
 show_sweep
-
-mkdir -p "$(dirname "$output")"
-cat "$markdown" >>"$output"
+add_to_output

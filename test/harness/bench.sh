@@ -7,6 +7,8 @@
 # disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
+# shellcheck source=test/harness/faces.sh
+. "$checkout/test/harness/faces.sh"
 
 [ -f "$checkout/test/bench/run.sh" ] || die "there is no test/bench/run.sh"
 PRIVATE_BASE=${PRIVATE_BASE:-/var/tmp}
@@ -14,13 +16,14 @@ case "$(stat -f -c %T "$PRIVATE_BASE")" in
     tmpfs | ramfs) die "$PRIVATE_BASE is in memory: give PRIVATE_BASE=FOLDER" ;;
 esac
 
-install_packages "${server_packages[@]}"
+install_packages "${server_packages[@]}" perl
 create_private_server
 build_and_install
 start_server shared_buffers=512MB max_wal_size=8GB max_connections=200
 as_server mkdir -p test/results
 status=0
-for script in ${BENCH:-run tokens signup programs double_entry hot growth}; do
+for script in ${BENCH:-run tokens signup programs double_entry hot growth rest}; do
+    [ "$script" != rest ] || install_rest "$private/rest"
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?

@@ -91,6 +91,7 @@ AS $$
 BEGIN
 	CREATE ROLE regress_owner;
 	GRANT USAGE ON SCHEMA trainledger TO regress_owner;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger TO regress_owner;
 	ALTER TABLE trainledger.account OWNER TO regress_owner;
 	ALTER TABLE trainledger.entry OWNER TO regress_owner;
 END

@@ -75,12 +75,14 @@ SELECT 7000000 + a, n, 1, n, '2026-01-01', 'add', 's', '', 'x' FROM generate_ser
 ANALYZE account, entry;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0.01;
-SELECT p FROM regress.plan('SELECT account_id FROM trainledger._unsound_accounts(NULL, 0, 3)
+SELECT bool_or(p ~ 'Gather') AS side_by_side
+FROM regress.plan('SELECT account_id FROM trainledger._unsound_accounts(NULL, 0, 3)
 	UNION ALL SELECT account_id FROM trainledger._unsound_accounts(NULL, 1, 3)
-	UNION ALL SELECT account_id FROM trainledger._unsound_accounts(NULL, 2, 3)') p WHERE p ~ 'Gather|Append|Agg|Scan';
+	UNION ALL SELECT account_id FROM trainledger._unsound_accounts(NULL, 2, 3)') p;
 SELECT count(*) FROM reconcile();
 -- one account goes by the index
-SELECT p FROM regress.plan('SELECT account_id FROM trainledger._unsound_accounts(7000001, 0, 1)') p WHERE p ~ 'Scan';
+SELECT bool_or(p ~ 'entry_pkey') AS by_index, bool_or(p ~ 'Seq Scan') AS reads_all
+FROM regress.plan('SELECT account_id FROM trainledger._unsound_accounts(7000001, 0, 1)') p;
 -- and however many they are, they find the same
 ALTER TABLE account DISABLE TRIGGER ALL;
 UPDATE account SET balance = 4 WHERE id IN (7000001, 7000100, 7010000);

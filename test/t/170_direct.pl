@@ -198,7 +198,8 @@ for my $step (1 .. $steps)
 note join ', ', map { "$_ $seen{$_}" } sort keys %seen;
 cmp_ok($asked, '>', $steps, "$asked statements were answered");
 is($different, 0, 'the same answers, without SQL and by it');
-for my $state (qw(TL054 TL055 TL056 TL404 TL422))
+# (a duplicate comes up too seldom in a short run)
+for my $state (qw(TL054 TL055 TL404 TL422), $steps >= 5000 ? "TL056" : ())
 {
 	cmp_ok($seen{$state} || 0, '>', 0, "$state was among them");
 }

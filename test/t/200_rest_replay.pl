@@ -1,9 +1,11 @@
-# Replays the requests of the seeds over HTTP, against real servers: nginx and
-# PostgREST in front of a private database for each file of test/api.
+# Replays the requests of the seeds, and those of the documentation, over HTTP
+# against real servers: nginx and PostgREST in front of a private database for
+# each file.
 #
 # A file is Markdown with three kinds of blocks: ```sql is run by a superuser
 # (`current` in it stands for the database), ```http with a method is a
 # request, the ```http block after it the answer: status, media type and body.
+# <operator> stands for a token of that level, <learner 7> for one of party 7.
 # {{name}} in an answer takes the value that it finds the first time, and
 # stands for it from then on.
 
@@ -21,7 +23,7 @@ use TrainLedger::Faces;
 TrainLedger::Faces::needed();
 
 my @files = grep { slurp_file($_) =~ /^```http$/m }
-  sort glob dirname(__FILE__) . '/../api/*.md';
+  sort glob dirname(__FILE__) . '/../../{test/api,doc}/*.md';
 my $node = start_books('replay');
 my $started = time;
 
@@ -80,6 +82,7 @@ sub replay
 sub set_up
 {
 	my ($faces, $database, $sql) = @_;
+	$sql =~ s/^CREATE EXTENSION .*//m;	# it is there, from the template
 	my $is_setting = $sql =~ s/DATABASE current/DATABASE $database/g;
 
 	$node->safe_psql($database, $sql);
@@ -102,11 +105,12 @@ sub ask
 	my ($request, @headers) = split /\n/, $head;
 	my ($method, $path) = split / /, $request, 2;
 	my %headers = map { split /: /, $_, 2 } @headers;
-	my $level = delete $headers{As};
 
 	chomp $body if defined $body;
-	return $faces->request($level && $faces->token($level),
-		$method, $path, $body, %headers);
+	$headers{Authorization} =~ s/<(\w+)\ ?(\d*)>/
+		$faces->token($1, length $2 ? (party_id => 0 + $2) : ())/ex
+	  if $headers{Authorization};
+	return $faces->request(undef, $method, $path, $body, %headers);
 }
 
 # A document without the blanks that do not count

@@ -292,7 +292,7 @@ sub argument
 		token_type_id => '00000000-0000-4000-8000-000000000001',
 		program_id => '00000000-0000-4000-8000-000000000003', programId => '00000000-0000-4000-8000-000000000003',
 		id => 9001, tokenid => 'signup-token-1', signup_token_id => 'signup-token-1', code => 'the-secret-code',
-		query => '$.id > 0', at => '2030-01-01Z', pass_type_id => 1, option_id => 1);
+		query => '$.id > 0', at => '2030-01-01Z', since => '2020-01-01Z', until => '2030-01-01Z', pass_type_id => 1, option_id => 1);
 	my %of_type = (bigint => 1, integer => 1, numeric => 1, boolean => JSON::PP::true, date => '2030-01-01',
 		uuid => '00000000-0000-4000-8000-000000000009', 'timestamp with time zone' => '2030-01-01Z', jsonb => {},
 		bytea => '\x3c', 'text[]' => '{}', 'bigint[]' => [1], 'trainledger.amount[]' => [1], 'uuid[]' => undef,
