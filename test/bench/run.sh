@@ -481,13 +481,15 @@ done
 cp batch_*.sql "$scratch"
 
 echo "Measuring (about $((50 * rounds * (2 * duration + 1) / 2 + 120)) seconds)"
+# first of all, while both sides have as many entries: the pages of an index
+# that fills up at random are split in waves
+without_full_pages measure_wal "${singles[@]}" post_neither post_key
 measure_tps off 1 "${singles[@]}" post_neither post_key
 measure_tps on 1 "${singles[@]}"
 for clients in 4 16; do
     measure_tps off "$clients" "${singles[@]}"
     measure_tps on "$clients" "${singles[@]}"
 done
-without_full_pages measure_wal "${singles[@]}" post_neither post_key
 for which in many hundred one; do
     for size in 1000 8190; do
         measure_batches "$which" "$size"

@@ -91,7 +91,7 @@ AS $$
 BEGIN
 	CREATE ROLE regress_owner;
 	GRANT USAGE ON SCHEMA trainledger TO regress_owner;
-	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger TO regress_owner;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger TO regress_owner;	-- of reconcile
 	ALTER TABLE trainledger.account OWNER TO regress_owner;
 	ALTER TABLE trainledger.entry OWNER TO regress_owner;
 END
@@ -143,7 +143,7 @@ FROM (VALUES
 	(42, 'entry: generated', 'ALTER TABLE entry ADD COLUMN more numeric GENERATED ALWAYS AS (delta::numeric * 2) STORED', $$SELECT sum(more) FROM entry WHERE source IN ('singly', 'together')$$),
 	(43, 'entry: default', $$ALTER TABLE entry ALTER COLUMN device SET DEFAULT 'x'$$, NULL),
 	(44, 'entry: not null', $$ALTER TABLE entry ALTER COLUMN device SET NOT NULL$$, NULL),
-	(45, 'entry: a limit', $$ALTER TABLE entry ALTER COLUMN recorded_at TYPE timestamptz(0)$$, NULL),
+	(45, 'entry: another type', $$ALTER TABLE entry ALTER COLUMN keyed_call TYPE text$$, NULL),
 	(46, 'entry: a column that came and went', 'ALTER TABLE entry ADD COLUMN more text DEFAULT repeat(''x'', 100); ALTER TABLE entry DROP COLUMN more', NULL),
 	(47, 'account: one more column', $$ALTER TABLE account ADD COLUMN more text NOT NULL DEFAULT 'x'$$, $$SELECT string_agg(more, '') FROM account WHERE id IN (current_setting('regress.one')::bigint, current_setting('regress.two')::bigint)$$),
 	(48, 'account: generated', 'ALTER TABLE account ADD COLUMN more numeric GENERATED ALWAYS AS (balance::numeric * 2) STORED', $$SELECT sum(more) FROM account WHERE id IN (current_setting('regress.one')::bigint, current_setting('regress.two')::bigint)$$),
