@@ -5,8 +5,9 @@
 /*
  * The views run with the rights of who reads: row-level security decides.
  * Clients filter without our schema in their search_path, so amounts are
- * numeric here.  Columns with a foreign key are passed on as they are, and
- * that is what PostgREST embeds by.
+ * numeric here.  Columns with a foreign key, and those that one points to, are
+ * passed on from their table, since PostgREST embeds by them and does not look
+ * through views outside of this schema.
  */
 
 -- People and catalogue
@@ -174,16 +175,17 @@ COMMENT ON COLUMN trainledger_api.training_token_types.is_archived IS 'True: not
 COMMENT ON COLUMN trainledger_api.training_token_types.created_at IS 'When the type was made.';
 
 CREATE VIEW trainledger_api.training_token_issues WITH (security_invoker = true) AS
-SELECT i.id,
+SELECT l.id,
 	   trainledger.global_id(
-		   'TokenIssue', pg_catalog.replace(i.id::text, '-', '')) AS global_id,
-	   i.account_id, t.party_id, t.token_type_id,
+		   'TokenIssue', pg_catalog.replace(l.id::text, '-', '')) AS global_id,
+	   l.account_id, t.party_id, t.token_type_id,
 	   i.initial_balance::numeric AS initial_balance,
 	   i.current_balance::numeric AS current_balance,
 	   i.booked_balance::numeric AS booked_balance, i.expires_at, i.created_at
-FROM trainledger.token_issue i
+FROM trainledger.token_lot l
 JOIN trainledger.token_account t
-	ON t.party_id = i.party_id AND t.token_type_id = i.token_type_id;
+	ON t.party_id = l.party_id AND t.token_type_id = l.token_type_id
+JOIN trainledger.token_issue i ON i.id = l.id;
 COMMENT ON VIEW trainledger_api.training_token_issues IS
 'Issues of training tokens: lots with their balance and expiry.';
 COMMENT ON COLUMN trainledger_api.training_token_issues.id IS 'Identity of the issue.';
@@ -306,10 +308,11 @@ COMMENT ON COLUMN trainledger_api.training_pass_type_prices.currency_code IS 'Cu
 COMMENT ON COLUMN trainledger_api.training_pass_type_prices.amount IS 'The price.';
 
 CREATE VIEW trainledger_api.training_passes WITH (security_invoker = true) AS
-SELECT p.id, trainledger.global_id('TrainingPass', p.id::text) AS global_id,
-	   p.pass_type_id, p.option_id, p.party_id, p.valid_from, p.valid_until,
+SELECT k.id, trainledger.global_id('TrainingPass', k.id::text) AS global_id,
+	   k.pass_type_id, k.option_id, k.party_id, p.valid_from, p.valid_until,
 	   p.lifecycle_state, p.status, p.created_at
-FROM trainledger.training_pass p;
+FROM trainledger.pass k
+JOIN trainledger.training_pass p ON p.id = k.id;
 COMMENT ON VIEW trainledger_api.training_passes IS
 'Training passes of people with their status now.';
 COMMENT ON COLUMN trainledger_api.training_passes.id IS 'Identity of the pass.';

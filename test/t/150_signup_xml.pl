@@ -664,6 +664,8 @@ cmp_ok($growth, '<', 4000, "the session grew by $growth kB") unless $is_sanitize
 
 # core's own errors show what they quote: it would be found
 $session->query("SELECT '<a>${mark}CONTROL'::xml");
+is($session->query('SELECT pg_postmaster_start_time()')->{rows}[0],
+	$started, 'the server was never restarted');
 $session->quit;
 $node->stop;
 {
