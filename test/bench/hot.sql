@@ -13,11 +13,19 @@ SELECT FROM trainledger.add_credit_token_type('default', lower_bound => 0,
 	upper_bound => 1000000000);
 SELECT FROM trainledger.add_party('person', 'hot', id => 1);
 SELECT FROM trainledger.credit_init(1, 0, 'bench', 'opening', '2025-12-31');
--- so that the planner knows that accounts go by their index
+-- Others with a history, so that the planner knows that accounts and
+-- duplicates go by their indexes
 SELECT count(trainledger.add_party('person', 'cold', id => i))
 FROM generate_series(2, 1000) i;
 SELECT count(trainledger.credit_init(i, 0, 'bench', 'opening', '2025-12-31'))
 FROM generate_series(2, 1000) i;
+SELECT count(*)
+FROM (SELECT array_agg(id) AS ids FROM trainledger.account WHERE party_id > 1) a,
+	generate_series(1, 100) i,
+	LATERAL trainledger.post_batch(a.ids,
+		array_fill(1::trainledger.amount, ARRAY[999]), 'bench',
+		array_fill('a posting of the bench'::text, ARRAY[999]),
+		array_fill('2025-12-31'::timestamptz + i * interval '1 hour', ARRAY[999])) p;
 
 -- the same tables, indexes and rows, without triggers and foreign keys
 CREATE SCHEMA twin;
