@@ -348,6 +348,11 @@ BEGIN
 		CASE WHEN expiration IS NOT NULL THEN '{expiration}'::text[] END);
 	PERFORM trainledger._check_expiration(expiration,
 		'Name the column in clear for a token that never expires.');
+	-- a change of code holds its token and may wait for another's, as
+	-- documents do: one at a time, or they would wait for each other
+	IF code IS NOT NULL THEN
+		LOCK TABLE trainledger.signup_token IN SHARE UPDATE EXCLUSIVE MODE;
+	END IF;
 	SELECT t.* INTO made FROM trainledger.signup_token t
 	WHERE t.id = signup_token_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

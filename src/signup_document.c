@@ -503,7 +503,8 @@ apply_tokens(Work *work)
 /*
  * Do what a document says.  Two documents at a time could name the same
  * tokens in different orders and wait for each other, so one waits for the
- * other to end; claims and single changes go on meanwhile.
+ * other to end; so does _update_signup_token where it changes a code.
+ * Claims, new tokens and other changes hold one token and go on meanwhile.
  */
 static Datum
 do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))

@@ -240,11 +240,11 @@ for my $level (@levels)
 			my $code = $codes[ rand @codes ];
 			my $id = $ids[ rand @ids ];
 			my $kind = rand;
-			return claim($code, 1 + int rand 200) if $kind < 0.6;
-			return "SELECT id FROM trainledger.update_signup_token('$id', active => " . (rand() < 0.7 ? 'true' : 'false') . ')' if $kind < 0.68;
-			return "SELECT id FROM trainledger.update_signup_token('$id', maximum_activations => " . (1 + int rand 60) . ')' if $kind < 0.76;
-			return "SELECT id FROM trainledger.update_signup_token('$id', expiration => " . (rand() < 0.7 ? "'2100-01-01'" : "'2001-01-01'") . ')' if $kind < 0.82;
-			return "SELECT id FROM trainledger.update_signup_token('$id', type_id => 'C" . (1 + int rand 3) . "')" if $kind < 0.86;
+			return claim($code, 1 + int rand 200) if $kind < 0.54;
+			return "SELECT id FROM trainledger.update_signup_token('$id', active => " . (rand() < 0.7 ? 'true' : 'false') . ')' if $kind < 0.62;
+			return "SELECT id FROM trainledger.update_signup_token('$id', maximum_activations => " . (1 + int rand 60) . ')' if $kind < 0.70;
+			return "SELECT id FROM trainledger.update_signup_token('$id', expiration => " . (rand() < 0.7 ? "'2100-01-01'" : "'2001-01-01'") . ')' if $kind < 0.76;
+			return "SELECT id FROM trainledger.update_signup_token('$id', type_id => 'C" . (1 + int rand 3) . "')" if $kind < 0.80;
 			return "SELECT id FROM trainledger.update_signup_token('$id', code => '$code')" if $kind < 0.90;
 			return "SELECT id FROM trainledger.create_signup_token(1, 'C2', 3, '" . (rand() < 0.5 ? $code : 'random ' . int rand 1000) . "')" if $kind < 0.93;
 			return 'SELECT id FROM trainledger.import_signup_tokens(' . document('random ' . int rand 1000, 'random ' . int rand 1000) . ')' if $kind < 0.96;
