@@ -213,12 +213,15 @@ COMMENT ON TRIGGER never_removed ON trainledger.redemption_allocation IS
 -- Row-level security: a learner sees its own and its organisation's lots
 
 CREATE FUNCTION trainledger.visible_organisation() RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT p.organisation_id FROM trainledger.party p
-	WHERE p.id = trainledger.current_party()
-	AND NOT trainledger.has_level('reader');
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT p.organisation_id FROM trainledger.party p
+			WHERE p.id = trainledger.current_party()
+			AND NOT trainledger.has_level('reader'));
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger.visible_organisation() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.visible_organisation() IS
 'Organisation whose lots of training tokens the caller may see besides its own; for row-level security.';
@@ -556,11 +559,15 @@ COMMENT ON FUNCTION trainledger._take_key(bigint, uuid, text, jsonb) IS
 
 CREATE FUNCTION trainledger._keep_result(
 	party_id bigint, idempotency_key uuid, result_id text) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-BEGIN ATOMIC
-	UPDATE trainledger.party_request r SET result_id = $3
-	WHERE r.party_id = $1 AND r.idempotency_key = $2;
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	UPDATE trainledger.party_request r SET result_id = _keep_result.result_id
+	WHERE r.party_id = _keep_result.party_id
+	AND r.idempotency_key = _keep_result.idempotency_key;
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._keep_result(bigint, uuid, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._keep_result(bigint, uuid, text) IS
 'Internal: keeps with an idempotency key what its call made.';
@@ -676,10 +683,13 @@ COMMENT ON FUNCTION trainledger._check_to_come(date) IS
 'Internal: TL400 where the end of a day is past.';
 
 CREATE FUNCTION trainledger._issue(issue_id uuid) RETURNS trainledger.token_issue
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT i FROM trainledger.token_issue i WHERE i.id = $1;
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT i FROM trainledger.token_issue i WHERE i.id = issue_id);
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._issue(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._issue(uuid) IS
 'Internal: an issue as it stands now.';
@@ -787,14 +797,20 @@ COMMENT ON FUNCTION trainledger._lock_token_account(bigint, uuid) IS
  */
 CREATE FUNCTION trainledger._is_over(lot trainledger.token_lot)
 RETURNS boolean
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT coalesce((lot).expires_at <= trainledger.clock(), false)
-		OR (NOT (lot).is_open AND (lot).expires_at IS NOT NULL
-			AND EXISTS (SELECT FROM trainledger.entry e
-						WHERE e.account_id = (lot).account_id
-						AND e.operation = 'expire'));
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF lot.expires_at <= trainledger.clock() THEN
+		RETURN true;
+	ELSIF lot.is_open OR lot.expires_at IS NULL THEN
+		RETURN false;
+	END IF;
+	RETURN EXISTS (SELECT FROM trainledger.entry e
+				   WHERE e.account_id = lot.account_id
+				   AND e.operation = 'expire');
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._is_over(trainledger.token_lot) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._is_over(trainledger.token_lot) IS
 'Internal: whether a lot has expired.';
@@ -958,10 +974,13 @@ COMMENT ON FUNCTION trainledger.redeem_training_tokens(
 
 CREATE FUNCTION trainledger._redemption(redemption_id bigint)
 RETURNS trainledger.redemption
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT r FROM trainledger.redemption r WHERE r.id = $1;
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT r FROM trainledger.redemption r WHERE r.id = redemption_id);
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._redemption(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._redemption(bigint) IS
 'Internal: a redemption as it stands now.';

@@ -1248,22 +1248,27 @@ COMMENT ON FUNCTION trainledger._reassign_pass(bigint, bigint) IS
 
 CREATE FUNCTION trainledger._covering_pass(
 	party_id bigint, item_id bigint, at timestamptz) RETURNS bigint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT p.id
-	FROM trainledger.pass p
-	WHERE p.party_id = $1 AND p.lifecycle_state = 'active'
-	AND p.valid_from <= $3 AND $3 < p.valid_until
-	AND EXISTS (
-		SELECT FROM trainledger.pass_type_content c
-		WHERE c.pass_type_id = p.pass_type_id
-		AND (c.item_id = $2
-			 OR c.item_id IN (SELECT l.path_id
-							  FROM trainledger.learning_path_course l
-							  WHERE l.course_id = $2)))
-	ORDER BY p.valid_until, p.id
-	LIMIT 1;
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT p.id
+		FROM trainledger.pass p
+		WHERE p.party_id = _covering_pass.party_id
+		AND p.lifecycle_state = 'active'
+		AND p.valid_from <= at AND at < p.valid_until
+		AND EXISTS (
+			SELECT FROM trainledger.pass_type_content c
+			WHERE c.pass_type_id = p.pass_type_id
+			AND (c.item_id = _covering_pass.item_id
+				 OR c.item_id IN (SELECT l.path_id
+								  FROM trainledger.learning_path_course l
+								  WHERE l.course_id = _covering_pass.item_id)))
+		ORDER BY p.valid_until, p.id
+		LIMIT 1);
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._covering_pass(bigint, bigint, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._covering_pass(bigint, bigint, timestamptz) IS
 'Internal: the pass of a person, soonest to end first, that covers an item at an instant.';

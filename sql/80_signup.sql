@@ -409,12 +409,15 @@ COMMENT ON FUNCTION trainledger.claim_signup_token(text, bigint) IS
 
 CREATE FUNCTION trainledger._signup_claim(signup_token_id text, party_id bigint)
 RETURNS trainledger.signup_claim
-LANGUAGE sql VOLATILE PARALLEL UNSAFE
-BEGIN ATOMIC
-	SELECT c FROM trainledger.signup_claim c
-	WHERE c.signup_token_id = _signup_claim.signup_token_id
-	AND c.party_id = _signup_claim.party_id;
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT c FROM trainledger.signup_claim c
+			WHERE c.signup_token_id = _signup_claim.signup_token_id
+			AND c.party_id = _signup_claim.party_id);
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._signup_claim(text, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_claim(text, bigint) IS
 'Internal: the claim of a party on a signup token, null where there is none.';

@@ -250,12 +250,15 @@ COMMENT ON POLICY visible ON trainledger.membership_event IS
 'Readers see all events, a learner those of its own memberships.';
 
 CREATE FUNCTION trainledger.visible_email() RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT pg_catalog.lower(p.email) FROM trainledger.party p
-	WHERE p.id = trainledger.current_party()
-	AND NOT trainledger.has_level('reader');
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT lower(p.email) FROM trainledger.party p
+			WHERE p.id = trainledger.current_party()
+			AND NOT trainledger.has_level('reader'));
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger.visible_email() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.visible_email() IS
 'Address whose tickets the caller may see besides its own; for row-level security.';
@@ -1154,22 +1157,27 @@ COMMENT ON FUNCTION trainledger.consume_ticket(bigint, uuid) IS
 
 CREATE FUNCTION trainledger._ready_ticket(of_party bigint, for_kind uuid)
 RETURNS uuid
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	-- UNION, not UNION ALL: ends even where kinds stand in a circle
-	WITH RECURSIVE line (id, parent_id) AS (
-		SELECT k.id, k.parent_id FROM trainledger.program_kind k
-		WHERE k.id = for_kind
-		UNION
-		SELECT k.id, k.parent_id
-		FROM trainledger.program_kind k JOIN line l ON k.id = l.parent_id
-	)
-	SELECT t.id
-	FROM trainledger.user_tickets(of_party, 'ready') t
-	JOIN line l ON l.id = t.program_kind_id
-	ORDER BY t.created_at, t.id
-	LIMIT 1;
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		-- UNION, not UNION ALL: ends even where kinds stand in a circle
+		WITH RECURSIVE line (id, parent_id) AS (
+			SELECT k.id, k.parent_id FROM trainledger.program_kind k
+			WHERE k.id = for_kind
+			UNION
+			SELECT k.id, k.parent_id
+			FROM trainledger.program_kind k
+			JOIN line l ON k.id = l.parent_id
+		)
+		SELECT t.id
+		FROM trainledger.user_tickets(of_party, 'ready') t
+		JOIN line l ON l.id = t.program_kind_id
+		ORDER BY t.created_at, t.id
+		LIMIT 1);
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger._ready_ticket(bigint, uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._ready_ticket(bigint, uuid) IS
 'Internal: the oldest ready ticket of a person for a kind of programs or a kind above it.';
