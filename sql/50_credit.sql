@@ -155,6 +155,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_account trainledger.account;
+	-- in the statement it would be compared after row-level security, by
+	-- reading all entries from the newest on
+	before bigint := coalesce(before_entry, 9223372036854775807);
 BEGIN
 	IF max_entries < 0 THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
@@ -167,7 +170,7 @@ BEGIN
 	RETURN QUERY
 	SELECT e.* FROM trainledger.entry e
 	WHERE e.account_id = found_account.id
-	AND e.entry_no < coalesce(before_entry, 9223372036854775807)
+	AND e.entry_no < before
 	ORDER BY e.entry_no DESC
 	LIMIT max_entries;
 END;

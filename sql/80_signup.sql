@@ -31,12 +31,13 @@ CREATE TABLE trainledger.signup_token (
 	activations integer NOT NULL DEFAULT 0,
 	expiration timestamptz,
 	created_at timestamptz NOT NULL,
-	CONSTRAINT signup_token_id_check CHECK (char_length(id) BETWEEN 1 AND 50),
+	CONSTRAINT signup_token_id_check
+		CHECK (id <> '' AND char_length(id) <= 50),
 	CONSTRAINT signup_token_code_check
-		CHECK (char_length(code) BETWEEN 1 AND 250),
+		CHECK (code <> '' AND char_length(code) <= 250),
 	CONSTRAINT signup_token_type_check CHECK (type BETWEEN 1 AND 4),
 	CONSTRAINT signup_token_type_id_check
-		CHECK (char_length(type_id) BETWEEN 1 AND 50),
+		CHECK (type_id <> '' AND char_length(type_id) <= 50),
 	CONSTRAINT signup_token_activations_check
 		CHECK (activations BETWEEN 0 AND maximum_activations),
 	CONSTRAINT signup_token_maximum_activations_check

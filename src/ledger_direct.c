@@ -64,6 +64,7 @@
 #include "utils/timestamp.h"
 
 #include "ledger.h"
+#include "plain_table.h"
 #include "progress.h"
 
 /* Entries that are handed to the heap at once: some pages of them */
@@ -74,77 +75,14 @@
  * ---------------------------------------------------------------------
  */
 
-/* Whether every index is checked at once, and by itself. */
+/* A plain table without constraints that read what a posting writes */
 static bool
-has_plain_indexes(Relation table)
-{
-	List	   *indexes = RelationGetIndexList(table);
-	bool		plain = true;
-	ListCell   *cell;
-
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		plain = plain && index->rd_index->indimmediate &&
-			!index->rd_index->indisexclusion;
-		index_close(index, NoLock);
-	}
-	list_free(indexes);
-	return plain;
-}
-
-/* What holds for both tables */
-static bool
-is_plain_table(Relation table)
+is_unchecked_table(Relation table)
 {
 	const TupleConstr *constraints = RelationGetDescr(table)->constr;
 
-	return table->rd_rel->relkind == RELKIND_RELATION &&
-		table->rd_tableam == GetHeapamTableAmRoutine() &&
-		!table->rd_rel->relispartition &&
-		!table->rd_rel->relhassubclass &&
-		table->rd_rules == NULL &&
-		(constraints == NULL || constraints->num_check == 0) &&
-		has_plain_indexes(table);
-}
-
-/* Whether a column is as the engine fills it; optional: it may be null. */
-static bool
-is_plain_column(TupleDesc columns, AttrNumber number, Oid type, bool optional)
-{
-	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
-
-	return column->atttypid == type && column->atttypmod == -1 &&
-		!column->atthasdef && column->attgenerated == '\0' &&
-		column->attidentity == '\0' && !(optional && column->attnotnull);
-}
-
-static int
-count_columns(TupleDesc columns)
-{
-	int			count = 0;
-
-	for (int i = 0; i < columns->natts; i++)
-	{
-		if (!TupleDescAttr(columns, i)->attisdropped)
-			count++;
-	}
-	return count;
-}
-
-/* Whether nothing fires when a row is inserted. */
-static bool
-insert_fires_nothing(Relation table)
-{
-	const TriggerDesc *triggers = table->trigdesc;
-
-	return triggers == NULL ||
-		!(triggers->trig_insert_before_row ||
-		  triggers->trig_insert_after_row ||
-		  triggers->trig_insert_instead_row ||
-		  triggers->trig_insert_before_statement ||
-		  triggers->trig_insert_after_statement);
+	return tl_is_plain_table(table) &&
+		(constraints == NULL || constraints->num_check == 0);
 }
 
 static bool
@@ -176,12 +114,12 @@ is_plain_entry(Relation entry)
 
 	for (size_t i = 0; i < lengthof(wanted); i++)
 	{
-		if (!is_plain_column(columns, wanted[i].number, wanted[i].type,
+		if (!tl_is_plain_column(columns, wanted[i].number, wanted[i].type,
 							 wanted[i].optional))
 			return false;
 	}
-	return count_columns(columns) == lengthof(wanted) &&
-		is_plain_table(entry) && insert_fires_nothing(entry);
+	return tl_count_columns(columns) == lengthof(wanted) &&
+		is_unchecked_table(entry) && tl_insert_fires_nothing(entry);
 }
 
 /* Whether one of the columns that a posting changes is among these. */
@@ -269,22 +207,11 @@ is_plain_account(Relation account)
 		if (TupleDescAttr(columns, i)->attgenerated != '\0')
 			return false;
 	}
-	return is_plain_column(columns, at->balance, cat->amount_type, false) &&
-		is_plain_column(columns, at->entry_count, INT8OID, false) &&
-		is_plain_column(columns, at->last_entry_at, TIMESTAMPTZOID, false) &&
-		is_plain_table(account) && update_fires_nothing(account) &&
+	return tl_is_plain_column(columns, at->balance, cat->amount_type, false) &&
+		tl_is_plain_column(columns, at->entry_count, INT8OID, false) &&
+		tl_is_plain_column(columns, at->last_entry_at, TIMESTAMPTZOID, false) &&
+		is_unchecked_table(account) && update_fires_nothing(account) &&
 		foreign_keys_rest(account, at);
-}
-
-/* Whether SQL would let the present role do this to all rows of a table. */
-static bool
-may_write(Relation table, AclMode rights)
-{
-	Oid			relid = RelationGetRelid(table);
-
-	return pg_class_aclmask(relid, GetUserId(), rights,
-							ACLMASK_ALL) == rights &&
-		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }
 
 /* Whether postings may be written here; if not, they are written with SQL. */
@@ -301,43 +228,15 @@ tl_direct_applies(const TlBooks *books)
 			is_plain_entry(books->entry);
 		judged = generation;
 	}
-	return tables_are_plain && ExecutorCheckPerms_hook == NULL &&
-		may_write(books->account, ACL_SELECT | ACL_UPDATE) &&
-		may_write(books->entry, ACL_INSERT);
+	return tables_are_plain &&
+		tl_may_write(books->account, ACL_SELECT | ACL_UPDATE) &&
+		tl_may_write(books->entry, ACL_INSERT);
 }
 
 /* ---------------------------------------------------------------------
  * Doing it
  * ---------------------------------------------------------------------
  */
-
-/* What the executor keeps the indexes of a table up with */
-typedef struct Indexes
-{
-	EState	   *estate;
-	ResultRelInfo *info;
-} Indexes;
-
-static Indexes
-open_indexes(Relation table)
-{
-	Indexes		indexes = {.estate = CreateExecutorState()};
-	MemoryContext old =
-		MemoryContextSwitchTo(indexes.estate->es_query_cxt);
-
-	indexes.info = makeNode(ResultRelInfo);
-	InitResultRelInfo(indexes.info, table, 0, NULL, 0);
-	ExecOpenIndices(indexes.info, false);
-	MemoryContextSwitchTo(old);
-	return indexes;
-}
-
-static void
-close_indexes(Indexes *indexes)
-{
-	ExecCloseIndices(indexes->info);
-	FreeExecutorState(indexes->estate);
-}
 
 /* Nothing was written as a newer version of the account is there. */
 static void
@@ -400,10 +299,10 @@ update_account(Relation table, const TlAccount *account, TupleTableSlot *slot,
 
 	if (due != TL_NO_INDEXES)
 	{
-		Indexes		indexes = open_indexes(table);
+		TlIndexes	indexes = tl_open_indexes(table);
 
 		tl_insert_index_tuples(indexes.info, slot, indexes.estate, true, due);
-		close_indexes(&indexes);
+		tl_close_indexes(&indexes);
 	}
 	return true;
 }
@@ -442,7 +341,7 @@ store_entry(const TlEntry *entry, TupleTableSlot *slot)
 /* Insert entries, no more than there are slots. */
 static void
 insert_some(Relation table, const TlEntry *const *entries, int count,
-			TupleTableSlot **slots, Indexes *indexes, CommandId command)
+			TupleTableSlot **slots, TlIndexes *indexes, CommandId command)
 {
 	for (int i = 0; i < count; i++)
 		store_entry(entries[i], slots[i]);
@@ -465,7 +364,7 @@ insert_entries(Relation table, const TlEntry *const *entries, int count,
 {
 	int			slot_count = Min(count, MAX_INSERTED);
 	TupleTableSlot **slots = palloc_array(TupleTableSlot *, slot_count);
-	Indexes		indexes = open_indexes(table);
+	TlIndexes	indexes = tl_open_indexes(table);
 	MemoryContext scratch = GetPerTupleMemoryContext(indexes.estate);
 	TlProgress	progress;
 
@@ -485,7 +384,7 @@ insert_entries(Relation table, const TlEntry *const *entries, int count,
 	}
 	for (int i = 0; i < slot_count; i++)
 		ExecDropSingleTupleTableSlot(slots[i]);
-	close_indexes(&indexes);
+	tl_close_indexes(&indexes);
 }
 
 /*

@@ -12,6 +12,9 @@
 #ifndef TL_SIGNUP_H
 #define TL_SIGNUP_H
 
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
 #include "trainledger.h"
 
 /* The elements of a token, in the order in which a document prints them */
@@ -55,6 +58,25 @@ typedef struct SignupToken
 	TimestampTz expiration;
 } SignupToken;
 
+/*
+ * The columns of the tokens of a document as a table, document_token: what
+ * stands in the document is not null
+ */
+enum
+{
+	DOC_POSITION,
+	DOC_LINE,
+	DOC_ID,
+	DOC_CODE,
+	DOC_TYPE,
+	DOC_TYPE_ID,
+	DOC_ACTIVE,
+	DOC_MAXIMUM,
+	DOC_EXPIRATION,
+	DOC_CLEARS_EXPIRATION,
+	DOC_COLUMN_COUNT
+};
+
 /* Takes a token, in document order; it is gone after the call. */
 typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
@@ -66,5 +88,11 @@ extern void tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 							 SignupElement element, const char *what,
 							 const char *detail, const char *hint)
 			pg_attribute_noreturn();
+
+/* signup_direct.c */
+extern bool tl_signup_direct_applies(Relation table);
+extern void tl_signup_direct_insert(Relation table, Tuplestorestate *tokens,
+									TupleDesc tokens_desc,
+									Tuplestorestate *rows);
 
 #endif							/* TL_SIGNUP_H */

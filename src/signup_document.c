@@ -20,6 +20,7 @@
 #include <libxml/xmlwriter.h>
 #include <openssl/rand.h>
 
+#include "access/table.h"
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
@@ -29,7 +30,6 @@
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "storage/lmgr.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -54,27 +54,12 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 /* Generated ids: 12 hexadecimal digits that count and 12 at random */
 #define ID_CHARS			24
 
-/* Columns of document_token: what stands in the document is not null */
-enum
-{
-	DOC_POSITION,
-	DOC_LINE,
-	DOC_ID,
-	DOC_CODE,
-	DOC_TYPE,
-	DOC_TYPE_ID,
-	DOC_ACTIVE,
-	DOC_MAXIMUM,
-	DOC_EXPIRATION,
-	DOC_CLEARS_EXPIRATION,
-	DOC_COLUMN_COUNT
-};
-
 /* A document being done */
 typedef struct Work
 {
 	bool		is_update;
 	uint64		id_tail;		/* of all new ids */
+	Relation	table;			/* signup_token */
 	ReturnSetInfo *result;
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
@@ -316,16 +301,14 @@ refuse_found(int sqlerrcode, SignupElement element, const char *what,
 					 element, what, detail, hint);
 }
 
-/* Insert the tokens; the rows go to the result. */
+/* Insert the tokens with SQL; the rows go to the result. */
 static void
-insert_rows(Work *work)
+insert_by_sql(Tuplestorestate *rows)
 {
-	Tuplestorestate *rows = work->result->setResult;
 	DestReceiver *receiver = CreateTuplestoreDestReceiver();
 	SPIExecuteOptions options = {.dest = receiver};
 	int			status;
 
-	tuplestore_clear(rows);
 	SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext,
 									false, NULL, NULL);
 	status = SPI_execute_extended(insert_tokens, &options);
@@ -333,6 +316,29 @@ insert_rows(Work *work)
 		elog(ERROR, "unexpected result of a statement: %s",
 			 SPI_result_code_string(status));
 	receiver->rDestroy(receiver);
+}
+
+/* Insert the tokens; the rows go to the result, in the document's order. */
+static void
+insert_rows(Work *work)
+{
+	Tuplestorestate *rows = work->result->setResult;
+
+	tuplestore_clear(rows);
+	if (tl_signup_direct_applies(work->table))
+		tl_signup_direct_insert(work->table, work->tokens, work->tupdesc,
+								rows);
+	else
+		insert_by_sql(rows);
+}
+
+/* Whether a code is taken, and not what an index of a user's keeps. */
+static bool
+is_code_taken(const ErrorData *error)
+{
+	return error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
+		error->constraint_name != NULL &&
+		strcmp(error->constraint_name, "signup_token_code_key") == 0;
 }
 
 /*
@@ -363,7 +369,7 @@ try_insert(Work *work)
 		error = CopyErrorData();
 		FlushErrorState();
 		RollbackAndReleaseCurrentSubTransaction();
-		if (error->sqlerrcode != ERRCODE_UNIQUE_VIOLATION)
+		if (!is_code_taken(error))
 			ReThrowError(error);
 		FreeErrorData(error);
 	}
@@ -529,12 +535,14 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  is_update, keep_token, &work);
 
-	LockRelationOid(get_relname_relid("signup_token", tl_catalog()->schema),
-					ShareUpdateExclusiveLock);
+	work.table = table_open(get_relname_relid("signup_token",
+											  tl_catalog()->schema),
+							ShareUpdateExclusiveLock);
 	SPI_connect();
 	register_tokens(&work);
 	work_on(&work);
 	SPI_finish();
+	table_close(work.table, NoLock);
 	tuplestore_end(work.tokens);
 	return (Datum) 0;
 }

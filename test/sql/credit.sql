@@ -191,6 +191,19 @@ SELECT count(*), max(entry_no), min(entry_no) FROM credit_history(regress.party(
 SELECT entry_no, delta, balance FROM credit_history(regress.party('credit-history'), max_entries => 3);
 SELECT entry_no, delta, balance FROM credit_history(regress.party('credit-history'), before_entry => 248, max_entries => 3);
 SELECT array_agg(entry_no) FROM credit_history(regress.party('credit-history'), before_entry => 3);
+-- a page costs what it shows, however much was booked after it, once its plan is kept too
+DO $$
+DECLARE
+	was bigint;
+	read text := '';
+BEGIN
+	FOR i IN 1..8 LOOP
+		was := pg_stat_get_xact_tuples_fetched('trainledger.entry_pkey'::regclass);
+		PERFORM FROM trainledger.credit_history(regress.party('credit-history'), before_entry => 11, max_entries => 5);
+		read := read || ' ' || pg_stat_get_xact_tuples_fetched('trainledger.entry_pkey'::regclass) - was;
+	END LOOP;
+	RAISE NOTICE 'entries read:%', read;
+END $$;
 SELECT before_entry, max_entries, count(h.*), max(h.entry_no), min(h.entry_no)
 FROM (VALUES (1::bigint, 100), (0, 100), (-1, 100), (9223372036854775807, 100), (2, 0), (NULL, 0), (NULL, NULL),
 	(251, 2147483647), (101, 100)) v(before_entry, max_entries)
