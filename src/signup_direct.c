@@ -2,12 +2,13 @@
  *
  * signup_direct.c
  *		Inserting the signup tokens of a document without SQL: rows go to the
- *		heap many at a time, in the order of the document, and then to each
- *		index in its own order, so that neighbours meet the same page.
+ *		heap many at a time, in the order of the document, which is that of
+ *		their ids, and then to each other index in its own order, so that
+ *		neighbours meet the same page.
  *
  * Why this is safe is told in ledger_direct.c.  What differs here: CHECK and
  * NOT NULL constraints are asked by the executor's own function, and rows are
- * put into the indexes after all of them are in the table, each index being
+ * put into most indexes after all of them are in the table, each index being
  * one that looks at nothing but its keys.  Nobody sees the rows meanwhile, and
  * a code that is taken takes all of them back, as it does in SQL.
  *
@@ -78,7 +79,7 @@ typedef struct Insertion
 	TimestampTz created_at;
 	CommandId	command;
 	TlIndexes	indexes;
-	Tuplesortstate **keys;		/* what goes to each index */
+	Tuplesortstate **keys;		/* of each index; NULL: it is not sorted for */
 	TupleTableSlot *slots[MAX_INSERTED];
 } Insertion;
 
@@ -150,6 +151,14 @@ tl_signup_direct_applies(Relation table)
  * ---------------------------------------------------------------------
  */
 
+/* Whether rows come in the order of an index: ids ascend as they are made. */
+static bool
+is_in_order(const Insertion *this, const IndexInfo *index)
+{
+	return index->ii_NumIndexKeyAttrs == 1 &&
+		index->ii_IndexAttrNumbers[0] == this->numbers[TOKEN_ID];
+}
+
 static void
 begin_insertion(Insertion *this, Relation table)
 {
@@ -173,13 +182,17 @@ begin_insertion(Insertion *this, Relation table)
 	for (int i = 0; i < MAX_INSERTED; i++)
 		this->slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(table),
 												  &TTSOpsHeapTuple);
-	this->keys = palloc_array(Tuplesortstate *, info->ri_NumIndices);
+	this->keys = palloc0_array(Tuplesortstate *, info->ri_NumIndices);
 	memory = maintenance_work_mem / Max(info->ri_NumIndices, 1);
 	for (int i = 0; i < info->ri_NumIndices; i++)
-		this->keys[i] =
-			tuplesort_begin_index_btree(table, info->ri_IndexRelationDescs[i],
-										false, false,
-										memory, NULL, TUPLESORT_NONE);
+	{
+		if (!is_in_order(this, info->ri_IndexRelationInfo[i]))
+			this->keys[i] =
+				tuplesort_begin_index_btree(table,
+											info->ri_IndexRelationDescs[i],
+											false, false,
+											memory, NULL, TUPLESORT_NONE);
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -187,7 +200,10 @@ static void
 end_insertion(Insertion *this)
 {
 	for (int i = 0; i < this->indexes.info->ri_NumIndices; i++)
-		tuplesort_end(this->keys[i]);
+	{
+		if (this->keys[i] != NULL)
+			tuplesort_end(this->keys[i]);
+	}
 	for (int i = 0; i < MAX_INSERTED; i++)
 		ExecDropSingleTupleTableSlot(this->slots[i]);
 	tl_close_indexes(&this->indexes);
@@ -246,9 +262,21 @@ store_token(const Insertion *this, TupleTableSlot *token,
 	MemoryContextSwitchTo(old);
 }
 
-/* Keep what a row that is in the table puts into each index. */
 static void
-keep_keys(Insertion *this, TupleTableSlot *slot)
+insert_key(Insertion *this, int which, Datum *values, bool *nulls,
+		   ItemPointer row)
+{
+	Relation	index = this->indexes.info->ri_IndexRelationDescs[which];
+	bool		is_unique = index->rd_index->indisunique;
+
+	(void) index_insert(index, values, nulls, row, this->table,
+						is_unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO, false,
+						this->indexes.info->ri_IndexRelationInfo[which]);
+}
+
+/* Put a row that is in the table into the indexes, or keep what goes there. */
+static void
+insert_or_keep_keys(Insertion *this, TupleTableSlot *slot)
 {
 	ResultRelInfo *info = this->indexes.info;
 	EState	   *estate = this->indexes.estate;
@@ -260,9 +288,12 @@ keep_keys(Insertion *this, TupleTableSlot *slot)
 	{
 		FormIndexDatum(info->ri_IndexRelationInfo[i], slot, estate, values,
 					   nulls);
-		tuplesort_putindextuplevalues(this->keys[i],
-									  info->ri_IndexRelationDescs[i],
-									  &slot->tts_tid, values, nulls);
+		if (this->keys[i] == NULL)
+			insert_key(this, i, values, nulls, &slot->tts_tid);
+		else
+			tuplesort_putindextuplevalues(this->keys[i],
+										  info->ri_IndexRelationDescs[i],
+										  &slot->tts_tid, values, nulls);
 	}
 }
 
@@ -279,7 +310,7 @@ insert_some(Insertion *this, int count, Tuplestorestate *rows)
 					   NULL);
 	for (int i = 0; i < count; i++)
 	{
-		keep_keys(this, this->slots[i]);
+		insert_or_keep_keys(this, this->slots[i]);
 		tuplestore_puttupleslot(rows, this->slots[i]);
 		ExecClearTuple(this->slots[i]);
 	}
@@ -317,13 +348,11 @@ insert_rows(Insertion *this, Tuplestorestate *tokens, TupleDesc tokens_desc,
 	return inserted + count;
 }
 
-/* Put the keys of all rows into an index, in its order. */
+/* Put the keys that were kept into their index, in its order. */
 static void
 insert_keys(Insertion *this, int which, int64 count)
 {
-	ResultRelInfo *info = this->indexes.info;
-	Relation	index = info->ri_IndexRelationDescs[which];
-	bool		is_unique = index->rd_index->indisunique;
+	Relation	index = this->indexes.info->ri_IndexRelationDescs[which];
 	Datum		values[INDEX_MAX_KEYS];
 	bool		nulls[INDEX_MAX_KEYS];
 	TlProgress	progress;
@@ -337,9 +366,7 @@ insert_keys(Insertion *this, int which, int64 count)
 		MemoryContext old = in_scratch(this);
 
 		index_deform_tuple(keys, RelationGetDescr(index), values, nulls);
-		(void) index_insert(index, values, nulls, &keys->t_tid, this->table,
-							is_unique ? UNIQUE_CHECK_YES : UNIQUE_CHECK_NO,
-							false, info->ri_IndexRelationInfo[which]);
+		insert_key(this, which, values, nulls, &keys->t_tid);
 		MemoryContextSwitchTo(old);
 		ResetPerTupleExprContext(this->indexes.estate);
 		tl_progress_step(&progress, ++done);
@@ -361,6 +388,9 @@ tl_signup_direct_insert(Relation table, Tuplestorestate *tokens,
 	begin_insertion(&insertion, table);
 	count = insert_rows(&insertion, tokens, tokens_desc, rows);
 	for (int i = 0; i < insertion.indexes.info->ri_NumIndices; i++)
-		insert_keys(&insertion, i, count);
+	{
+		if (insertion.keys[i] != NULL)
+			insert_keys(&insertion, i, count);
+	}
 	end_insertion(&insertion);
 }

@@ -58,6 +58,7 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 typedef struct Work
 {
 	bool		is_update;
+	Oid			id_sequence;
 	uint64		id_tail;		/* of all new ids */
 	Relation	table;			/* signup_token */
 	ReturnSetInfo *result;
@@ -112,14 +113,17 @@ make_id_tail(void)
  * another system.  id has ID_CHARS + 1 bytes.
  */
 static void
-make_id(char *id, uint64 tail)
+make_id(char *id, Oid sequence, uint64 tail)
 {
-	Oid			sequence = get_relname_relid("signup_token_id_seq",
-											 tl_catalog()->schema);
-
 	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
 			 (unsigned long long) tail);
+}
+
+static Oid
+id_sequence(void)
+{
+	return get_relname_relid("signup_token_id_seq", tl_catalog()->schema);
 }
 
 /* _signup_id() returns text */
@@ -128,7 +132,7 @@ tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	char		id[ID_CHARS + 1];
 
-	make_id(id, make_id_tail());
+	make_id(id, id_sequence(), make_id_tail());
 	PG_RETURN_TEXT_P(cstring_to_text(id));
 }
 
@@ -196,7 +200,7 @@ keep_token(const SignupToken *token, void *arg)
 
 	if (!work->is_update)
 	{
-		make_id(made_id, work->id_tail);
+		make_id(made_id, work->id_sequence, work->id_tail);
 		id = made_id;
 		if (code == NULL)
 		{
@@ -528,6 +532,7 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 
 	InitMaterializedSRF(fcinfo, 0);
 	work.is_update = is_update;
+	work.id_sequence = id_sequence();
 	work.id_tail = make_id_tail();
 	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	work.tupdesc = make_tupdesc();

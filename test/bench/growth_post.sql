@@ -1,4 +1,4 @@
-\set person random(1, :people)
+\set person random(1, :people / 2)
 \set account :person * 21 * 1024 + mod(:person, 1024)
 \set n :n + 1
 \set ms :start + :n
