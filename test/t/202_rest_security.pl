@@ -167,6 +167,16 @@ sub books
 	return join "\n", map { rows($node, "SELECT '$_', md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) FROM $_ t") } @tables;
 }
 
+# Whether a text says a value; a number may be part of an id or a time by chance
+sub says
+{
+	my ($text, $value) = @_;
+
+	return 0 if index($text, $value) < 0;
+	return 1 if $value !~ /^[\d.]+$/;
+	return $text =~ /(?<![\w.-])\Q$value\E(?![\w-]|\.\d)/ ? 1 : 0;
+}
+
 # Asks as Ann and checks that the answer says nothing that is not for her, but
 # what she said herself
 sub ask
@@ -175,7 +185,7 @@ sub ask
 	my $answer = $faces->request($ann, $method, $path, $content, %headers);
 	my $said = $faces->decoded($path) . (ref $content ? $json->encode($content) : $content // '');
 	my $heard = join "\n", $answer->{body}, map { ref $_ ? @$_ : $_ } values %{ $answer->{headers} };
-	my @told = grep { index($heard, $_) >= 0 && index($said, $_) < 0 } @secrets;
+	my @told = grep { says($heard, $_) && index($said, $_) < 0 } @secrets;
 
 	$heard = $faces->decoded($answer->{headers}{'content-location'} // '');
 	fail("$what tells @told") if @told;
