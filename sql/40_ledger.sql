@@ -214,57 +214,45 @@ CREATE POLICY visible ON trainledger.account FOR SELECT USING (
 COMMENT ON POLICY visible ON trainledger.account IS
 'Readers see all accounts, a learner its own.';
 
-CREATE FUNCTION trainledger.visible_accounts() RETURNS SETOF bigint
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT a.id FROM trainledger.account a
-	WHERE NOT trainledger.has_level('reader');
+CREATE FUNCTION trainledger.visible_accounts() RETURNS bigint[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	-- with a party's id the accounts are found by index; row-level security
+	-- then leaves those that may be seen
+	parties bigint[] := ARRAY[trainledger.current_party(),
+							  trainledger.visible_organisation()];
+BEGIN
+	RETURN (SELECT array_agg(a.id ORDER BY a.id)
+			FROM trainledger.account a
+			WHERE a.party_id = ANY (parties));
 END;
+$$;
 REVOKE ALL ON FUNCTION trainledger.visible_accounts() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.visible_accounts() IS
-'Accounts that the caller may see, where the caller does not see all; for row-level security of entries.';
-
-CREATE FUNCTION trainledger.first_visible_account() RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT min(v) FROM trainledger.visible_accounts() v);
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger.first_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.first_visible_account() IS
-'Least of visible_accounts(); for row-level security of entries.';
-
-CREATE FUNCTION trainledger.last_visible_account() RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT max(v) FROM trainledger.visible_accounts() v);
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger.last_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.last_visible_account() IS
-'Greatest of visible_accounts(); for row-level security of entries.';
+'Ids of the accounts that a learner may see, ascending; null where there are none. For row-level security of entries.';
 
 /*
  * The range gives the planner an index condition on the primary key; the
- * array decides.  A reader's range is everything and its array is not built.
- * Functions, and not sub-selects on the accounts, keep those out of the plan:
- * a reader would pay for setting them up with each statement.
+ * array decides.  A reader's range is everything, and its accounts are not
+ * looked up.  A function, and not a sub-select on the accounts, keeps those
+ * out of the plan: a reader would pay for setting them up with each statement.
+ * Least and greatest are taken from the ordered array: asked of the accounts,
+ * each would be sought along the primary key, past those of everybody else.
  */
 ALTER TABLE trainledger.entry ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.entry FOR SELECT USING (
 	account_id BETWEEN
 		(SELECT CASE WHEN trainledger.has_level('reader')
 				THEN -9223372036854775808
-				ELSE trainledger.first_visible_account() END)
+				ELSE (trainledger.visible_accounts())[1] END)
 	AND (SELECT CASE WHEN trainledger.has_level('reader')
 				THEN 9223372036854775807
-				ELSE trainledger.last_visible_account() END)
+				ELSE (SELECT v[cardinality(v)]
+					  FROM trainledger.visible_accounts() v) END)
 	AND ((SELECT trainledger.has_level('reader'))
-		 OR account_id = ANY (ARRAY(SELECT trainledger.visible_accounts()))));
+		 OR account_id = ANY ((SELECT trainledger.visible_accounts())::bigint[])));
 COMMENT ON POLICY visible ON trainledger.entry IS
 'Readers see all entries, a learner those of its own accounts.';
 

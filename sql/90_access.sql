@@ -11,7 +11,6 @@ FROM (
 	SELECT 'learner'::trainledger.access_level, unnest(ARRAY[
 		'learner_access', 'has_level', 'current_party',
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
-		'first_visible_account', 'last_visible_account',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
 		'round_amount', 'format_amount',
 		'find_party', 'balance_at', 'entries_until', 'account_statement',

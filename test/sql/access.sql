@@ -156,6 +156,32 @@ SELECT current_party(), s.* FROM pg_temp.seen() s;
 SET trainledger.party_id = '';
 SELECT current_party(), s.* FROM pg_temp.seen() s;
 
+-- a learner's reads cost by what it has, however many accounts others have
+BEGIN;
+SET LOCAL ROLE regress_operator;
+SELECT count(credit_init(:bob, 1, 's', 'd', '2023-04-04', 'account ' || i)) FROM generate_series(1, 3000) i;
+RESET ROLE;
+ANALYZE account, entry;
+SET LOCAL ROLE regress_learner;
+SET LOCAL trainledger.party_id = :ann;
+DO $$
+DECLARE
+	calls text[] := ARRAY['SELECT FROM trainledger.entry', 'SELECT FROM trainledger.credit_history(trainledger.current_party())',
+		format('SELECT trainledger.balance_at(%s, now())', regress.account('access-ann'))];
+	reads CONSTANT text := 'SELECT pg_stat_get_xact_tuples_returned(i) FROM unnest(''{trainledger.account,trainledger.account_pkey,trainledger.account_key}''::regclass[]) i';
+	call text;
+	was bigint;
+	now bigint;
+BEGIN
+	FOREACH call IN ARRAY calls LOOP
+		EXECUTE 'SELECT sum(x) FROM (' || reads || ') r(x)' INTO was;
+		EXECUTE call;
+		EXECUTE 'SELECT sum(x) FROM (' || reads || ') r(x)' INTO now;
+		RAISE NOTICE '%: % accounts read', regexp_replace(call, '\d+', 'N'), now - was;
+	END LOOP;
+END $$;
+ROLLBACK;
+
 -- a learner's functions are about itself
 SET trainledger.party_id = :ann;
 SELECT name FROM find_party('barcode', 'access-ann');
