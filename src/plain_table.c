@@ -26,24 +26,31 @@
 
 #include "plain_table.h"
 
-/* Whether every index is checked at once, and by itself. */
-static bool
-has_plain_indexes(Relation table)
+/* Whether this is so of every index of a table. */
+bool
+tl_every_index(Relation table, bool (*is_so) (Relation index))
 {
 	List	   *indexes = RelationGetIndexList(table);
-	bool		plain = true;
+	bool		every = true;
 	ListCell   *cell;
 
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		plain = plain && index->rd_index->indimmediate &&
-			!index->rd_index->indisexclusion;
+		every = every && is_so(index);
 		index_close(index, NoLock);
 	}
 	list_free(indexes);
-	return plain;
+	return every;
+}
+
+/* Whether an index is checked at once, and by itself. */
+static bool
+is_plain_index(Relation index)
+{
+	return index->rd_index->indimmediate &&
+		!index->rd_index->indisexclusion;
 }
 
 /* A plain table of the heap, on which no rule and no odd index hangs */
@@ -55,7 +62,7 @@ tl_is_plain_table(Relation table)
 		!table->rd_rel->relispartition &&
 		!table->rd_rel->relhassubclass &&
 		table->rd_rules == NULL &&
-		has_plain_indexes(table);
+		tl_every_index(table, is_plain_index);
 }
 
 /*

@@ -97,24 +97,6 @@ has_keys_alone(Relation index)
 		RelationGetIndexPredicate(index) == NIL;
 }
 
-static bool
-all_have_keys_alone(Relation table)
-{
-	List	   *indexes = RelationGetIndexList(table);
-	bool		all = true;
-	ListCell   *cell;
-
-	foreach(cell, indexes)
-	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		all = all && has_keys_alone(index);
-		index_close(index, NoLock);
-	}
-	list_free(indexes);
-	return all;
-}
-
 /* Whether the columns of the table are those that a token fills. */
 static bool
 has_columns(Relation table)
@@ -142,7 +124,7 @@ bool
 tl_signup_direct_applies(Relation table)
 {
 	return tl_is_plain_table(table) && tl_insert_fires_nothing(table) &&
-		has_columns(table) && all_have_keys_alone(table) &&
+		has_columns(table) && tl_every_index(table, has_keys_alone) &&
 		tl_may_write(table, ACL_INSERT);
 }
 
