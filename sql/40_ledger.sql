@@ -748,15 +748,15 @@ REVOKE ALL ON FUNCTION trainledger.reconcile(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.reconcile(bigint) IS
 'Recomputes sums, running balances and numbering of one account, or of all, from the entries; no row means that the books are right. Level reader.';
 
-CREATE FUNCTION trainledger._is_part(
-	account_id bigint, part integer, parts integer) RETURNS boolean
-AS 'MODULE_PATHNAME', 'tl_is_part' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._is_part(bigint, integer, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._is_part(bigint, integer, integer) IS
-'Internal: whether an account belongs to a part, 0, 1 ..., out of so many.';
+CREATE FUNCTION trainledger._doubtful_accounts(part integer, parts integer)
+RETURNS SETOF bigint
+AS 'MODULE_PATHNAME', 'tl_doubtful_accounts' LANGUAGE C STABLE STRICT
+PARALLEL SAFE COST 1000000;
+REVOKE ALL ON FUNCTION trainledger._doubtful_accounts(integer, integer) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._doubtful_accounts(integer, integer) IS
+'Internal: accounts that one pass over the entries cannot vouch for; those of one part, 0, 1 ..., out of so many.';
 
-CREATE FUNCTION trainledger._unsound_accounts(
-	account_id bigint, part integer, parts integer)
+CREATE FUNCTION trainledger._unsound_accounts(account_ids bigint[])
 RETURNS TABLE (
 	account_id bigint, balance trainledger.amount, entry_count bigint,
 	initial_balance trainledger.amount, last_entry_at timestamptz,
@@ -770,15 +770,13 @@ BEGIN ATOMIC
 			   trainledger._entry_chain(x.entry_no, x.delta, x.balance,
 										x.created_at) AS chain
 		FROM trainledger.entry x
-		WHERE ($1 IS NULL OR x.account_id = $1)
-		AND trainledger._is_part(x.account_id, $2, $3)
+		WHERE x.account_id = ANY ($1)
 		GROUP BY x.account_id) e
 	FULL JOIN (
 		SELECT y.id, y.balance, y.entry_count, y.initial_balance,
 			   y.last_entry_at
 		FROM trainledger.account y
-		WHERE ($1 IS NULL OR y.id = $1)
-		AND trainledger._is_part(y.id, $2, $3)) a ON a.id = e.account_id
+		WHERE y.id = ANY ($1)) a ON a.id = e.account_id
 	WHERE ((e.chain).entries, (e.chain).first_no, (e.chain).first_balance,
 		   (e.chain).last_no, (e.chain).last_balance, (e.chain).last_at,
 		   (e.chain).deltas, (e.chain).breaks)
@@ -787,9 +785,9 @@ BEGIN ATOMIC
 		   a.entry_count, a.balance, a.last_entry_at,
 		   a.balance::numeric, NULL);
 END;
-REVOKE ALL ON FUNCTION trainledger._unsound_accounts(bigint, integer, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._unsound_accounts(bigint, integer, integer) IS
-'Internal: accounts that do not stand where their entries end; one account, or one part of all out of so many.';
+REVOKE ALL ON FUNCTION trainledger._unsound_accounts(bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._unsound_accounts(bigint[]) IS
+'Internal: those of these accounts that do not stand where their entries end.';
 
 CREATE FUNCTION trainledger._account_problems(
 	balance trainledger.amount, entry_count bigint,
@@ -829,11 +827,39 @@ COMMENT ON FUNCTION trainledger._account_problems(
 'Internal: what is wrong with an account, from what it says and what its entries come to.';
 
 /*
- * All accounts are checked in parts, one for each process that may work at
- * them.  Each reads all entries and picks those of its accounts, which costs a
- * small part of checking them: split between processes entry by entry, nothing
- * would lie in order any more.  The query is built for the occasion, and so is
- * its plan.
+ * In how many parts the accounts are gone through: one where the books are
+ * small, else one for each process that may work at them, or so many times
+ * more that a process finds room in maintenance_work_mem: about 80 bytes an
+ * account. What was never analysed is taken for as many as there is room for.
+ */
+CREATE FUNCTION trainledger._reconcile_parts() RETURNS integer
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	processes integer := 1 + least(
+		current_setting('max_parallel_workers')::integer,
+		current_setting('max_parallel_workers_per_gather')::integer);
+	memory bigint := pg_size_bytes(current_setting('maintenance_work_mem'));
+	accounts float8 := (
+		SELECT CASE WHEN reltuples < 0 THEN pg_relation_size(oid) / 100
+			ELSE reltuples END
+		FROM pg_class WHERE oid = 'trainledger.account'::regclass);
+BEGIN
+	IF pg_relation_size('trainledger.entry')
+		< pg_size_bytes(current_setting('min_parallel_table_scan_size')) THEN
+		RETURN 1;
+	END IF;
+	RETURN processes * ceil(greatest(80 * accounts / memory / processes, 1));
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._reconcile_parts() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._reconcile_parts() IS
+'Internal: in how many parts reconcile goes through all accounts.';
+
+/*
+ * The queries are built for the occasion, and so are their plans: parts are
+ * worked on side by side, and accounts are found by index where they are few.
  */
 CREATE FUNCTION trainledger._reconcile(only_account bigint)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
@@ -841,20 +867,26 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	parts integer := CASE WHEN only_account IS NULL
-		THEN 1 + least(current_setting('max_parallel_workers')::integer,
-			current_setting('max_parallel_workers_per_gather')::integer)
-		ELSE 1 END;
+	parts CONSTANT integer := trainledger._reconcile_parts();
+	doubtful bigint[] := ARRAY[only_account];
 BEGIN
-	RETURN QUERY EXECUTE format(
+	IF only_account IS NULL THEN
+		EXECUTE format('SELECT array_agg(d) FROM (%s) AS x(d)',
+			(SELECT string_agg(format(
+				'SELECT * FROM trainledger._doubtful_accounts(%s, %s)',
+				part, parts), ' UNION ALL ')
+			 FROM generate_series(0, parts - 1) part))
+		INTO doubtful;
+		IF doubtful IS NULL THEN
+			RETURN;
+		END IF;
+	END IF;
+	RETURN QUERY EXECUTE
 		'SELECT u.account_id, p.problem, p.expected, p.found
-		 FROM (%s) u
+		 FROM trainledger._unsound_accounts($1) u
 		 CROSS JOIN LATERAL trainledger._account_problems(u.balance,
-			u.entry_count, u.initial_balance, u.last_entry_at, u.chain) p',
-		(SELECT string_agg(format(
-			'SELECT * FROM trainledger._unsound_accounts(%L, %s, %s)',
-			only_account, part, parts), ' UNION ALL ')
-		 FROM generate_series(0, parts - 1) part));
+			u.entry_count, u.initial_balance, u.last_entry_at, u.chain) p'
+	USING doubtful;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._reconcile(bigint) FROM PUBLIC;

@@ -125,6 +125,7 @@ load_account(void)
 	columns->party_id = find_column(relid, "party_id");
 	columns->token_type_id = find_column(relid, "token_type_id");
 	columns->name = find_column(relid, "name");
+	columns->initial_balance = find_column(relid, "initial_balance");
 	columns->balance = find_column(relid, "balance");
 	columns->entry_count = find_column(relid, "entry_count");
 	columns->last_entry_at = find_column(relid, "last_entry_at");

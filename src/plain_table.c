@@ -28,7 +28,7 @@
 
 /* Whether this is so of every index of a table. */
 bool
-tl_every_index(Relation table, bool (*is_so) (Relation index))
+tl_every_index(Relation table, bool (*is_so)(Relation index))
 {
 	List	   *indexes = RelationGetIndexList(table);
 	bool		every = true;

@@ -2,7 +2,7 @@
  *
  * reconcile.c
  *		The aggregate entry_chain: do the entries of an account continue one
- *		another?  (contract, section 6: reconcile)
+ *		another, and where not?  (contract, section 6: reconcile)
  *
  * Entries come in whatever order the table has them, so the state is a set of
  * runs: stretches of entries, number after number, that were checked from the
@@ -20,7 +20,6 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
-#include "common/hashfn.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -67,7 +66,6 @@ typedef struct Chain
 
 PG_FUNCTION_INFO_V1(tl_entry_chain_add);
 PG_FUNCTION_INFO_V1(tl_entry_chain_final);
-PG_FUNCTION_INFO_V1(tl_is_part);
 
 static MemoryContext chain_context(FunctionCallInfo fcinfo);
 static Chain *new_chain(MemoryContext context);
@@ -249,20 +247,6 @@ add_break(Chain *chain, const Link *entry, TlAmount before, bool is_time)
 	found->entry = *entry;
 	found->before = before;
 	found->is_time = is_time;
-}
-
-/*
- * _is_part(account_id bigint, part integer, parts integer) returns boolean
- */
-Datum
-tl_is_part(PG_FUNCTION_ARGS)
-{
-	uint64		account_id = (uint64) PG_GETARG_INT64(0);
-	uint32		part = PG_GETARG_UINT32(1);
-	uint32		parts = PG_GETARG_UINT32(2);
-	uint32		folded = (uint32) (account_id ^ (account_id >> 32));
-
-	PG_RETURN_BOOL(murmurhash32(folded) % parts == part);
 }
 
 /*

@@ -137,6 +137,7 @@ typedef struct TlAccountColumns
 	AttrNumber	party_id;
 	AttrNumber	token_type_id;
 	AttrNumber	name;
+	AttrNumber	initial_balance;
 	AttrNumber	balance;
 	AttrNumber	entry_count;
 	AttrNumber	last_entry_at;
