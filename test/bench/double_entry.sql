@@ -204,6 +204,7 @@ CREATE TABLE bench.result (
 	round integer,
 	variant text,
 	tps float8,
-	wal float8					-- bytes per call
+	wal float8,					-- bytes per call
+	cpu float8					-- of the server per call, in µs
 );
 VACUUM ANALYZE;
