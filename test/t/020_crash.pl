@@ -171,6 +171,53 @@ for my $round (1 .. $rounds)
 	books_are_right($node, "round $round");
 }
 
+# ----------------------------------------------------------------------
+# A document is there as a whole or not at all, in its indexes too
+# ----------------------------------------------------------------------
+
+my $tokens = 20000;
+$node->safe_psql('books', <<END);
+CREATE EXTENSION amcheck;
+SELECT trainledger.add_catalog_item('course', 'C', 'Course');
+CREATE TABLE document AS
+SELECT convert_to('<Tokens>' || string_agg('<Token><TokenCode>' || upper(md5(i::text)) || '</TokenCode>'
+	'<TokenType>1</TokenType><TokenTypeId>C</TokenTypeId><Active>1</Active>'
+	'<MaximumActivations>1</MaximumActivations></Token>', '') || '</Tokens>', 'UTF8') AS body
+FROM generate_series(1, $tokens) i;
+END
+my $import = 'SELECT count(*) FROM document d, trainledger.import_signup_tokens(d.body)';
+my $indexes_are_sound = <<'END';
+SELECT count(bt_index_check(indexrelid, true)) FROM pg_index
+WHERE indrelid = 'trainledger.signup_token'::regclass
+END
+my $began = time;
+$node->safe_psql('books', "BEGIN; $import; ROLLBACK");
+my $takes = time - $began;
+my $indexes = $node->safe_psql('books', $indexes_are_sound);
+
+for my $part (0.3, 0.6, 0.8, 0.9)
+{
+	my ($session) = sessions($node, 1);
+
+	$session->send($import);
+	sleep $part * $takes;
+	kill_server();
+	my $result = $session->receive;
+	for my $try (1 .. 20)
+	{
+		last if $node->start(fail_ok => 1);
+		sleep 0.5;
+	}
+	my $known = $result->{sqlstate} eq '00000' && !$result->{lost};
+	my $there = $node->safe_psql('books', 'SELECT count(*) FROM trainledger.signup_token');
+
+	is($there, $known ? $tokens : 0, "killed after $part of a document: it is there as a whole or not at all");
+	is($node->safe_psql('books', $indexes_are_sound), $indexes, 'and its indexes are sound');
+	$node->safe_psql('books', 'TRUNCATE trainledger.signup_token CASCADE') if $there;
+}
+is($node->safe_psql('books', $import), $tokens, 'and then it is taken in');
+is($node->safe_psql('books', $indexes_are_sound), $indexes, 'and its indexes are sound');
+
 like(slurp_file($node->logfile), qr/was not properly shut down/,
 	'the server did recover');
 $node->stop;
