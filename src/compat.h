@@ -34,6 +34,11 @@
 #include "varatt.h"
 #endif
 
+/* 18: before, it was a macro with parentheses, after the declaration */
+#if PG_VERSION_NUM < 180000
+#define pg_noreturn pg_attribute_noreturn()
+#endif
+
 /* 16, and later minor releases of 15 */
 #ifndef palloc_array
 #define palloc_array(type, count) ((type *) palloc(sizeof(type) * (count)))

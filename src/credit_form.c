@@ -152,8 +152,8 @@ typedef struct SplitState
 	JsonLexContext *lexer;
 	MemoryContext scratch;		/* for one field */
 	bool		is_object;
-	char	   *key_start;
-	char	   *value_start;
+	const char *key_start;
+	const char *value_start;
 } SplitState;
 
 static void
@@ -201,7 +201,7 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 				bool isnull pg_attribute_unused())
 {
 	SplitState *state = context;
-	char	   *end = state->lexer->prev_token_terminator;
+	const char *end = state->lexer->prev_token_terminator;
 	char	   *key;
 	DecodeState value;
 	MemoryContext caller;

@@ -84,10 +84,10 @@ typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 extern void tl_read_signup_tokens(const char *document, size_t size,
 								  bool is_update, SignupHandler handler,
 								  void *arg);
-extern void tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
-							 SignupElement element, const char *what,
-							 const char *detail, const char *hint)
-			pg_attribute_noreturn();
+pg_noreturn extern void tl_signup_refuse(int sqlerrcode, int64 position,
+										 int64 line, SignupElement element,
+										 const char *what, const char *detail,
+										 const char *hint);
 
 /* signup_direct.c */
 extern bool tl_signup_direct_applies(Relation table);

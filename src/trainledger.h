@@ -67,7 +67,7 @@ typedef struct TlRefusal
 extern void tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *message,
 					  const char *hint, const char *detail_format, ...)
 			pg_attribute_printf(5, 6);
-extern void tl_raise(const TlRefusal *refusal) pg_attribute_noreturn();
+pg_noreturn extern void tl_raise(const TlRefusal *refusal);
 
 /* clock.c */
 extern char *tl_clock_setting;

@@ -9,7 +9,7 @@ SET search_path = pg_catalog;
 CREATE VIEW pg_temp.signature AS
 SELECT p.oid, n.nspname AS schema, p.proname AS name, pg_get_function_arguments(p.oid) AS arguments,
 	pg_get_function_result(p.oid) AS result, p.provolatile AS volatility, p.proparallel AS parallel, p.proisstrict AS strict,
-	p.prosrc AS symbol, p.proargnames AS argument_names, obj_description(p.oid, 'pg_proc') AS comment
+	p.prosrc AS symbol, p.pronargs AS argument_count, p.proargnames AS argument_names, obj_description(p.oid, 'pg_proc') AS comment
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname IN ('trainledger', 'trainledger_api');
 SELECT a.name AS differs, a.arguments, t.arguments AS arguments_of_twin, a.result, t.result AS result_of_twin,
@@ -37,7 +37,7 @@ SELECT name AS undocumented, comment FROM pg_temp.signature
 WHERE schema = 'trainledger_api' AND split_part(comment, E'\n', 1) !~ '^[A-Z].*\.$'
 OR schema = 'trainledger_api' AND arguments <> '' AND comment !~ '\A[^\n]+\n\n[^\n]+\Z' AND result !~ 'SETOF trainledger_api';
 SELECT s.name, argument AS undocumented
-FROM pg_temp.signature s CROSS JOIN unnest(s.argument_names[:(SELECT pronargs FROM pg_proc p WHERE p.oid = s.oid)]) argument
+FROM pg_temp.signature s CROSS JOIN unnest(s.argument_names[:s.argument_count]) argument
 WHERE s.schema = 'trainledger_api' AND split_part(s.comment, E'\n\n', 2) !~ ('\m' || argument || '\M');
 -- no argument is called what PostgREST takes for itself
 SELECT s.name, argument AS reserved

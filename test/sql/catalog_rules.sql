@@ -123,7 +123,7 @@ SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_par
 
 -- constraints and indexes have names of their own: TABLE_…, and no number
 SELECT conname AS odd_name FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid
-WHERE left(conname, length(relname) + 1) <> relname || '_' OR conname ~ '\d$';
+WHERE contype <> 'n' AND (left(conname, length(relname) + 1) <> relname || '_' OR conname ~ '\d$');
 SELECT i.relname AS odd_name FROM pg_index x JOIN relation r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE left(i.relname, length(r.relname) + 1) <> r.relname || '_' OR i.relname ~ '\d$';
 -- every row of every table is dumped, and every sequence

@@ -52,7 +52,7 @@ SELECT o, count(*) AS chains, count(*) FILTER (WHERE ROW(c.*) IS NOT DISTINCT FR
 FROM ordering, regress.chains(o) c FULL JOIN oracle e USING (account_id) GROUP BY o ORDER BY o;
 SELECT regress.sqlstate('SELECT trainledger._entry_chain(1, 1, NULL, now())');
 SELECT _entry_chain(1, 1, 1, '2026-01-01') WHERE false;
-SELECT regress.sqlstate('SELECT trainledger._entry_chain_final(NULL)');
+SELECT regress.sqlstate('SELECT trainledger._entry_chain_final(NULL)') IN ('0A000', '42883') AS refused;
 
 -- the parts are worked on side by side
 CREATE FUNCTION regress.plan(query text) RETURNS SETOF text

@@ -406,7 +406,7 @@ RESET ROLE;
 SHOW trainledger.xml_max_bytes;
 SET trainledger.xml_max_bytes = '1kB';
 SELECT regress.signup_read('<Tokens>' || repeat(' ', n) || '</Tokens>') FROM unnest('{1007,1008}'::integer[]) n;
-SELECT regress.attempt($$SET trainledger.xml_max_bytes = 1000$$);
+SELECT regexp_replace(regress.attempt($$SET trainledger.xml_max_bytes = 1000$$), '(\d) B\M', '\1', 'g');
 RESET trainledger.xml_max_bytes;
 -- markup that does not end is refused before all of it is read: libxml2 would be at it for long
 SELECT label, regress.signup_read('<Tokens>' || xml || '</Tokens>')
