@@ -38,6 +38,13 @@
 #error "trainledger needs a PostgreSQL that is built with libxml2"
 #endif
 
+/* What libxml2 hands to those who listen for errors: const from 2.12 on */
+#if LIBXML_VERSION >= 21200
+typedef const xmlError *TlXmlError;
+#else
+typedef xmlErrorPtr TlXmlError;
+#endif
+
 /* Bytes given to the parser at a time */
 #define PIECE_BYTES			65536
 
@@ -162,6 +169,11 @@ note_fault(Reader *reader, int64 position, SignupElement element,
 	reader->fault.what = what;
 	reader->fault.position = position;
 	reader->fault.element = element;
+	reader->fault.line = 1;
+
+	/* libxml2 guesses the encoding before it hands its parser over */
+	if (reader->parser == NULL)
+		return;
 	if (reader->parser->input != NULL)
 		reader->fault.line = reader->parser->input->line;
 	xmlStopParser(reader->parser);
@@ -550,7 +562,7 @@ on_doctype(void *user_data, const xmlChar *name pg_attribute_unused(),
 }
 
 static void
-on_error(void *user_data, xmlErrorPtr error)
+on_error(void *user_data, TlXmlError error)
 {
 	if (error->level >= XML_ERR_ERROR)
 		refuse_form((Reader *) user_data, NOT_WELL_FORMED);
@@ -704,6 +716,8 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 		reader->parser = xmlCreatePushParserCtxt(&callbacks, reader, document,
 												 (int) Min(size, FIRST_BYTES),
 												 NULL);
+		if (reader->fault.what != NULL)
+			raise_fault(reader);
 		if (reader->parser == NULL)
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
