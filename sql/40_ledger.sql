@@ -827,7 +827,7 @@ COMMENT ON FUNCTION trainledger._account_problems(
 /*
  * In how many parts the accounts are gone through: one where the books are
  * small, else one for each process that may work at them, or so many times
- * more that a process finds room in maintenance_work_mem: about 80 bytes an
+ * more that a process finds room in maintenance_work_mem: about 100 bytes an
  * account. What was never analysed is taken for as many as there is room for.
  */
 CREATE FUNCTION trainledger._reconcile_parts() RETURNS integer
@@ -848,7 +848,7 @@ BEGIN
 		< pg_size_bytes(current_setting('min_parallel_table_scan_size')) THEN
 		RETURN 1;
 	END IF;
-	RETURN processes * ceil(greatest(80 * accounts / memory / processes, 1));
+	RETURN processes * ceil(greatest(100 * accounts / memory / processes, 1));
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._reconcile_parts() FROM PUBLIC;

@@ -4,14 +4,16 @@
  *		Which accounts have to be looked at closely?  (contract, section 6:
  *		reconcile)
  *
- * Entries are written in the order of their numbers, so that a table of them
- * has them in that order, account by account, as a rule.  One pass over it
- * then needs no more of an account than where its last entry left it: the next
- * one has to continue that, and the account has to stand where the last one
- * did.  Any account of which this cannot be said is doubtful.  It need not be
- * wrong: room of rows that were never committed is used again, by later
- * entries.  The aggregate entry_chain (reconcile.c) takes entries in any order
- * and says what is wrong; it costs more, and is asked about those alone.
+ * Entries are written in the order of their numbers, and lie in a table of them
+ * in nearly that order, account by account: sessions fill pages of their own
+ * side by side, so that of neighbours in time the later may lie before the
+ * earlier.  One pass over the table then needs no more of an account than where
+ * its last entry left it, and the few entries that came too early: the next one
+ * has to continue it, and the account has to stand where the last one did.  Any
+ * account of which this cannot be said is doubtful.  It need not be wrong: its
+ * entries may lie far out of order, in room that was used again.  The aggregate
+ * entry_chain (reconcile.c) takes entries in any order and says what is wrong;
+ * it costs more, and is asked about those alone.
  *
  * Accounts are dealt out to parts by a hash of their ids, for as many processes
  * as there are and as the memory of one can hold.  Each part reads everything
@@ -37,6 +39,15 @@
 #include "progress.h"
 #include "trainledger.h"
 
+/* What is looked at of an entry */
+typedef struct Entry
+{
+	int64		entry_no;
+	TlAmount	delta;
+	TlAmount	balance;
+	TimestampTz created_at;
+} Entry;
+
 /* Where the entries of an account have come to */
 typedef struct Tally
 {
@@ -45,10 +56,21 @@ typedef struct Tally
 	TlAmount	first_balance;	/* after the first one */
 	TlAmount	balance;		/* after the last one */
 	TimestampTz created_at;		/* of the last one */
+	Entry	   *early;			/* that came before their turn, ascending */
+	uint16		early_count;
+	uint16		early_room;		/* 0: none is allocated */
 	bool		is_doubtful;
 	bool		has_account;
 	char		status;			/* for the hash table */
 } Tally;
+
+/*
+ * More entries than this that wait for one make an account doubtful.  Some
+ * sessions times the entries of a page wait at most where one account is posted
+ * to by all of them.
+ */
+#define MAX_EARLY			512
+#define FIRST_EARLY			4
 
 static uint32 hash_account(int64 account_id);
 
@@ -111,36 +133,110 @@ column(TupleTableSlot *slot, AttrNumber number)
  * ---------------------------------------------------------------------
  */
 
-/* Whether an entry continues those before it. */
-static bool
-continues(const Tally *tally, int64 entry_no, TlAmount delta, TlAmount balance,
-		  TimestampTz created_at)
+static void
+doubt(Tally *tally)
+{
+	tally->is_doubtful = true;
+	if (tally->early_room > 0)
+		pfree(tally->early);
+	tally->early_count = tally->early_room = 0;
+}
+
+/* The next entry of an account, by its number, has to continue it. */
+static void
+append_entry(Tally *tally, const Entry *entry)
 {
 	TlAmount	expected;
 
-	return entry_no == tally->entry_no + 1 &&
-		!tl_amount_add_overflow(tally->balance, delta, &expected) &&
-		balance == expected &&
-		created_at >= tally->created_at;
+	if (tl_amount_add_overflow(tally->balance, entry->delta, &expected) ||
+		entry->balance != expected || entry->created_at < tally->created_at)
+	{
+		doubt(tally);
+		return;
+	}
+	if (entry->entry_no == 1)
+		tally->first_balance = entry->balance;
+	tally->entry_no = entry->entry_no;
+	tally->balance = entry->balance;
+	tally->created_at = entry->created_at;
+}
+
+/* An entry came before its turn: have it wait. */
+static void
+keep_early(Tally *tally, const Entry *entry, MemoryContext context)
+{
+	int			place = tally->early_count;
+
+	if (entry->entry_no <= tally->entry_no || place == MAX_EARLY)
+	{
+		doubt(tally);
+		return;
+	}
+	if (place == tally->early_room)
+	{
+		int			room = Max(FIRST_EARLY, 2 * place);
+
+		if (place == 0)
+			tally->early = MemoryContextAlloc(context, room * sizeof(Entry));
+		else
+			tally->early = repalloc(tally->early, room * sizeof(Entry));
+		tally->early_room = room;
+	}
+
+	/* most often it is the last of those that wait */
+	while (place > 0 && tally->early[place - 1].entry_no > entry->entry_no)
+	{
+		tally->early[place] = tally->early[place - 1];
+		place--;
+	}
+	tally->early[place] = *entry;
+	tally->early_count++;
+}
+
+/* Append those whose turn has come. */
+static void
+take_early(Tally *tally)
+{
+	int			taken = 0;
+
+	while (taken < tally->early_count &&
+		   tally->early[taken].entry_no == tally->entry_no + 1)
+	{
+		append_entry(tally, &tally->early[taken++]);
+		if (tally->is_doubtful)
+			return;
+	}
+	tally->early_count -= taken;
+	memmove(tally->early, tally->early + taken,
+			tally->early_count * sizeof(Entry));
+	if (tally->early_count == 0)
+	{
+		pfree(tally->early);
+		tally->early_room = 0;
+	}
 }
 
 static void
-add_entry(Tally *tally, TupleTableSlot *slot)
+add_entry(Tally *tally, TupleTableSlot *slot, MemoryContext context)
 {
 	const TlEntryColumns *at = &tl_catalog()->entry_columns;
-	int64		entry_no = DatumGetInt64(column(slot, at->entry_no));
-	TlAmount	delta = DatumGetAmount(column(slot, at->delta));
-	TlAmount	balance = DatumGetAmount(column(slot, at->balance));
-	TimestampTz created_at =
-		DatumGetTimestampTz(column(slot, at->created_at));
+	Entry		entry;
 
-	if (!continues(tally, entry_no, delta, balance, created_at))
-		tally->is_doubtful = true;
-	if (entry_no == 1)
-		tally->first_balance = balance;
-	tally->entry_no = entry_no;
-	tally->balance = balance;
-	tally->created_at = created_at;
+	if (tally->is_doubtful)
+		return;
+	entry.entry_no = DatumGetInt64(column(slot, at->entry_no));
+	entry.delta = DatumGetAmount(column(slot, at->delta));
+	entry.balance = DatumGetAmount(column(slot, at->balance));
+	entry.created_at = DatumGetTimestampTz(column(slot, at->created_at));
+
+	if (entry.entry_no != tally->entry_no + 1)
+		keep_early(tally, &entry, context);
+	else
+	{
+		append_entry(tally, &entry);
+		if (tally->early_count > 0)
+			take_early(tally);
+	}
 }
 
 static Tally *
@@ -154,6 +250,7 @@ find_or_make_tally(tallies_hash *tallies, int64 account_id)
 		tally->entry_no = 0;
 		tally->first_balance = tally->balance = 0;
 		tally->created_at = DT_NOBEGIN;
+		tally->early_count = tally->early_room = 0;
 		tally->is_doubtful = tally->has_account = false;
 	}
 	return tally;
@@ -175,10 +272,9 @@ begin_ordered_scan(Relation table)
  * tells how far it is.
  */
 static void
-add_entries(tallies_hash *tallies, Part part)
+add_entries(tallies_hash *tallies, Relation table, Part part)
 {
 	const TlCatalog *cat = tl_catalog();
-	Relation	table = table_open(cat->entry, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = begin_ordered_scan(table);
 	TlProgress	progress;
@@ -194,7 +290,8 @@ add_entries(tallies_hash *tallies, Part part)
 			DatumGetInt64(column(slot, cat->entry_columns.account_id));
 
 		if (is_in_part(account_id, part))
-			add_entry(find_or_make_tally(tallies, account_id), slot);
+			add_entry(find_or_make_tally(tallies, account_id), slot,
+					  tallies->ctx);
 		if (IsParallelWorker())
 			CHECK_FOR_INTERRUPTS();
 		else
@@ -202,7 +299,6 @@ add_entries(tallies_hash *tallies, Part part)
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	table_close(table, AccessShareLock);
 }
 
 /* ---------------------------------------------------------------------
@@ -216,7 +312,7 @@ agrees(const Tally *tally, TupleTableSlot *slot)
 {
 	const TlAccountColumns *at = &tl_catalog()->account_columns;
 
-	return !tally->is_doubtful &&
+	return !tally->is_doubtful && tally->early_count == 0 &&
 		tally->entry_no == DatumGetInt64(column(slot, at->entry_count)) &&
 		tally->first_balance ==
 		DatumGetAmount(column(slot, at->initial_balance)) &&
@@ -236,10 +332,10 @@ return_account(ReturnSetInfo *result, int64 account_id)
 
 /* Return the accounts of a part that do not agree with their entries. */
 static void
-compare_accounts(tallies_hash *tallies, Part part, ReturnSetInfo *result)
+compare_accounts(tallies_hash *tallies, Relation table, Part part,
+				 ReturnSetInfo *result)
 {
 	const TlCatalog *cat = tl_catalog();
-	Relation	table = table_open(cat->account, AccessShareLock);
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = begin_ordered_scan(table);
 
@@ -260,7 +356,6 @@ compare_accounts(tallies_hash *tallies, Part part, ReturnSetInfo *result)
 	}
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
-	table_close(table, AccessShareLock);
 }
 
 /* Return those that have entries alone. */
@@ -291,13 +386,20 @@ tl_doubtful_accounts(PG_FUNCTION_ARGS)
 		.count = PG_GETARG_UINT32(1),
 	};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const TlCatalog *cat = tl_catalog();
+	Relation	entry = table_open(cat->entry, AccessShareLock);
+	Relation	account = table_open(cat->account, AccessShareLock);
 	tallies_hash *tallies = tallies_create(CurrentMemoryContext,
 										   FIRST_ACCOUNTS, NULL);
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	add_entries(tallies, part);
-	compare_accounts(tallies, part, result);
+	add_entries(tallies, entry, part);
+	compare_accounts(tallies, account, part, result);
 	return_missing(tallies, result);
 	tallies_destroy(tallies);
+
+	/* locks are kept: what is looked at next must be the same tables */
+	table_close(entry, NoLock);
+	table_close(account, NoLock);
 	return (Datum) 0;
 }
