@@ -29,6 +29,9 @@
 static TlCatalog catalog;
 static bool catalog_is_valid = false;
 
+/* Whether something may have changed since loading began */
+static bool catalog_is_outdated = false;
+
 static const char *const operation_names[TL_OPERATION_COUNT] = {
 	"init",
 	"add",
@@ -47,6 +50,8 @@ static const char *const operation_names[TL_OPERATION_COUNT] = {
 static void
 forget_catalog(Datum arg pg_attribute_unused(), Oid relid)
 {
+	/* while it is loaded, nobody knows yet which relations it is about */
+	catalog_is_outdated = true;
 	if (relid == InvalidOid || relid == catalog.account ||
 		relid == catalog.entry || relid == catalog.token_type ||
 		relid == catalog.party)
@@ -174,21 +179,9 @@ load_token_type(void)
 	columns->is_archived = find_column(relid, "is_archived");
 }
 
-/* The extension's catalog.  Stays valid until the next lookup of anything. */
-const TlCatalog *
-tl_catalog(void)
+static void
+load_catalog(void)
 {
-	static bool callback_is_registered = false;
-
-	if (catalog_is_valid)
-		return &catalog;
-
-	if (!callback_is_registered)
-	{
-		CacheRegisterRelcacheCallback(forget_catalog, (Datum) 0);
-		callback_is_registered = true;
-	}
-
 	catalog.schema = get_namespace_oid("trainledger", false);
 	load_account();
 	load_entry();
@@ -205,6 +198,33 @@ tl_catalog(void)
 		catalog.operations[i] = find_label(catalog.operation_type,
 										   operation_names[i]);
 	catalog.kind_credit = find_label(find_type("token_kind"), "credit");
+}
+
+/* The extension's catalog.  Stays valid until the next lookup of anything. */
+const TlCatalog *
+tl_catalog(void)
+{
+	static bool callback_is_registered = false;
+
+	if (catalog_is_valid)
+		return &catalog;
+
+	if (!callback_is_registered)
+	{
+		CacheRegisterRelcacheCallback(forget_catalog, (Datum) 0);
+		callback_is_registered = true;
+	}
+
+	/*
+	 * Again where tables change while their catalogs are read, but not for
+	 * ever: debug_discard_caches makes them change all the time.
+	 */
+	catalog_is_outdated = true;
+	for (int attempt = 0; catalog_is_outdated && attempt < 10; attempt++)
+	{
+		catalog_is_outdated = false;
+		load_catalog();
+	}
 
 	/* published last: an error above leaves nothing half valid behind */
 	catalog.generation++;

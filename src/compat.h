@@ -42,6 +42,7 @@
 /* 16, and later minor releases of 15 */
 #ifndef palloc_array
 #define palloc_array(type, count) ((type *) palloc(sizeof(type) * (count)))
+#define palloc0_array(type, count) ((type *) palloc0(sizeof(type) * (count)))
 #endif
 
 /* 16: input functions may report errors without raising them */

@@ -15,7 +15,8 @@
  *
  *	 triggers		none on INSERT of entries.  On UPDATE of accounts our own
  *					guard, which would let the engine pass, and foreign keys,
- *					which look at no column that a posting changes.
+ *					which look at no column that a posting changes; none that
+ *					can be deferred, which looks at a row's last version.
  *	 rules			none
  *	 constraints	no CHECK, and no NOT NULL on what a posting may leave out
  *	 columns		entries have those that the engine fills, of the types that
@@ -187,7 +188,8 @@ update_fires_nothing(Relation table)
 		const Trigger *trigger = &triggers->triggers[i];
 
 		if (TRIGGER_FOR_UPDATE(trigger->tgtype) && !is_our_guard(trigger) &&
-			RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE)
+			(RI_FKey_trigger_type(trigger->tgfoid) == RI_TRIGGER_NONE ||
+			 trigger->tgdeferrable))
 			nothing = false;
 	}
 	FreeTriggerDesc(triggers);

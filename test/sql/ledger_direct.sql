@@ -196,6 +196,17 @@ FROM (VALUES
 	(110, 'read-only', 'SET TRANSACTION READ ONLY', NULL)
 ) v(n, what, statements, query) ORDER BY n;
 
+-- A foreign key that is checked late looks at the last version of a row
+BEGIN;
+CREATE TABLE public.branch (id integer PRIMARY KEY);
+ALTER TABLE account ADD COLUMN branch integer DEFAULT 99;
+ALTER TABLE account ADD CONSTRAINT account_branch_fkey FOREIGN KEY (branch) REFERENCES public.branch
+	DEFERRABLE INITIALLY DEFERRED NOT VALID;
+SELECT account_id AS late FROM credit_init(regress.party('direct-1'), 5, 's', 'd', '2024-01-01', 'late', 'direct') \gset
+SELECT balance FROM post(:late, 'add', 1, 's');
+SET CONSTRAINTS ALL IMMEDIATE;
+ROLLBACK;
+
 -- What a transaction sees of itself, without SQL and with it: one posts twice
 -- in a statement, under an open cursor, from a trigger of another table, in a
 -- savepoint that is given up, and after all that.
