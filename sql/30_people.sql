@@ -237,6 +237,7 @@ AS $$
 DECLARE
 	made trainledger.party;
 	stored trainledger.party;
+	taken text;
 BEGIN
 	PERFORM trainledger._check_id(id);
 	PERFORM trainledger._require_admin_for_id(uuid::text);
@@ -247,7 +248,6 @@ BEGIN
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
 									 organisation_id, data, attributes);
-	made.id := coalesce(id, trainledger._next_id('trainledger.party'));
 	made.uuid := coalesce(uuid, gen_random_uuid());
 	made.kind := kind;
 	made.name := name;
@@ -263,12 +263,17 @@ BEGIN
 	made.is_suspended := false;
 	made.created_at := trainledger.clock();
 	made.updated_at := made.created_at;
-	INSERT INTO trainledger.party AS p SELECT (made).*
-	ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
-	IF stored.id IS NULL THEN
-		PERFORM trainledger._raise_taken('party', format('party_%s_key',
-			coalesce(trainledger._taken_party_column(made), 'email')));
-	END IF;
+	LOOP
+		made.id := coalesce(id, trainledger._next_id('trainledger.party'));
+		INSERT INTO trainledger.party AS p SELECT (made).*
+		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
+		EXIT WHEN stored.id IS NOT NULL;
+		taken := coalesce(trainledger._taken_party_column(made), 'email');
+		-- our number was imported meanwhile
+		CONTINUE WHEN id IS NULL AND taken = 'id';
+		PERFORM trainledger._raise_taken('party',
+										 format('party_%s_key', taken));
+	END LOOP;
 	RETURN stored;
 END;
 $$;
@@ -440,6 +445,7 @@ AS $$
 DECLARE
 	made trainledger.catalog_item;
 	made_id bigint;
+	is_id_taken boolean;
 BEGIN
 	PERFORM trainledger._check_id(id);
 	IF kind IS NULL THEN
@@ -450,17 +456,22 @@ BEGIN
 	PERFORM trainledger._require_text('code', code);
 	PERFORM trainledger._check_length('code', code, 50);
 	PERFORM trainledger._require_text('name', name);
-	made_id := coalesce(id, trainledger._next_id('trainledger.catalog_item'));
-	INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
-	VALUES (made_id, _add_catalog_item.kind, _add_catalog_item.code,
-			_add_catalog_item.name)
-	ON CONFLICT DO NOTHING RETURNING c.* INTO made;
-	IF made.id IS NULL THEN
+	LOOP
+		made_id := coalesce(id,
+							trainledger._next_id('trainledger.catalog_item'));
+		INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
+		VALUES (made_id, _add_catalog_item.kind, _add_catalog_item.code,
+				_add_catalog_item.name)
+		ON CONFLICT DO NOTHING RETURNING c.* INTO made;
+		EXIT WHEN made.id IS NOT NULL;
+		is_id_taken := EXISTS (SELECT FROM trainledger.catalog_item c
+							   WHERE c.id = made_id);
+		-- our number was imported meanwhile
+		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM trainledger._raise_taken('catalog_item',
-			CASE WHEN EXISTS (SELECT FROM trainledger.catalog_item c
-							  WHERE c.id = made_id)
+			CASE WHEN is_id_taken
 				 THEN 'catalog_item_pkey' ELSE 'catalog_item_code_key' END);
-	END IF;
+	END LOOP;
 	RETURN made;
 END;
 $$;

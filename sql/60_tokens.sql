@@ -925,18 +925,27 @@ AS $$
 DECLARE
 	lot trainledger.token_lot;
 	token_type trainledger.token_type;
+	known bigint;
 BEGIN
 	PERFORM trainledger._require_given('issue_id', issue_id::text);
 	PERFORM trainledger._quantity('amount', amount, true);
 	PERFORM trainledger._check_notes('notes', notes);
 	lot := trainledger._lock_lot(issue_id);
 	token_type := trainledger._training_type(lot.token_type_id);
-	IF EXISTS (SELECT FROM trainledger.entry e
-			   WHERE e.dedup = idempotency_key
-			   AND e.account_id = lot.account_id) THEN
+	SELECT e.entry_no INTO known FROM trainledger.entry e
+	WHERE e.dedup = idempotency_key AND e.account_id = lot.account_id;
+	IF FOUND THEN
+		IF amount <> round(amount, 6) THEN
+			-- no entry can be of such an amount
+			PERFORM trainledger._refuse('TL422',
+				'idempotency key was used for a different request',
+				format('The key belongs to entry %s of account %s.', known,
+					   lot.account_id),
+				'Use a new key for a new request, and the same request to repeat one.');
+		END IF;
 		-- books nothing, refuses another request; the lot stays as it is now
 		PERFORM FROM trainledger._post_lots(ARRAY[lot.account_id],
-			ARRAY[round(amount, 6)::trainledger.amount], 'training-tokens',
+			ARRAY[amount::trainledger.amount], 'training-tokens',
 			ARRAY[coalesce(notes, '')], NULL, ARRAY[idempotency_key],
 			'adjust');
 		RETURN trainledger._issue(lot.id);
@@ -1202,8 +1211,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	candidates uuid[];
-	holders bigint[];
-	types uuid[];
 	accounts bigint[];
 	deltas trainledger.amount[];
 	expiries timestamptz[];
@@ -1214,33 +1221,25 @@ BEGIN
 				   coalesce(max_issues::text, 'null')),
 			'Give how many issues to book off at most.');
 	END IF;
+	-- what others are at work on is left to the next sweep
 	SELECT array_agg(c.id) INTO candidates
 	FROM (
 		SELECT l.id
 		FROM trainledger.token_lot l
 		JOIN trainledger.token_type t ON t.id = l.token_type_id
+		JOIN trainledger.token_account k ON k.party_id = l.party_id
+			AND k.token_type_id = l.token_type_id
 		WHERE l.is_open AND l.expires_at <= trainledger.clock() AND t.is_active
 		ORDER BY l.expires_at
-		LIMIT max_issues) c;
+		LIMIT max_issues
+		FOR NO KEY UPDATE OF k SKIP LOCKED) c;
 
-	-- what others are at work on is left to the next sweep
-	SELECT array_agg(k.party_id), array_agg(k.token_type_id)
-	INTO holders, types
-	FROM (
-		SELECT a.party_id, a.token_type_id
-		FROM trainledger.token_account a
-		WHERE (a.party_id, a.token_type_id) IN (
-			SELECT l.party_id, l.token_type_id FROM trainledger.token_lot l
-			WHERE l.id = ANY (candidates))
-		ORDER BY a.party_id, a.token_type_id
-		FOR NO KEY UPDATE SKIP LOCKED) k;
+	-- as they stand now that nobody else changes them
 	SELECT array_agg(l.account_id), array_agg(-a.balance),
 		   array_agg(l.expires_at)
 	INTO accounts, deltas, expiries
 	FROM trainledger.token_lot l
 	JOIN trainledger.account a ON a.id = l.account_id
-	JOIN ROWS FROM (unnest(holders), unnest(types)) k(party_id, token_type_id)
-		ON k.party_id = l.party_id AND k.token_type_id = l.token_type_id
 	WHERE l.id = ANY (candidates) AND l.is_open
 	AND l.expires_at <= trainledger.clock();
 	IF accounts IS NULL THEN

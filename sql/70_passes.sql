@@ -356,24 +356,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type;
+	made_id bigint;
+	is_id_taken boolean;
 BEGIN
 	PERFORM trainledger._check_id(id);
 	PERFORM trainledger._require_text('code', code);
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._check_notes('description', description);
-	INSERT INTO trainledger.pass_type AS t
-		(id, code, name, description, created_at)
-	VALUES (coalesce(_create_pass_type.id,
-					 trainledger._next_id('trainledger.pass_type')),
-			_create_pass_type.code, _create_pass_type.name,
-			_create_pass_type.description, trainledger.clock())
-	ON CONFLICT DO NOTHING RETURNING t.* INTO made;
-	IF made.id IS NULL THEN
+	LOOP
+		made_id := coalesce(id, trainledger._next_id('trainledger.pass_type'));
+		INSERT INTO trainledger.pass_type AS t
+			(id, code, name, description, created_at)
+		VALUES (made_id, _create_pass_type.code, _create_pass_type.name,
+				_create_pass_type.description, trainledger.clock())
+		ON CONFLICT DO NOTHING RETURNING t.* INTO made;
+		EXIT WHEN made.id IS NOT NULL;
+		is_id_taken := EXISTS (SELECT FROM trainledger.pass_type t
+							   WHERE t.id = made_id);
+		-- our number was imported meanwhile
+		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM trainledger._raise_taken('pass_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.pass_type t
 							  WHERE t.code = _create_pass_type.code)
 				 THEN 'pass_type_code_key' ELSE 'pass_type_pkey' END);
-	END IF;
+	END LOOP;
 	RETURN made;
 END;
 $$;
@@ -633,6 +639,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type_option;
+	made_id bigint;
+	is_id_taken boolean;
 BEGIN
 	PERFORM trainledger._check_id(id);
 	PERFORM trainledger._require_text('name', name);
@@ -644,21 +652,25 @@ BEGIN
 			'Give a period of 1 to 36525 units.');
 	END IF;
 	PERFORM trainledger._pass_type(pass_type_id);
-	INSERT INTO trainledger.pass_type_option AS o
-		(id, pass_type_id, name, validity_unit, validity_value, created_at)
-	VALUES (coalesce(_create_pass_option.id,
-					 trainledger._next_id('trainledger.pass_type_option')),
-			_create_pass_option.pass_type_id, _create_pass_option.name,
-			_create_pass_option.validity_unit,
-			_create_pass_option.validity_value, trainledger.clock())
-	ON CONFLICT DO NOTHING RETURNING o.* INTO made;
-	IF made.id IS NULL THEN
+	LOOP
+		made_id := coalesce(id,
+							trainledger._next_id('trainledger.pass_type_option'));
+		INSERT INTO trainledger.pass_type_option AS o
+			(id, pass_type_id, name, validity_unit, validity_value, created_at)
+		VALUES (made_id, _create_pass_option.pass_type_id,
+				_create_pass_option.name, _create_pass_option.validity_unit,
+				_create_pass_option.validity_value, trainledger.clock())
+		ON CONFLICT DO NOTHING RETURNING o.* INTO made;
+		EXIT WHEN made.id IS NOT NULL;
+		is_id_taken := EXISTS (SELECT FROM trainledger.pass_type_option o
+							   WHERE o.id = made_id);
+		-- our number was imported meanwhile
+		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM trainledger._raise_taken('pass_type_option',
-			CASE WHEN EXISTS (SELECT FROM trainledger.pass_type_option o
-							  WHERE o.id = _create_pass_option.id)
+			CASE WHEN is_id_taken
 				 THEN 'pass_type_option_pkey'
 				 ELSE 'pass_type_option_name_key' END);
-	END IF;
+	END LOOP;
 	RETURN made;
 END;
 $$;
@@ -776,7 +788,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'price is out of range',
 			format('The price is %s.',
 				   coalesce(left(amount::text, 64), 'null')),
-			'Give a price of 0 or more.');
+			'Give a price from 0 to 9223372036854.');
 	END IF;
 END;
 $$;
@@ -839,14 +851,16 @@ COMMENT ON FUNCTION trainledger._create_pass_price(bigint, text, text, numeric) 
 
 CREATE FUNCTION trainledger.update_pass_price(
 	price_id bigint,
-	amount numeric) RETURNS trainledger.pass_type_option_price
+	amount numeric DEFAULT NULL,
+	clear text[] DEFAULT '{}') RETURNS trainledger.pass_type_option_price
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_pass_price(bigint, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_pass_price(bigint, numeric) IS
+REVOKE ALL ON FUNCTION trainledger.update_pass_price(bigint, numeric, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.update_pass_price(bigint, numeric, text[]) IS
 'Changes a price. Passes that were issued are not touched. Level admin.';
 
 CREATE FUNCTION trainledger._update_pass_price(
-	price_id bigint, amount numeric) RETURNS trainledger.pass_type_option_price
+	price_id bigint, amount numeric, clear text[])
+RETURNS trainledger.pass_type_option_price
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -854,7 +868,8 @@ DECLARE
 	made trainledger.pass_type_option_price;
 BEGIN
 	PERFORM trainledger._require_given('price_id', price_id::text);
-	PERFORM trainledger._check_price(amount);
+	PERFORM trainledger._check_price(coalesce(amount, 0));
+	PERFORM trainledger._check_clear(clear, '{}', '{}');
 	SELECT p.* INTO made FROM trainledger.pass_type_option_price p
 	WHERE p.id = price_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
@@ -862,14 +877,15 @@ BEGIN
 			format('There is no price %s.', price_id),
 			'Look the id up in trainledger.pass_type_option_price.');
 	END IF;
-	made.amount := trainledger._price(amount, made.currency_code);
+	made.amount := trainledger._price(coalesce(amount, made.amount::numeric),
+									  made.currency_code);
 	UPDATE trainledger.pass_type_option_price p SET amount = made.amount
 	WHERE p.id = made.id;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_pass_price(bigint, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_pass_price(bigint, numeric) IS
+REVOKE ALL ON FUNCTION trainledger._update_pass_price(bigint, numeric, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._update_pass_price(bigint, numeric, text[]) IS
 'Internal: the work of update_pass_price, as the owner.';
 
 
@@ -1031,6 +1047,34 @@ REVOKE ALL ON FUNCTION trainledger._check_validity(timestamptz, timestamptz) FRO
 COMMENT ON FUNCTION trainledger._check_validity(timestamptz, timestamptz) IS
 'Internal: TL400 where a period is none.';
 
+CREATE FUNCTION trainledger._insert_pass(made trainledger.pass)
+RETURNS trainledger.pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	is_imported CONSTANT boolean := made.id IS NOT NULL;
+BEGIN
+	LOOP
+		IF NOT is_imported THEN
+			made.id := trainledger._new_id('trainledger.pass_id_seq',
+										   made.party_id);
+		END IF;
+		INSERT INTO trainledger.pass SELECT (made).*
+		ON CONFLICT (id) DO NOTHING;
+		EXIT WHEN FOUND;
+		IF is_imported THEN
+			PERFORM trainledger._raise_taken('pass', 'pass_pkey');
+		END IF;
+		-- our number was imported: the next one
+	END LOOP;
+	RETURN made;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._insert_pass(trainledger.pass) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._insert_pass(trainledger.pass) IS
+'Internal: writes a pass; one without an id gets one that no imported pass has.';
+
 CREATE FUNCTION trainledger.issue_pass(
 	pass_type_id bigint,
 	option_id bigint,
@@ -1065,7 +1109,6 @@ BEGIN
 	PERFORM trainledger._require_given('option_id', option_id::text);
 	PERFORM trainledger._require_given('party_id', party_id::text);
 	PERFORM trainledger._check_validity(valid_from, valid_until);
-	holder := trainledger._person(party_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = _issue_pass.pass_type_id;
 	IF NOT FOUND THEN
@@ -1074,6 +1117,7 @@ BEGIN
 			'Look the id up in trainledger.pass_type.');
 	END IF;
 	PERFORM trainledger._pass_option(option_id);
+	holder := trainledger._person(party_id);
 	known := trainledger._take_key(party_id, idempotency_key, 'issue_pass',
 		jsonb_build_array(pass_type_id, option_id,
 			extract(epoch FROM valid_from), extract(epoch FROM valid_until),
@@ -1084,8 +1128,6 @@ BEGIN
 	of_option := trainledger._published_option(option_id, of_type);
 	PERFORM trainledger._require_not_suspended(holder);
 
-	made.id := coalesce(id, trainledger._new_id('trainledger.pass_id_seq',
-												party_id));
 	made.pass_type_id := pass_type_id;
 	made.option_id := option_id;
 	made.party_id := party_id;
@@ -1095,10 +1137,8 @@ BEGIN
 	PERFORM trainledger._check_validity(made.valid_from, made.valid_until);
 	made.lifecycle_state := 'active';
 	made.created_at := trainledger.clock();
-	INSERT INTO trainledger.pass SELECT (made).* ON CONFLICT DO NOTHING;
-	IF NOT FOUND THEN
-		PERFORM trainledger._raise_taken('pass', 'pass_pkey');
-	END IF;
+	made.id := id;
+	made := trainledger._insert_pass(made);
 	PERFORM trainledger._record_pass(made, 'issued', NULL);
 	PERFORM trainledger._keep_result(party_id, idempotency_key, made.id::text);
 	RETURN trainledger._pass_view(made.id);
@@ -1227,13 +1267,13 @@ BEGIN
 	END IF;
 	PERFORM trainledger._require_not_suspended(holder);
 	made := changed;
-	made.id := trainledger._new_id('trainledger.pass_id_seq', party_id);
+	made.id := NULL;
 	made.party_id := party_id;
 	made.valid_from := greatest(changed.valid_from, trainledger.clock());
 	made.created_at := trainledger.clock();
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
-	INSERT INTO trainledger.pass SELECT (made).*;
+	made := trainledger._insert_pass(made);
 	PERFORM trainledger._record_pass(changed, 'reassigned', made.id);
 	PERFORM trainledger._record_pass(made, 'issued', changed.id);
 	RETURN trainledger._pass_view(made.id);

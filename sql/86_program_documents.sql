@@ -57,7 +57,7 @@ BEGIN
 		cause := SQLERRM;
 		-- the reader does not say where it met a \u0000
 		name := coalesce(name, substring(body::text
-			FROM '"(\w+)"\s*:\s*"(?:[^"\\]|\\.)*\\u0000'));
+			FROM $re$"(\w+)"\s*:\s*"(?:[^"\\]|\\.)*\\u0000$re$));
 	END;
 	IF problem IS NULL THEN
 		SELECT r, 'is missing' INTO name, problem FROM unnest(required) r

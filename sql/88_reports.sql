@@ -31,7 +31,7 @@ WITH movement AS (
 		   -sum(m.delta) FILTER (WHERE m.operation = 'redeem') AS redeemed,
 		   sum(m.delta) FILTER (WHERE m.operation = 'refund') AS refunded,
 		   -sum(m.delta) FILTER (WHERE m.operation = 'expire') AS expired,
-		   sum(sum(m.delta)) OVER w AS outstanding,
+		   trim_scale(sum(sum(m.delta)) OVER w) AS outstanding,
 		   lead(m.month AT TIME ZONE 'UTC') OVER w AS next_month
 	FROM movement m
 	GROUP BY m.name, m.month
@@ -237,12 +237,15 @@ BEGIN ATOMIC
 			   OR t.holder_id = -1 AND t.made_out_to = lower(p.email))
 		AND t.state = 'ready'
 		UNION ALL
-		SELECT 'program', g.name, 1,
-			   CASE g.mode WHEN 'fixed' THEN
-				   (g.start_date + g.duration)::timestamp AT TIME ZONE 'UTC' END
+		SELECT 'program', g.name, 1, g.valid_until
 		FROM trainledger.membership m
-		JOIN trainledger.program g ON g.id = m.program_id
-		WHERE m.party_id = p.id AND m.state = 'active') h;
+		JOIN (
+			SELECT x.id, x.name, CASE x.mode WHEN 'fixed' THEN
+				(x.start_date + x.duration)::timestamp AT TIME ZONE 'UTC' END
+				AS valid_until
+			FROM trainledger.program x) g ON g.id = m.program_id
+		WHERE m.party_id = p.id AND m.state = 'active'
+		AND (g.valid_until > trainledger.clock() OR g.valid_until IS NULL)) h;
 END;
 REVOKE ALL ON FUNCTION trainledger.holdings(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.holdings(bigint) IS

@@ -994,14 +994,14 @@ COMMENT ON FUNCTION trainledger_api.create_pass_price(bigint, text, text, numeri
 option_id is the option, region_code and currency_code say where and in what, amount is the price, with no more decimals than the currency has.';
 
 CREATE FUNCTION trainledger_api.update_pass_price(
-	price_id bigint, amount numeric)
+	price_id bigint, amount numeric DEFAULT NULL, clear text[] DEFAULT '{}')
 RETURNS trainledger.pass_type_option_price
 AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.update_pass_price(bigint, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.update_pass_price(bigint, numeric) IS
+REVOKE ALL ON FUNCTION trainledger_api.update_pass_price(bigint, numeric, text[]) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.update_pass_price(bigint, numeric, text[]) IS
 'Changes a price; passes that were issued are not touched. Level admin.
 
-price_id is the price, amount the new one.';
+price_id is the price, amount the new one, where it is given; clear is there as elsewhere, but nothing of a price can be emptied.';
 
 CREATE FUNCTION trainledger_api.issue_pass(
 	pass_type_id bigint,

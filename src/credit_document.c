@@ -202,6 +202,17 @@ print_amount(StringInfo out, TlAmount amount)
 	appendStringInfoString(out, text);
 }
 
+/* What was asked for: a subtraction took as much as its entry has too little */
+static void
+print_delta(StringInfo out, const char *operation, TlAmount delta)
+{
+	char		text[TL_AMOUNT_BUFLEN];
+	bool		takes = strcmp(operation, "subtract") == 0;
+
+	tl_amount_to_text(delta, text);
+	appendStringInfoString(out, takes && text[0] == '-' ? text + 1 : text);
+}
+
 static void
 print_optional(StringInfo out, const char *key, const char *value)
 {
@@ -243,12 +254,10 @@ print_transaction(StringInfo out, TimestampTz created_at,
 				  const char *source, const char *description,
 				  const char *account_name, const char *token_type)
 {
-	bool		takes = strcmp(operation, "subtract") == 0;
-
 	appendStringInfoString(out, "{\"createdAt\":");
 	print_time(out, created_at);
 	appendStringInfo(out, ",\"operation\":\"%s\",\"amount\":", operation);
-	print_amount(out, takes ? -delta : delta);
+	print_delta(out, operation, delta);
 	appendStringInfoString(out, ",\"balance\":");
 	print_amount(out, balance);
 	appendStringInfoString(out, ",\"source\":");

@@ -504,6 +504,14 @@ SELECT trainledger_api.credit_token_history('default', 'id', '123', 'none');
 SELECT current_setting('response.status') AS status;
 COMMIT;
 RESET ROLE;
+-- an amount is printed without a sign, the least one too, which only a batch books
+BEGIN;
+SELECT scale FROM trainledger.add_credit_token_type('least', scale => 6);
+SELECT account_id AS least FROM trainledger.credit_init(123, 0, 's', 'd', '2017-12-06', token_type => 'least') \gset
+SELECT balance FROM trainledger.post_batch(ARRAY[:least]::bigint[], '{-9223372036854.775808}', 's');
+SELECT document->'transaction'->'operation' AS operation, document->'transaction'->'amount' AS amount, document->'balance' AS balance
+FROM trainledger_api.credit_token_balance('default', 'id', '123', "tokenType" => 'least') document;
+ROLLBACK;
 SELECT count(*) AS problems FROM trainledger.reconcile();
 
 \c :regression

@@ -229,6 +229,14 @@ SELECT count(*) FROM user_tickets(890003);
 SELECT label, r.code, r.message, r.detail, r.hint
 FROM (VALUES ('null', $$user_tickets(NULL)$$), ('unknown', $$user_tickets(890099)$$)) v(label, call), regress.refusal('SELECT ' || call) r;
 
+-- of one instant, they are in the order in which they were made
+BEGIN;
+SELECT sum(create_program_ticket(regress.id('10'), 890003, sku => n::text)) FROM generate_series(10, 29) n;
+SELECT array_agg(sku ORDER BY n) = array_agg(sku ORDER BY sku) AS in_order, count(DISTINCT created_at) AS instants
+FROM user_tickets(890003) WITH ORDINALITY t(id, party_id, email, program_kind_id, state, external_id, sku, base_sku, made_out_to,
+	consumed_program_id, created_at, consumed_at, canceled_at, holder_id, n);
+ROLLBACK;
+
 -- consuming: the oldest of the kind or of one above it, never of one below or beside it
 SELECT regress.programs_at('2023-05-11 09:00:00');
 SELECT regress.n(program_kind_id) AS kind, party_id, state, regress.n(consumed_program_id) AS program, regress.utc(consumed_at) AS consumed_at FROM consume_ticket(890001, regress.id('23'));

@@ -44,6 +44,13 @@ SELECT name FROM (VALUES ('21'), ('22')) v(n), add_program(regress.id('1'), 'Syn
 SET ROLE regress_operator;
 SELECT name FROM (VALUES ('21', 'red'), ('21', 'blue'), ('22', 'other')) v(p, n), confirm_cohort(regress.id(p), n);
 
+-- how texts are written is the caller's matter
+SET standard_conforming_strings = off;
+SET escape_string_warning = off;
+SELECT regress.preview('red', '$.attributes.department == "Sales"', mode => 'open') AS people;
+RESET standard_conforming_strings;
+RESET escape_string_warning;
+
 -- a predicate with every key of the document
 SELECT query, regress.preview('red', query, mode => 'open') AS people
 FROM unnest(ARRAY[

@@ -273,6 +273,13 @@ SELECT regress.reports_at('2031-06-20 00:00:00');
 SELECT h.* FROM holdings(regress.party('reports-ann')) h WHERE system = 'pass';
 SELECT b, sum(quantity) = (SELECT sum(current_balance) FROM token_issue WHERE party_id = regress.party('reports-' || b)) AS tokens_add_up
 FROM unnest('{other,cid}'::text[]) b, holdings(regress.party('reports-' || b)) WHERE system = 'token' GROUP BY b;
+SELECT regress.reports_at(to_char((SELECT max(valid_until) FROM holdings(regress.party('reports-ann')) WHERE system = 'program')
+	- interval '1 second', 'YYYY-MM-DD HH24:MI:SS')) IS NOT NULL AS set;
+SELECT count(*) FILTER (WHERE valid_until IS NOT NULL) AS with_an_end FROM holdings(regress.party('reports-ann')) WHERE system = 'program';
+SELECT regress.reports_at(to_char((SELECT max(valid_until) FROM holdings(regress.party('reports-ann')) WHERE system = 'program'),
+	'YYYY-MM-DD HH24:MI:SS')) IS NOT NULL AS set;
+SELECT count(*) FILTER (WHERE valid_until IS NOT NULL) AS with_an_end FROM holdings(regress.party('reports-ann')) WHERE system = 'program';
+SELECT regress.reports_at('2031-06-20 00:00:00');
 SELECT regress.sqlstate('SELECT holdings(0)'), regress.sqlstate('SELECT holdings(NULL)');
 
 -- a learner sees its own, and of the lots its organisation's

@@ -154,12 +154,15 @@ FROM (VALUES
 	('there already', $$create_pass_price(880301, 'passes-DS', 'passes-USD', 50)$$),
 	('update null', $$update_pass_price(NULL, 1)$$),
 	('update unknown', $$update_pass_price(0, 1)$$),
-	('update to null', format('update_pass_price(%s, NULL)', :price)),
+	('update clears', format('update_pass_price(%s, clear => ''{amount}'')', :price)),
 	('update negative', format('update_pass_price(%s, -1)', :price)),
 	('update 3 decimals of 2', format('update_pass_price(%s, 0.001)', :price))
 ) v(label, call), regress.refusal('SELECT ' || call) r;
 SELECT format_amount(amount, 2) AS amount FROM update_pass_price(:price, 89.9);
 SELECT format_amount(amount, 2) AS amount FROM update_pass_price(:price, 99.9000);
+-- null leaves it as it is
+SELECT format_amount(amount, 2) AS amount FROM update_pass_price(:price);
+SELECT format_amount(amount, 2) AS amount FROM update_pass_price(:price, NULL, '{}');
 -- as text, and no more decimals than the currency has
 SELECT p.region_code, p.currency_code, format_amount(p.amount, c.minor_units) AS amount
 FROM pass_type_option_price p JOIN currency c ON c.code = p.currency_code
@@ -433,6 +436,22 @@ FROM (VALUES
 ) v(label, call), regress.refusal('SELECT ' || call) r;
 -- an expired one may be revoked
 SELECT lifecycle_state, status FROM revoke_pass(:ends_first);
+
+-- ids that the server makes pass over those that were imported
+BEGIN;
+RESET ROLE;
+CREATE TEMPORARY TABLE imported AS SELECT (last_value + n << 10) | home AS id
+FROM pass_id_seq, generate_series(1, 3) n, unnest(ARRAY[home(880001::bigint), home(880002::bigint)]) home;
+GRANT SELECT ON imported TO regress_admin;
+SET LOCAL ROLE regress_admin;
+SELECT count(p.id) FROM imported i, issue_pass(880201, 880301, 880003, id => i.id) p;
+SELECT id AS made FROM issue_pass(880201, 880301, 880001) \gset
+SELECT id AS moved FROM reassign_pass(:made, 880002) \gset
+SELECT :made NOT IN (SELECT id FROM imported) AS issued, :moved NOT IN (SELECT id FROM imported) AS reassigned;
+ROLLBACK;
+-- what is not there comes before what does not fit (section 4)
+SELECT r.code, r.message FROM (VALUES ('issue_pass(0, 880301, 880009)'), ('issue_pass(880201, 0, 880009)'), ('issue_pass(880201, 880301, 0)'),
+	('issue_pass(880201, 880301, 880009)')) v(call), regress.refusal('SELECT ' || call) r;
 
 -- reassign: the rest of the validity is another's
 SELECT regress.passes_at('2023-09-10 12:00:00');

@@ -200,6 +200,8 @@ SELECT * FROM regress.refusal($$SELECT redeem_training_tokens(regress.party('tok
 SELECT r.code FROM (VALUES
 	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000a001', 1.51, 'Keyed', '00000000-0000-4000-8000-000000000003')$$),
 	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000a001', 1.5, 'keyed', '00000000-0000-4000-8000-000000000003')$$),
+	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000a001', 1.5000001, 'Keyed', '00000000-0000-4000-8000-000000000003')$$),
+	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000a001', 0.0000001, 'Keyed', '00000000-0000-4000-8000-000000000003')$$),
 	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000a001', -1.5, 'Keyed', '00000000-0000-4000-8000-000000000003')$$)
 ) v(statement), regress.refusal(statement) r;
 SELECT entry_no, operation, delta, balance, source, description FROM regress.lot_entries('00000000-0000-4000-8000-00000000a001');

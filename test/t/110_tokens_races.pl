@@ -290,6 +290,22 @@ for my $level (@levels)
 }
 isolation('READ COMMITTED', @two);
 
+# what one is at work on does not count among the most that another takes
+{
+	my @lots = map { (lot_about_to_expire())[1] } 1 .. 10;
+	clocks(\@two, $after);
+	$two[0]->query('BEGIN');
+	for my $i (0, 1)
+	{
+		is($two[$i]->query('SELECT trainledger.expire_training_tokens(5)')->{rows}[0],
+			5, "sweep $i of at most 5 has its 5");
+	}
+	$two[0]->query('COMMIT');
+	is_deeply([ map { entries($_) } @lots ],
+		[ ('issue 10, redeem -4, expire -6') x 10 ],
+		'and together they are all of them, each once');
+}
+
 for my $level (@levels)
 {
 	my @lots = map { [ lot_about_to_expire() ] } 1 .. 20;
