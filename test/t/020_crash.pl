@@ -211,7 +211,9 @@ for my $part (0.3, 0.6, 0.8, 0.9)
 	my $known = $result->{sqlstate} eq '00000' && !$result->{lost};
 	my $there = $node->safe_psql('books', 'SELECT count(*) FROM trainledger.signup_token');
 
-	is($there, $known ? $tokens : 0, "killed after $part of a document: it is there as a whole or not at all");
+	# what was committed may not have been said any more
+	ok($there == $tokens || $there == 0 && !$known,
+		"killed after $part of a document: it is there as a whole or not at all ($there)");
 	is($node->safe_psql('books', $indexes_are_sound), $indexes, 'and its indexes are sound');
 	$node->safe_psql('books', 'TRUNCATE trainledger.signup_token CASCADE') if $there;
 }
