@@ -33,7 +33,7 @@ function time_text(n)
 }
 
 END {
-    split("#1b6ca8 #c2452d #2e8b57 #8a5a9e #b07d1a #444444 #0f9aa8 #a83268 #6b8e23 #7a4b2a #5566cc", colour, " ")
+    split("#1b6ca8 #c2452d #2e8b57 #8a5a9e #b07d1a #444444 #0f9aa8 #a83268 #6b8e23 #7a4b2a #5566cc #d94f00", colour, " ")
     left = 70; top = 40; width = 520; height = 380
     low_x = log10(least_x); high_x = log10(most_x)
     low_y = floor(log10(least_y)); high_y = floor(log10(most_y)) + 1

@@ -101,7 +101,8 @@ measure_reports()
         for report in "${!reports[@]}"; do
             for entries in $(in_turn "$round" "${sizes[@]}"); do
                 began=$(date +%s%N)
-                PGDATABASE=$(books "$entries") query "SET work_mem = '256MB';
+                PGDATABASE=$(books "$entries") query "SET client_min_messages = warning;
+                    SET work_mem = '256MB';
                     SET maintenance_work_mem = '256MB';
                     ${reports[$report]}" >"$scratch/void"
                 record "$entries" "$round" "$report" \
