@@ -865,10 +865,11 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	parts CONSTANT integer := trainledger._reconcile_parts();
+	parts integer;
 	doubtful bigint[] := ARRAY[only_account];
 BEGIN
 	IF only_account IS NULL THEN
+		parts := trainledger._reconcile_parts();
 		EXECUTE format('SELECT array_agg(d) FROM (%s) AS x(d)',
 			(SELECT string_agg(format(
 				'SELECT * FROM trainledger._doubtful_accounts(%s, %s)',

@@ -143,6 +143,21 @@ extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 
+/*
+ * The value of a column that has no nulls: tables that were tampered with must
+ * not crash the server.
+ */
+static inline Datum
+tl_column(TupleTableSlot *slot, AttrNumber attnum)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, attnum, &isnull);
+
+	if (isnull)
+		elog(ERROR, "unexpected null in column %d", attnum);
+	return value;
+}
+
 /* ledger_store.c */
 
 /* The unique keys by which rows are looked up */

@@ -191,17 +191,6 @@ tl_books_pop_snapshot(void)
  * ---------------------------------------------------------------------
  */
 
-static Datum
-column(TupleTableSlot *slot, AttrNumber attnum)
-{
-	bool		isnull;
-	Datum		value = slot_getattr(slot, attnum, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d", attnum);
-	return value;
-}
-
 /* A copy of a text column, NULL where it is null */
 static text *
 text_column(TupleTableSlot *slot, AttrNumber attnum)
@@ -240,13 +229,13 @@ take_type(TupleTableSlot *slot, TlTokenType *type)
 	const TlCatalog *cat = tl_catalog();
 	const TlTypeColumns *columns = &cat->type_columns;
 
-	type->id = *DatumGetUUIDP(column(slot, columns->id));
+	type->id = *DatumGetUUIDP(tl_column(slot, columns->id));
 	type->is_credit =
-		DatumGetObjectId(column(slot, columns->kind)) == cat->kind_credit;
-	type->scale = DatumGetInt32(column(slot, columns->scale));
-	type->is_active = DatumGetBool(column(slot, columns->is_active));
-	type->is_archived = DatumGetBool(column(slot, columns->is_archived));
-	read_bounds(column(slot, columns->bounds), type);
+		DatumGetObjectId(tl_column(slot, columns->kind)) == cat->kind_credit;
+	type->scale = DatumGetInt32(tl_column(slot, columns->scale));
+	type->is_active = DatumGetBool(tl_column(slot, columns->is_active));
+	type->is_archived = DatumGetBool(tl_column(slot, columns->is_archived));
+	read_bounds(tl_column(slot, columns->bounds), type);
 	ExecClearTuple(slot);
 }
 
@@ -283,15 +272,15 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 {
 	const TlAccountColumns *columns = &tl_catalog()->account_columns;
 
-	account->id = DatumGetInt64(column(slot, columns->id));
-	account->party_id = DatumGetInt64(column(slot, columns->party_id));
+	account->id = DatumGetInt64(tl_column(slot, columns->id));
+	account->party_id = DatumGetInt64(tl_column(slot, columns->party_id));
 	account->token_type_id =
-		*DatumGetUUIDP(column(slot, columns->token_type_id));
+		*DatumGetUUIDP(tl_column(slot, columns->token_type_id));
 	account->is_lot = slot_attisnull(slot, columns->name);
-	account->balance = DatumGetAmount(column(slot, columns->balance));
-	account->entry_count = DatumGetInt64(column(slot, columns->entry_count));
+	account->balance = DatumGetAmount(tl_column(slot, columns->balance));
+	account->entry_count = DatumGetInt64(tl_column(slot, columns->entry_count));
 	account->last_entry_at =
-		DatumGetTimestampTz(column(slot, columns->last_entry_at));
+		DatumGetTimestampTz(tl_column(slot, columns->last_entry_at));
 	account->row = ExecCopySlotHeapTuple(slot);
 	account->entries_read = account->entry_count;
 	ExecClearTuple(slot);
@@ -336,7 +325,7 @@ tl_read_party(TlBooks *books, int64 id, bool *is_suspended)
 	if (!fetch_row(books, TL_PARTY_BY_ID, books->party, cat->party_pkey, &key,
 				   1, books->party_slot))
 		return false;
-	*is_suspended = DatumGetBool(column(books->party_slot,
+	*is_suspended = DatumGetBool(tl_column(books->party_slot,
 										cat->party_is_suspended));
 	ExecClearTuple(books->party_slot);
 	return true;
@@ -376,23 +365,24 @@ take_entry(TupleTableSlot *slot, TlEntry *entry)
 	const TlEntryColumns *columns = &tl_catalog()->entry_columns;
 
 	memset(entry, 0, sizeof(*entry));
-	entry->account_id = DatumGetInt64(column(slot, columns->account_id));
-	entry->entry_no = DatumGetInt64(column(slot, columns->entry_no));
-	entry->delta = DatumGetAmount(column(slot, columns->delta));
-	entry->balance = DatumGetAmount(column(slot, columns->balance));
-	entry->created_at = DatumGetTimestampTz(column(slot, columns->created_at));
+	entry->account_id = DatumGetInt64(tl_column(slot, columns->account_id));
+	entry->entry_no = DatumGetInt64(tl_column(slot, columns->entry_no));
+	entry->delta = DatumGetAmount(tl_column(slot, columns->delta));
+	entry->balance = DatumGetAmount(tl_column(slot, columns->balance));
+	entry->created_at =
+		DatumGetTimestampTz(tl_column(slot, columns->created_at));
 	entry->has_recorded_at = !slot_attisnull(slot, columns->recorded_at);
 	if (entry->has_recorded_at)
 		entry->recorded_at =
-			DatumGetTimestampTz(column(slot, columns->recorded_at));
+			DatumGetTimestampTz(tl_column(slot, columns->recorded_at));
 	entry->has_dedup = !slot_attisnull(slot, columns->dedup);
 	if (entry->has_dedup)
-		entry->dedup = *DatumGetUUIDP(column(slot, columns->dedup));
+		entry->dedup = *DatumGetUUIDP(tl_column(slot, columns->dedup));
 	entry->operation =
-		tl_operation_from_oid(DatumGetObjectId(column(slot,
+		tl_operation_from_oid(DatumGetObjectId(tl_column(slot,
 													  columns->operation)));
 	if (!slot_attisnull(slot, columns->keyed_call))
-		entry->keyed_call = DatumGetChar(column(slot, columns->keyed_call));
+		entry->keyed_call = DatumGetChar(tl_column(slot, columns->keyed_call));
 	entry->source = text_column(slot, columns->source);
 	entry->description = text_column(slot, columns->description);
 	entry->device = text_column(slot, columns->device);

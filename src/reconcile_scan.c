@@ -36,8 +36,8 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "ledger.h"
 #include "progress.h"
-#include "trainledger.h"
 
 /* What is looked at of an entry */
 typedef struct Entry
@@ -111,21 +111,6 @@ is_in_part(int64 account_id, Part part)
 {
 	return ((uint64) hash_account(account_id) * part.count) >> 32 ==
 		part.number;
-}
-
-/*
- * The value of a column that has no nulls: tables that were tampered with must
- * not crash the server.
- */
-static Datum
-column(TupleTableSlot *slot, AttrNumber number)
-{
-	bool		is_null;
-	Datum		value = slot_getattr(slot, number, &is_null);
-
-	if (is_null)
-		elog(ERROR, "unexpected null in column %d", number);
-	return value;
 }
 
 /* ---------------------------------------------------------------------
@@ -224,10 +209,10 @@ add_entry(Tally *tally, TupleTableSlot *slot, MemoryContext context)
 
 	if (tally->is_doubtful)
 		return;
-	entry.entry_no = DatumGetInt64(column(slot, at->entry_no));
-	entry.delta = DatumGetAmount(column(slot, at->delta));
-	entry.balance = DatumGetAmount(column(slot, at->balance));
-	entry.created_at = DatumGetTimestampTz(column(slot, at->created_at));
+	entry.entry_no = DatumGetInt64(tl_column(slot, at->entry_no));
+	entry.delta = DatumGetAmount(tl_column(slot, at->delta));
+	entry.balance = DatumGetAmount(tl_column(slot, at->balance));
+	entry.created_at = DatumGetTimestampTz(tl_column(slot, at->created_at));
 
 	if (entry.entry_no != tally->entry_no + 1)
 		keep_early(tally, &entry, context);
@@ -287,7 +272,7 @@ add_entries(tallies_hash *tallies, Relation table, Part part)
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		int64		account_id =
-			DatumGetInt64(column(slot, cat->entry_columns.account_id));
+			DatumGetInt64(tl_column(slot, cat->entry_columns.account_id));
 
 		if (is_in_part(account_id, part))
 			add_entry(find_or_make_tally(tallies, account_id), slot,
@@ -313,12 +298,12 @@ agrees(const Tally *tally, TupleTableSlot *slot)
 	const TlAccountColumns *at = &tl_catalog()->account_columns;
 
 	return !tally->is_doubtful && tally->early_count == 0 &&
-		tally->entry_no == DatumGetInt64(column(slot, at->entry_count)) &&
+		tally->entry_no == DatumGetInt64(tl_column(slot, at->entry_count)) &&
 		tally->first_balance ==
-		DatumGetAmount(column(slot, at->initial_balance)) &&
-		tally->balance == DatumGetAmount(column(slot, at->balance)) &&
+		DatumGetAmount(tl_column(slot, at->initial_balance)) &&
+		tally->balance == DatumGetAmount(tl_column(slot, at->balance)) &&
 		tally->created_at ==
-		DatumGetTimestampTz(column(slot, at->last_entry_at));
+		DatumGetTimestampTz(tl_column(slot, at->last_entry_at));
 }
 
 static void
@@ -342,7 +327,7 @@ compare_accounts(tallies_hash *tallies, Relation table, Part part,
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		int64		account_id =
-			DatumGetInt64(column(slot, cat->account_columns.id));
+			DatumGetInt64(tl_column(slot, cat->account_columns.id));
 		Tally	   *tally;
 
 		CHECK_FOR_INTERRUPTS();
