@@ -4,8 +4,8 @@
  *		The ledger: the one engine that keeps every balance (contract,
  *		section 6).
  *
- * ledger.c has the rules, ledger_store.c reads and writes the rows,
- * ledger_direct.c writes them without SQL, ledger_batch.c books many postings
+ * ledger.c has the rules, ledger_read.c reads the rows, ledger_write.c writes
+ * them, ledger_direct.c does so without SQL, ledger_batch.c books many postings
  * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
  * and a TlTarget and calls tl_ledger_post(); it never writes a balance itself.
  *
@@ -158,7 +158,7 @@ tl_column(TupleTableSlot *slot, AttrNumber attnum)
 	return value;
 }
 
-/* ledger_store.c */
+/* ledger_read.c */
 
 /* The unique keys by which rows are looked up */
 typedef enum TlLookup
@@ -206,6 +206,8 @@ extern bool tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup,
 						  int64 account_id, TlEntry *entry);
 extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id, TlEntry *entry);
+
+/* ledger_write.c */
 extern void tl_lock_account(int64 id, int64 locked_id);
 extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 							  int64 party_id);
