@@ -174,6 +174,15 @@ typedef enum TlLookup
 
 #define TL_LOOKUP_COUNT			(TL_ENTRY_BY_DEDUP + 1)
 
+/* The way along the accounts' primary key, see tl_walk_accounts() */
+typedef struct TlWalk
+{
+	IndexScanDesc scan;			/* NULL: nobody walks */
+	int64		id;				/* of the entry that it stands on */
+	bool		at_end;			/* it stands on none */
+	int64		steps;			/* that it may still take */
+} TlWalk;
+
 typedef struct TlBooks
 {
 	bool		is_direct;		/* postings are written by ledger_direct.c */
@@ -186,6 +195,7 @@ typedef struct TlBooks
 	TupleTableSlot *type_slot;
 	TupleTableSlot *party_slot;
 	IndexScanDesc lookups[TL_LOOKUP_COUNT]; /* NULL: not used yet */
+	TlWalk		walk;
 } TlBooks;
 
 extern void tl_books_open(TlBooks *books);
@@ -195,6 +205,8 @@ extern void tl_books_pop_snapshot(void);
 extern bool tl_read_type(TlBooks *books, const pg_uuid_t *id,
 						 TlTokenType *type);
 extern bool tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type);
+extern void tl_walk_accounts(TlBooks *books, int64 first_id, int count);
+extern void tl_end_walk(TlBooks *books);
 extern bool tl_read_account(TlBooks *books, int64 id, TlAccount *account);
 extern bool tl_read_named_account(TlBooks *books, int64 party_id,
 								  const pg_uuid_t *token_type_id, text *name,

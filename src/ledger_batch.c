@@ -40,7 +40,8 @@ PG_FUNCTION_INFO_V1(tl_post_lots);
 typedef struct BatchAccount
 {
 	int64		id;
-	struct BatchRow *first_row; /* of its own, in array order */
+	struct BatchRow *rows;		/* of its own, in the order of the arrays */
+	int			row_count;
 	bool		exists;
 	bool		is_suspended;
 	int64		new_entries;
@@ -55,7 +56,7 @@ typedef struct BatchAccount
 typedef struct BatchRow
 {
 	BatchAccount *account;		/* NULL: no account was given */
-	struct BatchRow *next;		/* of the same account */
+	int			number;			/* its place in the arrays, from 0 */
 	bool		has_delta;
 	bool		has_key;		/* and entry.dedup is that */
 	bool		is_booked;
@@ -64,12 +65,13 @@ typedef struct BatchRow
 	TlEntry		entry;
 } BatchRow;
 
-/* Which account a row is of */
-typedef struct RowLink
+/* Where a row stands in the arrays, and among the rows of the batch */
+typedef struct RowPlace
 {
+	bool		has_account;	/* those without come first */
+	int			number;
 	int64		account_id;
-	BatchRow   *row;
-} RowLink;
+} RowPlace;
 
 /* Keys and fingerprints of the rows booked so far */
 typedef struct DedupKey
@@ -89,7 +91,7 @@ typedef struct Batch
 	bool		on_lots;		/* on lots, not on credit accounts */
 	TlOperation operation;		/* on_lots: what is booked */
 	int			row_count;
-	BatchRow   *rows;
+	BatchRow   *rows;			/* by account; those of none come first */
 	int			account_count;
 	BatchAccount *accounts;		/* by id */
 	text	   *source;
@@ -178,109 +180,151 @@ allocate(int count, Size size)
 }
 
 static inline int
-compare_links(const RowLink *left, const RowLink *right)
+compare_places(const RowPlace *left, const RowPlace *right)
 {
+	if (left->has_account != right->has_account)
+		return left->has_account ? 1 : -1;
 	if (left->account_id != right->account_id)
 		return left->account_id > right->account_id ? 1 : -1;
-	return (left->row > right->row) - (left->row < right->row);
+	return left->number - right->number;
 }
 
-#define ST_SORT sort_links
-#define ST_ELEMENT_TYPE RowLink
-#define ST_COMPARE(a, b) compare_links(a, b)
+#define ST_SORT sort_places
+#define ST_ELEMENT_TYPE RowPlace
+#define ST_COMPARE(a, b) compare_places(a, b)
 #define ST_SCOPE static
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Find the distinct accounts and give each its rows. */
+static bool
+is_of_another(const RowPlace *place)
+{
+	return !place[-1].has_account ||
+		place->account_id != place[-1].account_id;
+}
+
+/* Make the distinct accounts, and give each the rows that are placed so. */
 static void
-group_rows(Batch *batch, RowLink *links, int count)
+group_rows(Batch *batch, const RowPlace *places)
 {
 	BatchAccount *account;
 
-	sort_links(links, count);
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->row_count; i++)
 	{
-		if (i == 0 || links[i].account_id != links[i - 1].account_id)
+		if (places[i].has_account && (i == 0 || is_of_another(&places[i])))
 			batch->account_count++;
 	}
 	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
 	account = batch->accounts - 1;
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < batch->row_count; i++)
 	{
-		BatchRow   *row = links[i].row;
-
-		if (i > 0 && links[i].account_id == links[i - 1].account_id)
-			links[i - 1].row->next = row;
-		else
+		if (!places[i].has_account)
+			continue;
+		if (i == 0 || is_of_another(&places[i]))
 		{
 			account++;
-			account->id = links[i].account_id;
-			account->first_row = row;
+			account->id = places[i].account_id;
+			account->rows = &batch->rows[i];
 		}
-		row->account = account;
+		account->row_count++;
+		batch->rows[i].account = account;
 	}
+}
+
+/* The arguments that have an element for each row */
+typedef struct Columns
+{
+	Column		ids;
+	Column		deltas;
+	Column		descriptions;
+	Column		recorded_at;
+	Column		keys;
+} Columns;
+
+/* Fill in what was asked for in a row, which is zeroed. */
+static void
+take_row(const Columns *columns, int number, text *source,
+		 text *no_description, BatchRow *row)
+{
+	TlEntry    *entry = &row->entry;
+
+	row->number = number;
+	row->has_delta = is_given(&columns->deltas, number);
+	if (row->has_delta)
+		entry->delta = DatumGetAmount(columns->deltas.values[number]);
+	entry->source = source;
+	entry->description = no_description;
+	if (is_given(&columns->descriptions, number))
+		entry->description =
+			DatumGetTextPP(columns->descriptions.values[number]);
+	entry->has_recorded_at = is_given(&columns->recorded_at, number);
+	if (entry->has_recorded_at)
+		entry->recorded_at =
+			DatumGetTimestampTz(columns->recorded_at.values[number]);
+	row->has_key = is_given(&columns->keys, number);
+	if (row->has_key)
+		entry->dedup = *DatumGetUUIDP(columns->keys.values[number]);
+}
+
+/*
+ * The rows lie in the order in which they are worked on, which spares a big
+ * batch from going to and fro in memory.
+ */
+static void
+take_rows(Batch *batch, const Columns *columns)
+{
+	text	   *no_description = cstring_to_text("");
+	RowPlace   *places;
+
+	batch->row_count = columns->ids.count;
+	batch->rows = allocate(batch->row_count, sizeof(BatchRow));
+	places = allocate(batch->row_count, sizeof(RowPlace));
+	for (int i = 0; i < batch->row_count; i++)
+	{
+		places[i].number = i;
+		places[i].has_account = is_given(&columns->ids, i);
+		if (places[i].has_account)
+			places[i].account_id = DatumGetInt64(columns->ids.values[i]);
+	}
+	sort_places(places, batch->row_count);
+	for (int i = 0; i < batch->row_count; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		take_row(columns, places[i].number, batch->source, no_description,
+				 &batch->rows[i]);
+	}
+	group_rows(batch, places);
+	pfree(places);
 }
 
 static void
 take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 {
 	const TlCatalog *cat = tl_catalog();
-	Column		ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
-								  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	Column		deltas = take_column(fcinfo, 1, "deltas", true,
-									 cat->amount_type, 8, FLOAT8PASSBYVAL,
-									 TYPALIGN_DOUBLE);
-	Column		descriptions = take_column(fcinfo, 3, "descriptions", false,
-										   TEXTOID, -1, false, TYPALIGN_INT);
-	Column		recorded_at = take_column(fcinfo, 4, "recorded_at", false,
-										  TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
-										  TYPALIGN_DOUBLE);
-	Column		keys = take_column(fcinfo, 5, "idempotency_keys", false,
-								   UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
+	Columns		columns = {
+		.ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
+						   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE),
+		.deltas = take_column(fcinfo, 1, "deltas", true, cat->amount_type, 8,
+							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE),
+		.descriptions = take_column(fcinfo, 3, "descriptions", false, TEXTOID,
+									-1, false, TYPALIGN_INT),
+		.recorded_at = take_column(fcinfo, 4, "recorded_at", false,
+								   TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
+								   TYPALIGN_DOUBLE),
+		.keys = take_column(fcinfo, 5, "idempotency_keys", false, UUIDOID,
+							UUID_LEN, false, TYPALIGN_CHAR),
+	};
+	int			count = columns.ids.count;
 	TlRefusal	refusal = {0};
-	text	   *no_description = cstring_to_text("");
-	RowLink    *links;
-	int			link_count = 0;
 
-	check_length(&deltas, ids.count, "deltas");
-	check_length(&descriptions, ids.count, "descriptions");
-	check_length(&recorded_at, ids.count, "recorded_at");
-	check_length(&keys, ids.count, "idempotency_keys");
+	check_length(&columns.deltas, count, "deltas");
+	check_length(&columns.descriptions, count, "descriptions");
+	check_length(&columns.recorded_at, count, "recorded_at");
+	check_length(&columns.keys, count, "idempotency_keys");
 	batch->source = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	if (!tl_check_text("source", batch->source, true, &refusal))
 		tl_raise(&refusal);
-
-	batch->row_count = ids.count;
-	batch->rows = allocate(ids.count, sizeof(BatchRow));
-	links = allocate(ids.count, sizeof(RowLink));
-	for (int i = 0; i < ids.count; i++)
-	{
-		BatchRow   *row = &batch->rows[i];
-		TlEntry    *entry = &row->entry;
-
-		CHECK_FOR_INTERRUPTS();
-		if (is_given(&ids, i))
-		{
-			links[link_count].account_id = DatumGetInt64(ids.values[i]);
-			links[link_count++].row = row;
-		}
-		row->has_delta = is_given(&deltas, i);
-		if (row->has_delta)
-			entry->delta = DatumGetAmount(deltas.values[i]);
-		entry->source = batch->source;
-		entry->description = no_description;
-		if (is_given(&descriptions, i))
-			entry->description = DatumGetTextPP(descriptions.values[i]);
-		entry->has_recorded_at = is_given(&recorded_at, i);
-		if (entry->has_recorded_at)
-			entry->recorded_at = DatumGetTimestampTz(recorded_at.values[i]);
-		row->has_key = is_given(&keys, i);
-		if (row->has_key)
-			entry->dedup = *DatumGetUUIDP(keys.values[i]);
-	}
-	group_rows(batch, links, link_count);
-	pfree(links);
+	take_rows(batch, &columns);
 }
 
 /* ---------------------------------------------------------------------
@@ -496,7 +540,7 @@ static bool
 is_in_vain(const Batch *batch, const BatchRow *row)
 {
 	return !batch->skip_refused && batch->first_refused != NULL &&
-		batch->first_refused < row;
+		batch->first_refused->number < row->number;
 }
 
 static void
@@ -510,7 +554,8 @@ try_row(Batch *batch, TlBooks *books, BatchRow *row)
 		if (row->is_booked && row->entry.has_dedup)
 			remember_dedup(batch, row);
 	}
-	else if (batch->first_refused == NULL || row < batch->first_refused)
+	else if (batch->first_refused == NULL ||
+			 row->number < batch->first_refused->number)
 	{
 		batch->first_refused = row;
 		batch->refusal = refusal;
@@ -529,7 +574,7 @@ raise_row(const Batch *batch)
 
 	if (!batch->on_lots)
 		whole.detail = psprintf("Row %d: %s",
-								(int) (batch->first_refused - batch->rows) + 1,
+								batch->first_refused->number + 1,
 								whole.detail);
 	tl_raise(&whole);
 }
@@ -556,22 +601,27 @@ check_rows(Batch *batch, TlBooks *books, int from)
 	tl_progress_start(&progress, "postings checked", batch->row_count);
 	for (int i = 0; from == 0 && i < batch->row_count; i++)
 	{
-		if (batch->rows[i].account == NULL)
-			try_row(batch, books, &batch->rows[i]);
+		if (batch->rows[i].account != NULL)
+			break;
+		try_row(batch, books, &batch->rows[i]);
 	}
+	if (from < batch->account_count)
+		tl_walk_accounts(books, batch->accounts[from].id,
+						 batch->account_count - from);
 	for (int i = from; i < batch->account_count; i++)
 	{
 		BatchAccount *this = &batch->accounts[i];
 
 		read_account(batch, books, this, i > 0 ? this - 1 : NULL);
-		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		for (int j = 0; j < this->row_count; j++)
 		{
 			tl_progress_step(&progress, done++);
-			if (is_in_vain(batch, row))
+			if (is_in_vain(batch, &this->rows[j]))
 				break;
-			try_row(batch, books, row);
+			try_row(batch, books, &this->rows[j]);
 		}
 	}
+	tl_end_walk(books);
 	hash_destroy(batch->dedups);
 	if (!batch->skip_refused && batch->first_refused != NULL)
 		raise_row(batch);
@@ -603,10 +653,10 @@ write_rows(Batch *batch, TlBooks *books, int from)
 
 		if (i >= from && this->new_entries > 0)
 			accounts[account_count++] = &this->account;
-		for (BatchRow *row = this->first_row; row != NULL; row = row->next)
+		for (int j = 0; j < this->row_count; j++)
 		{
-			if (row->is_booked)
-				entries[entry_count++] = &row->entry;
+			if (this->rows[j].is_booked)
+				entries[entry_count++] = &this->rows[j].entry;
 		}
 	}
 	if (entry_count > 0)
@@ -625,11 +675,14 @@ static void
 return_rows(FunctionCallInfo fcinfo, const Batch *batch)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	const BatchRow **rows = allocate(batch->row_count, sizeof(BatchRow *));
 
+	for (int i = 0; i < batch->row_count; i++)
+		rows[batch->rows[i].number] = &batch->rows[i];
 	InitMaterializedSRF(fcinfo, 0);
 	for (int i = 0; i < batch->row_count; i++)
 	{
-		const BatchRow *row = &batch->rows[i];
+		const BatchRow *row = rows[i];
 		Datum		values[4] = {Int32GetDatum(i + 1)};
 		bool		nulls[4] = {false, !row->has_entry, !row->has_entry,
 		row->sqlerrcode == 0};

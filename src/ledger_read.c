@@ -39,6 +39,15 @@ typedef struct KeyPart
 
 #define MAX_KEY_PARTS	3
 
+/* Fewer accounts than these are looked up one by one. */
+#define MIN_WALKED		32
+
+/*
+ * Entries of the index that a walk may pass for each account: to go down from
+ * the root costs about as much.
+ */
+#define STEPS_PER_ACCOUNT	16
+
 /* ---------------------------------------------------------------------
  * Index scans
  * ---------------------------------------------------------------------
@@ -114,6 +123,7 @@ tl_books_open(TlBooks *books)
 	books->type_slot = table_slot_create(books->token_type, NULL);
 	books->party_slot = table_slot_create(books->party, NULL);
 	memset(books->lookups, 0, sizeof(books->lookups));
+	books->walk.scan = NULL;
 	books->is_direct = tl_direct_applies(books);
 }
 
@@ -254,16 +264,93 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 	ExecClearTuple(slot);
 }
 
+/* To the next entry of the index, which may be of a dead or unseen version */
+static void
+take_step(TlWalk *walk)
+{
+	bool		isnull;
+
+	CHECK_FOR_INTERRUPTS();
+	walk->steps--;
+	walk->at_end = index_getnext_tid(walk->scan, ForwardScanDirection) == NULL;
+	if (!walk->at_end)
+		walk->id = DatumGetInt64(index_getattr(walk->scan->xs_itup, 1,
+											   walk->scan->xs_itupdesc,
+											   &isnull));
+}
+
+/*
+ * Have accounts read on the way along the primary key, rather than down from
+ * its root each time.  Their ids have to ascend from the first one, under one
+ * snapshot.  Where they are few or far apart they are looked up as before.
+ */
+void
+tl_walk_accounts(TlBooks *books, int64 first_id, int count)
+{
+	TlWalk	   *walk = &books->walk;
+	ScanKeyData key;
+
+	if (count < MIN_WALKED)
+		return;
+	walk->scan = begin_scan(books->account, tl_catalog()->account_pkey, 1);
+	walk->scan->xs_want_itup = true;
+	ScanKeyInit(&key, 1, BTGreaterEqualStrategyNumber, F_INT8GE,
+				Int64GetDatum(first_id));
+	index_rescan(walk->scan, &key, 1, NULL, 0);
+	walk->steps = 0;
+	take_step(walk);
+}
+
+void
+tl_end_walk(TlBooks *books)
+{
+	if (books->walk.scan != NULL)
+		end_scan(books->walk.scan);
+	books->walk.scan = NULL;
+}
+
+/* Whether the walk comes to where this id is, or would be; else it is over. */
+static bool
+walk_to(TlBooks *books, int64 id)
+{
+	TlWalk	   *walk = &books->walk;
+
+	if (walk->scan == NULL)
+		return false;
+	walk->steps += STEPS_PER_ACCOUNT;
+	while (!walk->at_end && walk->id < id && walk->steps > 0)
+		take_step(walk);
+	if (!walk->at_end && walk->id < id)
+		tl_end_walk(books);
+	return walk->scan != NULL;
+}
+
+/* Fetch the row with the id that the walk came to, if it is there. */
+static bool
+fetch_walked(TlWalk *walk, int64 id, TupleTableSlot *slot)
+{
+	while (!walk->at_end && walk->id == id)
+	{
+		if (index_fetch_heap(walk->scan, slot))
+			return true;
+		take_step(walk);
+	}
+	return false;
+}
+
 bool
 tl_read_account(TlBooks *books, int64 id, TlAccount *account)
 {
 	KeyPart		key = {F_INT8EQ, Int64GetDatum(id)};
+	bool		found;
 
-	if (!fetch_row(books, TL_ACCOUNT_BY_ID, books->account,
-				   tl_catalog()->account_pkey, &key, 1, books->account_slot))
-		return false;
-	take_account(books->account_slot, account);
-	return true;
+	found = walk_to(books, id) ?
+		fetch_walked(&books->walk, id, books->account_slot) :
+		fetch_row(books, TL_ACCOUNT_BY_ID, books->account,
+				  tl_catalog()->account_pkey, &key, 1, books->account_slot);
+	if (found)
+		take_account(books->account_slot, account);
+	return found;
 }
 
 bool

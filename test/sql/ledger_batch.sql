@@ -189,3 +189,33 @@ WHERE party_id IN (regress.party('batch-alone'), regress.party('batch-together')
 SELECT count(*), max(entry_no) - min(entry_no) + 1 AS numbers, max(balance) - min(balance) AS rise
 FROM post_batch(array_fill(:free, '{20000}'), array_fill('0.5'::amount, '{20000}'), 'many');
 SELECT * FROM reconcile();
+
+-- many accounts are found along their index, where they lie close together:
+-- with ids between that are not asked for, ids that are none, others far off,
+-- and rows that have moved, so that the index has several entries for an id
+SELECT count(credit_init(regress.party('batch-together'), 0, 's', '', '2023-04-04', 'walk ' || n, 'batch-free')) AS opened
+FROM generate_series(1, 300) AS n;
+CREATE TEMPORARY TABLE walked AS
+SELECT id, row_number() OVER (ORDER BY id) AS n FROM account WHERE name LIKE 'walk %';
+BEGIN;
+-- in one transaction dead versions stay, and fill the pages
+SELECT sum((SELECT count(*) FROM post_batch(
+	(SELECT array_agg(id ORDER BY n * 7 % 300) FROM walked WHERE n % 3 > 0), array_fill('1'::amount, '{200}'), 'walk ' || i))) AS rows
+FROM generate_series(1, 60) AS i;
+COMMIT;
+SELECT refusal, count(*), min(balance), max(balance), min(entry_no), max(entry_no)
+FROM post_batch(
+	(SELECT array_agg(id ORDER BY -n) FROM (
+		SELECT n, id FROM walked WHERE n % 7 > 0
+		UNION ALL SELECT n, id + 1 FROM walked WHERE n % 5 = 0		-- none
+		UNION ALL VALUES (-1, -5), (-2, 9223372036854775807), (-3, -9223372036854775808), (-4, 1)) AS a),
+	array_fill('1'::amount, ARRAY[(SELECT count(*) FILTER (WHERE n % 7 > 0) + count(*) FILTER (WHERE n % 5 = 0) + 4 FROM walked)::integer]),
+	'walk', skip_refused => true)
+GROUP BY 1 ORDER BY 1;
+SELECT a.entry_count, a.balance, count(*)
+FROM walked JOIN account a USING (id) GROUP BY 1, 2 ORDER BY 1;
+-- few among many: neither the first nor the last of those between is taken
+SELECT count(*), min(entry_no), max(entry_no) FROM post_batch(
+	(SELECT array_agg(id) FROM (SELECT id FROM walked WHERE n <= 40 UNION ALL SELECT max(id) FROM walked) AS a),
+	array_fill('1'::amount, '{41}'), 'far');
+SELECT * FROM reconcile();
