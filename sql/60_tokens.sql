@@ -517,10 +517,27 @@ REVOKE ALL ON FUNCTION trainledger._require_not_suspended(trainledger.party) FRO
 COMMENT ON FUNCTION trainledger._require_not_suspended(trainledger.party) IS
 'Internal: TL409 where a party is suspended.';
 
+CREATE FUNCTION trainledger._refuse_key(used_for text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	PERFORM trainledger._refuse('TL422',
+		'idempotency key was used for a different request',
+		format('The key was used for %s.', used_for),
+		'Use a new key for a new request, and the same request to repeat one.');
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._refuse_key(text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._refuse_key(text) IS
+'Internal: TL422 for an idempotency key that was used for something else.';
+
 /*
  * Takes an idempotency key for a call: null where it is new, else the id of
- * what the call made the first time; TL422 for another request.  Two calls
- * with the same key meet in the index, and the second waits for the first.
+ * what the call made the first time; TL422 for another request, which the
+ * opening of a credit account and the adjustment of a lot are too (contract,
+ * section 4).  Two calls with the same key meet in the index, and the second
+ * waits for the first.
  */
 CREATE FUNCTION trainledger._take_key(
 	party_id bigint, idempotency_key uuid, call text, request jsonb)
@@ -531,6 +548,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	known trainledger.party_request;
+	used_for text;
 BEGIN
 	IF idempotency_key IS NULL THEN
 		RETURN NULL;
@@ -540,15 +558,21 @@ BEGIN
 	VALUES ($1, $2, $3, $4, trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	IF FOUND THEN
+		SELECT CASE e.keyed_call WHEN 't' THEN 'adjust_training_tokens'
+			   ELSE 'credit_init' END INTO used_for
+		FROM trainledger.entry e
+		JOIN trainledger.account a ON a.id = e.account_id
+		WHERE e.dedup = $2 AND a.party_id = $1
+		AND (e.keyed_call = 't' OR e.keyed_call IS NOT NULL AND e.entry_no = 1);
+		IF FOUND THEN
+			PERFORM trainledger._refuse_key(used_for);
+		END IF;
 		RETURN NULL;
 	END IF;
 	SELECT r.* INTO known FROM trainledger.party_request r
 	WHERE r.party_id = $1 AND r.idempotency_key = $2;
 	IF known.call <> $3 OR known.request <> $4 THEN
-		PERFORM trainledger._refuse('TL422',
-			'idempotency key was used for a different request',
-			format('The key was used for %s.', known.call),
-			'Use a new key for a new request, and the same request to repeat one.');
+		PERFORM trainledger._refuse_key(known.call);
 	END IF;
 	RETURN known.result_id;
 END;
@@ -926,6 +950,7 @@ DECLARE
 	lot trainledger.token_lot;
 	token_type trainledger.token_type;
 	known bigint;
+	used_for text;
 BEGIN
 	PERFORM trainledger._require_given('issue_id', issue_id::text);
 	PERFORM trainledger._quantity('amount', amount, true);
@@ -937,11 +962,8 @@ BEGIN
 	IF FOUND THEN
 		IF amount <> round(amount, 6) THEN
 			-- no entry can be of such an amount
-			PERFORM trainledger._refuse('TL422',
-				'idempotency key was used for a different request',
-				format('The key belongs to entry %s of account %s.', known,
-					   lot.account_id),
-				'Use a new key for a new request, and the same request to repeat one.');
+			PERFORM trainledger._refuse_key(format('entry %s of account %s',
+				known, lot.account_id));
 		END IF;
 		-- books nothing, refuses another request; the lot stays as it is now
 		PERFORM FROM trainledger._post_lots(ARRAY[lot.account_id],
@@ -949,6 +971,12 @@ BEGIN
 			ARRAY[coalesce(notes, '')], NULL, ARRAY[idempotency_key],
 			'adjust');
 		RETURN trainledger._issue(lot.id);
+	END IF;
+	SELECT r.call INTO used_for FROM trainledger.party_request r
+	WHERE r.idempotency_key = _adjust_training_tokens.idempotency_key
+	AND r.party_id = lot.party_id;
+	IF FOUND THEN
+		PERFORM trainledger._refuse_key(used_for);
 	END IF;
 	PERFORM trainledger._at_scale('amount', amount, token_type.scale);
 	PERFORM trainledger._require_active(token_type);

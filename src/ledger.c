@@ -371,14 +371,22 @@ tl_refuse_lot(TlRefusal *refusal, int64 account_id)
 			  (long long) account_id);
 }
 
-void
-tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
+static void
+refuse_used_key(TlRefusal *refusal, const char *detail)
 {
 	tl_refuse(refusal, TL_KEY_REUSED,
 			  "idempotency key was used for a different request",
 			  "Use a new key for a new request, and the same request to repeat one.",
-			  "The key belongs to entry %lld of account %lld.",
-			  (long long) entry->entry_no, (long long) entry->account_id);
+			  "%s", detail);
+}
+
+void
+tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
+{
+	refuse_used_key(refusal,
+					psprintf("The key belongs to entry %lld of account %lld.",
+							 (long long) entry->entry_no,
+							 (long long) entry->account_id));
 }
 
 void
@@ -537,6 +545,28 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 }
 
 /*
+ * Whether a key is new to a party that has no such account yet; if not, it was
+ * used for another request (contract, section 4).
+ */
+static bool
+is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
+		   TlRefusal *refusal)
+{
+	TlEntry		first;
+	const char *call;
+
+	if (tl_read_party_key(books, key, party_id, &first))
+	{
+		tl_refuse_key(refusal, &first);
+		return false;
+	}
+	call = tl_read_party_request(key, party_id);
+	if (call != NULL)
+		refuse_used_key(refusal, psprintf("The key was used for %s.", call));
+	return call == NULL;
+}
+
+/*
  * Post for a party that has no such account: only an opening can succeed.
  * type is NULL where the default type is to be made with it.
  */
@@ -551,7 +581,6 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		.is_active = true,
 	};
 	const TlTokenType *used = type ? type : &default_type;
-	TlEntry		first;
 	TlAmount	delta = 0;
 	pg_uuid_t	type_id = used->id;
 	bool		rounds = round_request(request, used->scale, &delta, refusal);
@@ -563,12 +592,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 	}
 	if (request->has_key &&
-		tl_read_party_key(books, &request->key, target->party_id, &first))
-	{
-		/* it was used for another account, so this is another request */
-		tl_refuse_key(refusal, &first);
+		!is_new_key(books, &request->key, target->party_id, refusal))
 		return ATTEMPT_REFUSED;
-	}
 	if (!rounds)
 		return ATTEMPT_REFUSED;
 	if (request->operation != TL_OP_INIT)

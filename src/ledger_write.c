@@ -51,10 +51,11 @@ typedef enum Statement
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
-	LOCK_PARTY
+	LOCK_PARTY,
+	FIND_PARTY_REQUEST
 } Statement;
 
-#define STATEMENT_COUNT		(LOCK_PARTY + 1)
+#define STATEMENT_COUNT		(FIND_PARTY_REQUEST + 1)
 #define MAX_PARAMETERS		ENTRY_COLUMN_COUNT
 
 /* Stand-ins for type OIDs that are known only at run time */
@@ -109,6 +110,12 @@ static const struct
 		"SELECT FROM trainledger.party"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		1, {INT8OID}
+	},
+	[FIND_PARTY_REQUEST] = {
+		"SELECT call FROM trainledger.party_request"
+		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1"
+		" AND party_id OPERATOR(pg_catalog.=) $2",
+		2, {UUIDOID, INT8OID}
 	}
 };
 /* clang-format on */
@@ -374,6 +381,27 @@ tl_lock_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
 	found = tl_read_party_key(books, key, party_id, &ignored);
 	PopActiveSnapshot();
 	return found;
+}
+
+/*
+ * What a party's call with this idempotency key was, of those that are not
+ * postings (_take_key() in sql/60_tokens.sql), or NULL.  A C string in the
+ * current context.
+ */
+char *
+tl_read_party_request(const pg_uuid_t *key, int64 party_id)
+{
+	Datum		values[] = {UUIDPGetDatum(key), Int64GetDatum(party_id)};
+	MemoryContext caller = CurrentMemoryContext;
+	char	   *call = NULL;
+
+	SPI_connect();
+	if (run(FIND_PARTY_REQUEST, values, NULL, SPI_OK_SELECT) > 0)
+		call = MemoryContextStrdup(caller,
+								   SPI_getvalue(SPI_tuptable->vals[0],
+												SPI_tuptable->tupdesc, 1));
+	SPI_finish();
+	return call;
 }
 
 /*

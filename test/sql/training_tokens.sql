@@ -487,6 +487,24 @@ SELECT r.code FROM unnest(ARRAY[
 	$$DELETE FROM redemption_allocation$$]) statement, regress.refusal(statement) r;
 RESET session_replication_role;
 
+-- one key, one request: of the party, whichever call came first (section 4)
+SET ROLE regress_operator;
+SELECT barcode FROM add_party('person', 'Keys', barcode => 'tokens-keys');
+SELECT balance FROM credit_init(regress.party('tokens-keys'), 5, 's', '', '2023-04-04', 'a', 'tokens-credit', idempotency_key => '00000000-0000-4000-8000-0000000000c1');
+SELECT id FROM issue_training_tokens(regress.type('tokens-gold', 'training'), regress.party('tokens-keys'), 5, idempotency_key => '00000000-0000-4000-8000-0000000000c2') \gset keys_
+SELECT current_balance FROM adjust_training_tokens(:'keys_id', 1, idempotency_key => '00000000-0000-4000-8000-0000000000c3');
+SELECT balance FROM credit_add(regress.party('tokens-keys'), 5, 's', '', '2023-04-04', 'a', 'tokens-credit', idempotency_key => '00000000-0000-4000-8000-0000000000c4');
+SELECT call, k.key, regress.attempt(format(statement, '00000000-0000-4000-8000-0000000000' || k.key)) FROM (VALUES
+	(1, 'init', $$SELECT credit_init(regress.party('tokens-keys'), 5, 's', '', '2023-04-04', 'b', 'tokens-credit', idempotency_key => '%s')$$),
+	(2, 'issue', $$SELECT issue_training_tokens(regress.type('tokens-gold', 'training'), regress.party('tokens-keys'), 6, idempotency_key => '%s')$$),
+	(3, 'adjust', format($$SELECT adjust_training_tokens(%L, 2, idempotency_key => '%%s')$$, :'keys_id')),
+	(4, 'redeem', $$SELECT redeem_training_tokens(regress.party('tokens-keys'), regress.type('tokens-gold', 'training'), 100, 'x', idempotency_key => '%s')$$)
+) v(place, call, statement), (VALUES ('c1'), ('c2'), ('c3')) AS k(key) ORDER BY place, k.key;
+-- the accounts of the party have keys of their own
+SELECT regress.sqlstate($$SELECT redeem_training_tokens(regress.party('tokens-keys'), regress.type('tokens-gold', 'training'), 1, 'x', idempotency_key => '00000000-0000-4000-8000-0000000000c4')$$) AS issue,
+	regress.sqlstate($$SELECT credit_add(regress.party('tokens-keys'), 5, 's', '', '2023-04-04', 'a', 'tokens-credit', idempotency_key => '00000000-0000-4000-8000-0000000000c2')$$) AS add;
+RESET ROLE;
+
 -- the books are right
 SELECT * FROM reconcile();
 SELECT count(*) AS wrong FROM token_issue i
