@@ -277,8 +277,8 @@ show_machine()
         ('server', current_setting('server_version')),
         ('settings', (SELECT string_agg(name || ' ' || current_setting(name),
             ', ' ORDER BY name) FROM pg_settings WHERE name IN
-            ('shared_buffers', 'max_wal_size', 'fsync', 'full_page_writes',
-             'wal_sync_method', 'checkpoint_timeout', 'autovacuum'))),
+            ('shared_buffers', 'huge_pages', 'max_wal_size', 'fsync',
+             'full_page_writes', 'wal_sync_method', 'checkpoint_timeout', 'autovacuum'))),
         ('accounts', '$accounts, chosen at random'),
         ('rounds', '$rounds of $duration s for each variant')
         ) AS v(\"what\", \"value\")"

@@ -21,7 +21,7 @@ create_private_server
 build_and_install
 # a quarter of the memory, as PostgreSQL's manual has it
 start_server shared_buffers="$(awk '/^MemTotal/ { print int($2 / 4) }' /proc/meminfo)kB" \
-    max_wal_size=8GB max_connections=200
+    max_wal_size=8GB max_connections=200 huge_pages="${HUGE_PAGES:-off}"
 as_server mkdir -p test/results
 status=0
 for script in ${BENCH:-run tokens signup programs double_entry hot growth rest}; do
