@@ -40,13 +40,15 @@ typedef struct KeyPart
 #define MAX_KEY_PARTS	3
 
 /* Fewer accounts than these are looked up one by one. */
-#define MIN_WALKED		32
+#define MIN_WALKED		64
 
 /*
  * Entries of the index that a walk may pass for each account: to go down from
- * the root costs about as much.
+ * the root costs about as much.  It starts with some more, as accounts that are
+ * picked at random lie now closer together and now farther apart.
  */
 #define STEPS_PER_ACCOUNT	16
+#define STEPS_AT_START		256
 
 /* ---------------------------------------------------------------------
  * Index scans
@@ -297,7 +299,7 @@ tl_walk_accounts(TlBooks *books, int64 first_id, int count)
 	ScanKeyInit(&key, 1, BTGreaterEqualStrategyNumber, F_INT8GE,
 				Int64GetDatum(first_id));
 	index_rescan(walk->scan, &key, 1, NULL, 0);
-	walk->steps = 0;
+	walk->steps = STEPS_AT_START;
 	take_step(walk);
 }
 

@@ -214,8 +214,14 @@ FROM post_batch(
 GROUP BY 1 ORDER BY 1;
 SELECT a.entry_count, a.balance, count(*)
 FROM walked JOIN account a USING (id) GROUP BY 1, 2 ORDER BY 1;
--- few among many: neither the first nor the last of those between is taken
-SELECT count(*), min(entry_no), max(entry_no) FROM post_batch(
-	(SELECT array_agg(id) FROM (SELECT id FROM walked WHERE n <= 40 UNION ALL SELECT max(id) FROM walked) AS a),
-	array_fill('1'::amount, '{41}'), 'far');
+-- close together at first, and then far apart
+SELECT count(credit_init(regress.party('batch-together'), 0, 's', '', '2023-04-04', 'far ' || n, 'batch-free')) AS opened
+FROM generate_series(1, 3000) AS n;
+CREATE TEMPORARY TABLE far AS
+SELECT id, row_number() OVER (ORDER BY id) AS n FROM account WHERE name LIKE 'far %';
+SELECT refusal, count(*), min(entry_no), max(entry_no) FROM post_batch(
+	(SELECT array_agg(id) FROM (SELECT id FROM far WHERE n <= 70 OR n > 2900 AND n % 10 = 0 UNION ALL SELECT id + 1 FROM far WHERE n % 1000 = 0) AS a),
+	array_fill('1'::amount, '{83}'), 'far', skip_refused => true)
+GROUP BY 1 ORDER BY 1;
+SELECT a.entry_count, count(*), min(n), max(n) FROM far JOIN account a USING (id) GROUP BY 1 ORDER BY 1;
 SELECT * FROM reconcile();
