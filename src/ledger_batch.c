@@ -92,6 +92,7 @@ typedef struct Batch
 	TlOperation operation;		/* on_lots: what is booked */
 	int			row_count;
 	BatchRow   *rows;			/* by account; those of none come first */
+	int			orphan_count;	/* that are of none */
 	int			account_count;
 	BatchAccount *accounts;		/* by id */
 	text	   *source;
@@ -196,38 +197,36 @@ compare_places(const RowPlace *left, const RowPlace *right)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-static bool
-is_of_another(const RowPlace *place)
-{
-	return !place[-1].has_account ||
-		place->account_id != place[-1].account_id;
-}
-
 /* Make the distinct accounts, and give each the rows that are placed so. */
 static void
 group_rows(Batch *batch, const RowPlace *places)
 {
+	const RowPlace *end = places + batch->row_count;
+	const RowPlace *first = places;
 	BatchAccount *account;
 
-	for (int i = 0; i < batch->row_count; i++)
+	while (first < end && !first->has_account)
+		first++;
+	batch->orphan_count = first - places;
+	for (const RowPlace *place = first; place < end; place++)
 	{
-		if (places[i].has_account && (i == 0 || is_of_another(&places[i])))
+		if (place == first || place->account_id != place[-1].account_id)
 			batch->account_count++;
 	}
 	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
 	account = batch->accounts - 1;
-	for (int i = 0; i < batch->row_count; i++)
+	for (const RowPlace *place = first; place < end; place++)
 	{
-		if (!places[i].has_account)
-			continue;
-		if (i == 0 || is_of_another(&places[i]))
+		BatchRow   *row = &batch->rows[place - places];
+
+		if (place == first || place->account_id != place[-1].account_id)
 		{
 			account++;
-			account->id = places[i].account_id;
-			account->rows = &batch->rows[i];
+			account->id = place->account_id;
+			account->rows = row;
 		}
 		account->row_count++;
-		batch->rows[i].account = account;
+		row->account = account;
 	}
 }
 
@@ -599,12 +598,8 @@ check_rows(Batch *batch, TlBooks *books, int from)
 								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	batch->is_any_suspended = tl_is_any_suspended(books);
 	tl_progress_start(&progress, "postings checked", batch->row_count);
-	for (int i = 0; from == 0 && i < batch->row_count; i++)
-	{
-		if (batch->rows[i].account != NULL)
-			break;
+	for (int i = 0; from == 0 && i < batch->orphan_count; i++)
 		try_row(batch, books, &batch->rows[i]);
-	}
 	if (from < batch->account_count)
 		tl_walk_accounts(books, batch->accounts[from].id,
 						 batch->account_count - from);
