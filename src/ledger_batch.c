@@ -300,22 +300,22 @@ static void
 take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 {
 	const TlCatalog *cat = tl_catalog();
-	Columns		columns = {
-		.ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
-						   FLOAT8PASSBYVAL, TYPALIGN_DOUBLE),
-		.deltas = take_column(fcinfo, 1, "deltas", true, cat->amount_type, 8,
-							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE),
-		.descriptions = take_column(fcinfo, 3, "descriptions", false, TEXTOID,
-									-1, false, TYPALIGN_INT),
-		.recorded_at = take_column(fcinfo, 4, "recorded_at", false,
-								   TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
-								   TYPALIGN_DOUBLE),
-		.keys = take_column(fcinfo, 5, "idempotency_keys", false, UUIDOID,
-							UUID_LEN, false, TYPALIGN_CHAR),
-	};
-	int			count = columns.ids.count;
+	Columns		columns;
+	int			count;
 	TlRefusal	refusal = {0};
 
+	columns.ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
+							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	columns.deltas = take_column(fcinfo, 1, "deltas", true, cat->amount_type,
+								 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	columns.descriptions = take_column(fcinfo, 3, "descriptions", false,
+									   TEXTOID, -1, false, TYPALIGN_INT);
+	columns.recorded_at = take_column(fcinfo, 4, "recorded_at", false,
+									  TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
+									  TYPALIGN_DOUBLE);
+	columns.keys = take_column(fcinfo, 5, "idempotency_keys", false, UUIDOID,
+							   UUID_LEN, false, TYPALIGN_CHAR);
+	count = columns.ids.count;
 	check_length(&columns.deltas, count, "deltas");
 	check_length(&columns.descriptions, count, "descriptions");
 	check_length(&columns.recorded_at, count, "recorded_at");
@@ -364,14 +364,28 @@ read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
 	this->type = type;
 }
 
+static char
+batch_call(const Batch *batch)
+{
+	return batch->on_lots ? TL_CALL_LOTS : TL_CALL_BATCH;
+}
+
+static TlOperation
+row_operation(const Batch *batch, const BatchRow *row)
+{
+	if (batch->on_lots)
+		return batch->operation;
+	return row->entry.delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT;
+}
+
 /* The request that a row makes, for the rules that take one */
 static TlRequest
 row_request(const Batch *batch, const BatchRow *row)
 {
 	const TlEntry *entry = &row->entry;
 	TlRequest	request = {
-		.call = TL_CALL_BATCH,
-		.operation = entry->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT,
+		.call = batch_call(batch),
+		.operation = row_operation(batch, row),
 		.source = entry->source,
 		.description = entry->description,
 		.has_recorded_at = entry->has_recorded_at,
@@ -380,11 +394,6 @@ row_request(const Batch *batch, const BatchRow *row)
 		.key = entry->dedup,
 	};
 
-	if (batch->on_lots)
-	{
-		request.call = TL_CALL_LOTS;
-		request.operation = batch->operation;
-	}
 	return request;
 }
 
@@ -437,6 +446,63 @@ find_dedup(Batch *batch, TlBooks *books, const pg_uuid_t *dedup,
 }
 
 /*
+ * Whether the books or the rows before have the row's key.  It is then a
+ * replay, which has that entry, or refused.
+ */
+static bool
+has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
+{
+	TlRequest	request = row_request(batch, row);
+	TlEntry    *entry = &row->entry;
+	TlEntry		stored;
+	const TlEntry *first = find_dedup(batch, books, &entry->dedup,
+									  row->account->id, &stored);
+
+	if (first == NULL)
+		return false;
+	if (first->keyed_call != request.call ||
+		!tl_same_request(&request, entry->delta, first))
+	{
+		tl_refuse_key(refusal, first);
+		return true;
+	}
+	entry->entry_no = first->entry_no;
+	entry->balance = first->balance;
+	row->has_entry = true;
+	return true;
+}
+
+/*
+ * Whether the books or the rows before have an equal posting (TL056); if not,
+ * the row has the fingerprint to be booked with.
+ */
+static bool
+is_duplicate(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
+{
+	TlRequest	request = row_request(batch, row);
+	TlEntry    *entry = &row->entry;
+	TlEntry		stored;
+
+	for (int attempt = 0;; attempt++)
+	{
+		const TlEntry *first;
+
+		CHECK_FOR_INTERRUPTS();
+		tl_fingerprint(&request, entry->delta, attempt, &entry->dedup);
+		first = find_dedup(batch, books, &entry->dedup, row->account->id,
+						   &stored);
+		if (first == NULL)
+			return false;
+		if (first->keyed_call == 0 &&
+			tl_same_request(&request, entry->delta, first))
+		{
+			tl_refuse_duplicate(refusal, first);
+			return true;
+		}
+	}
+}
+
+/*
  * Check one row as if it were posted alone and, if nothing speaks against it,
  * apply it to its account in memory.  False: refused.
  */
@@ -446,9 +512,6 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	BatchAccount *at = row->account;
 	TlEntry    *entry = &row->entry;
 	TlAmount	delta = entry->delta;
-	TlRequest	request;
-	TlEntry		stored;
-	const TlEntry *first;
 
 	if (!check_row(row, refusal))
 		return false;
@@ -457,26 +520,8 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		tl_refuse_account_id(refusal, at->id);
 		return false;
 	}
-
-	request = row_request(batch, row);
-	if (row->has_key)
-	{
-		first = find_dedup(batch, books, &entry->dedup, at->id, &stored);
-		if (first != NULL)
-		{
-			if (first->keyed_call != request.call ||
-				!tl_same_request(&request, delta, first))
-			{
-				tl_refuse_key(refusal, first);
-				return false;
-			}
-			entry->entry_no = first->entry_no;
-			entry->balance = first->balance;
-			row->has_entry = true;
-			return true;
-		}
-		entry->keyed_call = request.call;
-	}
+	if (row->has_key && has_used_key(batch, books, row, refusal))
+		return row->has_entry;
 	if (!tl_amount_fits_scale(delta, at->type->scale))
 	{
 		tl_refuse(refusal, TL_INVALID, "delta has too many decimals",
@@ -486,19 +531,9 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	}
 	entry->has_dedup = row->has_key ||
 		(entry->has_recorded_at && !batch->on_lots);
-	for (int attempt = 0; entry->has_dedup && !row->has_key; attempt++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		tl_fingerprint(&request, delta, attempt, &entry->dedup);
-		first = find_dedup(batch, books, &entry->dedup, at->id, &stored);
-		if (first == NULL)
-			break;
-		if (first->keyed_call == 0 && tl_same_request(&request, delta, first))
-		{
-			tl_refuse_duplicate(refusal, first);
-			return false;
-		}
-	}
+	if (entry->has_dedup && !row->has_key &&
+		is_duplicate(batch, books, row, refusal))
+		return false;
 	if (at->account.is_lot && !batch->on_lots)
 	{
 		tl_refuse_lot(refusal, at->id);
@@ -516,7 +551,8 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	at->new_entries++;
 	entry->account_id = at->id;
 	entry->entry_no = at->account.entry_count;
-	entry->operation = request.operation;
+	entry->operation = row_operation(batch, row);
+	entry->keyed_call = row->has_key ? batch_call(batch) : 0;
 	entry->created_at = at->account.last_entry_at;
 	entry->booked_by = batch->booked_by;
 	row->is_booked = row->has_entry = true;
