@@ -91,7 +91,8 @@ for my $isolation ('read committed', 'repeatable read', 'serializable')
 	is_deeply($found, [], "$isolation: and found nothing");
 	is( join(' ', grep { !/^(00000|40001)$/ } keys %$states),
 		'', "$isolation: postings were booked or had to be repeated");
-	cmp_ok($states->{'00000'}, '>', $size / 4, "$isolation: many were booked");
+	cmp_ok($states->{'00000'}, '>', $size / 20, "$isolation: many were booked");
+	note join ', ', map { "$_: $states->{$_}" } sort keys %$states;
 }
 cmp_ok(
 	$node->safe_psql('books',
