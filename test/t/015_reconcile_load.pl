@@ -17,12 +17,12 @@ my $seed = $ENV{TRAINLEDGER_SEED} || 20261122;
 note "seed $seed, $size calls in each isolation level";
 srand $seed;
 
-# workers take part however small the books are
+# workers take part however small the books are, and are logged
 my $node = start_books('reconcile_load',
 	'min_parallel_table_scan_size = 0', 'parallel_setup_cost = 0',
 	'parallel_tuple_cost = 0', 'max_parallel_workers_per_gather = 2',
 	'max_worker_processes = 16', 'max_parallel_workers = 16',
-	'max_pred_locks_per_transaction = 1024');
+	'max_pred_locks_per_transaction = 1024', 'log_min_messages = debug1');
 $node->safe_psql('books', <<'END');
 SELECT FROM trainledger.add_credit_token_type('load');
 SELECT id AS party FROM trainledger.add_party('person', 'Ada') \gset
@@ -83,6 +83,7 @@ sub post_and_read
 	return ($read, \@found, \%states);
 }
 
+my $log_before = -s $node->logfile;
 for my $isolation ('read committed', 'repeatable read', 'serializable')
 {
 	my ($read, $found, $states) = post_and_read($isolation, $size);
@@ -94,6 +95,10 @@ for my $isolation ('read committed', 'repeatable read', 'serializable')
 	cmp_ok($states->{'00000'}, '>', $size / 20, "$isolation: many were booked");
 	note join ', ', map { "$_: $states->{$_}" } sort keys %$states;
 }
+like(
+	slurp_file($node->logfile, $log_before),
+	qr/starting background worker process "parallel worker for PID/,
+	'workers took part');
 cmp_ok(
 	$node->safe_psql('books',
 		'SELECT count(*) FROM trainledger.entry WHERE account_id = '
