@@ -197,6 +197,13 @@ compare_places(const RowPlace *left, const RowPlace *right)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
+/* Whether a row is the first of its account; first has one, as all after it. */
+static inline bool
+starts_account(const RowPlace *first, const RowPlace *place)
+{
+	return place == first || place->account_id != place[-1].account_id;
+}
+
 /* Make the distinct accounts, and give each the rows that are placed so. */
 static void
 group_rows(Batch *batch, const RowPlace *places)
@@ -210,7 +217,7 @@ group_rows(Batch *batch, const RowPlace *places)
 	batch->orphan_count = first - places;
 	for (const RowPlace *place = first; place < end; place++)
 	{
-		if (place == first || place->account_id != place[-1].account_id)
+		if (starts_account(first, place))
 			batch->account_count++;
 	}
 	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
@@ -219,7 +226,7 @@ group_rows(Batch *batch, const RowPlace *places)
 	{
 		BatchRow   *row = &batch->rows[place - places];
 
-		if (place == first || place->account_id != place[-1].account_id)
+		if (starts_account(first, place))
 		{
 			account++;
 			account->id = place->account_id;
