@@ -371,13 +371,11 @@ BEGIN
 	ON CONFLICT DO NOTHING
 	RETURNING t.* INTO made;
 	IF made.id IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL409',
-			MESSAGE = 'token type exists already',
-			DETAIL = format('There is already a token type with this %s.',
-				CASE WHEN EXISTS (SELECT FROM trainledger.token_type t
-								  WHERE t.id = _insert_token_type.id)
-				THEN 'id' ELSE 'name' END),
-			HINT = 'Choose another, or change the type that exists.';
+		PERFORM trainledger._raise_taken('token_type',
+			CASE WHEN EXISTS (SELECT FROM trainledger.token_type t
+							  WHERE t.id = _insert_token_type.id)
+				 THEN 'token_type_pkey'
+				 ELSE 'token_type_name_key' END);
 	END IF;
 	RETURN made;
 END;
@@ -489,6 +487,8 @@ BEGIN
 	END IF;
 	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
 										  default_days_to_redeem, NULL);
+	-- what no type takes, before it is known which it is
+	PERFORM trainledger._bounds(lower_bound, upper_bound, 6);
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

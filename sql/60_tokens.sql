@@ -425,6 +425,23 @@ REVOKE ALL ON FUNCTION trainledger._party(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._party(bigint) IS
 'Internal: a party by id, or TL404.';
 
+CREATE FUNCTION trainledger._require_person(holder trainledger.party)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF holder.kind <> 'person' THEN
+		PERFORM trainledger._refuse('TL400', 'party is not a person',
+			format('Party %s is an organisation.', holder.id),
+			'Passes, programs and tickets are for people.');
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_person(trainledger.party) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_person(trainledger.party) IS
+'Internal: TL400 where a party is not a person.';
+
 CREATE FUNCTION trainledger._person(party_id bigint) RETURNS trainledger.party
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -433,11 +450,7 @@ DECLARE
 	holder trainledger.party;
 BEGIN
 	holder := trainledger._party(party_id);
-	IF holder.kind <> 'person' THEN
-		PERFORM trainledger._refuse('TL400', 'party is not a person',
-			format('Party %s is an organisation.', party_id),
-			'Passes, programs and tickets are for people.');
-	END IF;
+	PERFORM trainledger._require_person(holder);
 	RETURN holder;
 END;
 $$;
@@ -500,13 +513,18 @@ REVOKE ALL ON FUNCTION trainledger._require_not_archived(trainledger.token_type)
 COMMENT ON FUNCTION trainledger._require_not_archived(trainledger.token_type) IS
 'Internal: TL409 where a token type is archived.';
 
+/*
+ * Looks at the row anew: it may have changed while the call waited for
+ * something since it read it.
+ */
 CREATE FUNCTION trainledger._require_not_suspended(holder trainledger.party)
 RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF holder.is_suspended THEN
+	IF (SELECT p.is_suspended FROM trainledger.party p
+		WHERE p.id = holder.id) THEN
 		PERFORM trainledger._refuse('TL409', 'party is suspended',
 			format('Party %s is suspended.', holder.id),
 			'A suspended party keeps what it has and acquires nothing.');
@@ -515,7 +533,7 @@ END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._require_not_suspended(trainledger.party) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._require_not_suspended(trainledger.party) IS
-'Internal: TL409 where a party is suspended.';
+'Internal: TL409 where a party is suspended by now.';
 
 CREATE FUNCTION trainledger._refuse_key(used_for text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -870,10 +888,8 @@ BEGIN
 	PERFORM trainledger._require_given('issue_id', issue_id::text);
 	PERFORM trainledger._require_given('expires_on', expires_on::text);
 	PERFORM trainledger._check_expires_on(expires_on);
-	PERFORM trainledger._check_to_come(expires_on);
 	lot := trainledger._lock_lot(issue_id);
-	PERFORM trainledger._require_not_expired(lot);
-	PERFORM trainledger._require_not_suspended(trainledger._party(lot.party_id));
+	PERFORM trainledger._check_to_come(expires_on);
 	new_expiry := trainledger._end_of_day(expires_on);
 	IF lot.expires_at IS NULL OR new_expiry <= lot.expires_at THEN
 		PERFORM trainledger._refuse('TL400', 'expiry is not extended',
@@ -883,6 +899,8 @@ BEGIN
 				'The issue never expires.'),
 			'Give a day after the present expiry.');
 	END IF;
+	PERFORM trainledger._require_not_expired(lot);
+	PERFORM trainledger._require_not_suspended(trainledger._party(lot.party_id));
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
 	INSERT INTO trainledger.token_issue_event

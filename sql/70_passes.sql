@@ -78,16 +78,17 @@ CREATE TABLE trainledger.pass_type_option (
 	validity_value integer NOT NULL,
 	lifecycle_state trainledger.lifecycle NOT NULL DEFAULT 'draft',
 	created_at timestamptz NOT NULL,
-	CONSTRAINT pass_type_option_name_key UNIQUE (pass_type_id, name),
 	CONSTRAINT pass_type_option_value_check CHECK (validity_value >= 1)
 );
+CREATE INDEX pass_type_option_pass_type_id_idx
+	ON trainledger.pass_type_option (pass_type_id);
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass_type_option', '');
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass_type_option_id_seq', '');
 COMMENT ON TABLE trainledger.pass_type_option IS
 'Options of a pass type: how long a pass is valid, and at which prices.';
 COMMENT ON COLUMN trainledger.pass_type_option.id IS 'Identity of the option.';
 COMMENT ON COLUMN trainledger.pass_type_option.pass_type_id IS 'Pass type that it is of.';
-COMMENT ON COLUMN trainledger.pass_type_option.name IS 'Name, unique for the type, such as Monthly.';
+COMMENT ON COLUMN trainledger.pass_type_option.name IS 'Name, such as Monthly; an option that takes the place of another may have its name.';
 COMMENT ON COLUMN trainledger.pass_type_option.validity_unit IS 'Unit of the period.';
 COMMENT ON COLUMN trainledger.pass_type_option.validity_value IS 'How many units the period has.';
 COMMENT ON COLUMN trainledger.pass_type_option.lifecycle_state IS 'draft, published or archived; passes are issued of published options.';
@@ -640,7 +641,6 @@ AS $$
 DECLARE
 	made trainledger.pass_type_option;
 	made_id bigint;
-	is_id_taken boolean;
 BEGIN
 	PERFORM trainledger._check_id(id);
 	PERFORM trainledger._require_text('name', name);
@@ -660,16 +660,14 @@ BEGIN
 		VALUES (made_id, _create_pass_option.pass_type_id,
 				_create_pass_option.name, _create_pass_option.validity_unit,
 				_create_pass_option.validity_value, trainledger.clock())
-		ON CONFLICT DO NOTHING RETURNING o.* INTO made;
+		ON CONFLICT ON CONSTRAINT pass_type_option_pkey DO NOTHING
+		RETURNING o.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
-		is_id_taken := EXISTS (SELECT FROM trainledger.pass_type_option o
-							   WHERE o.id = made_id);
-		-- our number was imported meanwhile
-		CONTINUE WHEN id IS NULL AND is_id_taken;
-		PERFORM trainledger._raise_taken('pass_type_option',
-			CASE WHEN is_id_taken
-				 THEN 'pass_type_option_pkey'
-				 ELSE 'pass_type_option_name_key' END);
+		IF id IS NOT NULL THEN
+			PERFORM trainledger._raise_taken('pass_type_option',
+											 'pass_type_option_pkey');
+		END IF;
+		-- our number was imported meanwhile: the next one
 	END LOOP;
 	RETURN made;
 END;
@@ -732,14 +730,9 @@ BEGIN
 	END IF;
 	made.name := coalesce(name, made.name);
 	made.lifecycle_state := coalesce(lifecycle_state, made.lifecycle_state);
-	BEGIN
-		UPDATE trainledger.pass_type_option o
-		SET name = made.name, lifecycle_state = made.lifecycle_state
-		WHERE o.id = made.id;
-	EXCEPTION WHEN unique_violation THEN
-		PERFORM trainledger._raise_taken('pass_type_option',
-										 'pass_type_option_name_key');
-	END;
+	UPDATE trainledger.pass_type_option o
+	SET name = made.name, lifecycle_state = made.lifecycle_state
+	WHERE o.id = made.id;
 	RETURN made;
 END;
 $$;
@@ -989,8 +982,8 @@ COMMENT ON FUNCTION trainledger._after_period(
 	timestamptz, trainledger.pass_type_option) IS
 'Internal: an instant after the period of an option, by the calendar in UTC.';
 
-CREATE FUNCTION trainledger._published_option(
-	option_id bigint, of_type trainledger.pass_type) RETURNS trainledger.pass_type_option
+CREATE FUNCTION trainledger._option_of(
+	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -998,30 +991,45 @@ DECLARE
 	found_option trainledger.pass_type_option;
 BEGIN
 	found_option := trainledger._pass_option(option_id);
-	IF found_option.pass_type_id <> of_type.id THEN
+	IF found_option.pass_type_id <> pass_type_id THEN
 		PERFORM trainledger._refuse('TL404', 'pass option not found',
 			format('Pass option %s is not of pass type %s.',
-				   option_id, of_type.id),
+				   option_id, pass_type_id),
 			'Give an option of the pass type.');
 	END IF;
+	RETURN found_option;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._option_of(bigint, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._option_of(bigint, bigint) IS
+'Internal: an option of a pass type (TL404).';
+
+CREATE FUNCTION trainledger._require_published(
+	of_type trainledger.pass_type, of_option trainledger.pass_type_option)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	IF of_type.lifecycle_state <> 'published' THEN
 		PERFORM trainledger._refuse('TL409', 'pass type is not published',
 			format('Pass type %s is %s.', of_type.id,
 				   of_type.lifecycle_state),
 			'Publish it first.');
 	END IF;
-	IF found_option.lifecycle_state <> 'published' THEN
+	IF of_option.lifecycle_state <> 'published' THEN
 		PERFORM trainledger._refuse('TL409', 'pass option is not published',
-			format('Pass option %s is %s.', option_id,
-				   found_option.lifecycle_state),
+			format('Pass option %s is %s.', of_option.id,
+				   of_option.lifecycle_state),
 			'Publish it first.');
 	END IF;
-	RETURN found_option;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._published_option(bigint, trainledger.pass_type) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._published_option(bigint, trainledger.pass_type) IS
-'Internal: an option of a pass type, both published (TL404, TL409).';
+REVOKE ALL ON FUNCTION trainledger._require_published(
+	trainledger.pass_type, trainledger.pass_type_option) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_published(
+	trainledger.pass_type, trainledger.pass_type_option) IS
+'Internal: TL409 unless a pass type and its option are published.';
 
 CREATE FUNCTION trainledger._check_validity(
 	valid_from timestamptz, valid_until timestamptz) RETURNS void
@@ -1116,8 +1124,8 @@ BEGIN
 			format('There is no pass type %s.', pass_type_id),
 			'Look the id up in trainledger.pass_type.');
 	END IF;
-	PERFORM trainledger._pass_option(option_id);
-	holder := trainledger._person(party_id);
+	of_option := trainledger._option_of(option_id, pass_type_id);
+	holder := trainledger._party(party_id);
 	known := trainledger._take_key(party_id, idempotency_key, 'issue_pass',
 		jsonb_build_array(pass_type_id, option_id,
 			extract(epoch FROM valid_from), extract(epoch FROM valid_until),
@@ -1125,8 +1133,7 @@ BEGIN
 	IF known IS NOT NULL THEN
 		RETURN trainledger._pass_view(known::bigint);
 	END IF;
-	of_option := trainledger._published_option(option_id, of_type);
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_person(holder);
 
 	made.pass_type_id := pass_type_id;
 	made.option_id := option_id;
@@ -1135,6 +1142,8 @@ BEGIN
 	made.valid_until := coalesce(valid_until,
 		trainledger._after_period(made.valid_from, of_option));
 	PERFORM trainledger._check_validity(made.valid_from, made.valid_until);
+	PERFORM trainledger._require_published(of_type, of_option);
+	PERFORM trainledger._require_not_suspended(holder);
 	made.lifecycle_state := 'active';
 	made.created_at := trainledger.clock();
 	made.id := id;
@@ -1174,15 +1183,8 @@ BEGIN
 	changed := trainledger._lock_pass(pass_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
-	of_option := trainledger._pass_option(
-		coalesce(option_id, changed.option_id));
-	IF of_option.pass_type_id <> changed.pass_type_id THEN
-		PERFORM trainledger._published_option(of_option.id, of_type);
-	END IF;
-	PERFORM trainledger._require_active_pass(changed);
-	PERFORM trainledger._published_option(of_option.id, of_type);
-	PERFORM trainledger._require_not_suspended(
-		trainledger._party(changed.party_id));
+	of_option := trainledger._option_of(
+		coalesce(option_id, changed.option_id), of_type.id);
 	new_end := coalesce(valid_until,
 		trainledger._after_period(changed.valid_until, of_option));
 	IF new_end <= changed.valid_until THEN
@@ -1193,6 +1195,10 @@ BEGIN
 			'Give an end after the present one.');
 	END IF;
 	PERFORM trainledger._check_validity(NULL, new_end);
+	PERFORM trainledger._require_active_pass(changed);
+	PERFORM trainledger._require_published(of_type, of_option);
+	PERFORM trainledger._require_not_suspended(
+		trainledger._party(changed.party_id));
 	changed.option_id := of_option.id;
 	changed.valid_until := new_end;
 	UPDATE trainledger.pass p

@@ -104,6 +104,10 @@ SELECT label, r.*
 FROM (VALUES
 	('id null', $$SELECT update_token_type(NULL)$$),
 	('id unknown', $$SELECT update_token_type('7a7e0000-0000-4000-8000-00000000000f')$$),
+	('id unknown, inverted', $$SELECT update_token_type('7a7e0000-0000-4000-8000-00000000000f', lower_bound => 2, upper_bound => 1)$$),
+	('id unknown, NaN', $$SELECT update_token_type('7a7e0000-0000-4000-8000-00000000000f', lower_bound => 'NaN')$$),
+	('id unknown, 1e30', $$SELECT update_token_type('7a7e0000-0000-4000-8000-00000000000f', upper_bound => 1e30)$$),
+	('id unknown, 7 decimals', $$SELECT update_token_type('7a7e0000-0000-4000-8000-00000000000f', lower_bound => 0.0000001)$$),
 	('name empty', $$SELECT update_token_type(regress.type('types-full'), '')$$),
 	('name 251', $$SELECT update_token_type(regress.type('types-full'), repeat('x', 251))$$),
 	('name taken', $$SELECT update_token_type(regress.type('types-full'), 'types-plain')$$),

@@ -109,7 +109,6 @@ FROM (VALUES
 	('type unknown', $$create_pass_option(880299, 'n', 'days', 1)$$),
 	('name null', $$create_pass_option(880201, NULL, 'days', 1)$$),
 	('name empty', $$create_pass_option(880201, '', 'days', 1)$$),
-	('name taken', $$create_pass_option(880201, 'Monthly', 'days', 1)$$),
 	('id taken', $$create_pass_option(880201, 'n', 'days', 1, 880301)$$),
 	('unit null', $$create_pass_option(880201, 'n', NULL, 1)$$),
 	('unit unknown', $$create_pass_option(880201, 'n', 'fortnights', 1)$$),
@@ -120,10 +119,10 @@ FROM (VALUES
 	('update null', $$update_pass_option(NULL, 'n')$$),
 	('update unknown', $$update_pass_option(880399, 'n')$$),
 	('update name empty', $$update_pass_option(880301, '')$$),
-	('update name taken', $$update_pass_option(880302, 'Monthly')$$),
 	('update clear', $$update_pass_option(880301, clear => '{name}')$$)
 ) v(label, call), regress.refusal('SELECT ' || call) r;
-SELECT name FROM update_pass_option(880302, 'Decade');
+-- one that takes the place of another may have its name
+SELECT name FROM update_pass_option(880302, 'Monthly');
 SELECT name FROM update_pass_option(880302, 'Ten days');
 SELECT name, lifecycle_state FROM update_pass_option(880302);
 
@@ -248,6 +247,9 @@ FROM (VALUES
 	('option a draft', $$issue_pass(880201, 880322, 880001)$$),
 	('suspended', $$issue_pass(880201, 880301, 880004)$$),
 	('suspended, type a draft', $$issue_pass(880203, 880321, 880004)$$),
+	('until <= now, type a draft', $$issue_pass(880203, 880321, 880004, NULL, '2023-04-28 09:00:00.25Z')$$),
+	('organisation, option of another type', $$issue_pass(880201, 880311, 880009)$$),
+	('organisation, type a draft', $$issue_pass(880203, 880321, 880009)$$),
 	('id', $$issue_pass(880201, 880301, 880001, id => 880401)$$),
 	('id of no rights comes first', $$issue_pass(NULL, 880301, 880001, id => 0)$$)
 ) v(label, call), regress.refusal('SELECT ' || call) r;
@@ -279,7 +281,8 @@ SELECT id = :first AS same, status FROM issue_pass(880201, 880301, 880003, '2023
 SELECT label, r.code, r.message, r.detail, r.hint
 FROM (VALUES
 	('other option', $$880201, 880303, 880003, '2023-05-01Z', NULL$$),
-	('other type', $$880202, 880301, 880003, '2023-05-01Z', NULL$$),
+	('other type', $$880202, 880311, 880003, '2023-05-01Z', NULL$$),
+	('option of another type first', $$880202, 880301, 880003, '2023-05-01Z', NULL$$),
 	('other start', $$880201, 880301, 880003, '2023-05-01 00:00:00.000001Z', NULL$$),
 	('no start', $$880201, 880301, 880003, NULL, NULL$$),
 	('an end', $$880201, 880301, 880003, '2023-05-01Z', '2023-06-01Z'$$),
@@ -408,6 +411,7 @@ FROM (VALUES
 SET ROLE regress_admin;
 SELECT is_suspended FROM update_party(880001, is_suspended => true);
 SELECT code, message, detail, hint FROM regress.refusal(format('SELECT renew_pass(%s)', :pass));
+SELECT code, message FROM regress.refusal(format($$SELECT renew_pass(%s, NULL, '2024-12-31Z')$$, :pass));
 -- what a suspended party has, it may use
 SELECT pass_id = :pass AS used FROM use_pass(880001, 880101, 'suspended');
 SELECT is_suspended FROM update_party(880001, is_suspended => false);
@@ -431,6 +435,7 @@ FROM (VALUES
 	('twice', format('revoke_pass(%s)', :pass)),
 	('renew', format('renew_pass(%s)', :pass)),
 	('renew, option unknown', format('renew_pass(%s, 880399)', :pass)),
+	('renew, not later', format('renew_pass(%s, NULL, ''2024-12-31Z'')', :pass)),
 	('reassign', format('reassign_pass(%s, 880002)', :pass)),
 	('use', 'use_pass(880001, 880101, ''r'')')
 ) v(label, call), regress.refusal('SELECT ' || call) r;

@@ -148,6 +148,7 @@ SELECT v.label, r.* FROM (VALUES
 	('issue null', $$SELECT extend_training_tokens(NULL, '2024-01-01')$$),
 	('day null', $$SELECT extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', NULL)$$),
 	('unknown', $$SELECT extend_training_tokens('00000000-0000-0000-0000-000000000000', '2024-01-01')$$),
+	('unknown, past', $$SELECT extend_training_tokens('00000000-0000-0000-0000-000000000000', '2023-05-31')$$),
 	('same day', $$SELECT extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', '2023-12-31')$$),
 	('earlier', $$SELECT extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', '2023-12-30')$$),
 	('past', $$SELECT extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', '2023-05-31')$$),
@@ -291,6 +292,7 @@ SELECT current_balance FROM adjust_training_tokens('00000000-0000-4000-8000-0000
 SELECT r.code, r.message FROM (VALUES
 	($$SELECT adjust_training_tokens('00000000-0000-4000-8000-00000000b001', 1)$$),
 	($$SELECT extend_training_tokens('00000000-0000-4000-8000-00000000b002', '2024-01-01')$$),
+	(format($$SELECT extend_training_tokens('00000000-0000-4000-8000-00000000b002', %L)$$, (SELECT expires_at::date FROM token_issue WHERE id = '00000000-0000-4000-8000-00000000b002'))),
 	(format($$SELECT refund_training_tokens(%s)$$, :suspended_id))) v(statement), regress.refusal(statement) r;
 SELECT is_suspended FROM update_party(regress.party('tokens-order'), is_suspended => false);
 
