@@ -513,7 +513,6 @@ BEGIN
 		RETURN claim;
 	END IF;
 	PERFORM trainledger._require_claimable(token, code);
-	PERFORM trainledger._require_not_suspended(holder);
 	-- the lock lets one claim at a time see and take the activations that
 	-- are left; a claim of the same party may have come before us, or a
 	-- change of the code
@@ -524,6 +523,7 @@ BEGIN
 		RETURN claim;
 	END IF;
 	PERFORM trainledger._require_claimable(token, code);
+	PERFORM trainledger._require_not_suspended(holder);
 	UPDATE trainledger.signup_token t SET activations = t.activations + 1
 	WHERE t.id = token.id;
 	INSERT INTO trainledger.signup_claim AS c

@@ -622,21 +622,21 @@ COMMENT ON FUNCTION trainledger._require_cohort(uuid, uuid) IS
 
 /*
  * Makes or changes a membership, and leaves an event unless it is already as
- * it should be.  Null leaves a column as it is.  Two calls for a person who is
- * not in the program meet in the primary key, and the second changes what the
- * first has made.
+ * it should be, which is_changed says.  Null leaves a column as it is.  Two
+ * calls for a person who is not in the program meet in the primary key, and the
+ * second changes what the first has made.
  */
 CREATE FUNCTION trainledger._put_membership(
 	in_program uuid, holder trainledger.party, into_cohort uuid,
 	new_role trainledger.membership_role,
 	new_state trainledger.membership_state,
-	new_comments text, new_state_detail text) RETURNS trainledger.membership
+	new_comments text, new_state_detail text,
+	OUT made trainledger.membership, OUT is_changed boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	old trainledger.membership;
-	made trainledger.membership;
 BEGIN
 	LOOP
 		SELECT m.* INTO old FROM trainledger.membership m
@@ -648,8 +648,9 @@ BEGIN
 		made.state := coalesce(new_state, old.state, 'active');
 		made.comments := coalesce(new_comments, old.comments);
 		made.state_detail := coalesce(new_state_detail, old.state_detail);
-		IF made IS NOT DISTINCT FROM old THEN
-			RETURN old;
+		is_changed := made IS DISTINCT FROM old;
+		IF NOT is_changed THEN
+			RETURN;
 		END IF;
 		-- to come in, and to come back, is to acquire something
 		IF old.state IS NULL OR old.state <> 'active' AND made.state = 'active' THEN
@@ -679,7 +680,6 @@ BEGIN
 			made.program_id, made.party_id, old.cohort_id, made.cohort_id,
 			old.role, made.role, old.state, made.state, made.comments,
 			made.state_detail, trainledger._caller_name(), made.updated_at);
-	RETURN made;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._put_membership(
@@ -728,8 +728,8 @@ BEGIN
 		PERFORM trainledger._require_cohort(program_id, cohort_id);
 	END IF;
 	holder := trainledger._person(party_id);
-	RETURN trainledger._put_membership(program_id, holder, cohort_id, role,
-									   state, NULL, NULL);
+	RETURN (trainledger._put_membership(program_id, holder, cohort_id, role,
+										state, NULL, NULL)).made;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._modify_program_membership(
@@ -783,8 +783,8 @@ BEGIN
 			format('Party %s is not in program %s.', party_id, program_id),
 			'Take the person into the program first.');
 	END IF;
-	RETURN trainledger._put_membership(program_id, holder, cohort_id, NULL,
-									   state, comments, state_detail);
+	RETURN (trainledger._put_membership(program_id, holder, cohort_id, NULL,
+										state, comments, state_detail)).made;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._update_user_cohort_state(
@@ -1234,16 +1234,12 @@ BEGIN
 		EXIT WHEN taken.state = 'ready';
 	END LOOP;
 	PERFORM trainledger._require_not_suspended(holder);
-	IF EXISTS (
-		SELECT FROM trainledger.membership m
-		WHERE m.program_id = for_program.id AND m.party_id = holder.id
-		AND m.state = 'active') THEN
+	IF NOT (trainledger._put_membership(for_program.id, holder, NULL, NULL,
+										'active', NULL, NULL)).is_changed THEN
 		PERFORM trainledger._refuse('TL409', 'party is in the program already',
 			format('Party %s is active in program %s.', party_id, program_id),
 			'No ticket is needed.');
 	END IF;
-	PERFORM trainledger._put_membership(for_program.id, holder, NULL, NULL,
-										'active', NULL, NULL);
 	UPDATE trainledger.ticket t
 	SET state = 'consumed', party_id = holder.id,
 		consumed_program_id = for_program.id,
