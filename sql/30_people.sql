@@ -394,7 +394,7 @@ BEGIN
 		END IF;
 	WHEN 'email' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE lower(p.email) = lower(find_party.id);
+		WHERE lower(p.email) = lower(find_party.id COLLATE "default");
 	WHEN 'rfid' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
 		WHERE p.rfid = find_party.id;

@@ -22,6 +22,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -145,7 +146,8 @@ rethrow_refusal(MemoryContext context)
 
 /*
  * Call another function with the arguments of this call; its result is this
- * call's, rows of a set included.
+ * call's, rows of a set included.  Its collation is the database's: what is the
+ * same without regard to case does not depend on where a caller's text is from.
  */
 Datum
 tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
@@ -154,7 +156,7 @@ tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
 	Datum		result;
 
 	InitFunctionCallInfoData(*call, target, fcinfo->nargs,
-							 fcinfo->fncollation, fcinfo->context,
+							 DEFAULT_COLLATION_OID, fcinfo->context,
 							 fcinfo->resultinfo);
 	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
 	result = FunctionCallInvoke(call);
