@@ -280,7 +280,7 @@ REVOKE ALL ON FUNCTION trainledger_api."UserTickets"(json) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api."UserTickets"(json) IS
 'Lists the tickets of a user, oldest first.
 
-The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}; userId is null while nobody has the address that the ticket was made out to.';
+The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}.';
 
 CREATE FUNCTION trainledger."_UserTickets"(body json) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -296,8 +296,7 @@ BEGIN
 	RETURN array_to_json(ARRAY(
 		SELECT row_to_json(d)
 		FROM (SELECT t.id,
-					 CASE WHEN t.party_id IS NOT NULL THEN holder.uuid END
-						AS "userId",
+					 holder.uuid AS "userId",
 					 t.email, t.program_kind_id AS "programKindId",
 					 t.external_id AS "externalId", t.sku,
 					 t.base_sku AS "baseSku", t.state,

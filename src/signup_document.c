@@ -22,6 +22,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
@@ -477,7 +478,16 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Make the changes of the document, in its order. */
+static const char find_unknown_token[] =
+	"SELECT d.position, d.line FROM document_token d"
+	" WHERE NOT EXISTS (SELECT FROM trainledger.signup_token t"
+	"  WHERE t.id OPERATOR(pg_catalog.=) d.id)"
+	" ORDER BY d.position LIMIT 1";
+
+/*
+ * Make the changes of the document, in its order.  That there is no such token
+ * comes before what is wrong with another (contract, section 4).
+ */
 static void
 apply_tokens(Work *work)
 {
@@ -488,6 +498,10 @@ apply_tokens(Work *work)
 	SPIPlanPtr	plan;
 	int64		done = 0;
 
+	if (execute(find_unknown_token, SPI_OK_SELECT) > 0)
+		refuse_found(TL_NOT_FOUND, SIGNUP_ID, "signup token not found",
+					 "There is no signup token with this id.",
+					 "Look the id up in trainledger.signup_token.");
 	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
 		types[i] = TupleDescAttr(work->tupdesc, i)->atttypid;
 	plan = SPI_prepare(update_token, DOC_COLUMN_COUNT - DOC_ID,
@@ -497,6 +511,7 @@ apply_tokens(Work *work)
 			 SPI_result_code_string(SPI_result));
 
 	tl_progress_start(&progress, "tokens changed", work->count);
+	tuplestore_rescan(work->tokens);
 	while (tuplestore_gettupleslot(work->tokens, true, false, token))
 	{
 		apply_token(work, plan, token);
@@ -571,6 +586,20 @@ tl_apply_signup_tokens(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------------
  */
 
+/* Whether a text in the encoding of the database can be had in UTF-8. */
+static bool
+has_utf8_form(const char *bytes, int length)
+{
+	int			encoding = GetDatabaseEncoding();
+	Oid			proc = FindDefaultConversionProc(encoding, PG_UTF8);
+	int			size = length * MAX_CONVERSION_GROWTH + 1;
+
+	return OidIsValid(proc) &&
+		pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
+									  (unsigned char *) bytes, length,
+									  palloc(size), size, true) == length;
+}
+
 /*
  * _fits_xml(value text) returns boolean: whether XML can hold a text.  A
  * database of encoding SQL_ASCII does not know what its bytes mean, and a
@@ -588,7 +617,7 @@ tl_fits_xml(PG_FUNCTION_ARGS)
 		if ((unsigned char) bytes[i] < ' ' && !strchr("\t\n\r", bytes[i]))
 			PG_RETURN_BOOL(false);
 	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
-		PG_RETURN_BOOL(true);
+		PG_RETURN_BOOL(has_utf8_form(bytes, length));
 	/* U+FFFE and U+FFFF */
 	for (int i = 0; i + 2 < length; i++)
 		if (memcmp(bytes + i, "\xEF\xBF", 2) == 0 &&

@@ -29,6 +29,7 @@
 #include "catalog/namespace.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "utils/datetime.h"
 #include "utils/memutils.h"
 #include "utils/xml.h"
 
@@ -301,7 +302,10 @@ parse_expiration(const Text *text, TimestampTz *expiration)
 			c != shape[i] && !(shape[i] == 'T' && c == ' '))
 			return false;
 	}
-	return tl_parse_utc(text->bytes, expiration);
+	/* second 60 of its last day leads beyond the year that can be printed */
+	return tl_parse_utc(text->bytes, expiration) &&
+		*expiration <
+		(date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
 }
 
 /* ---------------------------------------------------------------------
@@ -644,6 +648,21 @@ unread_bytes(const Reader *reader)
 	return input ? input->end - input->cur : 0;
 }
 
+/*
+ * Whether the parser was given bytes that are none in the document's encoding.
+ * Behind the root it would leave them, and what follows, unread.
+ */
+static bool
+has_undecoded_bytes(const Reader *reader)
+{
+	const xmlParserInput *input = reader->parser->input;
+	const xmlParserInputBuffer *buffer = input ? input->buf : NULL;
+
+	return buffer != NULL &&
+		(buffer->error != 0 ||
+		 (buffer->raw != NULL && xmlBufUse(buffer->raw) > 0));
+}
+
 /* Feed the document to the parser, a piece at a time. */
 static void
 read_pieces(Reader *reader, const char *document, size_t size,
@@ -668,7 +687,8 @@ read_pieces(Reader *reader, const char *document, size_t size,
 		hand_on(reader, handler, arg);
 		offset += length;
 	}
-	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed)
+	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed ||
+		has_undecoded_bytes(reader))
 		refuse_form(reader, NOT_WELL_FORMED);
 	hand_on(reader, handler, arg);
 }

@@ -178,6 +178,8 @@ FROM (VALUES
 	('hour 25', regress.signup_xml(expiration => '<TokenExpiration>2023-04-01T25:00:00</TokenExpiration>')),
 	('minute 60', regress.signup_xml(expiration => '<TokenExpiration>2023-04-01T00:60:00</TokenExpiration>')),
 	('year 0', regress.signup_xml(expiration => '<TokenExpiration>0000-01-01T00:00:00</TokenExpiration>')),
+	('beyond the year 9999', regress.signup_xml(expiration => '<TokenExpiration>9999-12-31T24:00:00</TokenExpiration>')),
+	('second 60 of the year 9999', regress.signup_xml(expiration => '<TokenExpiration>9999-12-31 23:59:60</TokenExpiration>')),
 	('date alone', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31</TokenExpiration>')),
 	('no seconds', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59</TokenExpiration>')),
 	('fraction', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59.5</TokenExpiration>')),
@@ -287,6 +289,12 @@ FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xm
 	('Shift_JIS', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS')),
 	('overlong UTF-8', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xc0bc'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
 	('surrogate in UTF-8', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xeda080'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
+	('US-ASCII, a byte behind the root', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || replace(xml, 'Zürich €', 'x'), 'UTF8') || '\xff'::bytea || '<Tokens><Token>'::bytea),
+	('windows-1252, a byte behind the root', convert_to('<?xml version="1.0" encoding="windows-1252"?>' || xml, 'WIN1252') || '\x81'::bytea),
+	('Shift_JIS, a byte behind the root', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS') || '\xff20'::bytea),
+	('UTF-16, half a character behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x20'::bytea),
+	('UTF-16, half a pair behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x00d8'::bytea),
+	('UTF-16, a blank behind the root', regress.utf16(U&'\FEFF' || wide || ' ', false)),
 	('zero byte', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\x00'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8'))
 	) v(label, document)) y;
 
@@ -321,6 +329,7 @@ FROM (VALUES
 	('code empty', '<Tokens><Token>#1<TokenCode/></Token></Tokens>'),
 	('code 251', '<Tokens><Token>#1<TokenCode>' || repeat('x', 251) || '</TokenCode></Token></Tokens>'),
 	('code taken', '<Tokens><Token>#1<TokenCode>XML-seed-2</TokenCode></Token></Tokens>'),
+	('TL404 before TL409', '<Tokens><Token>#1<TokenCode>XML-seed-2</TokenCode></Token><Token><TokenId>7</TokenId></Token></Tokens>'),
 	('type without its item', '<Tokens><Token>#1<TokenType>1</TokenType></Token></Tokens>'),
 	('item unknown', '<Tokens><Token>#1</Token><Token>#2<TokenTypeId>none</TokenTypeId></Token></Tokens>'),
 	('type 5', '<Tokens><Token>#1<TokenType>5</TokenType></Token></Tokens>'),

@@ -424,6 +424,23 @@ for my $encoding ('LATIN1', 'SQL_ASCII')
 	$session->quit;
 }
 
+# A byte that is no character, and so has no form in UTF-8
+{
+	$node->safe_psql('postgres',
+		"CREATE DATABASE win1252 ENCODING 'WIN1252' LOCALE 'C' TEMPLATE template0");
+	$node->safe_psql('win1252', "CREATE EXTENSION trainledger; SELECT trainledger.add_catalog_item('course', 'ABC-123', 'A course')");
+	my $session = connect_to('win1252');
+	for my $case ([ 80 => '00000' ], [ 81 => 'TL400' ])
+	{
+		my $answer = $session->query(
+			"SELECT count(*) FROM trainledger.create_signup_token(1, 'ABC-123', 1, convert_from('\\x51$case->[0]', 'WIN1252'))");
+		is($answer->{sqlstate}, $case->[1], "WIN1252: the byte $case->[0]");
+	}
+	is($session->query("SELECT count(*) FROM trainledger_api.tokens() t WHERE t LIKE '%</Tokens>'")->{rows}[0],
+		1, 'WIN1252: all of them can be printed');
+	$session->quit;
+}
+
 # ----------------------------------------------------------------------
 # 100,000 tokens in one document
 # ----------------------------------------------------------------------
