@@ -737,7 +737,7 @@ E'@behavior -*\nInternal: raises a refusal that names the field of the input.';
 
 CREATE FUNCTION trainledger_graphql._key(id text, type text, field text)
 RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -752,37 +752,47 @@ E'@behavior -*\nInternal: the key in the global id in a field (TL400).';
 
 CREATE FUNCTION trainledger_graphql._uuid(id text, type text, field text)
 RETURNS uuid
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	key text := trainledger_graphql._key(id, type, field);
 BEGIN
-	RETURN trainledger_graphql._key(id, type, field)::uuid;
+	IF key <> replace(key::uuid::text, '-', '') THEN
+		RAISE data_exception;
+	END IF;
+	RETURN key::uuid;
 EXCEPTION WHEN data_exception THEN
 	PERFORM trainledger_graphql._refuse('TL400',
 		format('not a global id of a %s', type), field);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._uuid(text, text, text) IS
-E'@behavior -*\nInternal: the uuid in the global id in a field (TL400).';
+E'@behavior -*\nInternal: the uuid in the global id in a field, as it is printed (TL400).';
 
 CREATE FUNCTION trainledger_graphql._number(id text, type text, field text)
 RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	key text := trainledger_graphql._key(id, type, field);
 BEGIN
-	RETURN trainledger_graphql._key(id, type, field)::bigint;
+	IF key <> key::bigint::text THEN
+		RAISE data_exception;
+	END IF;
+	RETURN key::bigint;
 EXCEPTION WHEN data_exception THEN
 	PERFORM trainledger_graphql._refuse('TL400',
 		format('not a global id of a %s', type), field);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._number(text, text, text) IS
-E'@behavior -*\nInternal: the number in the global id in a field (TL400).';
+E'@behavior -*\nInternal: the number in the global id in a field, as it is printed (TL400).';
 
 CREATE FUNCTION trainledger_graphql._numbers(
 	ids trainledger_graphql.id[], type text, field text) RETURNS bigint[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE sql IMMUTABLE PARALLEL UNSAFE
 BEGIN ATOMIC
 	SELECT coalesce(array_agg(trainledger_graphql._number(i, type, field)), '{}')
 	FROM unnest(ids) AS i;
@@ -791,8 +801,11 @@ COMMENT ON FUNCTION trainledger_graphql._numbers(
 	trainledger_graphql.id[], text, text) IS
 E'@behavior -*\nInternal: the numbers in the global ids in a field (TL400).';
 
+-- 0 is the id of nobody and nothing: the mutation says so (TL404), after what is
+-- wrong with its other arguments.
+
 CREATE FUNCTION trainledger_graphql._party(id text, field text) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -802,20 +815,18 @@ BEGIN
 	party_id := trainledger_graphql._number(id,
 		CASE WHEN id LIKE 'UGVyc29uO%' THEN 'Person' ELSE 'Organisation' END,
 		field);
-	IF party_id IS NOT NULL AND NOT EXISTS (
-		SELECT FROM trainledger_graphql.account a
-		WHERE a.party_key = party_id AND a.id = _party.id) THEN
-		PERFORM trainledger_graphql._refuse('TL404', 'party not found', field);
-	END IF;
-	RETURN party_id;
+	RETURN CASE WHEN party_id IS NULL OR EXISTS (
+					SELECT FROM trainledger_graphql.account a
+					WHERE a.party_key = party_id AND a.id = _party.id)
+				THEN party_id ELSE 0 END;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._party(text, text) IS
 E'@behavior -*\n'
-'Internal: the organisation or person in a field (TL400, TL404).';
+'Internal: the organisation or person in a field, 0 where there is none (TL400).';
 
 CREATE FUNCTION trainledger_graphql._item(id text, field text) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -826,22 +837,19 @@ BEGIN
 		CASE WHEN id LIKE 'TGVhcm5pbmdQYXRoO%' THEN 'LearningPath'
 			 ELSE 'CourseTemplate' END,
 		field);
-	IF item_id IS NOT NULL AND NOT EXISTS (
-		SELECT FROM trainledger_graphql.catalog_item c
-		WHERE c.item_key = item_id AND c.id = _item.id) THEN
-		PERFORM trainledger_graphql._refuse('TL404',
-			'catalogue item not found', field);
-	END IF;
-	RETURN item_id;
+	RETURN CASE WHEN item_id IS NULL OR EXISTS (
+					SELECT FROM trainledger_graphql.catalog_item c
+					WHERE c.item_key = item_id AND c.id = _item.id)
+				THEN item_id ELSE 0 END;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_graphql._item(text, text) IS
 E'@behavior -*\n'
-'Internal: the course or learning path in a field (TL400, TL404).';
+'Internal: the course or learning path in a field, 0 where there is none (TL400).';
 
 CREATE FUNCTION trainledger_graphql._redemption(id text, field text)
 RETURNS bigint
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -856,7 +864,7 @@ E'@behavior -*\nInternal: the redemption in a field (TL400).';
 
 CREATE FUNCTION trainledger_graphql._moment(value text, field text)
 RETURNS timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $$
@@ -871,7 +879,7 @@ E'@behavior -*\n'
 'Internal: the instant in a field, in UTC unless it says otherwise (TL400).';
 
 CREATE FUNCTION trainledger_graphql._day(value text, field text) RETURNS date
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL UNSAFE
 BEGIN ATOMIC
 	SELECT (trainledger_graphql._moment(value, field) AT TIME ZONE 'UTC')::date;
 END;
@@ -880,7 +888,7 @@ E'@behavior -*\nInternal: the day, in UTC, of the instant in a field (TL400).';
 
 CREATE FUNCTION trainledger_graphql._price(value text, field text)
 RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -910,7 +918,6 @@ BEGIN ATOMIC
 		(5, 'default_days_to_redeem %', 'default_days_to_redeem'),
 		(6, 'scale %', 'decimals'),
 		(7, 'token_type_id %', 'token_type_id'),
-		(8, 'token type exists %', 'name'),
 		(9, 'token type %', 'token_type_id'),
 		(10, 'transaction rejected %', 'token_type_id'),
 		(11, 'issue_id %', 'token_issue_id'),
@@ -922,6 +929,7 @@ BEGIN ATOMIC
 		(17, 'not enough tokens %', 'quantity'),
 		(18, 'more than is left %', 'quantity'),
 		(19, 'price not found %', 'training_pass_type_option_price_id'),
+		(19, 'price_id %', 'training_pass_type_option_price_id'),
 		(20, 'price %', 'amount'),
 		(21, 'amount %', 'amount'),
 		(22, 'balance %', 'amount'),

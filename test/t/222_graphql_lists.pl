@@ -184,8 +184,8 @@ my %same = (
 	'{field: email, operation: ne, value: null}' => 'email IS NOT NULL',
 	'{field: email, operation: ne, value: "p10@example.org"}' => "email IS DISTINCT FROM 'p10\@example.org'",
 	'{field: isSuspended, operation: eq, value: "true"}' => 'is_suspended',
-	'{field: createdAt, operation: le, value: "2026-03-01T12:00:00.25Z"}' => 'true',
-	'{field: createdAt, operation: lt, value: "2026-03-01T12:00:00.25Z"}' => 'false',
+	'{field: createdAt, operation: le, value: "2026-03-01T12:00:00Z"}' => 'true',
+	'{field: createdAt, operation: lt, value: "2026-03-01T12:00:00Z"}' => 'false',
 	'{field: createdAt, operation: gt, value: "2026-03-01"}' => 'true',
 	'{field: id, operation: gt, value: "UGVyc29uOjMw"}' => 'id > 30',
 	'{field: id, operation: eq, value: "UGVyc29uOjMw"}' => 'id = 30',
@@ -210,6 +210,10 @@ is(messages('{ contacts(filters: [{field: id, operation: eq, value: "T3JnYW5pc2F
 	"'T3JnYW5pc2F0aW9uOjEw' is not a global id of Person", 'an id of another type is refused');
 is(messages('{ contacts(filters: [{field: id, operation: eq, value: "UGVyc29uOjEw="}]) { nodes { id } } }'),
 	"'UGVyc29uOjEw=' is not a global id of Person", 'and one that is not in its one form');
+is(names('contacts', 'first: 1, filters: [{field: createdAt, operation: like, value: "2026-03-01T12:00:00Z"}]'),
+	names('contacts', 'first: 1'), 'a pattern meets the time that is shown');
+is(names('contacts', 'first: 1, filters: [{field: createdAt, operation: gt, value: "2026-03-01T12:00:00Z"}]'),
+	'', 'which is not after itself');
 like(messages('{ contacts(filters: [{field: createdAt, operation: eq, value: "soon"}]) { nodes { id } } }'),
 	qr/invalid input syntax/, 'and a value that is none');
 is(messages('{ contacts(filters: [{field: name, operation: like}]) { nodes { id } } }'),
@@ -261,7 +265,6 @@ foreach my $list (@{ $schema->{queryType}{fields} })
 	foreach my $field (@all)
 	{
 		my $value = $nodes->[0]{$field};
-		next if $field =~ /At$|^valid/;    # shown without its fraction
 		$value = $value ? 'true' : 'false' if JSON::PP::is_bool($value);
 		my $found = data("query(\$value: String) { $name(first: 1000, filters: [{field: $field, operation: eq, value: \$value}]) { nodes { $field } } }",
 			{ value => defined $value ? "$value" : undef })->{$name}{nodes};
@@ -298,6 +301,30 @@ foreach my $written ('true', '"five"', '"NaN"', '"Infinity"', '"1e99999"', '[]',
 }
 like(messages('mutation($q: TokenAmount) { trainingTokenBalances { adjust(input: {amount: $q}) { errors { label } } } }', { q => JSON::PP::true }),
 	qr/is not a number/, 'nor is true in a variable');
+
+# --- Refusals: the field that is at fault, and what the arguments alone show
+# before what is not found
+
+my $nobody = encode_base64('Organisation:99999', '');
+my $type = encode_base64("TokenType:$fine", '');
+foreach my $case (
+	[ 'trainingTokenIssues', qq(create(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: -1})), 'quantity: quantity is negative' ],
+	[ 'trainingTokenIssues', qq(create(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: 1})), 'accountId: party not found' ],
+	[ 'trainingTokenIssues', 'create(input: {tokenTypeId: "' . encode_base64('TokenType:00000000-0000-0000-0000-000000000003', '') . '", accountId: "T3JnYW5pc2F0aW9uOjE=", quantity: 1})', 'tokenTypeId: not a global id of a TokenType' ],
+	[ 'trainingTokenBalances', qq(redeem(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: -1, reference: "r"})), 'quantity: quantity is negative' ],
+	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '"})', 'reference: reference is missing' ],
+	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '", reference: "r"})', 'contentId: no pass covers the item' ],
+	[ 'trainingPass', 'updateTypeOption(input: {trainingPassTypeOptionId: "' . encode_base64('TrainingPassTypeOption:01', '') . '"})', 'trainingPassTypeOptionId: not a global id of a TrainingPassTypeOption' ],
+	[ 'trainingPass', 'updateTypeOptionPrice(input: {amount: "1"})', 'trainingPassTypeOptionPriceId: price_id is missing' ],
+	[ 'trainingPass', 'updateTypeOptionPrice(input: {amount: "-1"})', 'trainingPassTypeOptionPriceId: price_id is missing' ])
+{
+	my ($namespace, $mutation, $expected) = @$case;
+	my ($data) = $face->read_answer('admin', "mutation { $namespace { done: $mutation { errors { label message } } } }");
+	my $answer = $data->{$namespace}{done};
+	is(join('; ', map { "$_->{label}: $_->{message}" } @{ $answer->{errors} }), $expected, "$mutation: $expected");
+}
+is(sql("SELECT count(*) FROM pg_proc WHERE pronamespace = 'trainledger_graphql'::regnamespace AND proparallel <> 'u' AND prosrc ~ 'EXCEPTION WHEN'"),
+	0, 'errors are not caught in workers');
 
 # --- Limits
 

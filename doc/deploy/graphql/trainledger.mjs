@@ -236,15 +236,29 @@ function globalIdKey(value, types) {
   return key;
 }
 
+// A column as the nodes show it: instants to the second
+function shown(column, type) {
+  return type === TYPES.timestamptz
+    ? sql`date_trunc('second', ${column})`
+    : column;
+}
+
+function shownText(column, type) {
+  return type === TYPES.timestamptz
+    ? sql`to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
+    : sql`${column}::text`;
+}
+
 // The condition of one filter on the rows of a table
 function condition(alias, codec, { field, operation, value }) {
   const column = (name) => sql`${alias}.${sql.identifier(name)}`;
   const [name = field, ...types] = words(tagsOf(codec.attributes[field]).filterAs);
-  const { sqlType } = codec.attributes[name].codec;
+  const { codec: type } = codec.attributes[name];
 
   function compare(how, text) {
     const key = types.length ? globalIdKey(text, types) : text;
-    const met = COMPARISONS[how][0](column(name), sql`${sql.value(key)}::${sqlType}`);
+    const met = COMPARISONS[how][0](shown(column(name), type),
+      sql`${sql.value(key)}::${type.sqlType}`);
     // ids of several types may have the same key
     return how === "eq" && types.length > 1
       ? sql`(${met} and ${column(field)} = ${sql.value(text)})`
@@ -261,7 +275,7 @@ function condition(alias, codec, { field, operation, value }) {
   }
   switch (operation) {
     case "like":
-      return sql`${column(field)}::text like ${sql.value(value)}::text`;
+      return sql`${shownText(column(field), type)} like ${sql.value(value)}::text`;
     case "in":
       return sql`(${sql.join(
         value.split(",").map((one) => compare("eq", one.trim())), " or ")})`;
