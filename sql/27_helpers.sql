@@ -165,6 +165,30 @@ REVOKE ALL ON FUNCTION trainledger._check_clear(text[], text[], text[]) FROM PUB
 COMMENT ON FUNCTION trainledger._check_clear(text[], text[], text[]) IS
 'Internal: TL400 where clear names a column that cannot be emptied or is given a value.';
 
+/*
+ * Where a row was not inserted there is one in its way, and the next round
+ * sees it.  If there is none, no round will help: a trigger keeps rows from
+ * being inserted.
+ */
+CREATE FUNCTION trainledger._require_conflict(relation text, is_there boolean)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	IF NOT is_there THEN
+		RAISE EXCEPTION USING ERRCODE = 'triggered_data_change_violation',
+			MESSAGE = format('no row was inserted into %s', relation),
+			DETAIL = 'No other row was in its way.',
+			HINT = format('Look for a trigger or rule on trainledger.%s.',
+						  relation);
+	END IF;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._require_conflict(text, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_conflict(text, boolean) IS
+'Internal: 27000 where a row was not inserted though no other was in its way.';
+
 CREATE FUNCTION trainledger._raise_taken(relation text, constraint_name text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -205,7 +205,14 @@ ALTER TABLE trainledger.token_type ENABLE ALWAYS TRIGGER fixed_columns;
 COMMENT ON TRIGGER fixed_columns ON trainledger.token_type IS
 'Id, kind and scale of a token type never change.';
 
--- Row-level security: a learner sees its own (section 12)
+-- Row-level security: a learner sees its own (section 12).  Who changed the
+-- bounds of a type is for readers.
+
+ALTER TABLE trainledger.token_type_event ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.token_type_event FOR SELECT USING (
+	(SELECT trainledger.has_level('reader')));
+COMMENT ON POLICY visible ON trainledger.token_type_event IS
+'Readers see all changes, a learner none.';
 
 ALTER TABLE trainledger.account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.account FOR SELECT USING (
@@ -391,7 +398,7 @@ COMMENT ON FUNCTION trainledger._insert_token_type(
 CREATE FUNCTION trainledger._check_token_type(
 	name text, scale integer, default_days_to_redeem integer, id uuid)
 RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, trainledger, pg_temp
 AS $$
 BEGIN

@@ -668,6 +668,8 @@ BEGIN
 											 'pass_type_option_pkey');
 		END IF;
 		-- our number was imported meanwhile: the next one
+		PERFORM trainledger._require_conflict('pass_type_option', EXISTS (
+			SELECT FROM trainledger.pass_type_option o WHERE o.id = made_id));
 	END LOOP;
 	RETURN made;
 END;
@@ -1075,6 +1077,8 @@ BEGIN
 			PERFORM trainledger._raise_taken('pass', 'pass_pkey');
 		END IF;
 		-- our number was imported: the next one
+		PERFORM trainledger._require_conflict('pass', EXISTS (
+			SELECT FROM trainledger.pass p WHERE p.id = made.id));
 	END LOOP;
 	RETURN made;
 END;

@@ -594,7 +594,7 @@ COMMENT ON FUNCTION trainledger.signup_document(
 
 CREATE FUNCTION trainledger.signup_error(code text, message text)
 RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -671,6 +671,9 @@ BEGIN
 		INSERT INTO trainledger.membership SELECT (made).*
 		ON CONFLICT DO NOTHING;
 		EXIT WHEN FOUND;
+		PERFORM trainledger._require_conflict('membership', EXISTS (
+			SELECT FROM trainledger.membership m
+			WHERE m.program_id = in_program AND m.party_id = holder.id));
 	END LOOP;
 	INSERT INTO trainledger.membership_event
 		(id, program_id, party_id, old_cohort_id, cohort_id, old_role, role,
@@ -823,6 +826,10 @@ BEGIN
 				trainledger.clock())
 		ON CONFLICT DO NOTHING RETURNING c.* INTO confirmed;
 		EXIT WHEN FOUND;
+		PERFORM trainledger._require_conflict('cohort', EXISTS (
+			SELECT FROM trainledger.cohort c
+			WHERE c.program_id = _confirm_cohort.program_id
+			AND c.name = cohort_name));
 	END LOOP;
 	RETURN confirmed;
 END;

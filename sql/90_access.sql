@@ -106,6 +106,16 @@ DECLARE
 	schema_name text;
 BEGIN
 	PERFORM trainledger._require_role(role_name);
+	IF EXISTS (SELECT FROM pg_roles r
+			   JOIN pg_namespace n ON n.nspowner = r.oid
+			   WHERE r.rolname = role_name AND NOT r.rolsuper
+			   AND n.nspname = 'trainledger') THEN
+		PERFORM trainledger._refuse('TL409', 'role owns the books',
+			format('Role %I is the owner, who may do everything.', role_name),
+			'Give the level to another role.');
+	END IF;
+	-- one at a time: others write the same rows of the catalog
+	LOCK TABLE trainledger.privilege IN SHARE UPDATE EXCLUSIVE MODE;
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
 		WHERE n.nspname IN ('trainledger', 'trainledger_api',

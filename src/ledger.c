@@ -42,6 +42,12 @@ typedef enum Attempt
 	ATTEMPT_RACED
 } Attempt;
 
+/*
+ * An opening may lose once to another with its key, to who makes the default
+ * type and to who opens the account.
+ */
+#define MAX_LOST_OPENINGS	3
+
 /* Amounts in messages: canonical text in the current memory context */
 static const char *
 amount_text(TlAmount value)
@@ -689,6 +695,17 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 	return attempt_on_account(books, request, &account, &type, entry, refusal);
 }
 
+/* Nobody was faster: a trigger keeps the row from being inserted. */
+static void
+refuse_opening(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("account was not opened"),
+			 errdetail("No other account was in its way."),
+			 errhint("Look for a trigger or rule on trainledger.account or trainledger.token_type.")));
+}
+
 /*
  * Book a request that tl_check_request() has let pass.  Must run as the owner
  * of the books.  On TL_BOOKED and TL_REPLAYED *entry is the entry; on
@@ -703,6 +720,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 	bool		fresh = false;
 	int64		account_id = 0;
 	int64		locked_id = 0;
+	int			lost_openings = 0;
 
 	tl_books_open(&books);
 	for (;;)
@@ -731,6 +749,8 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 				tl_lock_account(account_id, locked_id);
 				locked_id = account_id;
 			}
+			else if (++lost_openings > MAX_LOST_OPENINGS)
+				refuse_opening();
 		}
 		else if (outcome != ATTEMPT_REFUSED || fresh ||
 				 IsolationUsesXactSnapshot())

@@ -118,7 +118,12 @@ AS $$
 		(SELECT string_agg(p.barcode || '/' || a.name, ',' ORDER BY p.barcode, a.name) FROM trainledger.account a JOIN trainledger.party p ON p.id = a.party_id),
 		(SELECT count(*) FROM trainledger.entry)
 $$;
+RESET ROLE;
+SELECT u.bounds FROM add_credit_token_type('access-bounds') t, update_token_type(t.id, upper_bound => 1000000) u;
+SET ROLE regress_reader;
+SELECT count(*) > 0 AS bounds_changed FROM token_type_event;
 SET ROLE regress_learner;
+SELECT count(*) > 0 AS bounds_changed FROM token_type_event;
 SELECT current_party(), s.* FROM pg_temp.seen() s;
 SET trainledger.party_id = :ann;
 SELECT current_party() = :ann AS ann, s.* FROM pg_temp.seen() s;
@@ -391,6 +396,11 @@ SET ROLE regress_admin;
 SELECT revoke_access('regress "odd" Name');
 RESET ROLE;
 DROP ROLE "regress ""odd"" Name";
+-- an owner who is no superuser keeps its rights
+BEGIN;
+ALTER SCHEMA trainledger OWNER TO regress_nobody;
+SELECT r.* FROM (VALUES ($$SELECT grant_access('regress_nobody', 'reader')$$), ($$SELECT revoke_access('regress_nobody')$$)) v(statement), regress.refusal(statement) r;
+ROLLBACK;
 -- levels below admin give nothing away
 SET ROLE regress_operator;
 SELECT regress.attempt(statement)

@@ -82,13 +82,12 @@ FROM function p JOIN trainledger.privilege v ON v.function_name = p.proname
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
 	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
-AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields');
+AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error');
 SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'
-OR p.proparallel <> 'u' AND p.prosrc ~* '(INSERT INTO|UPDATE trainledger|DELETE FROM|nextval|GRANT |REVOKE )'
-OR p.proparallel = 's' AND p.language = 'plpgsql' AND p.prosrc ~* '(_caller_name|_require_admin_for_id)'
-	AND p.oid <> 'trainledger._check_token_type(text, integer, integer, uuid)'::regprocedure;
+OR p.proparallel <> 'u' AND p.prosrc ~* '(INSERT INTO|UPDATE trainledger|DELETE FROM|nextval|set_config|GRANT |REVOKE )'
+OR p.proparallel = 's' AND p.language = 'plpgsql' AND p.prosrc ~* '(_caller_name|_require_admin_for_id)';
 SELECT proname AS handles_errors_in_workers FROM function
 WHERE language = 'plpgsql' AND proparallel <> 'u' AND prosrc ~* '^\s*EXCEPTION\s+WHEN';
 SELECT oid::regprocedure AS strict_write FROM function WHERE provolatile = 'v' AND proisstrict;
