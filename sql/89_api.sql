@@ -455,7 +455,7 @@ COMMENT ON COLUMN trainledger_api.tickets.canceled_at IS 'When it was canceled.'
 
 /*
  * Relations without a foreign key, for embedding: an entry has none to its
- * account, nor a party to its organisation.  PostgREST takes a function of a
+ * account, nor has what refers to its own table.  PostgREST takes a function of a
  * view's row for a relation of that name.  The bodies are text, since one in
  * BEGIN ATOMIC would not grow with the view.
  */
@@ -510,6 +510,22 @@ REVOKE ALL ON FUNCTION trainledger_api.training_token_issues(
 COMMENT ON FUNCTION trainledger_api.training_token_issues(
 	trainledger_api.training_token_transactions) IS
 'Issue of training tokens that a movement is of, for embedding.';
+
+CREATE FUNCTION trainledger_api.parent(trainledger_api.program_kinds)
+RETURNS SETOF trainledger_api.program_kinds
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.id = $1.parent_id';
+REVOKE ALL ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) IS
+'Kind of programs that a kind is a child of, for embedding.';
+
+CREATE FUNCTION trainledger_api.children(trainledger_api.program_kinds)
+RETURNS SETOF trainledger_api.program_kinds
+LANGUAGE sql STABLE PARALLEL SAFE
+AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.parent_id = $1.id';
+REVOKE ALL ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) IS
+'Direct children of a kind of programs, for embedding.';
 
 /*
  * The functions: each calls its twin in trainledger (src/api.c), with the same

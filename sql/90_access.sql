@@ -26,7 +26,8 @@ FROM (
 		'document_fields', 'document_time', 'program_document',
 		'program_kind_document',
 		'organisation', 'credit_transactions', 'credit_accounts',
-		'training_token_transactions', 'training_token_issues'])
+		'training_token_transactions', 'training_token_issues',
+		'parent', 'children'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
 		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',

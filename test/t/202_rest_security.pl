@@ -208,6 +208,9 @@ sub views_show_her_own
 				Prefer => "return=minimal, count=$count")->{headers}{'content-range'};
 			like($range, qr{/@{[ scalar @$expected ]}$}, "$view, count=$count");
 		}
+		my $range = ask("$view, two counts", GET => "/$view?limit=1", undef,
+			Prefer => 'count=planned, count=estimated')->{headers}{'content-range'};
+		like($range, qr{/@{[ scalar @$expected ]}$}, "$view, two counts");
 	}
 	return;
 }

@@ -20,6 +20,7 @@ my $reader = $faces->token('reader');
 # What the columns name; a list where one of several is enough
 my %named = (
 	party_id => 'parties', organisation_id => 'organisation',
+	parent_id => 'parent',
 	token_type_id => [qw(credit_token_types training_token_types)],
 	account_id => 'credit_accounts', issue_id => 'training_token_issues',
 	redemption_id => 'redemptions', item_id => 'catalog_items',
@@ -31,7 +32,7 @@ my %named = (
 
 # Those that name nothing that is served here
 my %other = map { $_ => 1 } qw(parties.external_id tickets.external_id
-  program_kinds.parent_id signup_tokens.type_id
+  signup_tokens.type_id
   training_token_issues.account_id training_token_transactions.account_id
   training_pass_uses.party_id);
 
@@ -56,9 +57,11 @@ foreach my $column (@columns)
 	my @good = grep { embeds($view, $_) eq 1 } ref $targets ? @$targets : $targets;
 
 	ok(scalar @good, "$column: " . join ' and ', ref $targets ? @$targets : $targets);
-	next if $name eq 'organisation_id';
+	next if $name =~ /^(organisation|parent)_id$/;
 	is(embeds($_, $view), 1, "$_ embeds $view") for @good;
 }
+
+is(embeds('program_kinds', 'children'), 1, 'children of program kinds');
 
 # Over two joins
 is(embeds('training_pass_types', 'catalog_items'), 1, 'the content of pass types');
