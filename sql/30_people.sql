@@ -64,8 +64,8 @@ COMMENT ON COLUMN trainledger.party.updated_at IS 'When the party was last chang
 
 ALTER TABLE trainledger.party ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.party FOR SELECT USING (
-	id BETWEEN (SELECT trainledger.first_visible_party())
-		   AND (SELECT trainledger.last_visible_party()));
+	id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.party IS
 'Readers see all parties, a learner itself.';
 
@@ -379,31 +379,34 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_party trainledger.party;
+	-- whatever the collation of the arguments
+	kind text COLLATE "default" := coalesce(id_type, '');
+	wanted text COLLATE "default" := id;
 BEGIN
-	CASE coalesce(id_type, '')
+	CASE kind
 	WHEN 'id' THEN
 		-- at most 18 digits always fit
-		IF id ~ '^[0-9]{1,18}$' THEN
+		IF wanted ~ '^[0-9]{1,18}$' THEN
 			SELECT p.* INTO found_party FROM trainledger.party p
-			WHERE p.id = find_party.id::bigint;
+			WHERE p.id = wanted::bigint;
 		END IF;
 	WHEN 'uuid' THEN
-		IF id ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' THEN
+		IF wanted ~* '^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$' THEN
 			SELECT p.* INTO found_party FROM trainledger.party p
-			WHERE p.uuid = find_party.id::uuid;
+			WHERE p.uuid = wanted::uuid;
 		END IF;
 	WHEN 'email' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE lower(p.email) = lower(find_party.id COLLATE "default");
+		WHERE lower(p.email) = lower(wanted);
 	WHEN 'rfid' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE p.rfid = find_party.id;
+		WHERE p.rfid = wanted;
 	WHEN 'barcode' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE p.barcode = find_party.id;
+		WHERE p.barcode = wanted;
 	WHEN 'externalId' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE p.external_id = find_party.id;
+		WHERE p.external_id = wanted;
 	ELSE
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
 			MESSAGE = 'unknown kind of identifier',

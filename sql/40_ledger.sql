@@ -69,7 +69,7 @@ COMMENT ON COLUMN trainledger.token_type_event.id IS 'Number of the event.';
 COMMENT ON COLUMN trainledger.token_type_event.token_type_id IS 'Type whose bounds were changed.';
 COMMENT ON COLUMN trainledger.token_type_event.old_bounds IS 'Bounds before the change.';
 COMMENT ON COLUMN trainledger.token_type_event.new_bounds IS 'Bounds from the change on.';
-COMMENT ON COLUMN trainledger.token_type_event.changed_by IS 'Role that made the change.';
+COMMENT ON COLUMN trainledger.token_type_event.changed_by IS 'Who made the change: the claim sub of the request, else the role that called.';
 COMMENT ON COLUMN trainledger.token_type_event.created_at IS 'When the change was made.';
 
 /*
@@ -216,8 +216,8 @@ COMMENT ON POLICY visible ON trainledger.token_type_event IS
 
 ALTER TABLE trainledger.account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.account FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.account IS
 'Readers see all accounts, a learner its own.';
 
@@ -240,22 +240,49 @@ REVOKE ALL ON FUNCTION trainledger.visible_accounts() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.visible_accounts() IS
 'Ids of the accounts that a learner may see; null where there are none. For row-level security of entries.';
 
+CREATE FUNCTION trainledger._first_visible_account() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT lower(trainledger.visible_accounts());
+END;
+REVOKE ALL ON FUNCTION trainledger._first_visible_account() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._first_visible_account() IS
+'Internal: the least id of the accounts that a learner may see.';
+
+CREATE FUNCTION trainledger._last_visible_account() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT upper(trainledger.visible_accounts()) - 1;
+END;
+REVOKE ALL ON FUNCTION trainledger._last_visible_account() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._last_visible_account() IS
+'Internal: the greatest id of the accounts that a learner may see.';
+
+CREATE FUNCTION trainledger.first_visible_account() RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_first_visible_account'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger.first_visible_account() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.first_visible_account() IS
+'Lower end of the account ids among which are those whose entries the caller may see; for row-level security.';
+
+CREATE FUNCTION trainledger.last_visible_account() RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_last_visible_account'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger.last_visible_account() FROM PUBLIC;
+COMMENT ON FUNCTION trainledger.last_visible_account() IS
+'Upper end of the account ids among which are those whose entries the caller may see; for row-level security.';
+
 /*
  * From the least to the greatest the planner has an index condition on the
  * primary key; whether an id is among them decides.  A reader's range is
- * everything, and its accounts are not looked up.  A function, and not a
- * sub-select on the accounts, keeps those out of the plan: a reader would pay
+ * everything, and its accounts are not looked up.  Functions, and not a
+ * sub-select on the accounts, keep those out of the plan: a reader would pay
  * for setting them up with each statement.
  */
 ALTER TABLE trainledger.entry ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.entry FOR SELECT USING (
-	account_id BETWEEN
-		(SELECT CASE WHEN trainledger.has_level('reader')
-				THEN -9223372036854775808
-				ELSE lower(trainledger.visible_accounts()) END)
-	AND (SELECT CASE WHEN trainledger.has_level('reader')
-				THEN 9223372036854775807
-				ELSE upper(trainledger.visible_accounts()) - 1 END)
+	account_id BETWEEN trainledger.first_visible_account()
+		AND trainledger.last_visible_account()
 	AND ((SELECT trainledger.has_level('reader'))
 		 OR account_id <@ (SELECT trainledger.visible_accounts())));
 COMMENT ON POLICY visible ON trainledger.entry IS

@@ -77,6 +77,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_account trainledger.account;
+	-- whatever the collation of the arguments
+	named text COLLATE "default" := coalesce(account_name, 'default');
+	of_type text COLLATE "default" := coalesce(token_type, 'default');
 BEGIN
 	IF party_id IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
@@ -84,14 +87,11 @@ BEGIN
 			DETAIL = 'The argument party_id is null.',
 			HINT = 'This argument is required.';
 	END IF;
-	account_name := coalesce(account_name, 'default');
-	token_type := coalesce(token_type, 'default');
 	SELECT a.* INTO found_account
 	FROM trainledger.account a
 	JOIN trainledger.token_type t ON t.id = a.token_type_id
 	WHERE a.party_id = credit_account.party_id
-	AND t.kind = 'credit' AND t.name = credit_account.token_type
-	AND a.name = credit_account.account_name;
+	AND t.kind = 'credit' AND t.name = of_type AND a.name = named;
 	IF FOUND THEN
 		RETURN found_account;
 	END IF;
@@ -103,21 +103,20 @@ BEGIN
 			DETAIL = format('There is no party %s.', party_id),
 			HINT = 'Look the id up in trainledger.party.';
 	END IF;
-	IF token_type <> 'default'
+	IF of_type <> 'default'
 	   AND NOT EXISTS (SELECT FROM trainledger.token_type t
-					   WHERE t.kind = 'credit'
-					   AND t.name = credit_account.token_type) THEN
+					   WHERE t.kind = 'credit' AND t.name = of_type) THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL404',
 			MESSAGE = 'token type not found',
 			DETAIL = format('There is no credit token type %s.',
-							quote_literal(token_type)),
+							quote_literal(of_type)),
 			HINT = 'Look the name up in trainledger.token_type.';
 	END IF;
 	RAISE EXCEPTION USING ERRCODE = 'TL057',
 		MESSAGE = 'account not initialised',
 		DETAIL = format('Party %s has no account %s of token type %s.',
-						party_id, quote_literal(account_name),
-						quote_literal(token_type)),
+						party_id, quote_literal(named),
+						quote_literal(of_type)),
 		HINT = 'Initialise the account first.';
 END;
 $$;
@@ -190,7 +189,7 @@ REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction(json) FROM PUBLI
 COMMENT ON FUNCTION trainledger_api.credit_token_transaction(json) IS
 'Records a credit-token transaction.
 
-The body names the operation (init, add or subtract), the delegate (delegate_id, delegate_rfid, delegate_barcode or delegate_externalId), amount, source, description and recordedAt; accountName, tokenType, rounding, balanceExpected and device_id or device_code are optional. Answers 201, or the error document with 400, 404 or 409.';
+The body names the operation (init, add or subtract), the delegate (delegate_id, delegate_rfid, delegate_barcode or delegate_externalId), amount, source, description and recordedAt; accountName, tokenType, rounding (round, floor or ceil), balanceExpected and device_id or device_code are optional. Answers 201, or the error document with 400, 404 or 409.';
 
 CREATE FUNCTION trainledger_api.credit_token_transaction_init(json) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_init'
@@ -228,7 +227,7 @@ REVOKE ALL ON FUNCTION trainledger_api.credit_token_balance(text, text, text, te
 COMMENT ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) IS
 'Balance of a delegate''s account and its last transaction.
 
-accountName and tokenType name the account (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
+accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
 
 CREATE FUNCTION trainledger_api.credit_token_history(
 	"accountName" text, "idType" text, id text,
@@ -239,4 +238,4 @@ REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, te
 COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) IS
 'All transactions of a delegate''s account, newest first.
 
-accountName and tokenType name the account (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
+accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';

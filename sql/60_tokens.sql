@@ -234,43 +234,46 @@ COMMENT ON POLICY visible_lots ON trainledger.account IS
 
 ALTER TABLE trainledger.token_account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_account FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party())
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party()
 	OR party_id = (SELECT trainledger.visible_organisation()));
 COMMENT ON POLICY visible ON trainledger.token_account IS
 'Readers see all, a learner its own and its organisation''s.';
 
 ALTER TABLE trainledger.token_lot ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_lot FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party())
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party()
 	OR party_id = (SELECT trainledger.visible_organisation()));
 COMMENT ON POLICY visible ON trainledger.token_lot IS
 'Readers see all, a learner its own and its organisation''s.';
 
 ALTER TABLE trainledger.token_issue_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_issue_event FOR SELECT USING (
-	EXISTS (SELECT FROM trainledger.token_lot l WHERE l.id = issue_id));
+	(SELECT trainledger.has_level('reader'))
+	OR EXISTS (SELECT FROM trainledger.token_lot l WHERE l.id = issue_id));
 COMMENT ON POLICY visible ON trainledger.token_issue_event IS
 'Whoever sees the issue sees its events.';
 
 ALTER TABLE trainledger.redemption ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.redemption FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.redemption IS
 'Readers see all, a learner its own.';
 
 ALTER TABLE trainledger.redemption_allocation ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.redemption_allocation FOR SELECT USING (
-	EXISTS (SELECT FROM trainledger.redemption r WHERE r.id = redemption_id));
+	(SELECT trainledger.has_level('reader'))
+	OR EXISTS (SELECT FROM trainledger.redemption r
+			   WHERE r.id = redemption_id));
 COMMENT ON POLICY visible ON trainledger.redemption_allocation IS
 'Whoever sees the redemption sees its allocation.';
 
 ALTER TABLE trainledger.party_request ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.party_request FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.party_request IS
 'Readers see all, a learner its own.';
 
@@ -635,6 +638,21 @@ COMMENT ON FUNCTION trainledger.issue_training_tokens(
  * Makes a lot for a holder and a type that were checked; the token account is
  * made with the first one.
  */
+CREATE FUNCTION trainledger._open_token_account(
+	holder bigint, token_type_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.token_account (party_id, token_type_id, created_at)
+	VALUES (holder, _open_token_account.token_type_id, trainledger.clock())
+	ON CONFLICT DO NOTHING;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._open_token_account(bigint, uuid) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._open_token_account(bigint, uuid) IS
+'Internal: makes the group of a party''s lots of a type where there is none; waits for who is making it.';
+
 CREATE FUNCTION trainledger._make_lot(
 	token_type trainledger.token_type, holder bigint,
 	quantity trainledger.amount, expires_at timestamptz, notes text, id uuid)
@@ -646,9 +664,6 @@ DECLARE
 	made_id uuid := coalesce(id, trainledger._new_issue_id(holder));
 	made_account bigint;
 BEGIN
-	INSERT INTO trainledger.token_account (party_id, token_type_id, created_at)
-	VALUES (holder, token_type.id, trainledger.clock())
-	ON CONFLICT DO NOTHING;
 	made_account := trainledger._open_lot(holder, token_type.id, quantity,
 										  notes);
 	INSERT INTO trainledger.token_lot
@@ -668,7 +683,7 @@ REVOKE ALL ON FUNCTION trainledger._make_lot(
 COMMENT ON FUNCTION trainledger._make_lot(
 	trainledger.token_type, bigint, trainledger.amount, timestamptz, text,
 	uuid) IS
-'Internal: makes a lot, its account and its first entry.';
+'Internal: makes a lot of a token account, its account and its first entry.';
 
 CREATE FUNCTION trainledger._end_of_day(day date) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -763,6 +778,8 @@ BEGIN
 	END IF;
 	PERFORM trainledger._check_to_come(expires_on);
 	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
+	PERFORM trainledger._open_token_account(party_id, token_type_id);
+	token_type := trainledger._training_type(token_type_id);
 	PERFORM trainledger._require_active(token_type);
 	PERFORM trainledger._require_not_archived(token_type);
 	PERFORM trainledger._require_not_suspended(holder);

@@ -164,6 +164,7 @@ CREATE TABLE trainledger.pass (
 CREATE SEQUENCE trainledger.pass_id_seq OWNED BY trainledger.pass.id;
 CREATE INDEX pass_party_id_idx ON trainledger.pass (party_id, valid_until);
 CREATE INDEX pass_pass_type_id_idx ON trainledger.pass (pass_type_id);
+CREATE INDEX pass_option_id_idx ON trainledger.pass (option_id);
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass', '');
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass_id_seq', '');
 COMMENT ON SEQUENCE trainledger.pass_id_seq IS
@@ -233,6 +234,7 @@ CREATE TABLE trainledger.pass_use (
 CREATE SEQUENCE trainledger.pass_use_id_seq OWNED BY trainledger.pass_use.id;
 CREATE INDEX pass_use_pass_id_idx ON trainledger.pass_use (pass_id);
 CREATE INDEX pass_use_party_id_idx ON trainledger.pass_use (party_id);
+CREATE INDEX pass_use_item_id_idx ON trainledger.pass_use (item_id);
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass_use', '');
 SELECT pg_catalog.pg_extension_config_dump('trainledger.pass_use_id_seq', '');
 COMMENT ON SEQUENCE trainledger.pass_use_id_seq IS
@@ -250,22 +252,22 @@ COMMENT ON COLUMN trainledger.pass_use.created_at IS 'When it was booked.';
 
 ALTER TABLE trainledger.pass ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass IS
 'Readers see all passes, a learner its own.';
 
 ALTER TABLE trainledger.pass_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass_event FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass_event IS
 'Readers see all events, a learner those of its own passes.';
 
 ALTER TABLE trainledger.pass_use ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass_use FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass_use IS
 'Readers see all uses, a learner its own.';
 

@@ -122,15 +122,15 @@ COMMENT ON POLICY visible ON trainledger.signup_token IS
 
 ALTER TABLE trainledger.enrolment ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.enrolment FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.enrolment IS
 'Readers see all enrolments, a learner its own.';
 
 ALTER TABLE trainledger.signup_claim ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.signup_claim FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.signup_claim IS
 'Readers see all claims, a learner its own.';
 

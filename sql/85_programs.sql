@@ -228,6 +228,13 @@ CREATE INDEX ticket_holder_id_idx
 	ON trainledger.ticket (holder_id, created_at);
 CREATE INDEX ticket_made_out_to_idx
 	ON trainledger.ticket (made_out_to) WHERE holder_id = -1;
+CREATE INDEX ticket_party_id_idx
+	ON trainledger.ticket (party_id) WHERE party_id IS NOT NULL;
+CREATE INDEX ticket_program_kind_id_idx
+	ON trainledger.ticket (program_kind_id, created_at);
+CREATE INDEX ticket_consumed_program_id_idx
+	ON trainledger.ticket (consumed_program_id)
+	WHERE consumed_program_id IS NOT NULL;
 SELECT pg_catalog.pg_extension_config_dump('trainledger.ticket', '');
 COMMENT ON TABLE trainledger.ticket IS
 'Tickets: rights to take part in a program of a kind.';
@@ -258,15 +265,15 @@ COMMENT ON TRIGGER lifecycle ON trainledger.ticket IS
 
 ALTER TABLE trainledger.membership ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.membership FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.membership IS
 'Readers see all memberships, a learner its own.';
 
 ALTER TABLE trainledger.membership_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.membership_event FOR SELECT USING (
-	party_id BETWEEN (SELECT trainledger.first_visible_party())
-				 AND (SELECT trainledger.last_visible_party()));
+	party_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.membership_event IS
 'Readers see all events, a learner those of its own memberships.';
 
@@ -286,8 +293,8 @@ COMMENT ON FUNCTION trainledger.visible_email() IS
 
 ALTER TABLE trainledger.ticket ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.ticket FOR SELECT USING (
-	holder_id BETWEEN (SELECT trainledger.first_visible_party())
-				  AND (SELECT trainledger.last_visible_party())
+	holder_id BETWEEN trainledger.first_visible_party()
+		AND trainledger.last_visible_party()
 	OR holder_id = -1
 	AND made_out_to = (SELECT trainledger.visible_email()));
 COMMENT ON POLICY visible ON trainledger.ticket IS
@@ -936,18 +943,21 @@ BEGIN
 	LEFT JOIN trainledger.membership m
 		ON m.program_id = $1 AND m.party_id = p.id
 	WHERE p.kind = 'person' AND NOT p.is_suspended
-	AND CASE WHEN m.party_id IS NULL THEN mode = 'open'
-			 ELSE m.state = 'active'
-				  AND (m.cohort_id IS DISTINCT FROM $2
-					   OR m.role <> coalesce(_sync_cohort_preview.role, 'member'))
+	-- a CASE on the membership: the path is asked of those who may change
+	AND CASE WHEN CASE WHEN m.party_id IS NULL THEN mode = 'open'
+					   ELSE m.state = 'active'
+							AND (m.cohort_id IS DISTINCT FROM $2
+								 OR m.role <> coalesce(
+									_sync_cohort_preview.role, 'member'))
+					   END
+			 THEN jsonb_path_match_tz(
+				jsonb_build_object(
+					'id', p.id, 'uuid', p.uuid, 'email', p.email,
+					'name', p.name, 'externalId', p.external_id,
+					'flags', p.flags, 'attributes', p.attributes,
+					'organisationId', p.organisation_id),
+				path, silent => true)
 			 END
-	AND jsonb_path_match_tz(
-			jsonb_build_object(
-				'id', p.id, 'uuid', p.uuid, 'email', p.email, 'name', p.name,
-				'externalId', p.external_id, 'flags', p.flags,
-				'attributes', p.attributes,
-				'organisationId', p.organisation_id),
-			path, silent => true)
 	ORDER BY p.id;
 EXCEPTION WHEN data_exception OR feature_not_supported
 		  OR program_limit_exceeded THEN
@@ -1150,9 +1160,12 @@ BEGIN
 				'Give the one or the other.');
 		END IF;
 		IF external_id IS NOT NULL AND EXISTS (
-			SELECT FROM trainledger.user_tickets(for_party) t
+			SELECT FROM trainledger.ticket t
 			WHERE t.external_id = _create_program_ticket.external_id
-			AND t.sku IS NOT DISTINCT FROM _create_program_ticket.sku) THEN
+			AND t.sku IS NOT DISTINCT FROM _create_program_ticket.sku
+			AND (t.holder_id = holder.id
+				 OR t.holder_id = -1
+				 AND t.made_out_to = lower(holder.email))) THEN
 			RETURN 0;
 		END IF;
 		PERFORM trainledger._require_not_suspended(holder);

@@ -286,7 +286,7 @@ COMMENT ON VIEW trainledger_api.training_pass_type_options IS
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.id IS 'Identity of the option.';
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.global_id IS 'Global id: base64 of TrainingPassTypeOption:<id>.';
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.pass_type_id IS 'Pass type that it is of.';
-COMMENT ON COLUMN trainledger_api.training_pass_type_options.name IS 'Name, unique for the type, such as Monthly.';
+COMMENT ON COLUMN trainledger_api.training_pass_type_options.name IS 'Name, such as Monthly.';
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.validity_unit IS 'Unit of the period.';
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.validity_value IS 'How many units the period has.';
 COMMENT ON COLUMN trainledger_api.training_pass_type_options.lifecycle_state IS 'draft, published or archived; passes are issued of published options.';
@@ -510,6 +510,22 @@ REVOKE ALL ON FUNCTION trainledger_api.training_token_issues(
 COMMENT ON FUNCTION trainledger_api.training_token_issues(
 	trainledger_api.training_token_transactions) IS
 'Issue of training tokens that a movement is of, for embedding.';
+
+CREATE FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses)
+RETURNS SETOF trainledger_api.parties
+LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
+AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id = $1.party_id';
+REVOKE ALL ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) IS
+'Person who used a pass, for embedding.';
+
+CREATE FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties)
+RETURNS SETOF trainledger_api.training_pass_uses
+LANGUAGE sql STABLE PARALLEL SAFE
+AS 'SELECT u.* FROM trainledger_api.training_pass_uses u WHERE u.party_id = $1.id';
+REVOKE ALL ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) IS
+'Uses of passes by a person, for embedding.';
 
 CREATE FUNCTION trainledger_api.parent(trainledger_api.program_kinds)
 RETURNS SETOF trainledger_api.program_kinds
@@ -1284,7 +1300,7 @@ REVOKE ALL ON FUNCTION trainledger_api.create_program_ticket(
 	uuid, bigint, text, uuid, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.create_program_ticket(
 	uuid, bigint, text, uuid, text, text) IS
-'Makes a ticket for programs of a kind; returns 1, or 0 where the same purchase has one. Level operator.
+'Makes a ticket for programs of a kind; returns 1, or 0 where the same holder already has one of the same purchase. Level operator.
 
 program_kind_id is the kind; party_id is the person who gets it, or email an address that may be nobody''s yet. external_id and sku name the purchase, base_sku is kept with it.';
 

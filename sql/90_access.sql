@@ -11,6 +11,7 @@ FROM (
 	SELECT 'learner'::trainledger.access_level, unnest(ARRAY[
 		'learner_access', 'has_level', 'current_party',
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
+		'first_visible_account', 'last_visible_account',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
 		'round_amount', 'format_amount',
 		'find_party', 'balance_at', 'entries_until', 'account_statement',
@@ -27,7 +28,7 @@ FROM (
 		'program_kind_document',
 		'organisation', 'credit_transactions', 'credit_accounts',
 		'training_token_transactions', 'training_token_issues',
-		'parent', 'children'])
+		'parties', 'training_pass_uses', 'parent', 'children'])
 	UNION ALL
 	SELECT 'reader', unnest(ARRAY[
 		'reader_access', 'reconcile', 'tokens', 'token', 'signup_document',
@@ -99,6 +100,21 @@ REVOKE ALL ON FUNCTION trainledger._require_role(name) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._require_role(name) IS
 'Internal: TL400 where no role is given, TL404 where there is no such role.';
 
+CREATE FUNCTION trainledger._owns_the_books(role_name name) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN EXISTS (SELECT FROM pg_class c
+				   JOIN pg_roles r ON r.oid = c.relowner
+				   WHERE c.oid = 'trainledger.account'::regclass
+				   AND r.rolname = role_name);
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._owns_the_books(name) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._owns_the_books(name) IS
+'Internal: whether a role is the owner that all writes act as.';
+
 CREATE FUNCTION trainledger._revoke_access(role_name name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -107,13 +123,10 @@ DECLARE
 	schema_name text;
 BEGIN
 	PERFORM trainledger._require_role(role_name);
-	IF EXISTS (SELECT FROM pg_roles r
-			   JOIN pg_namespace n ON n.nspowner = r.oid
-			   WHERE r.rolname = role_name AND NOT r.rolsuper
-			   AND n.nspname = 'trainledger') THEN
+	IF trainledger._owns_the_books(role_name) THEN
 		PERFORM trainledger._refuse('TL409', 'role owns the books',
 			format('Role %I is the owner, who may do everything.', role_name),
-			'Give the level to another role.');
+			'Give the books to another owner first.');
 	END IF;
 	-- one at a time: others write the same rows of the catalog
 	LOCK TABLE trainledger.privilege IN SHARE UPDATE EXCLUSIVE MODE;
@@ -151,6 +164,11 @@ BEGIN
 			'The argument level is null.',
 			'Give learner, reader, operator or admin.');
 	END IF;
+	PERFORM trainledger._require_role(role_name);
+	-- whatever level the owner is given, it may do everything
+	IF trainledger._owns_the_books(role_name) THEN
+		RETURN;
+	END IF;
 	PERFORM trainledger._revoke_access(role_name);
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
@@ -180,3 +198,55 @@ $$;
 REVOKE ALL ON FUNCTION trainledger._grant_access(name, trainledger.access_level) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._grant_access(name, trainledger.access_level) IS
 'Internal: the work of grant_access, as the owner.';
+
+/*
+ * What amounts and ranges of them need to be used is for everybody, also where
+ * ALTER DEFAULT PRIVILEGES has taken that from PUBLIC: types, and the functions
+ * behind them, their operators, casts and aggregates, all of them immutable.
+ */
+DO $$
+DECLARE
+	type_name text;
+	routine regprocedure;
+BEGIN
+	FOR type_name IN
+		SELECT t.oid::regtype::text FROM pg_catalog.pg_type t
+		WHERE t.typnamespace = 'trainledger'::pg_catalog.regnamespace
+		AND t.typtype IN ('b', 'd', 'e', 'm', 'r') AND t.typelem = 0
+	LOOP
+		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', type_name);
+	END LOOP;
+	FOR routine IN
+		SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p
+		WHERE p.pronamespace = 'trainledger'::pg_catalog.regnamespace
+		AND p.oid IN (
+			SELECT f.oid FROM pg_catalog.pg_type t, unnest(ARRAY[
+				t.typinput, t.typoutput, t.typreceive, t.typsend]) AS f(oid)
+			UNION ALL
+			SELECT o.oprcode FROM pg_catalog.pg_operator o
+			UNION ALL
+			SELECT a.amproc FROM pg_catalog.pg_amproc a
+			UNION ALL
+			SELECT c.castfunc FROM pg_catalog.pg_cast c
+			UNION ALL
+			SELECT f.oid FROM pg_catalog.pg_aggregate a, unnest(ARRAY[
+				a.aggfnoid, a.aggtransfn, a.aggfinalfn, a.aggcombinefn,
+				a.aggserialfn, a.aggdeserialfn, a.aggmtransfn,
+				a.aggminvtransfn, a.aggmfinalfn]) AS f(oid)
+			UNION ALL
+			SELECT r.rngsubdiff FROM pg_catalog.pg_range r
+			UNION ALL
+			-- the constructors of ranges
+			SELECT d.objid FROM pg_catalog.pg_depend d
+			WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+			AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
+			AND d.deptype = 'i'
+			UNION ALL
+			-- an operator with a letter for a sign
+			SELECT 'trainledger.abs(trainledger.amount)'::pg_catalog.regprocedure)
+	LOOP
+		EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC',
+								  routine);
+	END LOOP;
+END;
+$$;

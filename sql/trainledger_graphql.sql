@@ -198,9 +198,12 @@ COMMENT ON COLUMN trainledger_graphql.training_token_type.created_at IS 'When th
 COMMENT ON COLUMN trainledger_graphql.training_token_type.type_key IS E'@behavior -*\nId of the type.';
 
 CREATE VIEW trainledger_graphql.token_account WITH (security_invoker = true) AS
-SELECT (SELECT coalesce(sum(i.current_balance), 0)
-		FROM trainledger.token_issue i
-		WHERE i.party_id = a.party_id AND i.token_type_id = a.token_type_id
+SELECT (SELECT coalesce(sum(b.balance), 0)
+		FROM trainledger.token_lot l
+		JOIN trainledger.account b ON b.id = l.account_id
+		WHERE l.party_id = a.party_id AND l.token_type_id = a.token_type_id
+		AND l.is_open
+		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
 	   )::trainledger_graphql.token_amount AS current_balance,
 	   a.created_at, a.party_id AS party_key, a.token_type_id AS type_key
 FROM trainledger.token_account a;
@@ -335,7 +338,7 @@ E'@primaryKey option_key\n'
 '@orderFirst created_at\n'
 'An option of a training pass type: how long a pass is valid, and at which prices.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.id IS E'@filterAs option_key TrainingPassTypeOption\n@notNull\nGlobal id, of a TrainingPassTypeOption.';
-COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.name IS 'Name, unique for the type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.name IS 'Name, such as Monthly.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.validity_period IS 'How long a pass with it is valid.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.lifecycle_state IS 'draft, published or archived; passes are issued of published options.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option.created_at IS 'When the option was made.';
@@ -546,7 +549,7 @@ CREATE TYPE trainledger_graphql.training_pass_type_option_input AS (
 COMMENT ON TYPE trainledger_graphql.training_pass_type_option_input IS
 'A new option of a pass type, a draft.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.training_pass_type_id IS 'Pass type.';
-COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.name IS 'Name, unique for the type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.name IS 'Name, such as Monthly.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_input.validity_period IS 'How long a pass with it is valid.';
 
 CREATE TYPE trainledger_graphql.training_pass_type_option_update_input AS (
@@ -557,7 +560,7 @@ CREATE TYPE trainledger_graphql.training_pass_type_option_update_input AS (
 COMMENT ON TYPE trainledger_graphql.training_pass_type_option_update_input IS
 'Changes of an option; what is left out stays.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.training_pass_type_option_id IS 'Option to change.';
-COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.name IS 'Name, unique for the type.';
+COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.name IS 'Name, such as Monthly.';
 COMMENT ON COLUMN trainledger_graphql.training_pass_type_option_update_input.lifecycle_state IS 'published needs a price.';
 
 CREATE TYPE trainledger_graphql.training_pass_type_option_price_input AS (

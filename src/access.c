@@ -88,19 +88,27 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 }
 
 /*
- * has_level(level access_level) returns boolean: whether the caller has the
- * level.  In a function that acts as the owner, that is still the caller.
+ * Whether the caller has a level of access.  In a function that acts as the
+ * owner, that is still the caller.
  */
+bool
+tl_caller_has(const char *level)
+{
+	char	   *mark = psprintf("%s_access", level);
+	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
+	Oid			function = LookupFuncName(name, 0, NULL, false);
+
+	return tl_may_execute(function, tl_caller());
+}
+
+/* has_level(level access_level) returns boolean */
 Datum
 tl_has_level(PG_FUNCTION_ARGS)
 {
 	Datum		label = PG_GETARG_DATUM(0);
 	Datum		level = DirectFunctionCall1(enum_out, label);
-	char	   *mark = psprintf("%s_access", DatumGetCString(level));
-	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
-	Oid			function = LookupFuncName(name, 0, NULL, false);
 
-	PG_RETURN_BOOL(tl_may_execute(function, tl_caller()));
+	PG_RETURN_BOOL(tl_caller_has(DatumGetCString(level)));
 }
 
 /*

@@ -59,10 +59,17 @@ typedef enum Statement
 	DELEGATE_BY_BARCODE,
 	DELEGATE_BY_EXTERNAL_ID,
 	NAMED_ACCOUNT,
+	LAST_ENTRY,
 	ENTRIES_OF_ACCOUNT
 } Statement;
 
 #define STATEMENT_COUNT		(ENTRIES_OF_ACCOUNT + 1)
+
+#define SELECT_ENTRIES \
+	"SELECT created_at, operation, delta, balance, source, description" \
+	" FROM trainledger.entry" \
+	" WHERE account_id OPERATOR(pg_catalog.=) $1" \
+	" ORDER BY entry_no DESC"
 
 #define SELECT_DELEGATE \
 	"SELECT id, data::pg_catalog.text," \
@@ -101,11 +108,12 @@ static const struct
 		" AND a.name OPERATOR(pg_catalog.=) $3",
 		3, {INT8OID, TEXTOID, TEXTOID}
 	},
+	[LAST_ENTRY] = {
+		SELECT_ENTRIES " LIMIT 1",
+		1, {INT8OID}
+	},
 	[ENTRIES_OF_ACCOUNT] = {
-		"SELECT created_at, operation, delta, balance, source, description"
-		" FROM trainledger.entry"
-		" WHERE account_id OPERATOR(pg_catalog.=) $1"
-		" ORDER BY entry_no DESC",
+		SELECT_ENTRIES,
 		1, {INT8OID}
 	}
 };
@@ -582,8 +590,9 @@ print_transactions(StringInfo out, int64 account_id, bool history,
 				   const char *account_name, const char *token_type)
 {
 	Datum		value = Int64GetDatum(account_id);
-	Portal		portal = SPI_cursor_open(NULL, get_plan(ENTRIES_OF_ACCOUNT),
-										 &value, NULL, true);
+	Statement	statement = history ? ENTRIES_OF_ACCOUNT : LAST_ENTRY;
+	Portal		portal = SPI_cursor_open(NULL, get_plan(statement), &value,
+										 NULL, true);
 	int			start;
 
 	SPI_cursor_fetch(portal, true, 1);

@@ -52,26 +52,34 @@ tl_claim(const char *name, char **value)
 }
 
 /*
- * current_party() returns bigint: the claim party_id or, where there are no
- * claims, the setting trainledger.party_id.  Null where neither says, and
- * where it is not a number, so that a mistake shows nothing rather than
- * somebody else's rows.
+ * The party that is asking: the claim party_id or, where there are no claims,
+ * the setting trainledger.party_id.  False where neither says, and where it is
+ * not a number, so that a mistake shows nothing rather than somebody else's
+ * rows.
  */
-Datum
-tl_current_party(PG_FUNCTION_ARGS)
+bool
+tl_asking_party(int64 *party)
 {
 	char	   *text;
 	char	   *end;
-	int64		party;
 
 	if (!tl_claim("party_id", &text))
 		text = tl_party_setting;
 	if (text == NULL || *text < '0' || *text > '9')
-		PG_RETURN_NULL();
+		return false;
 
 	errno = 0;
-	party = strtoi64(text, &end, 10);
-	if (errno != 0 || *end != '\0')
+	*party = strtoi64(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+/* current_party() returns bigint, or null */
+Datum
+tl_current_party(PG_FUNCTION_ARGS)
+{
+	int64		party;
+
+	if (!tl_asking_party(&party))
 		PG_RETURN_NULL();
 	PG_RETURN_INT64(party);
 }

@@ -74,5 +74,25 @@ is($late->query("BEGIN\\; CREATE EXTENSION trainledger\\; ROLLBACK")->{sqlstate}
 is($late->query('CREATE EXTENSION trainledger')->{sqlstate}, '00000', 'made');
 use_books($late, 'there', 'a');
 
+# where PUBLIC is given nothing by default, it has the same of the extension
+my $public = q{
+	SELECT string_agg(x, E'\n' ORDER BY x) FROM (
+		SELECT p.oid::regprocedure || ' ' || a.privilege_type
+		FROM pg_proc p, aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+		WHERE a.grantee = 0 AND p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+		UNION ALL
+		SELECT t.oid::regtype || ' ' || a.privilege_type
+		FROM pg_type t, aclexplode(coalesce(t.typacl, acldefault('T', t.typowner))) a
+		WHERE a.grantee = 0 AND t.typnamespace = 'trainledger'::regnamespace
+		AND t.typtype <> 'c' AND t.typelem = 0) AS y(x)};
+$node->safe_psql('postgres', 'CREATE DATABASE closed');
+$node->safe_psql('closed', q{
+	ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+	ALTER DEFAULT PRIVILEGES REVOKE USAGE ON TYPES FROM PUBLIC;
+	CREATE EXTENSION trainledger});
+my $usual = $node->safe_psql('later', $public);
+like($usual, qr/^trainledger\.amount_in\(cstring\) EXECUTE$/m, 'PUBLIC has what types need');
+is($node->safe_psql('closed', $public), $usual, 'whatever the default privileges are');
+
 no_crash($node, $started, 'recreate');
 done_testing();

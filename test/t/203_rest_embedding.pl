@@ -33,8 +33,7 @@ my %named = (
 # Those that name nothing that is served here
 my %other = map { $_ => 1 } qw(parties.external_id tickets.external_id
   signup_tokens.type_id
-  training_token_issues.account_id training_token_transactions.account_id
-  training_pass_uses.party_id);
+  training_token_issues.account_id training_token_transactions.account_id);
 
 my @columns = grep { !$other{$_} } rows($node,
 	q{SELECT c.relname || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
