@@ -306,6 +306,14 @@ refuse_found(int sqlerrcode, SignupElement element, const char *what,
 					 element, what, detail, hint);
 }
 
+static void
+refuse_item(void)
+{
+	refuse_found(TL_NOT_FOUND, SIGNUP_TYPE_ID, "catalogue item not found",
+				 "No item of the token's type has this code.",
+				 "Look the code up in trainledger.catalog_item.");
+}
+
 /* Insert the tokens with SQL; the rows go to the result. */
 static void
 insert_by_sql(Tuplestorestate *rows)
@@ -389,10 +397,7 @@ static void
 import_tokens(Work *work)
 {
 	if (execute(find_unknown_item, SPI_OK_SELECT) > 0)
-		refuse_found(TL_NOT_FOUND, SIGNUP_TYPE_ID,
-					 "catalogue item not found",
-					 "No item of the token's type has this code.",
-					 "Look the code up in trainledger.catalog_item.");
+		refuse_item();
 	while (!try_insert(work))
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -478,16 +483,46 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-static const char find_unknown_token[] =
-	"SELECT d.position, d.line FROM document_token d"
-	" WHERE NOT EXISTS (SELECT FROM trainledger.signup_token t"
-	"  WHERE t.id OPERATOR(pg_catalog.=) d.id)"
-	" ORDER BY d.position LIMIT 1";
-
 /*
- * Make the changes of the document, in its order.  That there is no such token
- * comes before what is wrong with another (contract, section 4).
+ * The first token that is not there, or whose item is not: its type and code
+ * are those last given for it up to there, else those that it has.
  */
+static const char find_unknown[] =
+	"SELECT x.position, x.line, x.is_there FROM ("
+	" SELECT d.position, d.line, t.id IS NOT NULL AS is_there,"
+	"  d.type IS NOT NULL OR d.type_id IS NOT NULL AS names_item,"
+	"  coalesce(first_value(d.type) OVER (PARTITION BY d.id, d.types"
+	"   ORDER BY d.position), t.type) AS type,"
+	"  coalesce(first_value(d.type_id) OVER (PARTITION BY d.id, d.type_ids"
+	"   ORDER BY d.position), t.type_id) AS type_id"
+	" FROM (SELECT e.position, e.line, e.id, e.type, e.type_id,"
+	"   count(e.type) OVER w AS types, count(e.type_id) OVER w AS type_ids"
+	"  FROM document_token e"
+	"  WINDOW w AS (PARTITION BY e.id ORDER BY e.position)) AS d"
+	" LEFT JOIN trainledger.signup_token t ON t.id = d.id) AS x"
+	" WHERE NOT x.is_there OR x.names_item AND NOT EXISTS ("
+	"  SELECT FROM trainledger.catalog_item c"
+	"  WHERE c.kind = trainledger._signup_kind(x.type)"
+	"  AND c.code = x.type_id)"
+	" ORDER BY x.position LIMIT 1";
+
+/* What is not there comes before what is wrong with it (contract, section 4). */
+static void
+refuse_unknown(void)
+{
+	bool		is_null;
+
+	if (execute(find_unknown, SPI_OK_SELECT) == 0)
+		return;
+	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
+								   SPI_tuptable->tupdesc, 3, &is_null)))
+		refuse_item();
+	refuse_found(TL_NOT_FOUND, SIGNUP_ID, "signup token not found",
+				 "There is no signup token with this id.",
+				 "Look the id up in trainledger.signup_token.");
+}
+
+/* Make the changes of the document, in its order. */
 static void
 apply_tokens(Work *work)
 {
@@ -498,10 +533,7 @@ apply_tokens(Work *work)
 	SPIPlanPtr	plan;
 	int64		done = 0;
 
-	if (execute(find_unknown_token, SPI_OK_SELECT) > 0)
-		refuse_found(TL_NOT_FOUND, SIGNUP_ID, "signup token not found",
-					 "There is no signup token with this id.",
-					 "Look the id up in trainledger.signup_token.");
+	refuse_unknown();
 	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
 		types[i] = TupleDescAttr(work->tupdesc, i)->atttypid;
 	plan = SPI_prepare(update_token, DOC_COLUMN_COUNT - DOC_ID,
@@ -594,7 +626,8 @@ has_utf8_form(const char *bytes, int length)
 	Oid			proc = FindDefaultConversionProc(encoding, PG_UTF8);
 	int			size = length * MAX_CONVERSION_GROWTH + 1;
 
-	return OidIsValid(proc) &&
+	/* without a conversion nothing can be printed, whatever it is */
+	return !OidIsValid(proc) ||
 		pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
 									  (unsigned char *) bytes, length,
 									  palloc(size), size, true) == length;

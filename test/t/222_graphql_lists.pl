@@ -214,6 +214,10 @@ is(names('contacts', 'first: 1, filters: [{field: createdAt, operation: like, va
 	names('contacts', 'first: 1'), 'a pattern meets the time that is shown');
 is(names('contacts', 'first: 1, filters: [{field: createdAt, operation: gt, value: "2026-03-01T12:00:00Z"}]'),
 	'', 'which is not after itself');
+is(messages('{ contacts(filters: [{field: id, operation: eq, value: "' . encode_base64('Person:010', '') . '"}]) { nodes { id } } }'),
+	"'UGVyc29uOjAxMA==' is not a global id of Person", 'nor a number that is not as it is printed');
+is(messages('{ trainingTokenTypes(filters: [{field: id, operation: eq, value: "' . encode_base64('TokenType:00000000-0000-0000-0000-000000000001', '') . '"}]) { nodes { id } } }'),
+	"'VG9rZW5UeXBlOjAwMDAwMDAwLTAwMDAtMDAwMC0w" . "MDAwLTAwMDAwMDAwMDAwMQ==' is not a global id of TokenType", 'nor such a uuid');
 like(messages('{ contacts(filters: [{field: createdAt, operation: eq, value: "soon"}]) { nodes { id } } }'),
 	qr/invalid input syntax/, 'and a value that is none');
 is(messages('{ contacts(filters: [{field: name, operation: like}]) { nodes { id } } }'),

@@ -38,7 +38,7 @@ async function claimsOf(authorization) {
   }
   try {
     const { payload } = await jwtVerify(token, key, { algorithms: ["HS256"] });
-    if (typeof payload.role === "string") {
+    if (typeof payload.role === "string" && payload.role !== "") {
       return payload;
     }
   } catch {

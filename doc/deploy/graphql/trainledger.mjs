@@ -225,11 +225,18 @@ const COMPARISONS = {
   in: [null, "equal to one of several values, separated by commas"],
 };
 
+// Keys as they are printed
+const PRINTED = new Map([
+  [TYPES.bigint, /^(0|[1-9]\d*)$/],
+  [TYPES.uuid, /^[0-9a-f]{32}$/],
+]);
+
 // The key in a global id of one of these types
-function globalIdKey(value, types) {
+function globalIdKey(value, types, codec) {
   const text = Buffer.from(value, "base64").toString("utf8");
   const [, type, key] = /^([A-Za-z][A-Za-z0-9]*):(.+)$/s.exec(text) ?? [];
   if (!types.includes(type)
+      || PRINTED.get(codec)?.test(key) === false
       || Buffer.from(text, "utf8").toString("base64") !== value) {
     throw new SafeError(`'${value.slice(0, 64)}' is not a global id of ${types.join(" or ")}`);
   }
@@ -256,7 +263,7 @@ function condition(alias, codec, { field, operation, value }) {
   const { codec: type } = codec.attributes[name];
 
   function compare(how, text) {
-    const key = types.length ? globalIdKey(text, types) : text;
+    const key = types.length ? globalIdKey(text, types, type) : text;
     const met = COMPARISONS[how][0](shown(column(name), type),
       sql`${sql.value(key)}::${type.sqlType}`);
     // ids of several types may have the same key
