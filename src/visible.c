@@ -5,10 +5,10 @@
  *		first and the last party, and account, whose rows the caller may see.
  *
  * They stand in policies as they are, and not in sub-selects, so that the
- * planner can ask them what to expect: everything for a reader, next to nothing
- * for a learner.  Of a parameter it expects half a percent of a table, and would
- * read all of it for a page.  As an index is searched they are asked once.  As
- * a filter they are asked for every row, and so remember their answer: they are
+ * planner can ask them what to expect: everything for a reader, little for a
+ * learner.  Of parameters it expects half a percent of a table, and would read
+ * all of it for a page.  As an index is searched they are asked once.  As a
+ * filter they are asked for every row, and so remember their answer: they are
  * STABLE, and it is the same for all rows of a statement.
  *
  * Copyright (c) 2026, trainledger contributors
@@ -39,7 +39,7 @@ typedef struct Answer
 } Answer;
 
 /* What a learner sees: false, nothing */
-typedef bool (*LearnerSees) (FunctionCallInfo fcinfo, int64 *id);
+typedef bool (*LearnerSees)(FunctionCallInfo fcinfo, int64 *id);
 
 static bool
 sees_itself(FunctionCallInfo fcinfo pg_attribute_unused(), int64 *id)
