@@ -506,7 +506,7 @@ static const char find_unknown[] =
 	"  AND c.code = x.type_id)"
 	" ORDER BY x.position LIMIT 1";
 
-/* What is not there comes before what is wrong with it (contract, section 4). */
+/* What is not there comes before what is wrong with it (section 4). */
 static void
 refuse_unknown(void)
 {
