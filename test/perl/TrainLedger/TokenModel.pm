@@ -266,13 +266,14 @@ sub apply_extend
 	my ($self, $call) = @_;
 
 	return 'TL400' unless defined $call->{day};
-	return 'TL400' if is_out_of_range($call->{day}) || $self->is_past($call->{day});
+	return 'TL400' if is_out_of_range($call->{day});
 	return 'TL404' unless defined $call->{lot};
+	return 'TL400' if $self->is_past($call->{day});
 	my $lot = $self->{lots}[ $call->{lot} ];
-	return 'TL410' if $self->is_over($lot);
-	return 'TL409' if $self->{parties}{ $lot->{party} }{suspended};
 	my $expires = end_of_day($call->{day});
 	return 'TL400' if !defined $lot->{expires} || $expires <= $lot->{expires};
+	return 'TL410' if $self->is_over($lot);
+	return 'TL409' if $self->{parties}{ $lot->{party} }{suspended};
 	$lot->{expires} = $expires;
 	$self->{extensions}++;
 	return "lot $lot->{number}";
