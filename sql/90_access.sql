@@ -213,6 +213,9 @@ BEGIN
 		SELECT t.oid::regtype::text FROM pg_catalog.pg_type t
 		WHERE t.typnamespace = 'trainledger'::pg_catalog.regnamespace
 		AND t.typtype IN ('b', 'd', 'e', 'm', 'r') AND t.typelem = 0
+		-- from 17 on a multirange has the rights of its range
+		AND (t.typtype <> 'm' OR pg_catalog.current_setting(
+			'server_version_num')::integer < 170000)
 	LOOP
 		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', type_name);
 	END LOOP;
