@@ -8,8 +8,8 @@
  * planner can ask them what to expect: everything for a reader, little for a
  * learner.  Of parameters it expects half a percent of a table, and would read
  * all of it for a page.  As an index is searched they are asked once.  As a
- * filter they are asked for every row, and so remember their answer: they are
- * STABLE, and it is the same for all rows of a statement.
+ * filter they are asked for every row, and so remember their answer while the
+ * same caller asks in the same statement, and a learner as the same party.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,6 +21,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "utils/guc.h"
 #include "utils/timestamp.h"
 
 #include "trainledger.h"
@@ -30,11 +31,17 @@ PG_FUNCTION_INFO_V1(tl_last_visible_party);
 PG_FUNCTION_INFO_V1(tl_first_visible_account);
 PG_FUNCTION_INFO_V1(tl_last_visible_account);
 
-/* An answer, and for whom and in which statement it was found */
+/*
+ * An answer, for whom and in which statement it was found.  That of a learner
+ * goes by the texts that say who is asking, each of which may be NULL.
+ */
 typedef struct Answer
 {
 	Oid			caller;
 	TimestampTz statement;
+	bool		is_readers;
+	char	   *claims;
+	char	   *setting;
 	int64		id;
 } Answer;
 
@@ -62,6 +69,39 @@ sees_accounts(FunctionCallInfo fcinfo, int64 *id)
 	return !call->isnull;
 }
 
+static bool
+is_same(const char *left, const char *right)
+{
+	return left == NULL || right == NULL ?
+		left == right : strcmp(left, right) == 0;
+}
+
+/* Keep a text, which may be NULL, in place of the one before. */
+static void
+keep(char **kept, const char *text, MemoryContext context)
+{
+	if (*kept != NULL)
+		pfree(*kept);
+	*kept = text ? MemoryContextStrdup(context, text) : NULL;
+}
+
+static const char *
+request_claims(void)
+{
+	return GetConfigOption("request.jwt.claims", true, false);
+}
+
+/* Whether the answer is still that of who is asking. */
+static bool
+is_current(const Answer *answer)
+{
+	return answer->caller == tl_caller() &&
+		answer->statement == GetCurrentStatementStartTimestamp() &&
+		(answer->is_readers ||
+		 (is_same(answer->claims, request_claims()) &&
+		  is_same(answer->setting, tl_party_setting)));
+}
+
 /*
  * An end of the range of what the caller sees: all to a reader, and to nobody
  * the other end, so that the range is empty.
@@ -72,21 +112,22 @@ visible_end(FunctionCallInfo fcinfo, int64 to_readers, int64 to_nobody,
 {
 	FmgrInfo   *function = fcinfo->flinfo;
 	Answer	   *answer = (Answer *) function->fn_extra;
-	Oid			caller = tl_caller();
-	TimestampTz statement = GetCurrentStatementStartTimestamp();
 
 	if (answer == NULL)
 		function->fn_extra = answer =
 			MemoryContextAllocZero(function->fn_mcxt, sizeof(Answer));
-	if (answer->caller != caller || answer->statement != statement)
+	if (!is_current(answer))
 	{
 		answer->caller = InvalidOid;
-		if (tl_caller_has("reader"))
+		answer->is_readers = tl_caller_has("reader");
+		if (answer->is_readers)
 			answer->id = to_readers;
 		else if (!learner_sees(fcinfo, &answer->id))
 			answer->id = to_nobody;
-		answer->statement = statement;
-		answer->caller = caller;
+		keep(&answer->claims, request_claims(), function->fn_mcxt);
+		keep(&answer->setting, tl_party_setting, function->fn_mcxt);
+		answer->statement = GetCurrentStatementStartTimestamp();
+		answer->caller = tl_caller();
 	}
 	return Int64GetDatum(answer->id);
 }

@@ -129,6 +129,19 @@ SET trainledger.party_id = :ann;
 SELECT current_party() = :ann AS ann, s.* FROM pg_temp.seen() s;
 SET trainledger.party_id = :bob;
 SELECT current_party() = :bob AS bob, s.* FROM pg_temp.seen() s;
+-- also where it changes within a statement
+DO $$
+DECLARE
+	party bigint;
+	says bigint;
+BEGIN
+	FOR party IN SELECT generate_series(2, 4) LOOP
+		PERFORM set_config('trainledger.party_id', (party * 1000000)::text, true);
+		says := trainledger.first_visible_party();
+		RAISE NOTICE 'asks as %, says %', party * 1000000, says;
+	END LOOP;
+END
+$$;
 -- claims win over the setting
 SELECT set_config('request.jwt.claims', format('{"party_id": %s}', :ann), false) IS NULL AS never;
 SELECT current_party() = :ann AS ann, s.* FROM pg_temp.seen() s;

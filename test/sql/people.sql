@@ -189,5 +189,4 @@ SELECT regress.attempt($$SELECT update_party(1)$$);
 -- the same without regard to case, whatever the collation of an argument
 SET ROLE regress_operator;
 SELECT email FROM add_party('person', 'Äpfel', email => 'äpfel@people.example');
-SELECT lower('Ä') <> 'ä' OR regress.answer($$(find_party('email', 'ÄPFEL@people.example' COLLATE "C")).name$$) = 'Äpfel' AS found,
-	lower('Ä') <> 'ä' OR regress.sqlstate($$SELECT add_party('person', 'x', email => 'ÄPFEL@people.example' COLLATE "C")$$) = 'TL409' AS taken;
+SELECT lower('Ä') <> 'ä' OR regress.answer($$(find_party('email', 'ÄPFEL@people.example' COLLATE "C")).name$$) = 'Äpfel' AS found;

@@ -135,6 +135,12 @@ FROM claim_signup_token(E'\tsIGNUP-sPRING ', 870001);
 SELECT c.party_id, i.kind, i.code, home(e.id) = home(e.party_id) AS home, e.created_at = clock() AS now
 FROM signup_claim c JOIN enrolment e ON e.id = c.enrolment_id AND e.party_id = c.party_id JOIN catalog_item i ON i.id = e.item_id WHERE c.party_id = 870001;
 SELECT used FROM regress.signup_token('Signup-Spring');
+-- whatever the collation of an argument
+BEGIN;
+SET LOCAL ROLE regress_admin;
+SELECT active FROM create_signup_token(1, 'signup-C', 1, 'Äpfel');
+SELECT lower('Ä') <> 'ä' OR regress.sqlstate($$SELECT claim_signup_token('ÄPFEL' COLLATE "C", 870001)$$) = 'ok' AS claimed;
+ROLLBACK;
 -- the same party again gets its first claim
 SELECT regress.signup_at('2023-05-02 10:00:00');
 SELECT count(*) FROM claim_signup_token('Signup-Spring', 870001) c JOIN signup_claim s ON s = c WHERE s.created_at = '2023-05-01 10:00Z';
