@@ -72,8 +72,9 @@ sees_accounts(FunctionCallInfo fcinfo, int64 *id)
 static bool
 is_same(const char *left, const char *right)
 {
-	return left == NULL || right == NULL ?
-		left == right : strcmp(left, right) == 0;
+	if (left == NULL || right == NULL)
+		return left == right;
+	return strcmp(left, right) == 0;
 }
 
 /* Keep a text, which may be NULL, in place of the one before. */
