@@ -123,6 +123,7 @@ CREATE TABLE trainledger.entry (
 	delta trainledger.amount NOT NULL,
 	balance trainledger.amount NOT NULL,
 	created_at timestamptz NOT NULL,
+	booking_no bigint NOT NULL,
 	recorded_at timestamptz,
 	dedup uuid,
 	operation trainledger.operation NOT NULL,
@@ -143,6 +144,7 @@ COMMENT ON COLUMN trainledger.entry.entry_no IS 'Number of the entry in its acco
 COMMENT ON COLUMN trainledger.entry.delta IS 'What was added to the balance; negative where tokens were taken.';
 COMMENT ON COLUMN trainledger.entry.balance IS 'Balance after the entry.';
 COMMENT ON COLUMN trainledger.entry.created_at IS 'When the entry was booked; never before the entry before it.';
+COMMENT ON COLUMN trainledger.entry.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
 COMMENT ON COLUMN trainledger.entry.recorded_at IS 'When it happened by the client''s clock, where the client said so.';
 COMMENT ON COLUMN trainledger.entry.dedup IS 'Idempotency key of the request, or the fingerprint by which a duplicate is found.';
 COMMENT ON COLUMN trainledger.entry.operation IS 'What was done.';
@@ -151,6 +153,50 @@ COMMENT ON COLUMN trainledger.entry.source IS 'Source of the movement: client, d
 COMMENT ON COLUMN trainledger.entry.description IS 'What it was for.';
 COMMENT ON COLUMN trainledger.entry.device IS 'Device it came from, where the client said so.';
 COMMENT ON COLUMN trainledger.entry.booked_by IS 'Who booked it: the claim sub of the request, else the role that called.';
+
+/*
+ * No cache: numbers are given out in their order, each after its transaction
+ * has an id (src/booking.c).
+ */
+CREATE SEQUENCE trainledger.booking_no_seq OWNED BY trainledger.entry.booking_no;
+SELECT pg_catalog.pg_extension_config_dump('trainledger.booking_no_seq', '');
+COMMENT ON SEQUENCE trainledger.booking_no_seq IS
+'Numbers of bookings. It must keep INCREMENT 1, CACHE 1 and NO CYCLE.';
+
+/*
+ * What postings return: a type of its own, so that columns that somebody adds
+ * to the table change no result.
+ */
+CREATE TYPE trainledger.booked_entry AS (
+	account_id bigint,
+	entry_no bigint,
+	operation trainledger.operation,
+	delta trainledger.amount,
+	balance trainledger.amount,
+	source text,
+	description text,
+	recorded_at timestamptz,
+	created_at timestamptz,
+	device text,
+	booked_by text,
+	booking_no bigint,
+	is_replay boolean
+);
+COMMENT ON TYPE trainledger.booked_entry IS
+'An entry as postings return it and histories list it.';
+COMMENT ON COLUMN trainledger.booked_entry.account_id IS 'Account that was moved.';
+COMMENT ON COLUMN trainledger.booked_entry.entry_no IS 'Number of the entry in its account: 1, 2, 3 ... without gaps.';
+COMMENT ON COLUMN trainledger.booked_entry.operation IS 'What was done.';
+COMMENT ON COLUMN trainledger.booked_entry.delta IS 'What was added to the balance; negative where tokens were taken.';
+COMMENT ON COLUMN trainledger.booked_entry.balance IS 'Balance after the entry.';
+COMMENT ON COLUMN trainledger.booked_entry.source IS 'Source of the movement: client, device or module.';
+COMMENT ON COLUMN trainledger.booked_entry.description IS 'What it was for.';
+COMMENT ON COLUMN trainledger.booked_entry.recorded_at IS 'When it happened by the client''s clock, where the client said so.';
+COMMENT ON COLUMN trainledger.booked_entry.created_at IS 'When the entry was booked; never before the entry before it.';
+COMMENT ON COLUMN trainledger.booked_entry.device IS 'Device it came from, where the client said so.';
+COMMENT ON COLUMN trainledger.booked_entry.booked_by IS 'Who booked it: the claim sub of the request, else the role that called.';
+COMMENT ON COLUMN trainledger.booked_entry.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
+COMMENT ON COLUMN trainledger.booked_entry.is_replay IS 'True: the request came again with its idempotency key, and this is its first entry.';
 
 -- Guards (src/guard.c); ALWAYS, so that they hold under
 -- session_replication_role = replica too.
@@ -595,7 +641,7 @@ CREATE FUNCTION trainledger.post(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_post' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger.post(
 	bigint, trainledger.operation, numeric, text, text, timestamptz,

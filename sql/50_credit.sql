@@ -11,7 +11,7 @@ CREATE FUNCTION trainledger.credit_init(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_init' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger.credit_init(
 	bigint, numeric, text, text, timestamptz, text, text,
@@ -32,7 +32,7 @@ CREATE FUNCTION trainledger.credit_add(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger.credit_add(
 	bigint, numeric, text, text, timestamptz, text, text,
@@ -53,7 +53,7 @@ CREATE FUNCTION trainledger.credit_subtract(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_subtract' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger.credit_subtract(
 	bigint, numeric, text, text, timestamptz, text, text,
@@ -148,7 +148,7 @@ CREATE FUNCTION trainledger.credit_history(
 	account_name text DEFAULT 'default',
 	token_type text DEFAULT 'default',
 	before_entry bigint DEFAULT NULL,
-	max_entries integer DEFAULT 100) RETURNS SETOF trainledger.entry
+	max_entries integer DEFAULT 100) RETURNS SETOF trainledger.booked_entry
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -167,7 +167,10 @@ BEGIN
 	found_account := trainledger.credit_account(party_id, account_name,
 												token_type);
 	RETURN QUERY
-	SELECT e.* FROM trainledger.entry e
+	SELECT e.account_id, e.entry_no, e.operation, e.delta, e.balance,
+		   e.source, e.description, e.recorded_at, e.created_at, e.device,
+		   e.booked_by, e.booking_no, false
+	FROM trainledger.entry e
 	WHERE e.account_id = found_account.id
 	AND e.entry_no < before
 	ORDER BY e.entry_no DESC

@@ -710,7 +710,7 @@ CREATE FUNCTION trainledger_api.post(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger_api.post(
 	bigint, trainledger.operation, numeric, text, text, timestamptz,
@@ -775,7 +775,7 @@ CREATE FUNCTION trainledger_api.credit_init(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger_api.credit_init(
 	bigint, numeric, text, text, timestamptz, text, text,
@@ -798,7 +798,7 @@ CREATE FUNCTION trainledger_api.credit_add(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger_api.credit_add(
 	bigint, numeric, text, text, timestamptz, text, text,
@@ -821,7 +821,7 @@ CREATE FUNCTION trainledger_api.credit_subtract(
 	rounding trainledger.rounding DEFAULT 'round',
 	balance_expected numeric DEFAULT NULL,
 	device text DEFAULT NULL,
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.entry
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger_api.credit_subtract(
 	bigint, numeric, text, text, timestamptz, text, text,

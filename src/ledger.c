@@ -438,6 +438,7 @@ replay_key(const TlRequest *request, bool rounds, TlAmount delta,
 		tl_same_request(request, delta, first))
 	{
 		*entry = *first;
+		entry->is_replay = true;
 		return ATTEMPT_REPLAYED;
 	}
 	tl_refuse_key(refusal, first);
@@ -494,7 +495,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	TlEntry		first;
 	TlAccount	after = *account;
 	const TlAccount *accounts[] = {&after};
-	const TlEntry *entries[] = {entry};
+	TlEntry    *entries[] = {entry};
 	TlAmount	delta = 0;
 	bool		rounds = round_request(request, type->scale, &delta, refusal);
 	bool		is_suspended;
@@ -722,7 +723,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 	int64		locked_id = 0;
 	int			lost_openings = 0;
 
-	tl_books_open(&books);
+	tl_books_open(&books, true);
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();

@@ -4,9 +4,10 @@
  *		The ledger: the one engine that keeps every balance (contract,
  *		section 6).
  *
- * ledger.c has the rules, ledger_read.c reads the rows, ledger_write.c writes
- * them, ledger_direct.c does so without SQL, ledger_batch.c books many postings
- * at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
+ * ledger.c has the rules, books.c opens the tables and looks rows up, entry.c
+ * turns entries into rows and back, ledger_read.c reads the rows, ledger_write.c
+ * writes them, ledger_direct.c does so without SQL, ledger_batch.c books many
+ * postings at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
  * and a TlTarget and calls tl_ledger_post(); it never writes a balance itself.
  *
  * Copyright (c) 2026, trainledger contributors
@@ -20,6 +21,7 @@
 
 #include "access/genam.h"
 #include "access/htup.h"
+#include "access/tableam.h"
 #include "access/tupdesc.h"
 #include "executor/tuptable.h"
 #include "utils/rel.h"
@@ -103,6 +105,7 @@ typedef struct TlEntry
 	TlAmount	balance;
 	TimestampTz created_at;
 	TimestampTz recorded_at;	/* has_recorded_at */
+	int64		booking_no;
 	pg_uuid_t	dedup;			/* has_dedup */
 	text	   *source;
 	text	   *description;
@@ -112,6 +115,7 @@ typedef struct TlEntry
 	char		keyed_call;		/* 0: dedup is no idempotency key */
 	bool		has_recorded_at;
 	bool		has_dedup;
+	bool		is_replay;		/* answers a repeated request */
 } TlEntry;
 
 typedef enum TlOutcome
@@ -143,36 +147,14 @@ extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 
-/*
- * The value of a column that has no nulls: tables that were tampered with must
- * not crash the server.
- */
-static inline Datum
-tl_column(TupleTableSlot *slot, AttrNumber attnum)
+/* books.c */
+
+/* A look-up that is under way; at most one of the scans is there. */
+typedef struct TlScan
 {
-	bool		isnull;
-	Datum		value = slot_getattr(slot, attnum, &isnull);
-
-	if (isnull)
-		elog(ERROR, "unexpected null in column %d", attnum);
-	return value;
-}
-
-/* ledger_read.c */
-
-/* The unique keys by which rows are looked up */
-typedef enum TlLookup
-{
-	TL_TYPE_BY_ID,
-	TL_TYPE_BY_NAME,
-	TL_ACCOUNT_BY_ID,
-	TL_ACCOUNT_BY_NAME,
-	TL_PARTY_BY_ID,
-	TL_SUSPENDED_PARTY,
-	TL_ENTRY_BY_DEDUP
-} TlLookup;
-
-#define TL_LOOKUP_COUNT			(TL_ENTRY_BY_DEDUP + 1)
+	IndexScanDesc by_index;
+	TableScanDesc of_table;
+} TlScan;
 
 /* The way along the accounts' primary key, see tl_walk_accounts() */
 typedef struct TlWalk
@@ -183,25 +165,41 @@ typedef struct TlWalk
 	int64		steps;			/* that it may still take */
 } TlWalk;
 
+/* The tables of the ledger, open and locked.  By TlRelation */
 typedef struct TlBooks
 {
 	bool		is_direct;		/* postings are written by ledger_direct.c */
-	Relation	account;
-	Relation	entry;
-	Relation	token_type;
-	Relation	party;
-	TupleTableSlot *account_slot;
-	TupleTableSlot *entry_slot;
-	TupleTableSlot *type_slot;
-	TupleTableSlot *party_slot;
-	IndexScanDesc lookups[TL_LOOKUP_COUNT]; /* NULL: not used yet */
+	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as they were when it was opened */
+	Relation	tables[TL_RELATION_COUNT];
+	TupleTableSlot *slots[TL_RELATION_COUNT];
+	TlScan		scans[TL_LOOKUP_COUNT];
 	TlWalk		walk;
 } TlBooks;
 
-extern void tl_books_open(TlBooks *books);
+extern void tl_books_open(TlBooks *books, bool to_write);
 extern void tl_books_close(TlBooks *books);
 extern void tl_books_push_snapshot(bool fresh);
 extern void tl_books_pop_snapshot(void);
+extern void tl_seek(TlBooks *books, TlLookup lookup, const Datum *key,
+					TlScan *scan);
+extern TupleTableSlot *tl_next(TlBooks *books, TlLookup lookup, TlScan *scan);
+extern TupleTableSlot *tl_fetch(TlBooks *books, TlLookup lookup,
+								const Datum *key);
+extern void tl_end_scan(TlScan *scan);
+extern IndexScanDesc tl_open_index_scan(TlBooks *books, TlLookup lookup,
+										int key_count);
+extern Datum tl_column(TupleTableSlot *slot, TlRelation relation, int column);
+
+/* entry.c */
+extern void tl_take_entry(TupleTableSlot *slot, TlEntry *entry);
+extern void tl_take_entry_list(const Datum *values, const bool *nulls,
+							   TlEntry *entry);
+extern int	tl_entry_list(const TlEntry *entry, Datum *values, bool *nulls);
+extern void tl_entry_values(const TlEntry *entry, TlRelation relation,
+							int column_count, Datum *values, bool *nulls);
+extern Datum tl_entry_datum(const TlEntry *entry);
+
+/* ledger_read.c */
 extern bool tl_read_type(TlBooks *books, const pg_uuid_t *id,
 						 TlTokenType *type);
 extern bool tl_read_credit_type(TlBooks *books, text *name, TlTokenType *type);
@@ -226,19 +224,17 @@ extern bool tl_lock_party_key(TlBooks *books, const pg_uuid_t *key,
 extern char *tl_read_party_request(const pg_uuid_t *key, int64 party_id);
 extern int	tl_write_postings(TlBooks *books,
 							  const TlAccount *const *accounts,
-							  int account_count,
-							  const TlEntry *const *entries, int entry_count);
+							  int account_count, TlEntry *const *entries,
+							  int entry_count);
 extern bool tl_write_account(TlEntry *entry, int64 party_id,
 							 const pg_uuid_t *token_type_id, text *name);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_take_pass(void);
-extern void tl_entry_values(const TlEntry *entry, int column_count,
-							Datum *values, bool *nulls);
 
 /* ledger_direct.c */
 extern bool tl_direct_applies(const TlBooks *books);
 extern int	tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
-							int account_count, const TlEntry *const *entries,
+							int account_count, TlEntry *const *entries,
 							int entry_count);
 
 /* ledger_sql.c */
@@ -246,7 +242,6 @@ extern text *tl_booked_by(void);
 extern bool tl_check_text(const char *name, text *value, bool required,
 						  TlRefusal *refusal);
 extern bool tl_check_name(const char *name, text *value, TlRefusal *refusal);
-extern Datum tl_entry_datum(const TlEntry *entry);
 extern char *tl_numeric_arg(FunctionCallInfo fcinfo, int argno);
 
 #endif							/* TL_LEDGER_H */

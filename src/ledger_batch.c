@@ -306,15 +306,15 @@ take_rows(Batch *batch, const Columns *columns)
 static void
 take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 {
-	const TlCatalog *cat = tl_catalog();
 	Columns		columns;
 	int			count;
 	TlRefusal	refusal = {0};
 
 	columns.ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
 							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	columns.deltas = take_column(fcinfo, 1, "deltas", true, cat->amount_type,
-								 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	columns.deltas = take_column(fcinfo, 1, "deltas", true,
+								 tl_catalog()->types[TL_AMOUNT], 8,
+								 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
 	columns.descriptions = take_column(fcinfo, 3, "descriptions", false,
 									   TEXTOID, -1, false, TYPALIGN_INT);
 	columns.recorded_at = take_column(fcinfo, 4, "recorded_at", false,
@@ -680,14 +680,14 @@ write_rows(Batch *batch, TlBooks *books, int from)
 {
 	const TlAccount **accounts = allocate(batch->account_count,
 										  sizeof(TlAccount *));
-	const TlEntry **entries = allocate(batch->row_count, sizeof(TlEntry *));
+	TlEntry   **entries = allocate(batch->row_count, sizeof(TlEntry *));
 	int			account_count = 0;
 	int			entry_count = 0;
 	int			written = 0;
 
 	for (int i = 0; i < batch->account_count; i++)
 	{
-		const BatchAccount *this = &batch->accounts[i];
+		BatchAccount *this = &batch->accounts[i];
 
 		if (i >= from && this->new_entries > 0)
 			accounts[account_count++] = &this->account;
@@ -746,7 +746,7 @@ book(Batch *batch)
 	int			from = 0;
 	int64		locked_id = 0;
 
-	tl_books_open(&books);
+	tl_books_open(&books, true);
 	tl_books_push_snapshot(true);
 	for (;;)
 	{

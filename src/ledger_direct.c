@@ -52,7 +52,6 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/pg_trigger.h"
-#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
 #include "miscadmin.h"
@@ -86,52 +85,49 @@ is_unchecked_table(Relation table)
 		(constraints == NULL || constraints->num_check == 0);
 }
 
+/* Columns that have not been dropped, and those that the engine fills */
+static bool
+has_our_columns_alone(TupleDesc columns)
+{
+	int			ours = 0;
+
+	for (int i = 0; i < TL_ENTRY_COLUMN_COUNT; i++)
+	{
+		if (!tl_has_column(TL_ENTRY, i))
+			continue;
+		if (!tl_is_plain_column(columns, tl_attnum(TL_ENTRY, i),
+								tl_entry_columns[i].is_optional))
+			return false;
+		ours++;
+	}
+	return tl_count_columns(columns) == ours;
+}
+
 static bool
 is_plain_entry(Relation entry)
 {
-	const TlCatalog *cat = tl_catalog();
-	const TlEntryColumns *at = &cat->entry_columns;
-	const struct
-	{
-		Oid			type;
-		AttrNumber	number;
-		bool		optional;
-	}			wanted[] = {
-		{INT8OID, at->account_id, false},
-		{INT8OID, at->entry_no, false},
-		{cat->amount_type, at->delta, false},
-		{cat->amount_type, at->balance, false},
-		{TIMESTAMPTZOID, at->created_at, false},
-		{TIMESTAMPTZOID, at->recorded_at, true},
-		{UUIDOID, at->dedup, true},
-		{cat->operation_type, at->operation, false},
-		{CHAROID, at->keyed_call, true},
-		{TEXTOID, at->source, false},
-		{TEXTOID, at->description, false},
-		{TEXTOID, at->device, true},
-		{TEXTOID, at->booked_by, false},
-	};
-	TupleDesc	columns = RelationGetDescr(entry);
-
-	for (size_t i = 0; i < lengthof(wanted); i++)
-	{
-		if (!tl_is_plain_column(columns, wanted[i].number, wanted[i].type,
-							 wanted[i].optional))
-			return false;
-	}
-	return tl_count_columns(columns) == lengthof(wanted) &&
+	return has_our_columns_alone(RelationGetDescr(entry)) &&
 		is_unchecked_table(entry) && tl_insert_fires_nothing(entry);
 }
 
+/* The columns of an account that a posting changes */
+static const int posted_columns[] = {
+	TL_ACCOUNT_BALANCE,
+	TL_ACCOUNT_ENTRY_COUNT,
+	TL_ACCOUNT_LAST_ENTRY_AT,
+};
+
 /* Whether one of the columns that a posting changes is among these. */
 static bool
-is_posted(const TlAccountColumns *at, const AttrNumber *numbers, int count)
+is_posted(const AttrNumber *numbers, int count)
 {
 	for (int i = 0; i < count; i++)
 	{
-		if (numbers[i] == at->balance || numbers[i] == at->entry_count ||
-			numbers[i] == at->last_entry_at)
-			return true;
+		for (size_t j = 0; j < lengthof(posted_columns); j++)
+		{
+			if (numbers[i] == tl_attnum(TL_ACCOUNT, posted_columns[j]))
+				return true;
+		}
 	}
 	return false;
 }
@@ -141,7 +137,7 @@ is_posted(const TlAccountColumns *at, const AttrNumber *numbers, int count)
  * posting is written.
  */
 static bool
-foreign_keys_rest(Relation account, const TlAccountColumns *at)
+foreign_keys_rest(Relation account)
 {
 	Bitmapset  *referable = RelationGetIndexAttrBitmap(account,
 													   INDEX_ATTR_BITMAP_KEY);
@@ -153,7 +149,7 @@ foreign_keys_rest(Relation account, const TlAccountColumns *at)
 	{
 		AttrNumber	number = member + FirstLowInvalidHeapAttributeNumber;
 
-		rest = rest && !is_posted(at, &number, 1);
+		rest = rest && !is_posted(&number, 1);
 	}
 	bms_free(referable);
 
@@ -161,7 +157,7 @@ foreign_keys_rest(Relation account, const TlAccountColumns *at)
 	{
 		const ForeignKeyCacheInfo *key = lfirst(cell);
 
-		rest = rest && !is_posted(at, key->conkey, key->nkeys);
+		rest = rest && !is_posted(key->conkey, key->nkeys);
 	}
 	return rest;
 }
@@ -199,8 +195,6 @@ update_fires_nothing(Relation table)
 static bool
 is_plain_account(Relation account)
 {
-	const TlCatalog *cat = tl_catalog();
-	const TlAccountColumns *at = &cat->account_columns;
 	TupleDesc	columns = RelationGetDescr(account);
 
 	for (int i = 0; i < columns->natts; i++)
@@ -209,11 +203,15 @@ is_plain_account(Relation account)
 		if (TupleDescAttr(columns, i)->attgenerated != '\0')
 			return false;
 	}
-	return tl_is_plain_column(columns, at->balance, cat->amount_type, false) &&
-		tl_is_plain_column(columns, at->entry_count, INT8OID, false) &&
-		tl_is_plain_column(columns, at->last_entry_at, TIMESTAMPTZOID, false) &&
-		is_unchecked_table(account) && update_fires_nothing(account) &&
-		foreign_keys_rest(account, at);
+	for (size_t i = 0; i < lengthof(posted_columns); i++)
+	{
+		if (!tl_is_plain_column(columns,
+								tl_attnum(TL_ACCOUNT, posted_columns[i]),
+								false))
+			return false;
+	}
+	return is_unchecked_table(account) && update_fires_nothing(account) &&
+		foreign_keys_rest(account);
 }
 
 /* Whether postings may be written here; if not, they are written with SQL. */
@@ -226,13 +224,13 @@ tl_direct_applies(const TlBooks *books)
 
 	if (judged != generation)
 	{
-		tables_are_plain = is_plain_account(books->account) &&
-			is_plain_entry(books->entry);
+		tables_are_plain = is_plain_account(books->tables[TL_ACCOUNT]) &&
+			is_plain_entry(books->tables[TL_ENTRY]);
 		judged = generation;
 	}
 	return tables_are_plain &&
-		tl_may_write(books->account, ACL_SELECT | ACL_UPDATE) &&
-		tl_may_write(books->entry, ACL_INSERT);
+		tl_may_write(books->tables[TL_ACCOUNT], ACL_SELECT | ACL_UPDATE) &&
+		tl_may_write(books->tables[TL_ENTRY], ACL_INSERT);
 }
 
 /* ---------------------------------------------------------------------
@@ -257,8 +255,7 @@ refuse_if_serializing(TM_Result result)
 static HeapTuple
 posted_row(Relation table, const TlAccount *account)
 {
-	const TlAccountColumns *at = &tl_catalog()->account_columns;
-	int			columns[] = {at->balance, at->entry_count, at->last_entry_at};
+	int			columns[lengthof(posted_columns)];
 	Datum		values[] = {
 		AmountGetDatum(account->balance),
 		Int64GetDatum(account->entry_count),
@@ -266,6 +263,8 @@ posted_row(Relation table, const TlAccount *account)
 	};
 	bool		nulls[] = {false, false, false};
 
+	for (size_t i = 0; i < lengthof(columns); i++)
+		columns[i] = tl_attnum(TL_ACCOUNT, posted_columns[i]);
 	return heap_modify_tuple_by_cols(account->row, RelationGetDescr(table),
 									 lengthof(columns), columns, values,
 									 nulls);
@@ -335,14 +334,15 @@ store_entry(const TlEntry *entry, TupleTableSlot *slot)
 	TupleDesc	columns = slot->tts_tupleDescriptor;
 	HeapTuple	tuple;
 
-	tl_entry_values(entry, columns->natts, slot->tts_values, slot->tts_isnull);
+	tl_entry_values(entry, TL_ENTRY, columns->natts, slot->tts_values,
+					slot->tts_isnull);
 	tuple = heap_form_tuple(columns, slot->tts_values, slot->tts_isnull);
 	ExecStoreHeapTuple(tuple, slot, true);
 }
 
 /* Insert entries, no more than there are slots. */
 static void
-insert_some(Relation table, const TlEntry *const *entries, int count,
+insert_some(Relation table, TlEntry *const *entries, int count,
 			TupleTableSlot **slots, TlIndexes *indexes, CommandId command)
 {
 	for (int i = 0; i < count; i++)
@@ -361,7 +361,7 @@ insert_some(Relation table, const TlEntry *const *entries, int count,
 }
 
 static void
-insert_entries(Relation table, const TlEntry *const *entries, int count,
+insert_entries(Relation table, TlEntry *const *entries, int count,
 			   CommandId command)
 {
 	int			slot_count = Min(count, MAX_INSERTED);
@@ -396,8 +396,7 @@ insert_entries(Relation table, const TlEntry *const *entries, int count,
  */
 int
 tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
-				int account_count, const TlEntry *const *entries,
-				int entry_count)
+				int account_count, TlEntry *const *entries, int entry_count)
 {
 	CommandId	command;
 	int			updated;
@@ -405,10 +404,10 @@ tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
 	PreventCommandIfReadOnly("INSERT");
 	PreventCommandIfParallelMode("INSERT");
 	command = GetCurrentCommandId(true);
-	updated = update_accounts(books->account, accounts, account_count,
+	updated = update_accounts(books->tables[TL_ACCOUNT], accounts, account_count,
 							  command);
 	if (updated == account_count)
-		insert_entries(books->entry, entries, entry_count, command);
+		insert_entries(books->tables[TL_ENTRY], entries, entry_count, command);
 
 	/* what runs next in this transaction sees it, as after a statement */
 	CommandCounterIncrement();

@@ -16,14 +16,12 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-#include "utils/typcache.h"
 
 #include "ledger.h"
 
@@ -166,22 +164,6 @@ take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 	return true;
 }
 
-/* An entry as a value of the row type trainledger.entry */
-Datum
-tl_entry_datum(const TlEntry *entry)
-{
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(tl_catalog()->entry_row_type,
-												 -1);
-	Datum	   *values = palloc_array(Datum, tupdesc->natts);
-	bool	   *nulls = palloc_array(bool, tupdesc->natts);
-	HeapTuple	tuple;
-
-	tl_entry_values(entry, tupdesc->natts, values, nulls);
-	tuple = heap_form_tuple(tupdesc, values, nulls);
-	ReleaseTupleDesc(tupdesc);
-	return HeapTupleGetDatum(tuple);
-}
-
 /* Post and return the entry, or raise the refusal. */
 static Datum
 post_or_raise(TlRequest *request, const TlTarget *target)
@@ -205,7 +187,7 @@ post_or_raise(TlRequest *request, const TlTarget *target)
 	return tl_entry_datum(&entry);
 }
 
-/* post(account_id, operation, amount, source, ...) returns entry */
+/* post(account_id, operation, amount, source, ...) returns booked_entry */
 Datum
 tl_post(PG_FUNCTION_ARGS)
 {

@@ -18,8 +18,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
+#include "access/htup_details.h"
 #include "executor/spi.h"
+#include "lib/stringinfo.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -56,84 +57,95 @@ typedef enum Statement
 } Statement;
 
 #define STATEMENT_COUNT		(FIND_PARTY_REQUEST + 1)
-#define MAX_PARAMETERS		ENTRY_COLUMN_COUNT
+#define MAX_PARAMETERS		TL_ENTRY_COLUMN_COUNT
 
-/* Stand-ins for type OIDs that are known only at run time */
-#define AMOUNT		((Oid) 1)
-#define OPERATION	((Oid) 2)
-
-#define ENTRY_COLUMN_COUNT	13
-
-/* clang-format off */
+/* The statements but INSERT_ENTRY, which is made from the list of columns */
 static const struct
 {
 	const char *text;
 	int			count;
-	Oid			types[MAX_PARAMETERS];
+	TlColumnType types[MAX_PARAMETERS];
 }			statements[STATEMENT_COUNT] =
 {
 	[UPDATE_ACCOUNT] = {
-		"UPDATE trainledger.account"
+		"UPDATE ONLY trainledger.account"
 		" SET balance = $2, entry_count = $3, last_entry_at = $4"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
 		" AND entry_count OPERATOR(pg_catalog.=) $5",
-		5, {INT8OID, AMOUNT, INT8OID, TIMESTAMPTZOID, INT8OID}
-	},
-	[INSERT_ENTRY] = {
-		"INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,"
-		" created_at, recorded_at, dedup, operation, keyed_call, source,"
-		" description, device, booked_by)"
-		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-		ENTRY_COLUMN_COUNT, {INT8OID, INT8OID, AMOUNT, AMOUNT, TIMESTAMPTZOID,
-			TIMESTAMPTZOID, UUIDOID, OPERATION, CHAROID, TEXTOID, TEXTOID,
-		TEXTOID, TEXTOID}
+		5, {TL_INT8, TL_AMOUNT, TL_INT8, TL_TIMESTAMPTZ, TL_INT8}
 	},
 	[INSERT_ACCOUNT] = {
 		"INSERT INTO trainledger.account (id, party_id, token_type_id,"
 		" created_at, initial_balance, balance, entry_count, last_entry_at,"
 		" name) VALUES ($1, $2, $3, $4, $5, $5, 1, $4, $6)"
 		" ON CONFLICT DO NOTHING",
-		6, {INT8OID, INT8OID, UUIDOID, TIMESTAMPTZOID, AMOUNT, TEXTOID}
+		6, {TL_INT8, TL_INT8, TL_UUID, TL_TIMESTAMPTZ, TL_AMOUNT, TL_TEXT}
 	},
 	[INSERT_DEFAULT_TYPE] = {
 		"INSERT INTO trainledger.token_type (id, kind, name, scale,"
 		" created_at) VALUES (pg_catalog.gen_random_uuid(), 'credit',"
 		" 'default', 2, $1) ON CONFLICT DO NOTHING RETURNING id",
-		1, {TIMESTAMPTZOID}
+		1, {TL_TIMESTAMPTZ}
 	},
 	[LOCK_ACCOUNT] = {
-		"SELECT FROM trainledger.account"
+		"SELECT FROM ONLY trainledger.account"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-		1, {INT8OID}
+		1, {TL_INT8}
 	},
 	[LOCK_PARTY] = {
-		"SELECT FROM trainledger.party"
+		"SELECT FROM ONLY trainledger.party"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-		1, {INT8OID}
+		1, {TL_INT8}
 	},
 	[FIND_PARTY_REQUEST] = {
 		"SELECT call FROM trainledger.party_request"
 		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1"
 		" AND party_id OPERATOR(pg_catalog.=) $2",
-		2, {UUIDOID, INT8OID}
+		2, {TL_UUID, TL_INT8}
 	}
 };
-/* clang-format on */
 
-static Oid
-parameter_type(Oid type)
+/* Prepare a statement that inserts an entry and returns the row as it is. */
+static SPIPlanPtr
+prepare_entry(void)
 {
-	const TlCatalog *cat = tl_catalog();
+	StringInfoData names;
+	StringInfoData text;
+	Oid			types[TL_ENTRY_COLUMN_COUNT];
+	int			count = 0;
 
-	switch (type)
+	initStringInfo(&names);
+	initStringInfo(&text);
+	for (int i = 0; i < TL_ENTRY_COLUMN_COUNT; i++)
 	{
-		case AMOUNT:
-			return cat->amount_type;
-		case OPERATION:
-			return cat->operation_type;
-		default:
-			return type;
+		if (!tl_has_column(TL_ENTRY, i))
+			continue;
+		appendStringInfo(&names, "%s%s", count > 0 ? ", " : "",
+						 tl_entry_columns[i].name);
+		types[count++] = tl_catalog()->types[tl_entry_columns[i].type];
 	}
+	appendStringInfo(&text, "INSERT INTO trainledger.entry (%s) VALUES (",
+					 names.data);
+	for (int i = 1; i <= count; i++)
+		appendStringInfo(&text, "%s$%d", i > 1 ? ", " : "", i);
+	appendStringInfo(&text, ") RETURNING %s", names.data);
+	return SPI_prepare_cursor(text.data, count, types,
+							  CURSOR_OPT_GENERIC_PLAN);
+}
+
+/* Plans do not depend on the values. */
+static SPIPlanPtr
+prepare(Statement statement)
+{
+	Oid			types[MAX_PARAMETERS];
+
+	if (statement == INSERT_ENTRY)
+		return prepare_entry();
+	for (int i = 0; i < statements[statement].count; i++)
+		types[i] = tl_catalog()->types[statements[statement].types[i]];
+	return SPI_prepare_cursor(statements[statement].text,
+							  statements[statement].count, types,
+							  CURSOR_OPT_GENERIC_PLAN);
 }
 
 /*
@@ -145,10 +157,10 @@ get_plan(Statement statement)
 {
 	static SPIPlanPtr plans[STATEMENT_COUNT];
 	static Oid	plans_for_amount = InvalidOid;
-	const TlCatalog *cat = tl_catalog();
+	Oid			amount_type = tl_catalog()->types[TL_AMOUNT];
 
 	/* The extension was made anew: parameters have other types */
-	if (plans_for_amount != cat->amount_type)
+	if (plans_for_amount != amount_type)
 	{
 		for (int i = 0; i < STATEMENT_COUNT; i++)
 		{
@@ -156,20 +168,13 @@ get_plan(Statement statement)
 				SPI_freeplan(plans[i]);
 			plans[i] = NULL;
 		}
-		plans_for_amount = cat->amount_type;
+		plans_for_amount = amount_type;
 	}
 
 	if (plans[statement] == NULL)
 	{
-		Oid			types[MAX_PARAMETERS];
-		SPIPlanPtr	plan;
+		SPIPlanPtr	plan = prepare(statement);
 
-		for (int i = 0; i < statements[statement].count; i++)
-			types[i] = parameter_type(statements[statement].types[i]);
-		/* their plans do not depend on the values */
-		plan = SPI_prepare_cursor(statements[statement].text,
-								  statements[statement].count, types,
-								  CURSOR_OPT_GENERIC_PLAN);
 		if (plan == NULL || SPI_keepplan(plan) != 0)
 			elog(ERROR, "could not prepare: %s",
 				 SPI_result_code_string(SPI_result));
@@ -206,40 +211,34 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	return SPI_processed;
 }
 
-/* Connected to SPI */
+/*
+ * Insert an entry, which is then as it is stored: a trigger or a default of a
+ * user may have changed it.  Its texts are in this memory context.  Connected
+ * to SPI.
+ */
 static void
-insert_entry(const TlEntry *entry)
+insert_entry(TlEntry *entry, MemoryContext context)
 {
-	const TlCatalog *cat = tl_catalog();
-	char		nulls[] = "             ";
-	Datum		values[] = {
-		Int64GetDatum(entry->account_id),
-		Int64GetDatum(entry->entry_no),
-		AmountGetDatum(entry->delta),
-		AmountGetDatum(entry->balance),
-		TimestampTzGetDatum(entry->created_at),
-		TimestampTzGetDatum(entry->recorded_at),
-		UUIDPGetDatum(&entry->dedup),
-		ObjectIdGetDatum(cat->operations[entry->operation]),
-		CharGetDatum(entry->keyed_call),
-		PointerGetDatum(entry->source),
-		PointerGetDatum(entry->description),
-		PointerGetDatum(entry->device),
-		PointerGetDatum(entry->booked_by),
-	};
+	Datum		values[TL_ENTRY_COLUMN_COUNT];
+	bool		is_null[TL_ENTRY_COLUMN_COUNT];
+	char		nulls[TL_ENTRY_COLUMN_COUNT];
+	int			count = tl_entry_list(entry, values, is_null);
+	MemoryContext old;
 
-	StaticAssertStmt(sizeof(nulls) == ENTRY_COLUMN_COUNT + 1,
-					 "one letter per column");
-	if (!entry->has_recorded_at)
-		nulls[5] = 'n';
-	if (!entry->has_dedup)
-		nulls[6] = 'n';
-	if (entry->keyed_call == 0)
-		nulls[8] = 'n';
-	if (entry->device == NULL)
-		nulls[11] = 'n';
-	if (run(INSERT_ENTRY, values, nulls, SPI_OK_INSERT) != 1)
-		elog(ERROR, "entry was not inserted");
+	for (int i = 0; i < count; i++)
+		nulls[i] = is_null[i] ? 'n' : ' ';
+	if (run(INSERT_ENTRY, values, nulls, SPI_OK_INSERT_RETURNING) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("entry was not inserted"),
+				 errdetail("The INSERT made no row."),
+				 errhint("Look for a trigger or rule on trainledger.entry.")));
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values,
+					  is_null);
+	old = MemoryContextSwitchTo(context);
+	tl_take_entry_list(values, is_null, entry);
+	MemoryContextSwitchTo(old);
+	SPI_freetuptable(SPI_tuptable);
 }
 
 /* Connected to SPI; false: the account has changed since it was read. */
@@ -264,11 +263,14 @@ update_account(const TlAccount *account)
  */
 int
 tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
-				  int account_count, const TlEntry *const *entries,
-				  int entry_count)
+				  int account_count, TlEntry *const *entries, int entry_count)
 {
+	MemoryContext caller = CurrentMemoryContext;
+	int64		booking_no = tl_booking_no();
 	int			updated = 0;
 
+	for (int i = 0; i < entry_count; i++)
+		entries[i]->booking_no = booking_no;
 	if (books->is_direct)
 		return tl_direct_write(books, accounts, account_count, entries,
 							   entry_count);
@@ -277,7 +279,7 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 	while (updated < account_count && update_account(accounts[updated]))
 		updated++;
 	for (int i = 0; updated == account_count && i < entry_count; i++)
-		insert_entry(entries[i]);
+		insert_entry(entries[i], caller);
 	SPI_finish();
 	return updated;
 }
@@ -290,6 +292,7 @@ bool
 tl_write_account(TlEntry *entry, int64 party_id,
 				 const pg_uuid_t *token_type_id, text *name)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	int64		id = tl_make_id(tl_catalog()->account_id_seq, party_id);
 	Datum		values[] = {
 		Int64GetDatum(id),
@@ -301,12 +304,15 @@ tl_write_account(TlEntry *entry, int64 party_id,
 	};
 	bool		written;
 
+	if (name != NULL)
+		tl_require_unique(TL_ACCOUNT_BY_NAME);
 	entry->account_id = id;
+	entry->booking_no = tl_booking_no();
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
 				  SPI_OK_INSERT) == 1;
 	if (written)
-		insert_entry(entry);
+		insert_entry(entry, caller);
 	SPI_finish();
 	return written;
 }
@@ -321,6 +327,7 @@ tl_write_default_type(TimestampTz now, pg_uuid_t *id)
 	Datum		value = TimestampTzGetDatum(now);
 	bool		written;
 
+	tl_require_unique(TL_TYPE_BY_NAME);
 	SPI_connect();
 	written = run(INSERT_DEFAULT_TYPE, &value, NULL,
 				  SPI_OK_INSERT_RETURNING) == 1;
@@ -402,42 +409,4 @@ tl_read_party_request(const pg_uuid_t *key, int64 party_id)
 												SPI_tuptable->tupdesc, 1));
 	SPI_finish();
 	return call;
-}
-
-/*
- * The columns of an entry, found by name, as those of a row of so many; texts
- * are not copied.
- */
-void
-tl_entry_values(const TlEntry *entry, int column_count, Datum *values,
-				bool *nulls)
-{
-	const TlCatalog *cat = tl_catalog();
-	const TlEntryColumns *columns = &cat->entry_columns;
-
-	memset(values, 0, column_count * sizeof(Datum));
-	memset(nulls, true, column_count * sizeof(bool));
-
-#define SET(name, datum, is_set) \
-	do \
-	{ \
-		values[columns->name - 1] = (datum); \
-		nulls[columns->name - 1] = !(is_set); \
-	} while (0)
-
-	SET(account_id, Int64GetDatum(entry->account_id), true);
-	SET(entry_no, Int64GetDatum(entry->entry_no), true);
-	SET(delta, AmountGetDatum(entry->delta), true);
-	SET(balance, AmountGetDatum(entry->balance), true);
-	SET(created_at, TimestampTzGetDatum(entry->created_at), true);
-	SET(recorded_at, TimestampTzGetDatum(entry->recorded_at),
-		entry->has_recorded_at);
-	SET(dedup, UUIDPGetDatum(&entry->dedup), entry->has_dedup);
-	SET(operation, ObjectIdGetDatum(cat->operations[entry->operation]), true);
-	SET(keyed_call, CharGetDatum(entry->keyed_call), entry->keyed_call != 0);
-	SET(source, PointerGetDatum(entry->source), true);
-	SET(description, PointerGetDatum(entry->description), true);
-	SET(device, PointerGetDatum(entry->device), entry->device != NULL);
-	SET(booked_by, PointerGetDatum(entry->booked_by), true);
-#undef SET
 }

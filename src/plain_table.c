@@ -66,18 +66,17 @@ tl_is_plain_table(Relation table)
 }
 
 /*
- * Whether a column takes values of this type as they are and has no default;
+ * Whether a column takes values of its type as they are and has no default;
  * optional: it may be null.
  */
 bool
-tl_is_plain_column(TupleDesc columns, AttrNumber number, Oid type,
-				   bool optional)
+tl_is_plain_column(TupleDesc columns, AttrNumber number, bool optional)
 {
 	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
 
-	return column->atttypid == type && column->atttypmod == -1 &&
-		!column->atthasdef && column->attgenerated == '\0' &&
-		column->attidentity == '\0' && !(optional && column->attnotnull);
+	return column->atttypmod == -1 && !column->atthasdef &&
+		column->attgenerated == '\0' && column->attidentity == '\0' &&
+		!(optional && column->attnotnull);
 }
 
 /* Columns that have not been dropped */

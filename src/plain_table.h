@@ -27,7 +27,7 @@ typedef struct TlIndexes
 
 extern bool tl_every_index(Relation table, bool (*is_so)(Relation index));
 extern bool tl_is_plain_table(Relation table);
-extern bool tl_is_plain_column(TupleDesc columns, AttrNumber number, Oid type,
+extern bool tl_is_plain_column(TupleDesc columns, AttrNumber number,
 							   bool optional);
 extern int	tl_count_columns(TupleDesc columns);
 extern bool tl_insert_fires_nothing(Relation table);

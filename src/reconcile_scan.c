@@ -204,15 +204,17 @@ take_early(Tally *tally)
 static void
 add_entry(Tally *tally, TupleTableSlot *slot, MemoryContext context)
 {
-	const TlEntryColumns *at = &tl_catalog()->entry_columns;
 	Entry		entry;
 
 	if (tally->is_doubtful)
 		return;
-	entry.entry_no = DatumGetInt64(tl_column(slot, at->entry_no));
-	entry.delta = DatumGetAmount(tl_column(slot, at->delta));
-	entry.balance = DatumGetAmount(tl_column(slot, at->balance));
-	entry.created_at = DatumGetTimestampTz(tl_column(slot, at->created_at));
+	entry.entry_no =
+		DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ENTRY_NO));
+	entry.delta = DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_DELTA));
+	entry.balance =
+		DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_BALANCE));
+	entry.created_at =
+		DatumGetTimestampTz(tl_column(slot, TL_ENTRY, TL_ENTRY_CREATED_AT));
 
 	if (entry.entry_no != tally->entry_no + 1)
 		keep_early(tally, &entry, context);
@@ -259,7 +261,6 @@ begin_ordered_scan(Relation table)
 static void
 add_entries(tallies_hash *tallies, Relation table, Part part)
 {
-	const TlCatalog *cat = tl_catalog();
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = begin_ordered_scan(table);
 	TlProgress	progress;
@@ -272,7 +273,7 @@ add_entries(tallies_hash *tallies, Relation table, Part part)
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		int64		account_id =
-			DatumGetInt64(tl_column(slot, cat->entry_columns.account_id));
+			DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ACCOUNT_ID));
 
 		if (is_in_part(account_id, part))
 			add_entry(find_or_make_tally(tallies, account_id), slot,
@@ -295,15 +296,17 @@ add_entries(tallies_hash *tallies, Relation table, Part part)
 static bool
 agrees(const Tally *tally, TupleTableSlot *slot)
 {
-	const TlAccountColumns *at = &tl_catalog()->account_columns;
-
 	return !tally->is_doubtful && tally->early_count == 0 &&
-		tally->entry_no == DatumGetInt64(tl_column(slot, at->entry_count)) &&
+		tally->entry_no ==
+		DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ENTRY_COUNT)) &&
 		tally->first_balance ==
-		DatumGetAmount(tl_column(slot, at->initial_balance)) &&
-		tally->balance == DatumGetAmount(tl_column(slot, at->balance)) &&
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT,
+								 TL_ACCOUNT_INITIAL_BALANCE)) &&
+		tally->balance ==
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_BALANCE)) &&
 		tally->created_at ==
-		DatumGetTimestampTz(tl_column(slot, at->last_entry_at));
+		DatumGetTimestampTz(tl_column(slot, TL_ACCOUNT,
+									  TL_ACCOUNT_LAST_ENTRY_AT));
 }
 
 static void
@@ -320,14 +323,13 @@ static void
 compare_accounts(tallies_hash *tallies, Relation table, Part part,
 				 ReturnSetInfo *result)
 {
-	const TlCatalog *cat = tl_catalog();
 	TupleTableSlot *slot = table_slot_create(table, NULL);
 	TableScanDesc scan = begin_ordered_scan(table);
 
 	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
 	{
 		int64		account_id =
-			DatumGetInt64(tl_column(slot, cat->account_columns.id));
+			DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ID));
 		Tally	   *tally;
 
 		CHECK_FOR_INTERRUPTS();
@@ -371,20 +373,18 @@ tl_doubtful_accounts(PG_FUNCTION_ARGS)
 		.count = PG_GETARG_UINT32(1),
 	};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const TlCatalog *cat = tl_catalog();
-	Relation	entry = table_open(cat->entry, AccessShareLock);
-	Relation	account = table_open(cat->account, AccessShareLock);
+	TlBooks		books;
 	tallies_hash *tallies = tallies_create(CurrentMemoryContext,
 										   FIRST_ACCOUNTS, NULL);
 
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	add_entries(tallies, entry, part);
-	compare_accounts(tallies, account, part, result);
+	tl_books_open(&books, false);
+	add_entries(tallies, books.tables[TL_ENTRY], part);
+	compare_accounts(tallies, books.tables[TL_ACCOUNT], part, result);
 	return_missing(tallies, result);
 	tallies_destroy(tallies);
 
 	/* locks are kept: what is looked at next must be the same tables */
-	table_close(entry, NoLock);
-	table_close(account, NoLock);
+	tl_books_close(&books);
 	return (Datum) 0;
 }

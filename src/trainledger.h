@@ -15,13 +15,13 @@
 
 #include "postgres.h"
 
-#include "access/attnum.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 #include "utils/uuid.h"
 
 #include "amount.h"
+#include "catalog.h"
 #include "compat.h"
 
 /* ---------------------------------------------------------------------
@@ -105,110 +105,11 @@ extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
 /* signup_reader.c */
 extern int	tl_xml_max_bytes;
 
+/* booking.c */
+extern int64 tl_booking_no(void);
+
 /* api.c */
 extern bool tl_in_request(void);
 extern int	tl_http_status(int sqlerrcode);
-
-/* ---------------------------------------------------------------------
- * The extension's own catalog: OIDs and column numbers, looked up by name
- * once per session and again after the tables change.
- * ---------------------------------------------------------------------
- */
-
-/* In the order of the labels of trainledger.operation */
-typedef enum TlOperation
-{
-	TL_OP_INIT,
-	TL_OP_ADD,
-	TL_OP_SUBTRACT,
-	TL_OP_ISSUE,
-	TL_OP_ADJUST,
-	TL_OP_REDEEM,
-	TL_OP_REFUND,
-	TL_OP_EXPIRE,
-	TL_OP_HOLD,
-	TL_OP_CAPTURE,
-	TL_OP_RELEASE
-} TlOperation;
-
-#define TL_OPERATION_COUNT		(TL_OP_RELEASE + 1)
-
-typedef struct TlAccountColumns
-{
-	AttrNumber	id;
-	AttrNumber	party_id;
-	AttrNumber	token_type_id;
-	AttrNumber	name;
-	AttrNumber	initial_balance;
-	AttrNumber	balance;
-	AttrNumber	entry_count;
-	AttrNumber	last_entry_at;
-} TlAccountColumns;
-
-typedef struct TlEntryColumns
-{
-	AttrNumber	account_id;
-	AttrNumber	entry_no;
-	AttrNumber	delta;
-	AttrNumber	balance;
-	AttrNumber	created_at;
-	AttrNumber	recorded_at;
-	AttrNumber	dedup;
-	AttrNumber	operation;
-	AttrNumber	keyed_call;
-	AttrNumber	source;
-	AttrNumber	description;
-	AttrNumber	device;
-	AttrNumber	booked_by;
-} TlEntryColumns;
-
-typedef struct TlTypeColumns
-{
-	AttrNumber	id;
-	AttrNumber	kind;
-	AttrNumber	name;
-	AttrNumber	scale;
-	AttrNumber	bounds;
-	AttrNumber	is_active;
-	AttrNumber	is_archived;
-} TlTypeColumns;
-
-typedef struct TlCatalog
-{
-	uint64		generation;		/* another one after each look-up */
-	Oid			schema;
-	Oid			owner;			/* of the tables: whom writes act as */
-
-	Oid			account;
-	Oid			account_pkey;
-	Oid			account_key;	/* (party_id, token_type_id, name) */
-	Oid			account_id_seq;
-	TlAccountColumns account_columns;
-
-	Oid			entry;
-	Oid			entry_pkey;
-	Oid			entry_dedup;	/* (dedup, account_id) */
-	Oid			entry_row_type;
-	TlEntryColumns entry_columns;
-
-	Oid			token_type;
-	Oid			token_type_pkey;
-	Oid			token_type_name_key;	/* (kind, name) */
-	TlTypeColumns type_columns;
-
-	Oid			party;
-	Oid			party_pkey;
-	Oid			party_suspended;	/* (id), of suspended ones only */
-	AttrNumber	party_is_suspended;
-
-	Oid			operations[TL_OPERATION_COUNT]; /* enum label OIDs */
-	Oid			kind_credit;	/* label of trainledger.token_kind */
-	Oid			amount_type;
-	Oid			operation_type;
-} TlCatalog;
-
-extern const TlCatalog *tl_catalog(void);
-extern TlOperation tl_operation_from_oid(Oid label);
-extern const char *tl_operation_name(TlOperation operation);
 
 #endif							/* TRAINLEDGER_H */
