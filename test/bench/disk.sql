@@ -27,8 +27,9 @@ DECLARE
 BEGIN
 	CREATE TABLE bench.filled (LIKE trainledger.entry INCLUDING ALL);
 	INSERT INTO bench.filled (account_id, entry_no, delta, balance, created_at,
-		recorded_at, dedup, operation, source, description, booked_by)
-	SELECT account_id, entry_no, 1, entry_no, started,
+		booking_no, recorded_at, dedup, operation, source, description,
+		booked_by)
+	SELECT account_id, entry_no, 1, entry_no, started, i,
 		CASE WHEN recorded THEN started + i * interval '50 microseconds' END,
 		CASE WHEN recorded THEN (lpad(to_hex(
 			floor(extract(epoch FROM started) * 1000)::bigint + i / 20), 12, '0')

@@ -79,24 +79,24 @@ JOIN account a ON a.id = bench.account_id(n, lot);
 -- one hundred weeks, one after another
 SELECT format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
-		recorded_at, dedup, operation, source, description, booked_by)
-	SELECT bench.account_id(n, 0), %1$s, 1, %1$s, bench.recorded(n, %1$s, %2$L),
+		booking_no, recorded_at, dedup, operation, source, description, booked_by)
+	SELECT bench.account_id(n, 0), %1$s, 1, %1$s, bench.recorded(n, %1$s, %2$L), 0,
 		bench.recorded(n, %1$s, %2$L), bench.dedup(n, bench.recorded(n, %1$s, %2$L)),
 		CASE %1$s WHEN 1 THEN 'init' ELSE 'add' END::operation, 'bench', '', 'bench_application'
 	FROM generate_series(1::bigint, %3$s) n $$, week, :'began', :people),
 	CASE WHEN week % 5 = 0 THEN format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
-		recorded_at, operation, source, description, booked_by)
+		booking_no, recorded_at, operation, source, description, booked_by)
 	SELECT bench.account_id(n, %1$s / 5), e, CASE WHEN e = 1 THEN 10 WHEN e = 5 THEN -1 ELSE -2 END,
-		CASE WHEN e = 5 THEN 3 ELSE 12 - 2 * e END, bench.recorded(n, %1$s, %2$L), NULL,
+		CASE WHEN e = 5 THEN 3 ELSE 12 - 2 * e END, bench.recorded(n, %1$s, %2$L), 0, NULL,
 		CASE e WHEN 1 THEN 'issue' ELSE 'redeem' END::operation, 'training-tokens', '', 'bench_application'
 	FROM generate_series(1::bigint, %3$s) n, generate_series(1, CASE WHEN %1$s / 5 <= 10 THEN 4 ELSE 5 END) e $$,
 		week, :'began', :people) END,
 	-- what was left of a lot that is over by now
 	CASE WHEN week = 100 THEN format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
-		recorded_at, operation, source, description, booked_by)
-	SELECT bench.account_id(n, lot), 5, -4, 0, bench.recorded(n, 100, %1$L), l.expires_at,
+		booking_no, recorded_at, operation, source, description, booked_by)
+	SELECT bench.account_id(n, lot), 5, -4, 0, bench.recorded(n, 100, %1$L), 0, l.expires_at,
 		'expire', 'training-tokens', '', 'bench_application'
 	FROM generate_series(1::bigint, %2$s) n CROSS JOIN generate_series(1, 10) lot
 	JOIN token_lot l ON l.account_id = bench.account_id(n, lot) $$, :'began', :people) END

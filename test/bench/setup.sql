@@ -49,6 +49,8 @@ CREATE TABLE twin.token_type (LIKE trainledger.token_type INCLUDING ALL);
 CREATE TABLE twin.account (LIKE trainledger.account INCLUDING ALL)
 	WITH (fillfactor = 60);
 CREATE TABLE twin.entry (LIKE trainledger.entry INCLUDING ALL);
+-- what is written by hand numbers no bookings
+ALTER TABLE twin.entry ALTER COLUMN booking_no DROP NOT NULL;
 INSERT INTO twin.token_type SELECT * FROM trainledger.token_type;
 INSERT INTO twin.account SELECT * FROM trainledger.account ORDER BY id;
 INSERT INTO twin.entry SELECT * FROM trainledger.entry

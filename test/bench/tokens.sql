@@ -76,8 +76,8 @@ BEGIN ATOMIC
 	FROM bench_tokens.lot
 	WHERE purpose = ANY ($1) AND round BETWEEN $2 AND $3;
 	INSERT INTO trainledger.entry (account_id, entry_no, delta, balance,
-		created_at, operation, source, description, booked_by)
-	SELECT account_id, 1, 2, 2, now(), 'issue', 'training-tokens', '', 'bench'
+		created_at, booking_no, operation, source, description, booked_by)
+	SELECT account_id, 1, 2, 2, now(), 0, 'issue', 'training-tokens', '', 'bench'
 	FROM bench_tokens.lot
 	WHERE purpose = ANY ($1) AND round BETWEEN $2 AND $3;
 	INSERT INTO trainledger.token_lot (id, account_id, party_id, token_type_id,

@@ -164,7 +164,7 @@ DECLARE
 	dice double precision;
 	expected pg_temp.answer;
 	found pg_temp.answer;
-	e trainledger.entry;
+	e trainledger.booked_entry;
 	op text; barcode text; name text; type text; mode text; source text; description text; device text;
 	amount numeric; expectation numeric; recorded_at timestamptz; key uuid;
 	is_batch boolean; skips boolean; size integer; refused text;

@@ -41,12 +41,12 @@ ROLLBACK;
 -- one after the other
 SELECT entry_no, operation, delta, balance, source, description,
 	recorded_at AT TIME ZONE 'UTC' AS recorded_at, device, booked_by, keyed_call
-FROM credit_init(regress.party('credit-ann'), 100, 'till', 'Opened', '2023-04-04 08:41:30Z');
+FROM regress.stored(credit_init(regress.party('credit-ann'), 100, 'till', 'Opened', '2023-04-04 08:41:30Z'));
 SELECT entry_no, operation, delta, balance, source, description,
 	recorded_at AT TIME ZONE 'UTC' AS recorded_at, device, booked_by, keyed_call
-FROM credit_add(party_id => regress.party('credit-ann'), amount => 20.505, source => 'till', description => 'Bonus',
+FROM regress.stored(credit_add(party_id => regress.party('credit-ann'), amount => 20.505, source => 'till', description => 'Bonus',
 	recorded_at => '2023-04-04 08:42Z', account_name => 'default', token_type => 'default', rounding => 'half_even',
-	balance_expected => 120.5, device => 'id:7', idempotency_key => 'c4ed1700-0000-4000-8000-000000000001');
+	balance_expected => 120.5, device => 'id:7', idempotency_key => 'c4ed1700-0000-4000-8000-000000000001'));
 SELECT entry_no, operation, delta, balance FROM credit_subtract(regress.party('credit-ann'), 0.5, 'till', '', '2023-04-04 08:43Z');
 SELECT credit_balance(regress.party('credit-ann')), credit_balance(regress.party('credit-ann'), 'default', 'default');
 SELECT balance, initial_balance, entry_count FROM credit_account(regress.party('credit-ann'));
@@ -154,8 +154,8 @@ FROM (VALUES
 SELECT is_suspended FROM update_party(regress.party('credit-bob'), is_suspended => false);
 
 -- keys: per party while there is no account
-SELECT entry_no, balance, keyed_call FROM credit_init(regress.party('credit-bob'), 5, 's', 'd', '2023-04-04', 'keyed',
-	idempotency_key => 'c4ed1700-0000-4000-8000-0000000000a1');
+SELECT entry_no, balance, keyed_call FROM regress.stored(credit_init(regress.party('credit-bob'), 5, 's', 'd', '2023-04-04', 'keyed',
+	idempotency_key => 'c4ed1700-0000-4000-8000-0000000000a1'));
 SELECT label, regress.answer(format('SELECT row(entry_no, operation, delta, balance) FROM %s', call))
 FROM (VALUES
 	('same', $$credit_init(regress.party('credit-bob'), 5, 's', 'd', '2023-04-04', 'keyed', idempotency_key => 'c4ed1700-0000-4000-8000-0000000000a1')$$),

@@ -59,7 +59,7 @@ INSERT INTO account
 SELECT -1, party_id, token_type_id, created_at, 5, 5, 1, last_entry_at, NULL
 FROM account WHERE id = regress.account('order', token_type => 'order');
 INSERT INTO entry
-SELECT -1, 1, 5, 5, created_at, NULL, NULL, 'issue', NULL, 's', '', NULL, 'x'
+SELECT -1, 1, 5, 5, created_at, 0, NULL, NULL, 'issue', NULL, 's', '', NULL, 'x'
 FROM account WHERE id = -1;
 CREATE TEMPORARY TABLE request (n integer GENERATED ALWAYS AS IDENTITY, expected text, also text, call text);
 GRANT SELECT ON request TO PUBLIC;

@@ -108,6 +108,13 @@ AS $$
 $$;
 
 -- Every table of the books as it stands, whoever asks
+-- the row of the table behind what a posting returns
+CREATE FUNCTION regress.stored(booked trainledger.booked_entry) RETURNS trainledger.entry
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+	RETURN (SELECT e FROM trainledger.entry e
+			WHERE e.account_id = booked.account_id AND e.entry_no = booked.entry_no);
+END $$;
 CREATE FUNCTION regress.books() RETURNS TABLE (
 	relation text, rows bigint, digest text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -151,7 +151,7 @@ CREATE TEMPORARY TABLE alone (n integer, entry_no bigint, balance amount, refusa
 DO $$
 DECLARE
 	t record;
-	e trainledger.entry;
+	e trainledger.booked_entry;
 BEGIN
 	FOR t IN SELECT * FROM task ORDER BY n LOOP
 		BEGIN

@@ -220,8 +220,8 @@ $$;
 CREATE TRIGGER pay BEFORE INSERT ON order_line FOR EACH ROW EXECUTE FUNCTION pg_temp.pay();
 CREATE FUNCTION pg_temp.twice(account bigint) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
-	first entry;
-	second entry;
+	first booked_entry;
+	second booked_entry;
 	found amount;
 BEGIN
 	first := post(account, 'add', 1, 'first');
@@ -241,10 +241,10 @@ DECLARE
 	one bigint := current_setting('regress.one');
 	two bigint := current_setting('regress.two');
 	before refcursor;
-	e entry;
+	e booked_entry;
 	long text;
 BEGIN
-	OPEN before FOR SELECT x.* FROM entry x WHERE x.account_id = one ORDER BY x.entry_no;
+	OPEN before FOR SELECT x.account_id, x.entry_no FROM entry x WHERE x.account_id = one ORDER BY x.entry_no;
 	RETURN QUERY SELECT 'in one statement', string_agg((post(one, 'add', i, 'series')).balance::text, ' ') FROM generate_series(1, 3) i;
 	RETURN QUERY SELECT 'and in another one', string_agg(concat_ws(':', a.balance, p.balance), ' ' ORDER BY a.id)
 		FROM account a, LATERAL post(a.id, 'subtract', 1, 'lateral') p WHERE a.id IN (one, two);

@@ -63,8 +63,8 @@ SELECT id AS party FROM add_party('person', 'Reconcile') \gset
 BEGIN;
 INSERT INTO account (id, party_id, token_type_id, created_at, initial_balance, balance, entry_count, last_entry_at, name)
 SELECT 7000000 + a, :party, regress.type('reconcile'), '2026-01-01', 1, 5, 5, '2026-01-01', a FROM generate_series(1, 10000) a;
-INSERT INTO entry (account_id, entry_no, delta, balance, created_at, operation, source, description, booked_by)
-SELECT 7000000 + a, n, 1, n, '2026-01-01', 'add', 's', '', 'x' FROM generate_series(1, 5) n, generate_series(1, 10000) a;
+INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no, operation, source, description, booked_by)
+SELECT 7000000 + a, n, 1, n, '2026-01-01', 0, 'add', 's', '', 'x' FROM generate_series(1, 5) n, generate_series(1, 10000) a;
 ANALYZE account, entry;
 SET LOCAL min_parallel_table_scan_size = '64kB';
 SELECT bool_or(p ~ 'Parallel Append') AS side_by_side FROM regress.plan('SELECT * FROM trainledger._doubtful_accounts(0, 3)
@@ -106,8 +106,8 @@ CREATE TEMPORARY TABLE mixed AS
 SELECT n, CASE a WHEN 1 THEN n # 1 WHEN 2 THEN n # 7 WHEN 3 THEN (n + 300) % 500 WHEN 4 THEN -n ELSE n / 600 END AS place, a
 FROM generate_series(1, 5) a, generate_series(1, 1000) n;
 DELETE FROM entry WHERE account_id BETWEEN 7000001 AND 7000005;
-INSERT INTO entry (account_id, entry_no, delta, balance, created_at, operation, source, description, booked_by)
-SELECT 7000000 + a, n, 1, n, '2026-01-01', 'add', 's', '', 'x' FROM mixed ORDER BY place, md5(n::text);
+INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no, operation, source, description, booked_by)
+SELECT 7000000 + a, n, 1, n, '2026-01-01', 0, 'add', 's', '', 'x' FROM mixed ORDER BY place, md5(n::text);
 ALTER TABLE account DISABLE TRIGGER ALL;
 UPDATE account SET balance = 1000, entry_count = 1000 WHERE id BETWEEN 7000001 AND 7000005;
 SELECT array_agg(d - 7000000 ORDER BY d) AS doubtful FROM trainledger._doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;

@@ -345,8 +345,8 @@ INSERT INTO account (id, party_id, token_type_id, created_at, initial_balance, b
 SELECT (7000000 + n) * 1024 + lot, 7000000 + n, CASE lot WHEN 0 THEN regress.type('reports-meal') ELSE regress.type('reports-gold', 'training') END,
 	clock(), 1, 1, 5, clock(), CASE lot WHEN 0 THEN 'default' END
 FROM generate_series(1::bigint, 6000) n, generate_series(0, 1) lot WHERE lot = 0 OR n % 100 = 0;
-INSERT INTO entry (account_id, entry_no, delta, balance, created_at, operation, source, description, booked_by)
-SELECT a.id, e, CASE e WHEN 1 THEN 1 ELSE 0 END, 1, clock(), CASE WHEN name IS NOT NULL THEN 'add' WHEN e = 1 THEN 'issue' ELSE 'redeem' END::operation, 's', '', 'x'
+INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no, operation, source, description, booked_by)
+SELECT a.id, e, CASE e WHEN 1 THEN 1 ELSE 0 END, 1, clock(), 0, CASE WHEN name IS NOT NULL THEN 'add' WHEN e = 1 THEN 'issue' ELSE 'redeem' END::operation, 's', '', 'x'
 FROM generate_series(1, 5) e, account a WHERE a.party_id > 7000000;
 INSERT INTO token_account SELECT party_id, token_type_id, created_at FROM account WHERE party_id > 7000000 AND name IS NULL;
 INSERT INTO token_lot (id, account_id, party_id, token_type_id, expires_at, created_at)
@@ -380,8 +380,8 @@ FROM regress.rows_read($$SELECT * FROM token_liability WHERE token_type = 'repor
 SELECT relation, rows < 20 AS few FROM regress.rows_read($$SELECT * FROM cohort_progress WHERE program = 'Reports open'$$)
 WHERE relation IN ('membership', 'party') ORDER BY relation;
 -- a statement of two entries out of 20,000
-INSERT INTO entry (account_id, entry_no, delta, balance, created_at, operation, source, description, booked_by)
-SELECT 7000001 * 1024::bigint, e, 0, 1, clock() + e * interval '1 minute', 'add', 's', '', 'x' FROM generate_series(6, 20000) e;
+INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no, operation, source, description, booked_by)
+SELECT 7000001 * 1024::bigint, e, 0, 1, clock() + e * interval '1 minute', 0, 'add', 's', '', 'x' FROM generate_series(6, 20000) e;
 UPDATE account SET entry_count = 20000, last_entry_at = clock() + interval '20000 minutes' WHERE id = 7000001 * 1024::bigint;
 SELECT entry_no, operation FROM account_statement(7000001 * 1024::bigint, clock() + interval '12345 minutes', clock() + interval '12347 minutes');
 SELECT relation, rows < 40 AS few FROM regress.rows_read(
