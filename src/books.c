@@ -168,16 +168,17 @@ seek_in_index(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 	const TlLookupSpec *spec = tl_lookup_spec(lookup);
 	const TlAccessPath *path = &books->paths[lookup];
 	ScanKeyData keys[TL_MAX_KEY_PARTS];
+	Relation	index;
 
 	if (scan->by_index == NULL)
 		scan->by_index = tl_open_index_scan(books, lookup, spec->count);
+	index = scan->by_index->indexRelation;
 	for (int i = 0; i < spec->count; i++)
 	{
 		int			part = path->order[i];
 
 		ScanKeyEntryInitialize(&keys[i], 0, i + 1, BTEqualStrategyNumber,
-							   InvalidOid,
-							   scan->by_index->indexRelation->rd_indcollation[i],
+							   InvalidOid, index->rd_indcollation[i],
 							   tl_equality(spec->relation, spec->key[part]),
 							   key[part]);
 	}
@@ -200,7 +201,8 @@ seek_in_table(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 		ScanKeyEntryInitialize(&keys[i], 0, number, BTEqualStrategyNumber,
 							   InvalidOid,
 							   TupleDescAttr(RelationGetDescr(table),
-											 number - 1)->attcollation,
+											 number - 1)
+								   ->attcollation,
 							   tl_equality(spec->relation, spec->key[i]),
 							   key[i]);
 	}

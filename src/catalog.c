@@ -43,8 +43,10 @@
 #include "catalog.h"
 #include "trainledger.h"
 
-static TlCatalog catalog;
-static bool catalog_is_valid = false;
+TlCatalog	tl_known_catalog;
+bool		tl_catalog_is_known = false;
+
+static TlCatalog *const catalog = &tl_known_catalog;
 
 /* Whether something may have changed since loading began */
 static bool catalog_is_outdated = false;
@@ -82,19 +84,21 @@ static const struct
 	[TL_TOKEN_KIND] = {InvalidOid, "token_kind", F_ENUM_EQ},
 };
 
+/* clang-format off */
 static const TlLookupSpec lookups[TL_LOOKUP_COUNT] = {
 	[TL_ACCOUNT_BY_ID] = {TL_ACCOUNT, 1, {TL_ACCOUNT_ID}},
-	[TL_ACCOUNT_BY_NAME] = {TL_ACCOUNT, 3, {TL_ACCOUNT_PARTY_ID,
-	TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME}},
-	[TL_ENTRY_BY_DEDUP] = {TL_ENTRY, 2, {TL_ENTRY_DEDUP,
-	TL_ENTRY_ACCOUNT_ID}},
+	[TL_ACCOUNT_BY_NAME] = {
+		TL_ACCOUNT, 3,
+		{TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME}
+	},
+	[TL_ENTRY_BY_DEDUP] = {TL_ENTRY, 2, {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID}},
 	[TL_ENTRY_BY_KEY] = {TL_ENTRY, 1, {TL_ENTRY_DEDUP}},
 	[TL_TYPE_BY_ID] = {TL_TOKEN_TYPE, 1, {TL_TYPE_ID}},
 	[TL_TYPE_BY_NAME] = {TL_TOKEN_TYPE, 2, {TL_TYPE_KIND, TL_TYPE_NAME}},
 	[TL_PARTY_BY_ID] = {TL_PARTY, 1, {TL_PARTY_ID}},
-	[TL_SUSPENDED_PARTY] = {TL_PARTY, 1, {TL_PARTY_ID},
-	.finds_suspended = true},
+	[TL_SUSPENDED_PARTY] = {TL_PARTY, 1, {TL_PARTY_ID}, true}
 };
+/* clang-format on */
 
 const TlLookupSpec *
 tl_lookup_spec(TlLookup lookup)
@@ -163,7 +167,7 @@ tl_refuse_null(TlRelation relation, int column)
 static Oid
 find_relation(const char *what, const char *name)
 {
-	Oid			relid = get_relname_relid(name, catalog.schema);
+	Oid relid = get_relname_relid(name, catalog->schema);
 
 	if (!OidIsValid(relid))
 		refuse_missing(what, name);
@@ -175,7 +179,7 @@ find_type(const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
 									   CStringGetDatum(name),
-									   ObjectIdGetDatum(catalog.schema));
+							   ObjectIdGetDatum(catalog->schema));
 
 	if (!OidIsValid(type))
 		refuse_missing("type", name);
@@ -186,7 +190,7 @@ static Oid
 find_label(TlColumnType type, const char *label)
 {
 	Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
-									  ObjectIdGetDatum(catalog.types[type]),
+							  ObjectIdGetDatum(catalog->types[type]),
 									  CStringGetDatum(label));
 
 	if (!OidIsValid(oid))
@@ -203,7 +207,7 @@ static AttrNumber
 find_column(Oid relid, const TlRelationSpec *spec, const TlColumn *column)
 {
 	HeapTuple	tuple = SearchSysCacheAttName(relid, column->name);
-	Oid			wanted = catalog.types[column->type];
+	Oid wanted = catalog->types[column->type];
 	Oid			type;
 	Oid			collation;
 	AttrNumber	number;
@@ -267,16 +271,19 @@ static void
 load_relation(TlRelation relation)
 {
 	const TlRelationSpec *spec = &tl_relations[relation];
-	TlTable    *table = &catalog.tables[relation];
+	TlTable *table = &catalog->tables[relation];
 	Oid			relid = find_relation(spec->relkind == RELKIND_RELATION ?
-									  "table" : "type", spec->name);
+								  "table" :
+								  "type",
+							  spec->name);
 
 	/* known before it is read, so that a change meanwhile is noticed */
 	table->relid = relid;
 	check_relation(relid, spec);
 	for (int i = 0; i < spec->count; i++)
 		table->columns[i] = tl_has_column(relation, i) ?
-			find_column(relid, spec, &spec->columns[i]) : InvalidAttrNumber;
+								find_column(relid, spec, &spec->columns[i]) :
+								InvalidAttrNumber;
 }
 
 /* ---------------------------------------------------------------------
@@ -300,9 +307,10 @@ is_ready(Relation index)
 static bool
 is_usable_now(Relation index)
 {
+	HeapTupleHeader made = index->rd_indextuple->t_data;
+
 	return !index->rd_index->indcheckxmin ||
-		TransactionIdPrecedes(HeapTupleHeaderGetXmin(index->rd_indextuple->t_data),
-							  TransactionXmin);
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(made), TransactionXmin);
 }
 
 /* Whether a column of an index compares as the look-up does */
@@ -311,11 +319,11 @@ compares_alike(Relation index, int column, RegProcedure equals)
 {
 	Oid			type = index->rd_opcintype[column];
 	Oid			collation = index->rd_indcollation[column];
-	Oid			operator = get_opfamily_member(index->rd_opfamily[column],
+	Oid equality = get_opfamily_member(index->rd_opfamily[column],
 											   type, type,
 											   BTEqualStrategyNumber);
 
-	return OidIsValid(operator) && get_opcode(operator) == equals &&
+	return OidIsValid(equality) && get_opcode(equality) == equals &&
 		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
 }
 
@@ -326,21 +334,23 @@ compares_alike(Relation index, int column, RegProcedure equals)
 static bool
 match_key(Relation index, const TlLookupSpec *spec, TlAccessPath *path)
 {
-	const TlTable *table = &catalog.tables[spec->relation];
+	const TlTable *table = &catalog->tables[spec->relation];
 	Form_pg_index form = index->rd_index;
 
 	if (form->indnkeyatts < spec->count)
 		return false;
 	for (int i = 0; i < spec->count; i++)
 	{
+		RegProcedure equals;
 		int			part = 0;
 
 		while (part < spec->count &&
 			   table->columns[spec->key[part]] != form->indkey.values[i])
 			part++;
-		if (part == spec->count ||
-			!compares_alike(index, i, tl_equality(spec->relation,
-												  spec->key[part])))
+		if (part == spec->count)
+			return false;
+		equals = tl_equality(spec->relation, spec->key[part]);
+		if (!compares_alike(index, i, equals))
 			return false;
 		for (int j = 0; j < i; j++)
 		{
@@ -357,7 +367,7 @@ match_key(Relation index, const TlLookupSpec *spec, TlAccessPath *path)
 static Var *
 column_var(TlRelation relation, int column)
 {
-	const TlTable *table = &catalog.tables[relation];
+	const TlTable *table = &catalog->tables[relation];
 	Oid			type;
 	int32		typmod;
 	Oid			collation;
@@ -432,7 +442,7 @@ consider_index(Relation index, const TlLookupSpec *spec, TlAccessPath *best)
 static void
 load_paths(TlRelation relation)
 {
-	Relation	table = table_open(catalog.tables[relation].relid,
+	Relation table = table_open(catalog->tables[relation].relid,
 								   AccessShareLock);
 	List	   *indexes = RelationGetIndexList(table);
 	ListCell   *cell;
@@ -444,7 +454,7 @@ load_paths(TlRelation relation)
 		for (int i = 0; i < TL_LOOKUP_COUNT; i++)
 		{
 			if (lookups[i].relation == relation)
-				consider_index(index, &lookups[i], &catalog.paths[i]);
+				consider_index(index, &lookups[i], &catalog->paths[i]);
 		}
 		index_close(index, AccessShareLock);
 	}
@@ -507,25 +517,26 @@ relation_owner(Oid relid)
 static void
 load_catalog(void)
 {
-	catalog.schema = get_namespace_oid("trainledger", true);
-	if (!OidIsValid(catalog.schema))
+	catalog->schema = get_namespace_oid("trainledger", true);
+	if (!OidIsValid(catalog->schema))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("schema trainledger is missing"),
 				 errhint("If it was renamed, rename it back; else run CREATE EXTENSION trainledger.")));
 	for (int i = 0; i < TL_COLUMN_TYPE_COUNT; i++)
-		catalog.types[i] = column_types[i].name == NULL ?
-			column_types[i].oid : find_type(column_types[i].name);
+		catalog->types[i] = column_types[i].name == NULL ?
+										column_types[i].oid :
+										find_type(column_types[i].name);
 	for (int i = 0; i < TL_OPERATION_COUNT; i++)
-		catalog.operations[i] = find_label(TL_OPERATION,
+		catalog->operations[i] = find_label(TL_OPERATION,
 										   tl_operation_names[i]);
-	catalog.kind_credit = find_label(TL_TOKEN_KIND, "credit");
-	catalog.booked_entry_type = find_type("booked_entry");
-	catalog.account_id_seq = find_relation("sequence", "account_id_seq");
-	catalog.booking_no_seq = find_booking_sequence();
+	catalog->kind_credit = find_label(TL_TOKEN_KIND, "credit");
+	catalog->booked_entry_type = find_type("booked_entry");
+	catalog->account_id_seq = find_relation("sequence", "account_id_seq");
+	catalog->booking_no_seq = find_booking_sequence();
 
 	is_short_of_indexes = waits_for_index = false;
-	memset(catalog.paths, 0, sizeof(catalog.paths));
+	memset(catalog->paths, 0, sizeof(catalog->paths));
 	for (int i = 0; i < TL_RELATION_COUNT; i++)
 	{
 		load_relation((TlRelation) i);
@@ -534,10 +545,10 @@ load_catalog(void)
 	}
 	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
 	{
-		if (!OidIsValid(catalog.paths[i].index))
+		if (!OidIsValid(catalog->paths[i].index))
 			is_short_of_indexes = true;
 	}
-	catalog.owner = relation_owner(catalog.tables[TL_ACCOUNT].relid);
+	catalog->owner = relation_owner(catalog->tables[TL_ACCOUNT].relid);
 }
 
 static bool
@@ -545,12 +556,12 @@ is_ours(Oid relid)
 {
 	for (int i = 0; i < TL_RELATION_COUNT; i++)
 	{
-		if (catalog.tables[i].relid == relid)
+		if (catalog->tables[i].relid == relid)
 			return true;
 	}
 	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
 	{
-		if (catalog.paths[i].index == relid)
+		if (catalog->paths[i].index == relid)
 			return true;
 	}
 	return false;
@@ -563,7 +574,7 @@ forget_relation(Datum arg pg_attribute_unused(), Oid relid)
 	/* while it is loaded, nobody knows yet which relations it is about */
 	catalog_is_outdated = true;
 	if (relid == InvalidOid || is_short_of_indexes || is_ours(relid))
-		catalog_is_valid = false;
+		tl_catalog_is_known = false;
 }
 
 /* Syscache callback of sequences and labels */
@@ -573,7 +584,7 @@ forget_object(Datum arg pg_attribute_unused(),
 			  uint32 hash pg_attribute_unused())
 {
 	catalog_is_outdated = true;
-	catalog_is_valid = false;
+	tl_catalog_is_known = false;
 }
 
 static void
@@ -581,7 +592,7 @@ forget_at_end(XactEvent event pg_attribute_unused(),
 			  void *arg pg_attribute_unused())
 {
 	if (waits_for_index)
-		catalog_is_valid = false;
+		tl_catalog_is_known = false;
 }
 
 static void
@@ -598,12 +609,10 @@ register_callbacks(void)
 	are_registered = true;
 }
 
-/* The extension's catalog.  Stays valid until the next lookup of anything. */
-const TlCatalog *
-tl_catalog(void)
+/* Load what tl_catalog() returns. */
+void
+tl_load_catalog(void)
 {
-	if (catalog_is_valid)
-		return &catalog;
 	register_callbacks();
 
 	/*
@@ -618,9 +627,8 @@ tl_catalog(void)
 	}
 
 	/* published last: an error above leaves nothing half valid behind */
-	catalog.generation++;
-	catalog_is_valid = true;
-	return &catalog;
+	catalog->generation++;
+	tl_catalog_is_known = true;
 }
 
 /* Complain where no index keeps two rows from having one key. */

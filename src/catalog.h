@@ -84,13 +84,29 @@ typedef struct TlCatalog
 	Oid			kind_credit;	/* label of token_kind */
 } TlCatalog;
 
-extern const TlCatalog *tl_catalog(void);
+/* For tl_catalog() */
+extern TlCatalog tl_known_catalog;
+extern bool tl_catalog_is_known;
+extern void tl_load_catalog(void);
+
 extern TlOperation tl_operation_from_oid(Oid label);
 extern const char *tl_operation_name(TlOperation operation);
 extern const TlLookupSpec *tl_lookup_spec(TlLookup lookup);
 extern RegProcedure tl_equality(TlRelation relation, int column);
 extern void tl_require_unique(TlLookup lookup);
 pg_noreturn extern void tl_refuse_null(TlRelation relation, int column);
+
+/*
+ * The extension's catalog.  Stays valid until the next lookup of anything.
+ * Inline, as a posting asks for a hundred things in it.
+ */
+static inline const TlCatalog *
+tl_catalog(void)
+{
+	if (unlikely(!tl_catalog_is_known))
+		tl_load_catalog();
+	return &tl_known_catalog;
+}
 
 /* The number of a column in its table */
 static inline AttrNumber

@@ -16,6 +16,7 @@
 #include "columns.h"
 #include "ledger.h"
 
+/* clang-format off */
 static const TlColumn account_columns[TL_ACCOUNT_COLUMN_COUNT] = {
 	[TL_ACCOUNT_ID] = {"id", TL_INT8},
 	[TL_ACCOUNT_PARTY_ID] = {"party_id", TL_INT8},
@@ -127,12 +128,4 @@ const char *const tl_operation_names[TL_OPERATION_COUNT] = {
 	[TL_OP_CAPTURE] = "capture",
 	[TL_OP_RELEASE] = "release",
 };
-
-/* Whether a relation has a column of its list */
-bool
-tl_has_column(TlRelation relation, int column)
-{
-	const TlColumn *spec = &tl_relations[relation].columns[column];
-
-	return relation == TL_BOOKED_ENTRY ? !spec->is_internal : !spec->is_derived;
-}
+/* clang-format on */

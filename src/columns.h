@@ -150,6 +150,13 @@ extern const TlRelationSpec tl_relations[TL_RELATION_COUNT];
 extern const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT];
 extern const char *const tl_operation_names[TL_OPERATION_COUNT];
 
-extern bool tl_has_column(TlRelation relation, int column);
+/* Whether a relation has a column of its list */
+static inline bool
+tl_has_column(TlRelation relation, int column)
+{
+	const TlColumn *spec = &tl_relations[relation].columns[column];
+
+	return relation == TL_BOOKED_ENTRY ? !spec->is_internal : !spec->is_derived;
+}
 
 #endif							/* TL_COLUMNS_H */

@@ -45,6 +45,7 @@ static Datum
 column_datum(const TlEntry *entry, const TlColumn *column)
 {
 	void	   *value = field(entry, column);
+	TlOperation operation;
 
 	switch (column->type)
 	{
@@ -63,7 +64,8 @@ column_datum(const TlEntry *entry, const TlColumn *column)
 		case TL_AMOUNT:
 			return AmountGetDatum(*(TlAmount *) value);
 		case TL_OPERATION:
-			return ObjectIdGetDatum(tl_catalog()->operations[*(TlOperation *) value]);
+			operation = *(TlOperation *) value;
+			return ObjectIdGetDatum(tl_catalog()->operations[operation]);
 		default:
 			elog(ERROR, "no entry has a column of type %d", column->type);
 	}
@@ -170,11 +172,13 @@ tl_entry_list(const TlEntry *entry, Datum *values, bool *nulls)
 	return count;
 }
 
-/* The columns of an entry as those of a row of so many; texts are not copied. */
+/* The columns of an entry as those of a row; texts are not copied. */
 void
 tl_entry_values(const TlEntry *entry, TlRelation relation, int column_count,
 				Datum *values, bool *nulls)
 {
+	const AttrNumber *numbers = tl_catalog()->tables[relation].columns;
+
 	memset(values, 0, column_count * sizeof(Datum));
 	memset(nulls, true, column_count * sizeof(bool));
 	for (int i = 0; i < TL_ENTRY_COLUMN_COUNT; i++)
@@ -183,10 +187,8 @@ tl_entry_values(const TlEntry *entry, TlRelation relation, int column_count,
 
 		if (tl_has_column(relation, i) && has_value(entry, column))
 		{
-			AttrNumber	number = tl_attnum(relation, i);
-
-			values[number - 1] = column_datum(entry, column);
-			nulls[number - 1] = false;
+			values[numbers[i] - 1] = column_datum(entry, column);
+			nulls[numbers[i] - 1] = false;
 		}
 	}
 }
@@ -195,8 +197,8 @@ tl_entry_values(const TlEntry *entry, TlRelation relation, int column_count,
 Datum
 tl_entry_datum(const TlEntry *entry)
 {
-	TupleDesc	columns = lookup_rowtype_tupdesc(tl_catalog()->booked_entry_type,
-												 -1);
+	Oid			type = tl_catalog()->booked_entry_type;
+	TupleDesc	columns = lookup_rowtype_tupdesc(type, -1);
 	Datum	   *values = palloc_array(Datum, columns->natts);
 	bool	   *nulls = palloc_array(bool, columns->natts);
 	HeapTuple	tuple;

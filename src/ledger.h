@@ -5,10 +5,11 @@
  *		section 6).
  *
  * ledger.c has the rules, books.c opens the tables and looks rows up, entry.c
- * turns entries into rows and back, ledger_read.c reads the rows, ledger_write.c
- * writes them, ledger_direct.c does so without SQL, ledger_batch.c books many
- * postings at once, ledger_sql.c is the face to SQL.  A subject fills in a TlRequest
- * and a TlTarget and calls tl_ledger_post(); it never writes a balance itself.
+ * turns entries into rows and back, ledger_read.c reads the rows,
+ * ledger_write.c writes them, ledger_direct.c does so without SQL,
+ * ledger_batch.c books many postings at once, ledger_sql.c is the face to SQL.
+ * A subject fills in a TlRequest and a TlTarget and calls tl_ledger_post(); it
+ * never writes a balance itself.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -169,7 +170,7 @@ typedef struct TlWalk
 typedef struct TlBooks
 {
 	bool		is_direct;		/* postings are written by ledger_direct.c */
-	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as they were when it was opened */
+	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as they were when opened */
 	Relation	tables[TL_RELATION_COUNT];
 	TupleTableSlot *slots[TL_RELATION_COUNT];
 	TlScan		scans[TL_LOOKUP_COUNT];

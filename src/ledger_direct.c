@@ -404,8 +404,8 @@ tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
 	PreventCommandIfReadOnly("INSERT");
 	PreventCommandIfParallelMode("INSERT");
 	command = GetCurrentCommandId(true);
-	updated = update_accounts(books->tables[TL_ACCOUNT], accounts, account_count,
-							  command);
+	updated = update_accounts(books->tables[TL_ACCOUNT], accounts,
+							  account_count, command);
 	if (updated == account_count)
 		insert_entries(books->tables[TL_ENTRY], entries, entry_count, command);
 

@@ -254,7 +254,8 @@ tl_is_suspended(TlBooks *books, int64 party_id)
 	Datum		key = Int64GetDatum(party_id);
 	TlLookup	lookup =
 		OidIsValid(books->paths[TL_SUSPENDED_PARTY].index) ?
-		TL_SUSPENDED_PARTY : TL_PARTY_BY_ID;
+			TL_SUSPENDED_PARTY :
+			TL_PARTY_BY_ID;
 	bool		is_suspended;
 
 	return take_party(tl_fetch(books, lookup, &key), &is_suspended) &&

@@ -59,6 +59,7 @@ typedef enum Statement
 #define STATEMENT_COUNT		(FIND_PARTY_REQUEST + 1)
 #define MAX_PARAMETERS		TL_ENTRY_COLUMN_COUNT
 
+/* clang-format off */
 /* The statements but INSERT_ENTRY, which is made from the list of columns */
 static const struct
 {
@@ -104,6 +105,7 @@ static const struct
 		2, {TL_UUID, TL_INT8}
 	}
 };
+/* clang-format on */
 
 /* Prepare a statement that inserts an entry and returns the row as it is. */
 static SPIPlanPtr
