@@ -88,6 +88,16 @@ COMMENT ON COLUMN trainledger.catalog_item.kind IS 'course, team, learning_path 
 COMMENT ON COLUMN trainledger.catalog_item.code IS 'Code, unique per kind, at most 50 characters.';
 COMMENT ON COLUMN trainledger.catalog_item.name IS 'Name to show.';
 
+/*
+ * The catalogue is for every level.  It has a policy all the same: an event
+ * trigger that turns row security on for every new table, as hosting companies
+ * have, would else empty it for everybody.
+ */
+ALTER TABLE trainledger.catalog_item ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.catalog_item FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.catalog_item IS
+'Every level sees the whole catalogue.';
+
 CREATE TABLE trainledger.region (
 	code text CONSTRAINT region_pkey PRIMARY KEY,
 	name text NOT NULL
@@ -96,6 +106,11 @@ SELECT pg_catalog.pg_extension_config_dump('trainledger.region', '');
 COMMENT ON TABLE trainledger.region IS 'Regions that prices are for.';
 COMMENT ON COLUMN trainledger.region.code IS 'Code of the region.';
 COMMENT ON COLUMN trainledger.region.name IS 'Name to show.';
+
+ALTER TABLE trainledger.region ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.region FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.region IS
+'Every level sees all regions.';
 
 CREATE TABLE trainledger.currency (
 	code text CONSTRAINT currency_pkey PRIMARY KEY,
@@ -108,6 +123,11 @@ COMMENT ON TABLE trainledger.currency IS 'Currencies that prices are in.';
 COMMENT ON COLUMN trainledger.currency.code IS 'Code of the currency, such as USD.';
 COMMENT ON COLUMN trainledger.currency.name IS 'Name to show, such as U.S. Dollars.';
 COMMENT ON COLUMN trainledger.currency.minor_units IS 'Decimals that a price in it has.';
+
+ALTER TABLE trainledger.currency ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.currency FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.currency IS
+'Every level sees all currencies.';
 
 -- Parties
 

@@ -251,8 +251,13 @@ ALTER TABLE trainledger.token_type ENABLE ALWAYS TRIGGER fixed_columns;
 COMMENT ON TRIGGER fixed_columns ON trainledger.token_type IS
 'Id, kind and scale of a token type never change.';
 
--- Row-level security: a learner sees its own (section 12).  Who changed the
--- bounds of a type is for readers.
+-- Row-level security: a learner sees its own (section 12) and the types.  Who
+-- changed the bounds of a type is for readers.
+
+ALTER TABLE trainledger.token_type ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.token_type FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.token_type IS
+'Every level sees all types.';
 
 ALTER TABLE trainledger.token_type_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_type_event FOR SELECT USING (

@@ -248,7 +248,32 @@ COMMENT ON COLUMN trainledger.pass_use.item_id IS 'What was booked.';
 COMMENT ON COLUMN trainledger.pass_use.reference IS 'Reference of the booking.';
 COMMENT ON COLUMN trainledger.pass_use.created_at IS 'When it was booked.';
 
--- Row-level security (section 12)
+-- Row-level security (section 12): types, options and prices are catalogue
+
+ALTER TABLE trainledger.pass_type ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.pass_type FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.pass_type IS
+'Every level sees all types.';
+
+ALTER TABLE trainledger.pass_type_content ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.pass_type_content FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.pass_type_content IS
+'Every level sees what a type covers.';
+
+ALTER TABLE trainledger.pass_type_option ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.pass_type_option FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.pass_type_option IS
+'Every level sees all options.';
+
+ALTER TABLE trainledger.pass_type_option_price ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.pass_type_option_price FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.pass_type_option_price IS
+'Every level sees all prices.';
+
+ALTER TABLE trainledger.learning_path_course ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.learning_path_course FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.learning_path_course IS
+'Every level sees the courses of a learning path.';
 
 ALTER TABLE trainledger.pass ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass FOR SELECT USING (

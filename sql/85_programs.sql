@@ -263,6 +263,21 @@ COMMENT ON TRIGGER lifecycle ON trainledger.ticket IS
 
 -- Row-level security (section 12): kinds, programs and cohorts are catalogue
 
+ALTER TABLE trainledger.program_kind ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.program_kind FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.program_kind IS
+'Every level sees all kinds.';
+
+ALTER TABLE trainledger.program ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.program FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.program IS
+'Every level sees all programs.';
+
+ALTER TABLE trainledger.cohort ENABLE ROW LEVEL SECURITY;
+CREATE POLICY visible ON trainledger.cohort FOR SELECT USING (true);
+COMMENT ON POLICY visible ON trainledger.cohort IS
+'Every level sees all cohorts.';
+
 ALTER TABLE trainledger.membership ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.membership FOR SELECT USING (
 	party_id BETWEEN trainledger.first_visible_party()
