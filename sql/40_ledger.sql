@@ -804,6 +804,8 @@ COMMENT ON FUNCTION trainledger._entry_chain_add(
 'Internal: behind _entry_chain.';
 
 CREATE FUNCTION trainledger._entry_chain_final(state internal)
+REVOKE ALL ON FUNCTION trainledger._entry_chain_add(
+	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 RETURNS trainledger._entry_chain_result
 AS 'MODULE_PATHNAME', 'tl_entry_chain_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger._entry_chain_final(internal) IS
@@ -811,6 +813,7 @@ COMMENT ON FUNCTION trainledger._entry_chain_final(internal) IS
 
 CREATE AGGREGATE trainledger._entry_chain(
 	entry_no bigint, delta trainledger.amount, balance trainledger.amount,
+REVOKE ALL ON FUNCTION trainledger._entry_chain_final(internal) FROM PUBLIC;
 	created_at timestamptz) (
 	SFUNC = trainledger._entry_chain_add,
 	STYPE = internal,
@@ -824,6 +827,8 @@ COMMENT ON AGGREGATE trainledger._entry_chain(
 'Internal: checks each entry of an account against the one before it.';
 
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
+REVOKE ALL ON FUNCTION trainledger._entry_chain(
+	bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 1;

@@ -200,9 +200,56 @@ COMMENT ON FUNCTION trainledger._grant_access(name, trainledger.access_level) IS
 'Internal: the work of grant_access, as the owner.';
 
 /*
- * What amounts and ranges of them need to be used is for everybody, also where
- * ALTER DEFAULT PRIVILEGES has taken that from PUBLIC: types, and the functions
- * behind them, their operators, casts and aggregates, all of them immutable.
+ * Rights on what the extension makes come from here and from grant_access();
+ * what ALTER DEFAULT PRIVILEGES has given is taken back.  A multirange is left
+ * out: before 17 pg_dump has no place for what an extension says of its rights,
+ * and everybody may use the type.
+ */
+DO $$
+DECLARE
+	statement text;
+BEGIN
+	FOR statement IN
+		SELECT DISTINCT pg_catalog.format(
+			'REVOKE ALL ON %s %s FROM %s', o.kind, o.name,
+			CASE a.grantee WHEN 0 THEN 'PUBLIC'
+			ELSE a.grantee::pg_catalog.regrole::text END)
+		FROM (
+			SELECT 'SCHEMA', n.oid::pg_catalog.regnamespace::text, n.oid,
+				   n.nspowner, n.nspacl
+			FROM pg_catalog.pg_namespace n
+			UNION ALL
+			SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+				   c.oid::pg_catalog.regclass::text, c.relnamespace,
+				   c.relowner, c.relacl
+			FROM pg_catalog.pg_class c
+			WHERE c.relkind IN ('r', 'v', 'S')
+			UNION ALL
+			SELECT 'ROUTINE', p.oid::pg_catalog.regprocedure::text,
+				   p.pronamespace, p.proowner, p.proacl
+			FROM pg_catalog.pg_proc p
+			UNION ALL
+			SELECT 'TYPE', t.oid::pg_catalog.regtype::text, t.typnamespace,
+				   t.typowner, t.typacl
+			FROM pg_catalog.pg_type t
+			WHERE t.typtype <> 'm'
+		) AS o(kind, name, namespace, owner, rights)
+		CROSS JOIN LATERAL pg_catalog.aclexplode(o.rights) AS a
+		WHERE o.namespace IN (
+			'trainledger'::pg_catalog.regnamespace,
+			'trainledger_api'::pg_catalog.regnamespace,
+			'trainledger_internal'::pg_catalog.regnamespace)
+		AND a.grantee <> o.owner
+	LOOP
+		EXECUTE statement;
+	END LOOP;
+END;
+$$;
+
+/*
+ * What amounts and ranges of them need to be used is for everybody: types, and
+ * the functions behind them, their operators, casts and aggregates, all of them
+ * immutable.
  */
 DO $$
 DECLARE
@@ -219,6 +266,14 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', type_name);
 	END LOOP;
+	-- Only where default privileges took it away; from 17 on it has the rights
+	-- of the range.  pg_dump would warn of rights that an extension gives it:
+	-- so it is left to belong to the range alone, as from 17 on.
+	IF NOT pg_catalog.has_type_privilege(
+		'public', 'trainledger.amount_multirange', 'USAGE') THEN
+		GRANT USAGE ON TYPE trainledger.amount_multirange TO PUBLIC;
+		ALTER EXTENSION trainledger DROP TYPE trainledger.amount_multirange;
+	END IF;
 	FOR routine IN
 		SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'trainledger'::pg_catalog.regnamespace
