@@ -32,7 +32,8 @@ COMMENT ON FUNCTION trainledger.admin_access() IS
 
 CREATE FUNCTION trainledger.has_level(level trainledger.access_level)
 RETURNS boolean
-AS 'MODULE_PATHNAME', 'tl_has_level' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'tl_has_level'
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 REVOKE ALL ON FUNCTION trainledger.has_level(trainledger.access_level) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.has_level(trainledger.access_level) IS
 'Whether the calling role has at least this level of access.';

@@ -261,7 +261,8 @@ COMMENT ON POLICY visible ON trainledger.token_type IS
 
 ALTER TABLE trainledger.token_type_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_type_event FOR SELECT USING (
-	(SELECT trainledger.has_level('reader')));
+	(SELECT pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE')));
 COMMENT ON POLICY visible ON trainledger.token_type_event IS
 'Readers see all changes, a learner none.';
 
@@ -334,7 +335,8 @@ ALTER TABLE trainledger.entry ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.entry FOR SELECT USING (
 	account_id BETWEEN trainledger.first_visible_account()
 		AND trainledger.last_visible_account()
-	AND ((SELECT trainledger.has_level('reader'))
+	AND ((SELECT pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE'))
 		 OR account_id <@ (SELECT trainledger.visible_accounts())));
 COMMENT ON POLICY visible ON trainledger.entry IS
 'Readers see all entries, a learner those of its own accounts.';
@@ -477,7 +479,7 @@ CREATE FUNCTION trainledger._check_token_type(
 	name text, scale integer, default_days_to_redeem integer, id uuid)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM trainledger._require_admin_for_id(id::text);

@@ -219,7 +219,8 @@ AS $$
 BEGIN
 	RETURN (SELECT p.organisation_id FROM trainledger.party p
 			WHERE p.id = trainledger.current_party()
-			AND NOT trainledger.has_level('reader'));
+			AND NOT has_function_privilege(
+				'trainledger.reader_access()'::regprocedure, 'EXECUTE'));
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger.visible_organisation() FROM PUBLIC;
@@ -250,7 +251,8 @@ COMMENT ON POLICY visible ON trainledger.token_lot IS
 
 ALTER TABLE trainledger.token_issue_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_issue_event FOR SELECT USING (
-	(SELECT trainledger.has_level('reader'))
+	(SELECT pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE'))
 	OR EXISTS (SELECT FROM trainledger.token_lot l WHERE l.id = issue_id));
 COMMENT ON POLICY visible ON trainledger.token_issue_event IS
 'Whoever sees the issue sees its events.';
@@ -264,7 +266,8 @@ COMMENT ON POLICY visible ON trainledger.redemption IS
 
 ALTER TABLE trainledger.redemption_allocation ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.redemption_allocation FOR SELECT USING (
-	(SELECT trainledger.has_level('reader'))
+	(SELECT pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE'))
 	OR EXISTS (SELECT FROM trainledger.redemption r
 			   WHERE r.id = redemption_id));
 COMMENT ON POLICY visible ON trainledger.redemption_allocation IS

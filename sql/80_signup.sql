@@ -116,7 +116,8 @@ COMMENT ON COLUMN trainledger.signup_claim.created_at IS 'When it was claimed.';
 
 ALTER TABLE trainledger.signup_token ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.signup_token FOR SELECT USING (
-	(SELECT trainledger.has_level('reader')));
+	(SELECT pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE')));
 COMMENT ON POLICY visible ON trainledger.signup_token IS
 'Readers see the tokens, a learner none.';
 

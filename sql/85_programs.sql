@@ -299,7 +299,8 @@ AS $$
 BEGIN
 	RETURN (SELECT lower(p.email) FROM trainledger.party p
 			WHERE p.id = trainledger.current_party()
-			AND NOT trainledger.has_level('reader'));
+			AND NOT has_function_privilege(
+				'trainledger.reader_access()'::regprocedure, 'EXECUTE'));
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger.visible_email() FROM PUBLIC;

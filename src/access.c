@@ -41,7 +41,7 @@ PG_FUNCTION_INFO_V1(tl_as_owner);
 
 /*
  * The caller of the running write function, while it acts as the owner; else
- * InvalidOid.
+ * InvalidOid.  A parallel worker never has it.
  */
 static Oid	original_caller = InvalidOid;
 
@@ -87,28 +87,29 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 	PG_RETURN_BOOL(true);
 }
 
-/*
- * Whether the caller has a level of access.  In a function that acts as the
- * owner, that is still the caller.
- */
+/* Whether a role has a level of access. */
 bool
-tl_caller_has(const char *level)
+tl_role_has(Oid role, const char *level)
 {
 	char	   *mark = psprintf("%s_access", level);
 	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
 	Oid			function = LookupFuncName(name, 0, NULL, false);
 
-	return tl_may_execute(function, tl_caller());
+	return tl_may_execute(function, role);
 }
 
-/* has_level(level access_level) returns boolean */
+/*
+ * has_level(level access_level) returns boolean: whether the caller has it.  In
+ * a function that acts as the owner, that is still the caller, whom a parallel
+ * worker does not know: parallel restricted.
+ */
 Datum
 tl_has_level(PG_FUNCTION_ARGS)
 {
 	Datum		label = PG_GETARG_DATUM(0);
 	Datum		level = DirectFunctionCall1(enum_out, label);
 
-	PG_RETURN_BOOL(tl_caller_has(DatumGetCString(level)));
+	PG_RETURN_BOOL(tl_role_has(tl_caller(), DatumGetCString(level)));
 }
 
 /*

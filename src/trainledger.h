@@ -96,7 +96,7 @@ typedef struct TlOwnerSwitch
 extern void tl_become_owner(TlOwnerSwitch *saved);
 extern void tl_restore_user(const TlOwnerSwitch *saved);
 extern Oid	tl_caller(void);
-extern bool tl_caller_has(const char *level);
+extern bool tl_role_has(Oid role, const char *level);
 extern bool tl_acts_as_owner(void);
 extern Oid	tl_twin(Oid function, const char *prefix, bool missing_ok);
 extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);

@@ -2,14 +2,19 @@
  *
  * visible.c
  *		What row-level security compares with (contract, section 12): the
- *		first and the last party, and account, whose rows the caller may see.
+ *		first and the last party, and account, whose rows the user may see.
  *
  * They stand in policies as they are, and not in sub-selects, so that the
  * planner can ask them what to expect: everything for a reader, little for a
  * learner.  Of parameters it expects half a percent of a table, and would read
  * all of it for a page.  As an index is searched they are asked once.  As a
  * filter they are asked for every row, and so remember their answer while the
- * same caller asks in the same statement, and a learner as the same party.
+ * same role asks in the same statement, and a learner as the same party.
+ *
+ * Who is asking is the current user, as for row-level security itself: while a
+ * write function acts as the owner, whom no policy holds back, that is not the
+ * caller.  A parallel worker knows the current user and the settings, and so
+ * gives the same answers.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,6 +26,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/guc.h"
 #include "utils/timestamp.h"
 
@@ -37,7 +43,7 @@ PG_FUNCTION_INFO_V1(tl_last_visible_account);
  */
 typedef struct Answer
 {
-	Oid			caller;
+	Oid			role;
 	TimestampTz statement;
 	bool		is_readers;
 	char	   *claims;
@@ -96,7 +102,7 @@ request_claims(void)
 static bool
 is_current(const Answer *answer)
 {
-	return answer->caller == tl_caller() &&
+	return answer->role == GetUserId() &&
 		answer->statement == GetCurrentStatementStartTimestamp() &&
 		(answer->is_readers ||
 		 (is_same(answer->claims, request_claims()) &&
@@ -104,7 +110,7 @@ is_current(const Answer *answer)
 }
 
 /*
- * An end of the range of what the caller sees: all to a reader, and to nobody
+ * An end of the range of what the user sees: all to a reader, and to nobody
  * the other end, so that the range is empty.
  */
 static Datum
@@ -119,8 +125,8 @@ visible_end(FunctionCallInfo fcinfo, int64 to_readers, int64 to_nobody,
 			MemoryContextAllocZero(function->fn_mcxt, sizeof(Answer));
 	if (!is_current(answer))
 	{
-		answer->caller = InvalidOid;
-		answer->is_readers = tl_caller_has("reader");
+		answer->role = InvalidOid;
+		answer->is_readers = tl_role_has(GetUserId(), "reader");
 		if (answer->is_readers)
 			answer->id = to_readers;
 		else if (!learner_sees(fcinfo, &answer->id))
@@ -128,7 +134,7 @@ visible_end(FunctionCallInfo fcinfo, int64 to_readers, int64 to_nobody,
 		keep(&answer->claims, request_claims(), function->fn_mcxt);
 		keep(&answer->setting, tl_party_setting, function->fn_mcxt);
 		answer->statement = GetCurrentStatementStartTimestamp();
-		answer->caller = tl_caller();
+		answer->role = GetUserId();
 	}
 	return Int64GetDatum(answer->id);
 }
