@@ -7,17 +7,29 @@ REVOKE ALL ON FUNCTION trainledger._caller_name() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._caller_name() IS
 'Internal: who is calling: the claim sub of the request, else the role.';
 
+-- Two functions, not a default: one with just the arguments that a call gives
+-- would come before one that needs a default.
 CREATE FUNCTION trainledger._refuse(
-	sqlstate text, message text, detail text, hint text,
-	argument text DEFAULT NULL) RETURNS void
+	sqlstate text, message text, detail text, hint text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF argument IS NULL THEN
-		RAISE EXCEPTION USING
-			ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
-	END IF;
+	RAISE EXCEPTION USING
+		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
+END;
+$$;
+REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._refuse(text, text, text, text) IS
+'Internal: raises a refusal.';
+
+CREATE FUNCTION trainledger._refuse(
+	sqlstate text, message text, detail text, hint text, argument text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
 	RAISE EXCEPTION USING
 		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint,
 		COLUMN = argument;
@@ -32,7 +44,8 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF id IS NOT NULL AND NOT trainledger.has_level('admin') THEN
+	IF id IS NOT NULL
+	   AND NOT trainledger.has_level('admin'::trainledger.access_level) THEN
 		RAISE EXCEPTION USING ERRCODE = '42501',
 			MESSAGE = 'only level admin may give an id',
 			DETAIL = 'Ids of one''s own are for the migration of another system.',

@@ -284,7 +284,8 @@ BEGIN
 	made.created_at := trainledger.clock();
 	made.updated_at := made.created_at;
 	LOOP
-		made.id := coalesce(id, trainledger._next_id('trainledger.party'));
+		made.id := coalesce(id,
+			trainledger._next_id('trainledger.party'::regclass));
 		INSERT INTO trainledger.party AS p SELECT (made).*
 		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
 		EXIT WHEN stored.id IS NOT NULL;
@@ -318,7 +319,8 @@ DECLARE
 	taken text;
 BEGIN
 	PERFORM trainledger._check_clear(clear,
-		'{email,rfid,barcode,external_id,organisation_id,data,flags,sources,attributes}',
+		'{email,rfid,barcode,external_id,organisation_id,data,flags,sources,attributes}'
+			::text[],
 		array_remove(ARRAY[
 			CASE WHEN email IS NOT NULL THEN 'email' END,
 			CASE WHEN rfid IS NOT NULL THEN 'rfid' END,
@@ -335,7 +337,7 @@ BEGIN
 	END IF;
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
 	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
-									 NULL, data, attributes);
+									 NULL::bigint, data, attributes);
 	SELECT p.* INTO made FROM trainledger.party p
 	WHERE p.id = party_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
@@ -344,7 +346,7 @@ BEGIN
 			'Look the id up in trainledger.party.');
 	END IF;
 	PERFORM trainledger._check_party(NULL, NULL, NULL, NULL,
-									 organisation_id, NULL, NULL);
+									 organisation_id, NULL::jsonb, NULL::jsonb);
 
 	made.name := coalesce(name, made.name);
 	made.email := CASE WHEN 'email' = ANY (clear) THEN NULL
@@ -481,7 +483,7 @@ BEGIN
 	PERFORM trainledger._require_text('name', name);
 	LOOP
 		made_id := coalesce(id,
-							trainledger._next_id('trainledger.catalog_item'));
+			trainledger._next_id('trainledger.catalog_item'::regclass));
 		INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
 		VALUES (made_id, _add_catalog_item.kind, _add_catalog_item.code,
 				_add_catalog_item.name)

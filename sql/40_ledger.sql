@@ -396,7 +396,7 @@ CREATE FUNCTION trainledger._bounds(
 	lower_bound numeric, upper_bound numeric, scale integer)
 RETURNS trainledger.amount_range
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	-- what an amount can hold; NaN is above every number
@@ -441,7 +441,7 @@ CREATE FUNCTION trainledger._insert_token_type(
 	description text, default_days_to_redeem integer, id uuid)
 RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	made trainledger.token_type;
@@ -507,19 +507,20 @@ CREATE FUNCTION trainledger._add_credit_token_type(
 	lower_bound numeric, upper_bound numeric, symbol text, description text,
 	id uuid) RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._check_token_type(name, scale, NULL, id);
+	PERFORM trainledger._check_token_type(name, scale, NULL::integer, id);
 	IF unit IS NULL THEN
 		RAISE EXCEPTION USING ERRCODE = 'TL400',
 			MESSAGE = 'unit is missing',
 			DETAIL = 'The unit is null.',
 			HINT = 'Give token or currency.';
 	END IF;
-	RETURN trainledger._insert_token_type('credit', name, unit, scale,
+	RETURN trainledger._insert_token_type(
+		'credit'::trainledger.token_kind, name, unit, scale,
 		trainledger._bounds(lower_bound, upper_bound, scale),
-		symbol, description, NULL, id);
+		symbol, description, NULL::integer, id);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._add_credit_token_type(
@@ -533,12 +534,14 @@ CREATE FUNCTION trainledger._add_training_token_type(
 	name text, description text, default_days_to_redeem integer,
 	scale integer, id uuid) RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	PERFORM trainledger._check_token_type(name, scale, default_days_to_redeem, id);
-	RETURN trainledger._insert_token_type('training', name, 'token', scale,
-		'(,)', NULL, description, default_days_to_redeem, id);
+	RETURN trainledger._insert_token_type(
+		'training'::trainledger.token_kind, name,
+		'token'::trainledger.token_unit, scale, '(,)'::trainledger.amount_range,
+		NULL, description, default_days_to_redeem, id);
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._add_training_token_type(
@@ -553,14 +556,14 @@ CREATE FUNCTION trainledger._update_token_type(
 	is_archived boolean, default_days_to_redeem integer, clear text[])
 RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	was trainledger.token_type;
 	made trainledger.token_type;
 BEGIN
 	PERFORM trainledger._check_clear(clear,
-		'{symbol,description,lower_bound,upper_bound,default_days_to_redeem}',
+		'{symbol,description,lower_bound,upper_bound,default_days_to_redeem}'::text[],
 		array_remove(ARRAY[
 			CASE WHEN symbol IS NOT NULL THEN 'symbol' END,
 			CASE WHEN description IS NOT NULL THEN 'description' END,
@@ -573,7 +576,7 @@ BEGIN
 			'The argument token_type_id is null.', 'Give the id of the type.');
 	END IF;
 	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
-										  default_days_to_redeem, NULL);
+										  default_days_to_redeem, NULL::uuid);
 	-- what no type takes, before it is known which it is
 	PERFORM trainledger._bounds(lower_bound, upper_bound, 6);
 	SELECT t.* INTO was FROM trainledger.token_type t
@@ -801,21 +804,21 @@ CREATE FUNCTION trainledger._entry_chain_add(
 	balance trainledger.amount, created_at timestamptz)
 RETURNS internal
 AS 'MODULE_PATHNAME', 'tl_entry_chain_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger._entry_chain_add(
+	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._entry_chain_add(
 	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) IS
 'Internal: behind _entry_chain.';
 
 CREATE FUNCTION trainledger._entry_chain_final(state internal)
-REVOKE ALL ON FUNCTION trainledger._entry_chain_add(
-	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 RETURNS trainledger._entry_chain_result
 AS 'MODULE_PATHNAME', 'tl_entry_chain_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+REVOKE ALL ON FUNCTION trainledger._entry_chain_final(internal) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._entry_chain_final(internal) IS
 'Internal: behind _entry_chain.';
 
 CREATE AGGREGATE trainledger._entry_chain(
 	entry_no bigint, delta trainledger.amount, balance trainledger.amount,
-REVOKE ALL ON FUNCTION trainledger._entry_chain_final(internal) FROM PUBLIC;
 	created_at timestamptz) (
 	SFUNC = trainledger._entry_chain_add,
 	STYPE = internal,
@@ -824,13 +827,13 @@ REVOKE ALL ON FUNCTION trainledger._entry_chain_final(internal) FROM PUBLIC;
 	FINALFUNC_MODIFY = READ_WRITE,
 	PARALLEL = SAFE
 );
+REVOKE ALL ON FUNCTION trainledger._entry_chain(
+	bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 COMMENT ON AGGREGATE trainledger._entry_chain(
 	bigint, trainledger.amount, trainledger.amount, timestamptz) IS
 'Internal: checks each entry of an account against the one before it.';
 
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
-REVOKE ALL ON FUNCTION trainledger._entry_chain(
-	bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 1;

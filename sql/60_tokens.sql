@@ -925,7 +925,7 @@ BEGIN
 	WHERE l.id = lot.id;
 	INSERT INTO trainledger.token_issue_event
 		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.token_issue_event_id_seq',
+	VALUES (trainledger._new_id('trainledger.token_issue_event_id_seq'::regclass,
 								lot.party_id),
 			lot.id, lot.expires_at, new_expiry, trainledger._caller_name(),
 			trainledger.clock());
@@ -1006,8 +1006,8 @@ BEGIN
 		-- books nothing, refuses another request; the lot stays as it is now
 		PERFORM FROM trainledger._post_lots(ARRAY[lot.account_id],
 			ARRAY[amount::trainledger.amount], 'training-tokens',
-			ARRAY[coalesce(notes, '')], NULL, ARRAY[idempotency_key],
-			'adjust');
+			ARRAY[coalesce(notes, '')], NULL::timestamptz[], ARRAY[idempotency_key],
+			'adjust'::trainledger.operation);
 		RETURN trainledger._issue(lot.id);
 	END IF;
 	SELECT r.call INTO used_for FROM trainledger.party_request r
@@ -1019,8 +1019,10 @@ BEGIN
 	PERFORM trainledger._at_scale('amount', amount, token_type.scale);
 	PERFORM trainledger._require_active(token_type);
 	PERFORM trainledger._require_not_expired(lot);
-	PERFORM trainledger._move_lots('adjust', ARRAY[lot.account_id],
-		ARRAY[amount::trainledger.amount], coalesce(notes, ''), NULL,
+	PERFORM trainledger._move_lots(
+		'adjust'::trainledger.operation, ARRAY[lot.account_id],
+		ARRAY[amount::trainledger.amount], coalesce(notes, ''),
+		NULL::timestamptz[],
 		CASE WHEN idempotency_key IS NOT NULL THEN ARRAY[idempotency_key] END);
 	RETURN trainledger._issue(lot.id);
 END;
@@ -1122,7 +1124,8 @@ BEGIN
 			'Issue tokens first, or redeem less.');
 	END IF;
 
-	made_id := trainledger._new_id('trainledger.redemption_id_seq', party_id);
+	made_id := trainledger._new_id('trainledger.redemption_id_seq'::regclass,
+								   party_id);
 	INSERT INTO trainledger.redemption
 		(id, party_id, token_type_id, quantity, reference, created_at)
 	VALUES (made_id, party_id, token_type_id, quantity, reference,
@@ -1132,8 +1135,9 @@ BEGIN
 	SELECT made_id, x.ordinal, x.id, -x.delta
 	FROM ROWS FROM (unnest(lots), unnest(takes)) WITH ORDINALITY
 		AS x(id, delta, ordinal);
-	PERFORM trainledger._move_lots('redeem', accounts, takes,
-								   coalesce(notes, ''), NULL, NULL);
+	PERFORM trainledger._move_lots(
+		'redeem'::trainledger.operation, accounts, takes, coalesce(notes, ''),
+		NULL::timestamptz[], NULL::uuid[]);
 	PERFORM trainledger._keep_result(party_id, idempotency_key, made_id::text);
 	RETURN trainledger._redemption(made_id);
 END;
@@ -1242,14 +1246,16 @@ BEGIN
 			trainledger._party(whole.party_id));
 	END IF;
 	IF accounts IS NOT NULL THEN
-		PERFORM trainledger._move_lots('refund', accounts, deltas,
-			format('Refund of redemption %s', whole.id), NULL, NULL);
+		PERFORM trainledger._move_lots(
+			'refund'::trainledger.operation, accounts, deltas,
+			format('Refund of redemption %s', whole.id), NULL::timestamptz[],
+			NULL::uuid[]);
 	END IF;
 	IF expired > 0 AND if_expired = 'reissue' THEN
 		PERFORM trainledger._make_lot(token_type, whole.party_id,
 			expired::trainledger.amount,
 			trainledger._default_expiry(token_type),
-			format('Refund of redemption %s', whole.id), NULL);
+			format('Refund of redemption %s', whole.id), NULL::uuid);
 	END IF;
 	PERFORM trainledger._keep_result(whole.party_id, idempotency_key, whole.id::text);
 	RETURN trainledger._redemption(whole.id);
@@ -1311,8 +1317,9 @@ BEGIN
 	IF accounts IS NULL THEN
 		RETURN 0;
 	END IF;
-	PERFORM trainledger._move_lots('expire', accounts, deltas, '', expiries,
-								   NULL);
+	PERFORM trainledger._move_lots(
+		'expire'::trainledger.operation, accounts, deltas, '', expiries,
+		NULL::uuid[]);
 	RETURN cardinality(accounts);
 END;
 $$;

@@ -392,7 +392,8 @@ BEGIN
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._check_notes('description', description);
 	LOOP
-		made_id := coalesce(id, trainledger._next_id('trainledger.pass_type'));
+		made_id := coalesce(id,
+			trainledger._next_id('trainledger.pass_type'::regclass));
 		INSERT INTO trainledger.pass_type AS t
 			(id, code, name, description, created_at)
 		VALUES (made_id, _create_pass_type.code, _create_pass_type.name,
@@ -439,7 +440,7 @@ BEGIN
 	PERFORM trainledger._require_text('code', coalesce(code, 'kept'));
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
 	PERFORM trainledger._check_notes('description', description);
-	PERFORM trainledger._check_clear(clear, '{description}',
+	PERFORM trainledger._check_clear(clear, '{description}'::text[],
 		CASE WHEN description IS NOT NULL THEN '{description}'::text[] END);
 	made := trainledger._pass_type(pass_type_id);
 	IF lifecycle_state = 'published' AND made.lifecycle_state <> 'published'
@@ -483,9 +484,10 @@ DECLARE
 	changed trainledger.pass_type;
 BEGIN
 	changed := trainledger._pass_type(pass_type_id);
-	PERFORM trainledger._catalog_item('course', i)
+	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
 	FROM unnest(course_ids) AS i;
-	PERFORM trainledger._catalog_item('learning_path', i)
+	PERFORM trainledger._catalog_item(
+		'learning_path'::trainledger.catalog_kind, i)
 	FROM unnest(path_ids) AS i;
 	IF changed.lifecycle_state = 'archived' THEN
 		PERFORM trainledger._refuse('TL409', 'pass type is archived',
@@ -601,8 +603,9 @@ DECLARE
 	changed trainledger.catalog_item;
 BEGIN
 	PERFORM trainledger._require_given('path_id', path_id::text);
-	changed := trainledger._catalog_item('learning_path', path_id);
-	PERFORM trainledger._catalog_item('course', i)
+	changed := trainledger._catalog_item(
+		'learning_path'::trainledger.catalog_kind, path_id);
+	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
 	FROM unnest(course_ids) AS i;
 	INSERT INTO trainledger.learning_path_course (path_id, course_id)
 	SELECT changed.id, i FROM unnest(course_ids) AS i
@@ -631,8 +634,9 @@ DECLARE
 	changed trainledger.catalog_item;
 BEGIN
 	PERFORM trainledger._require_given('path_id', path_id::text);
-	changed := trainledger._catalog_item('learning_path', path_id);
-	PERFORM trainledger._catalog_item('course', i)
+	changed := trainledger._catalog_item(
+		'learning_path'::trainledger.catalog_kind, path_id);
+	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
 	FROM unnest(course_ids) AS i;
 	DELETE FROM trainledger.learning_path_course c
 	WHERE c.path_id = changed.id AND c.course_id = ANY (course_ids);
@@ -681,7 +685,7 @@ BEGIN
 	PERFORM trainledger._pass_type(pass_type_id);
 	LOOP
 		made_id := coalesce(id,
-							trainledger._next_id('trainledger.pass_type_option'));
+			trainledger._next_id('trainledger.pass_type_option'::regclass));
 		INSERT INTO trainledger.pass_type_option AS o
 			(id, pass_type_id, name, validity_unit, validity_value, created_at)
 		VALUES (made_id, _create_pass_option.pass_type_id,
@@ -730,7 +734,7 @@ DECLARE
 	of_type trainledger.pass_type;
 BEGIN
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
-	PERFORM trainledger._check_clear(clear, '{}', '{}');
+	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
 	made := trainledger._pass_option(option_id);
 	of_type := trainledger._pass_type(made.pass_type_id);
 	made := trainledger._pass_option(option_id);
@@ -891,7 +895,7 @@ DECLARE
 BEGIN
 	PERFORM trainledger._require_given('price_id', price_id::text);
 	PERFORM trainledger._check_price(coalesce(amount, 0));
-	PERFORM trainledger._check_clear(clear, '{}', '{}');
+	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
 	SELECT p.* INTO made FROM trainledger.pass_type_option_price p
 	WHERE p.id = price_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
@@ -979,7 +983,7 @@ BEGIN
 	INSERT INTO trainledger.pass_event
 		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
 		 other_pass_id, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.pass_event_id_seq',
+	VALUES (trainledger._new_id('trainledger.pass_event_id_seq'::regclass,
 								changed.party_id),
 			changed.id, _record_pass.event, changed.option_id,
 			changed.party_id, changed.valid_from, changed.valid_until,
@@ -1094,7 +1098,7 @@ DECLARE
 BEGIN
 	LOOP
 		IF NOT is_imported THEN
-			made.id := trainledger._new_id('trainledger.pass_id_seq',
+			made.id := trainledger._new_id('trainledger.pass_id_seq'::regclass,
 										   made.party_id);
 		END IF;
 		INSERT INTO trainledger.pass SELECT (made).*
@@ -1179,7 +1183,8 @@ BEGIN
 	made.created_at := trainledger.clock();
 	made.id := id;
 	made := trainledger._insert_pass(made);
-	PERFORM trainledger._record_pass(made, 'issued', NULL);
+	PERFORM trainledger._record_pass(
+		made, 'issued'::trainledger.pass_event_kind, NULL::bigint);
 	PERFORM trainledger._keep_result(party_id, idempotency_key, made.id::text);
 	RETURN trainledger._pass_view(made.id);
 END;
@@ -1210,7 +1215,7 @@ DECLARE
 	of_option trainledger.pass_type_option;
 	new_end timestamptz;
 BEGIN
-	PERFORM trainledger._check_validity(NULL, valid_until);
+	PERFORM trainledger._check_validity(NULL::timestamptz, valid_until);
 	changed := trainledger._lock_pass(pass_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
@@ -1225,7 +1230,7 @@ BEGIN
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
 			'Give an end after the present one.');
 	END IF;
-	PERFORM trainledger._check_validity(NULL, new_end);
+	PERFORM trainledger._check_validity(NULL::timestamptz, new_end);
 	PERFORM trainledger._require_active_pass(changed);
 	PERFORM trainledger._require_published(of_type, of_option);
 	PERFORM trainledger._require_not_suspended(
@@ -1235,7 +1240,8 @@ BEGIN
 	UPDATE trainledger.pass p
 	SET option_id = changed.option_id, valid_until = changed.valid_until
 	WHERE p.id = changed.id;
-	PERFORM trainledger._record_pass(changed, 'renewed', NULL);
+	PERFORM trainledger._record_pass(
+		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
 	RETURN trainledger._pass_view(changed.id);
 END;
 $$;
@@ -1262,7 +1268,8 @@ BEGIN
 	PERFORM trainledger._require_active_pass(changed);
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
-	PERFORM trainledger._record_pass(changed, 'revoked', NULL);
+	PERFORM trainledger._record_pass(
+		changed, 'revoked'::trainledger.pass_event_kind, NULL::bigint);
 	RETURN trainledger._pass_view(changed.id);
 END;
 $$;
@@ -1311,8 +1318,10 @@ BEGIN
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
 	made := trainledger._insert_pass(made);
-	PERFORM trainledger._record_pass(changed, 'reassigned', made.id);
-	PERFORM trainledger._record_pass(made, 'issued', changed.id);
+	PERFORM trainledger._record_pass(
+		changed, 'reassigned'::trainledger.pass_event_kind, made.id);
+	PERFORM trainledger._record_pass(
+		made, 'issued'::trainledger.pass_event_kind, changed.id);
 	RETURN trainledger._pass_view(made.id);
 END;
 $$;
@@ -1409,7 +1418,7 @@ BEGIN
 	END LOOP;
 	INSERT INTO trainledger.pass_use AS u
 		(id, pass_id, party_id, item_id, reference, created_at)
-	VALUES (trainledger._new_id('trainledger.pass_use_id_seq',
+	VALUES (trainledger._new_id('trainledger.pass_use_id_seq'::regclass,
 								_use_pass.party_id),
 			covering.id, _use_pass.party_id, _use_pass.item_id,
 			_use_pass.reference, trainledger.clock())

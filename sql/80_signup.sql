@@ -346,7 +346,7 @@ BEGIN
 	PERFORM trainledger._require_given('signup_token_id', signup_token_id);
 	PERFORM trainledger._check_signup_token(NULL, code, type, type_id,
 											maximum_activations);
-	PERFORM trainledger._check_clear(clear, '{expiration}',
+	PERFORM trainledger._check_clear(clear, '{expiration}'::text[],
 		CASE WHEN expiration IS NOT NULL THEN '{expiration}'::text[] END);
 	PERFORM trainledger._check_expiration(expiration,
 		'Name the column in clear for a token that never expires.');
@@ -469,7 +469,7 @@ DECLARE
 	enrolment_id bigint;
 BEGIN
 	INSERT INTO trainledger.enrolment AS e (id, party_id, item_id, created_at)
-	VALUES (trainledger._new_id('trainledger.enrolment_id_seq',
+	VALUES (trainledger._new_id('trainledger.enrolment_id_seq'::regclass,
 								_enrol.party_id),
 			_enrol.party_id, _enrol.item_id, trainledger.clock())
 	ON CONFLICT ON CONSTRAINT enrolment_party_id_item_id_key DO NOTHING
@@ -495,7 +495,7 @@ DECLARE
 	holder trainledger.party;
 	claim trainledger.signup_claim;
 BEGIN
-	IF NOT trainledger.has_level('operator')
+	IF NOT trainledger.has_level('operator'::trainledger.access_level)
 	   AND party_id IS DISTINCT FROM trainledger.current_party() THEN
 		RAISE EXCEPTION USING ERRCODE = '42501',
 			MESSAGE = 'a learner may claim for itself only',
@@ -529,7 +529,7 @@ BEGIN
 	WHERE t.id = token.id;
 	INSERT INTO trainledger.signup_claim AS c
 		(id, signup_token_id, party_id, enrolment_id, created_at)
-	VALUES (trainledger._new_id('trainledger.signup_claim_id_seq',
+	VALUES (trainledger._new_id('trainledger.signup_claim_id_seq'::regclass,
 								_claim_signup_token.party_id),
 			token.id, _claim_signup_token.party_id,
 			trainledger._enrol(_claim_signup_token.party_id,
@@ -633,7 +633,7 @@ BEGIN
 	END IF;
 	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger.signup_token t
-			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T');
+			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T'::"char");
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._tokens(integer, integer) FROM PUBLIC;
@@ -662,7 +662,7 @@ BEGIN
 	IF tokens = '{}' THEN
 		RETURN trainledger.signup_error('TL404', 'signup token not found');
 	END IF;
-	RETURN trainledger.signup_document(tokens, ' ');
+	RETURN trainledger.signup_document(tokens, ' '::"char");
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._token(text) FROM PUBLIC;
@@ -688,7 +688,7 @@ DECLARE
 BEGIN
 	printed := trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._import_signup_tokens(
-				  coalesce(document, '')) AS t), ' ');
+				  coalesce(document, '')) AS t), ' '::"char");
 	PERFORM set_config('response.status', '201', true);
 	RETURN printed;
 EXCEPTION WHEN OTHERS THEN
@@ -719,7 +719,7 @@ AS $$
 BEGIN
 	RETURN trainledger.signup_document(
 		ARRAY(SELECT t FROM trainledger._apply_signup_tokens(
-				  coalesce(document, '')) AS t), ' ');
+				  coalesce(document, '')) AS t), ' '::"char");
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;

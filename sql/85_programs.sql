@@ -529,7 +529,7 @@ BEGIN
 	PERFORM trainledger._require_given('program_id', program_id::text);
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
 	PERFORM trainledger._check_program(start_date, duration);
-	PERFORM trainledger._check_clear(clear, '{}', '{}');
+	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
 	PERFORM trainledger._program(program_id);
 	UPDATE trainledger.program p
 	SET name = coalesce(_update_program.name, p.name),
@@ -701,7 +701,7 @@ BEGIN
 	INSERT INTO trainledger.membership_event
 		(id, program_id, party_id, old_cohort_id, cohort_id, old_role, role,
 		 old_state, state, comments, state_detail, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.membership_event_id_seq',
+	VALUES (trainledger._new_id('trainledger.membership_event_id_seq'::regclass,
 								made.party_id),
 			made.program_id, made.party_id, old.cohort_id, made.cohort_id,
 			old.role, made.role, old.state, made.state, made.comments,
@@ -809,8 +809,9 @@ BEGIN
 			format('Party %s is not in program %s.', party_id, program_id),
 			'Take the person into the program first.');
 	END IF;
-	RETURN (trainledger._put_membership(program_id, holder, cohort_id, NULL,
-										state, comments, state_detail)).made;
+	RETURN (trainledger._put_membership(
+		program_id, holder, cohort_id, NULL::trainledger.membership_role,
+		state, comments, state_detail)).made;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._update_user_cohort_state(
@@ -1062,8 +1063,9 @@ BEGIN
 				(id, program_id, party_id, old_cohort_id, cohort_id, old_role,
 				 role, old_state, state, comments, state_detail, changed_by,
 				 created_at)
-			SELECT trainledger._new_id('trainledger.membership_event_id_seq',
-									   c.party_id),
+			SELECT trainledger._new_id(
+					   'trainledger.membership_event_id_seq'::regclass,
+					   c.party_id),
 				   $1, c.party_id, c.old_cohort_id, $2, c.old_role, new_role,
 				   c.old_state, c.state, c.comments, c.state_detail, caller,
 				   c.updated_at
@@ -1157,8 +1159,8 @@ BEGIN
 									   program_kind_id::text);
 	PERFORM trainledger._require_given('party_id or email',
 									   coalesce(party_id::text, email));
-	PERFORM trainledger._check_party(email, NULL, NULL, NULL, NULL, NULL,
-									 NULL);
+	PERFORM trainledger._check_party(email, NULL, NULL, NULL, NULL::bigint,
+									 NULL::jsonb, NULL::jsonb);
 	PERFORM trainledger._check_length('sku', sku, 250);
 	PERFORM trainledger._check_length('base_sku', base_sku, 250);
 	PERFORM trainledger._program_kind(program_kind_id);
@@ -1229,7 +1231,8 @@ BEGIN
 			JOIN line l ON k.id = l.parent_id
 		)
 		SELECT t.id
-		FROM trainledger.user_tickets(of_party, 'ready') t
+		FROM trainledger.user_tickets(
+			of_party, 'ready'::trainledger.ticket_state) t
 		JOIN line l ON l.id = t.program_kind_id
 		ORDER BY t.created_at, t.id
 		LIMIT 1);
@@ -1270,8 +1273,9 @@ BEGIN
 		EXIT WHEN taken.state = 'ready';
 	END LOOP;
 	PERFORM trainledger._require_not_suspended(holder);
-	IF NOT (trainledger._put_membership(for_program.id, holder, NULL, NULL,
-										'active', NULL, NULL)).is_changed THEN
+	IF NOT (trainledger._put_membership(
+		for_program.id, holder, NULL::uuid, NULL::trainledger.membership_role,
+		'active'::trainledger.membership_state, NULL, NULL)).is_changed THEN
 		PERFORM trainledger._refuse('TL409', 'party is in the program already',
 			format('Party %s is active in program %s.', party_id, program_id),
 			'No ticket is needed.');

@@ -262,7 +262,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	fields jsonb := trainledger.document_fields($1,
-		'{"kind": "uuid", "after": "date"}', '{after}');
+		'{"kind": "uuid", "after": "date"}'::jsonb, '{after}'::text[]);
 BEGIN
 	RETURN array_to_json(ARRAY(
 		SELECT trainledger.program_document(i)
@@ -288,8 +288,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	fields jsonb := trainledger.document_fields($1,
-		'{"userId": "uuid", "state": ["ready", "consumed", "canceled"]}',
-		'{userId}');
+		'{"userId": "uuid", "state": ["ready", "consumed", "canceled"]}'::jsonb,
+		'{userId}'::text[]);
 	holder trainledger.party;
 BEGIN
 	holder := trainledger.find_party('uuid', fields ->> 'userId');
@@ -358,8 +358,8 @@ DECLARE
 		'{"email": "name", "userId": "uuid", "programId": "uuid",
 		  "cohortId": "uuid", "role": ["member", "trainer", "observer"],
 		  "state": ["active", "completed", "graduated", "incomplete",
-					"withdrawn"]}',
-		'{programId}');
+					"withdrawn"]}'::jsonb,
+		'{programId}'::text[]);
 	holder trainledger.party;
 	changed trainledger.membership;
 BEGIN
@@ -394,8 +394,8 @@ DECLARE
 		'{"userId": "uuid", "programId": "uuid", "cohortId": "uuid",
 		  "state": ["active", "completed", "graduated", "incomplete",
 					"withdrawn", "dropped", "refunded"],
-		  "comments": "text", "stateDetail": "text"}',
-		'{userId,programId,state}');
+		  "comments": "text", "stateDetail": "text"}'::jsonb,
+		'{userId,programId,state}'::text[]);
 	holder trainledger.party;
 	changed trainledger.membership;
 BEGIN
@@ -427,8 +427,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	fields jsonb := trainledger.document_fields($1,
-		'{"programId": "uuid", "cohortName": "name"}',
-		'{programId,cohortName}');
+		'{"programId": "uuid", "cohortName": "name"}'::jsonb,
+		'{programId,cohortName}'::text[]);
 	confirmed trainledger.cohort;
 BEGIN
 	confirmed := trainledger._confirm_cohort(
@@ -456,8 +456,8 @@ DECLARE
 	fields jsonb := trainledger.document_fields($1,
 		'{"programId": "uuid", "cohortId": "uuid", "query": "query",
 		  "role": ["member", "trainer", "observer"],
-		  "mode": ["open", "closed"]}',
-		'{programId,cohortId,query}');
+		  "mode": ["open", "closed"]}'::jsonb,
+		'{programId,cohortId,query}'::text[]);
 BEGIN
 	RETURN to_json(trainledger._sync_cohort(
 		(fields ->> 'programId')::uuid, (fields ->> 'cohortId')::uuid,
@@ -484,8 +484,8 @@ AS $$
 DECLARE
 	fields jsonb := trainledger.document_fields($1,
 		'{"userId": "uuid", "email": "name", "programKindId": "uuid",
-		  "externalId": "uuid", "sku": "name", "baseSku": "name"}',
-		'{programKindId}');
+		  "externalId": "uuid", "sku": "name", "baseSku": "name"}'::jsonb,
+		'{programKindId}'::text[]);
 	holder trainledger.party;
 BEGIN
 	IF fields ->> 'userId' IS NOT NULL THEN

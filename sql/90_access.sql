@@ -258,11 +258,11 @@ DECLARE
 BEGIN
 	FOR type_name IN
 		SELECT t.oid::regtype::text FROM pg_catalog.pg_type t
+		LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 		WHERE t.typnamespace = 'trainledger'::pg_catalog.regnamespace
-		AND t.typtype IN ('b', 'd', 'e', 'm', 'r') AND t.typelem = 0
-		-- from 17 on a multirange has the rights of its range
-		AND (t.typtype <> 'm' OR pg_catalog.current_setting(
-			'server_version_num')::integer < 170000)
+		AND t.typtype <> 'm' AND t.typelem = 0
+		-- the row type of a table has no rights of its own
+		AND (t.typrelid = 0 OR c.relkind = 'c')
 	LOOP
 		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', type_name);
 	END LOOP;
@@ -277,6 +277,8 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'trainledger'::pg_catalog.regnamespace
+		-- what reconcile() is made of is nobody's
+		AND p.proname !~ '^_'
 		AND p.oid IN (
 			SELECT f.oid FROM pg_catalog.pg_type t, unnest(ARRAY[
 				t.typinput, t.typoutput, t.typreceive, t.typsend]) AS f(oid)
