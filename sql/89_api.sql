@@ -462,7 +462,7 @@ COMMENT ON COLUMN trainledger_api.tickets.canceled_at IS 'When it was canceled.'
 CREATE FUNCTION trainledger_api.organisation(trainledger_api.parties)
 RETURNS SETOF trainledger_api.parties
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id = $1.organisation_id';
+AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.organisation_id';
 REVOKE ALL ON FUNCTION trainledger_api.organisation(trainledger_api.parties) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.organisation(trainledger_api.parties) IS
 'Organisation of a party, for embedding.';
@@ -471,7 +471,7 @@ CREATE FUNCTION trainledger_api.credit_transactions(
 	trainledger_api.credit_accounts)
 RETURNS SETOF trainledger_api.credit_transactions
 LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT t.* FROM trainledger_api.credit_transactions t WHERE t.account_id = $1.id';
+AS 'SELECT t.* FROM trainledger_api.credit_transactions t WHERE t.account_id OPERATOR(pg_catalog.=) $1.id';
 REVOKE ALL ON FUNCTION trainledger_api.credit_transactions(
 	trainledger_api.credit_accounts) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.credit_transactions(
@@ -482,7 +482,7 @@ CREATE FUNCTION trainledger_api.credit_accounts(
 	trainledger_api.credit_transactions)
 RETURNS SETOF trainledger_api.credit_accounts
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT a.* FROM trainledger_api.credit_accounts a WHERE a.id = $1.account_id';
+AS 'SELECT a.* FROM trainledger_api.credit_accounts a WHERE a.id OPERATOR(pg_catalog.=) $1.account_id';
 REVOKE ALL ON FUNCTION trainledger_api.credit_accounts(
 	trainledger_api.credit_transactions) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.credit_accounts(
@@ -493,7 +493,7 @@ CREATE FUNCTION trainledger_api.training_token_transactions(
 	trainledger_api.training_token_issues)
 RETURNS SETOF trainledger_api.training_token_transactions
 LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT t.* FROM trainledger_api.training_token_transactions t WHERE t.issue_id = $1.id';
+AS 'SELECT t.* FROM trainledger_api.training_token_transactions t WHERE t.issue_id OPERATOR(pg_catalog.=) $1.id';
 REVOKE ALL ON FUNCTION trainledger_api.training_token_transactions(
 	trainledger_api.training_token_issues) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.training_token_transactions(
@@ -504,7 +504,7 @@ CREATE FUNCTION trainledger_api.training_token_issues(
 	trainledger_api.training_token_transactions)
 RETURNS SETOF trainledger_api.training_token_issues
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT i.* FROM trainledger_api.training_token_issues i WHERE i.id = $1.issue_id';
+AS 'SELECT i.* FROM trainledger_api.training_token_issues i WHERE i.id OPERATOR(pg_catalog.=) $1.issue_id';
 REVOKE ALL ON FUNCTION trainledger_api.training_token_issues(
 	trainledger_api.training_token_transactions) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.training_token_issues(
@@ -514,7 +514,7 @@ COMMENT ON FUNCTION trainledger_api.training_token_issues(
 CREATE FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses)
 RETURNS SETOF trainledger_api.parties
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id = $1.party_id';
+AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.party_id';
 REVOKE ALL ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) IS
 'Person who used a pass, for embedding.';
@@ -522,7 +522,7 @@ COMMENT ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) 
 CREATE FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties)
 RETURNS SETOF trainledger_api.training_pass_uses
 LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT u.* FROM trainledger_api.training_pass_uses u WHERE u.party_id = $1.id';
+AS 'SELECT u.* FROM trainledger_api.training_pass_uses u WHERE u.party_id OPERATOR(pg_catalog.=) $1.id';
 REVOKE ALL ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) IS
 'Uses of passes by a person, for embedding.';
@@ -530,7 +530,7 @@ COMMENT ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) 
 CREATE FUNCTION trainledger_api.parent(trainledger_api.program_kinds)
 RETURNS SETOF trainledger_api.program_kinds
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.id = $1.parent_id';
+AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.id OPERATOR(pg_catalog.=) $1.parent_id';
 REVOKE ALL ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) IS
 'Kind of programs that a kind is a child of, for embedding.';
@@ -538,7 +538,7 @@ COMMENT ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) IS
 CREATE FUNCTION trainledger_api.children(trainledger_api.program_kinds)
 RETURNS SETOF trainledger_api.program_kinds
 LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.parent_id = $1.id';
+AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.parent_id OPERATOR(pg_catalog.=) $1.id';
 REVOKE ALL ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) IS
 'Direct children of a kind of programs, for embedding.';
