@@ -18,7 +18,9 @@ UNION SELECT f.oid::oid FROM pg_type t, LATERAL unnest(ARRAY[t.typinput, t.typou
 UNION SELECT f.oid::oid FROM pg_range r, LATERAL unnest(ARRAY[r.rngcanonical, r.rngsubdiff]) f(oid)
 -- abs() counts as an operator of its type, and a range has constructors
 UNION SELECT 'trainledger.abs(trainledger.amount)'::regprocedure
-UNION SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'i';
+UNION SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'i'
+-- what reconcile() is made of is internal
+EXCEPT SELECT oid FROM pg_proc WHERE pronamespace = 'trainledger'::regnamespace AND proname ~ '^_';
 CREATE VIEW pg_temp.callable AS
 SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.proname ~ '^_' AS internal
 FROM pg_proc p
@@ -50,7 +52,7 @@ WHERE has_function_privilege(r.role, c.oid, 'EXECUTE WITH GRANT OPTION');
 -- PUBLIC has what types need, all of it immutable, and nothing else
 SELECT p.oid::regprocedure AS open_to_public, p.provolatile
 FROM pg_proc p
-WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+WHERE p.pronamespace::regnamespace::text ~ '^trainledger'
 AND EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0)
 AND (p.provolatile <> 'i' OR p.oid NOT IN (SELECT oid FROM pg_temp.support));
 SELECT p.oid::regprocedure AS closed_to_public
@@ -58,7 +60,7 @@ FROM pg_proc p
 WHERE p.pronamespace = 'trainledger'::regnamespace AND p.oid IN (SELECT oid FROM pg_temp.support)
 AND NOT EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a WHERE a.grantee = 0);
 SELECT c.oid::regclass AS open_to_public FROM pg_class c
-WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+WHERE c.relnamespace::regnamespace::text ~ '^trainledger'
 AND EXISTS (SELECT FROM aclexplode(c.relacl) a WHERE a.grantee = 0);
 SELECT n.nspname AS open_to_public FROM pg_namespace n
 WHERE n.nspname ~ '^trainledger' AND EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.grantee = 0);

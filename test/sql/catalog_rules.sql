@@ -40,10 +40,10 @@ FROM pg_policy p JOIN relation r ON r.oid = p.polrelid WHERE obj_description(p.o
 SELECT proname, obj_description(oid, 'pg_proc') AS comment FROM function
 WHERE obj_description(oid, 'pg_proc') !~ '^[A-Z].*[.)]$' AND oid::regprocedure::text !~ 'amount' ORDER BY 1;
 
--- nothing is outside the two schemas
+-- nothing is outside the three schemas
 SELECT DISTINCT o.schema AS foreign_schema
 FROM member m CROSS JOIN LATERAL pg_identify_object(m.classid, m.objid, 0) AS o
-WHERE o.schema IS NOT NULL AND o.schema NOT IN ('trainledger', 'trainledger_api');
+WHERE o.schema IS NOT NULL AND o.schema NOT IN ('trainledger', 'trainledger_api', 'trainledger_internal');
 -- snake_case, but for the work of documents with names of their own
 SELECT proname AS odd_name FROM function p
 WHERE pronamespace = 'trainledger'::regnamespace AND proname !~ '^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$'
@@ -64,11 +64,84 @@ GROUP BY pronamespace, proname, pronargs HAVING count(*) > 1;
 
 -- what runs as its owner, and what is interpreted, has a search_path of its
 -- own; but embeddings of trainledger_api are only planned into a request without
--- one, name everything in full, and run as their caller
+-- one, name everything in full, operators too, and run as their caller
 SELECT oid::regprocedure AS not_pinned FROM function
 WHERE (prosecdef OR language = 'plpgsql' OR (language = 'sql' AND prosqlbody IS NULL))
-AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s LIKE 'search_path=pg_catalog,%pg_temp')
-AND NOT (pronamespace = 'trainledger_api'::regnamespace AND language = 'sql' AND NOT prosecdef AND prosrc ~ ' FROM trainledger_api\.') ORDER BY 1::text;
+AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s = 'search_path=pg_catalog, pg_temp')
+AND NOT (pronamespace = 'trainledger_api'::regnamespace AND language = 'sql' AND NOT prosecdef
+	AND prosrc ~ '^SELECT (\w+)\.\* FROM trainledger_api\.\w+ \1 WHERE \1\.\w+ OPERATOR\(pg_catalog\.=\) \$1\.\w+$') ORDER BY 1::text;
+/*
+ * A call of a function of ours fits it exactly, so that no function of the same
+ * name fits better, whoever adds one. A literal has a type, unless ours takes
+ * text: among functions that fit the arguments whose types are known, the server
+ * prefers text for one that is not, and no two functions have the same types.
+ * No argument is left to its default: a function without it would come first.
+ * Bodies in BEGIN ATOMIC, views and policies keep the function that they found
+ * when they were made; they are read as the server prints them.
+ */
+CREATE FUNCTION pg_temp.calls(source text)
+RETURNS TABLE (schema text, name text, arguments text[])
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+	token text;
+	before text := '';
+	depth integer := 0;
+	-- of each bracket that is open: whose it is (null: no call of ours), and
+	-- the arguments so far
+	schemas text[] := '{}';
+	names text[] := '{}';
+	given text[] := '{}';
+	found text[];
+BEGIN
+	FOR token IN
+		SELECT m[1] FROM regexp_matches(source,
+			$re$(E?'(?:[^']|'')*'|"[^"]*"|--[^\n]*|/\*.*?\*/|\s+|[\w.]+|.)$re$, 'g') m
+	LOOP
+		CONTINUE WHEN token ~ '^(--|/\*)';
+		IF token IN ('(', '[') THEN
+			found := CASE WHEN token = '(' THEN regexp_match(before, '(trainledger\w*)\."?(\w+)"?\s*$') END;
+			depth := depth + 1;
+			schemas[depth] := found[1];
+			names[depth] := found[2];
+			given[depth] := '';
+		ELSIF depth > 0 AND token IN (')', ']') THEN
+			IF names[depth] IS NOT NULL THEN
+				schema := schemas[depth];
+				name := names[depth];
+				arguments := CASE WHEN given[depth] ~ '^\s*$' THEN '{}'
+					ELSE string_to_array(given[depth], E'\x01') END;
+				RETURN NEXT;
+			END IF;
+			depth := depth - 1;
+			given[depth] := given[depth] || '()';
+		ELSIF depth > 0 THEN
+			given[depth] := given[depth] || CASE token WHEN ',' THEN E'\x01' ELSE token END;
+		END IF;
+		before := right(before || token, 100);
+	END LOOP;
+END
+$$;
+SELECT c.name, c.arguments FROM pg_temp.calls($$ x := trainledger.a('x', f(trainledger."B"()), NULL)
+	|| '(trainledger.c(' || trainledger.d(ARRAY['x', 'y'], 'it''s' -- ,
+	::text) $$) c;
+CREATE TEMPORARY TABLE call AS
+SELECT s.object, c.* FROM (
+	SELECT p.oid::regprocedure::text, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) FROM function p WHERE p.language IN ('plpgsql', 'sql')
+	UNION ALL SELECT oid::regclass::text, pg_get_viewdef(oid) FROM relation WHERE relkind = 'v'
+	UNION ALL SELECT polrelid::regclass || ' ' || polname, pg_get_expr(polqual, polrelid) FROM pg_policy
+) s(object, source), pg_temp.calls(s.source) c;
+SELECT count(*) > 500 AS calls, count(DISTINCT object) > 100 AS objects, count(DISTINCT name) > 50 AS functions FROM call;
+SELECT c.object, c.name AS untyped_literal, a.number, btrim(a.argument, E' \n\t') AS argument
+FROM call c CROSS JOIN LATERAL unnest(c.arguments) WITH ORDINALITY a(argument, number)
+CROSS JOIN LATERAL (SELECT CASE WHEN a.argument ~* '^\s*(E?''.*''|null)\s*$' THEN 'text'
+	WHEN a.argument ~ '^\s*[-+]?\d+\s*$' THEN 'integer' WHEN a.argument ~ '^\s*[-+]?[\d.]+\s*$' THEN 'numeric' END::regtype) AS l(type)
+WHERE l.type IS NOT NULL AND NOT EXISTS (SELECT FROM function p
+	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND p.proargtypes[a.number - 1] = l.type)
+ORDER BY 1, 2, 3;
+SELECT c.object, c.name AS leaves_defaults FROM call c
+WHERE c.name IN (SELECT proname FROM function) AND NOT EXISTS (SELECT FROM function p
+	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND p.pronargs = cardinality(c.arguments)) ORDER BY 1, 2;
 -- and views run as their caller
 SELECT oid::regclass AS not_invoker FROM relation
 WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false);
@@ -87,7 +160,8 @@ SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'
 OR p.proparallel <> 'u' AND p.prosrc ~* '(INSERT INTO|UPDATE trainledger|DELETE FROM|nextval|set_config|GRANT |REVOKE )'
-OR p.proparallel = 's' AND p.language = 'plpgsql' AND p.prosrc ~* '(_caller_name|_require_admin_for_id)';
+-- who called a write function only the leader knows
+OR p.proparallel = 's' AND p.prosrc ~* '(_caller_name|_require_admin_for_id|has_level)';
 SELECT proname AS handles_errors_in_workers FROM function
 WHERE language = 'plpgsql' AND proparallel <> 'u' AND prosrc ~* '^\s*EXCEPTION\s+WHEN';
 SELECT oid::regprocedure AS strict_write FROM function WHERE provolatile = 'v' AND proisstrict;
@@ -139,10 +213,16 @@ SELECT conrelid::regclass AS circular FROM reach WHERE conrelid = confrelid;
 -- triggers hold also for replicas, where they guard; none on INSERT writes
 SELECT tgname AS not_always FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT tgisinternal AND tgenabled <> 'A';
 SELECT tgname AS on_insert FROM pg_trigger t JOIN relation r ON r.oid = t.tgrelid WHERE NOT tgisinternal AND tgtype & 4 <> 0;
--- what belongs to parties has row-level security
-SELECT relname, relrowsecurity FROM relation WHERE oid IN ('trainledger.party'::regclass, 'trainledger.account'::regclass, 'trainledger.entry'::regclass) ORDER BY 1;
-SELECT r.relname AS without_security FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid
-WHERE r.relkind = 'r' AND a.attname IN ('party_id', 'account_id') AND NOT r.relrowsecurity;
+-- every table has row security and says who sees what of it; the owner, as whom
+-- functions write, sees everything
+SELECT r.relname AS without_security, r.relrowsecurity, r.relforcerowsecurity FROM relation r
+WHERE r.relkind IN ('r', 'p') AND (NOT r.relrowsecurity OR r.relforcerowsecurity
+	OR NOT EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = r.oid)) ORDER BY 1;
+-- everything of a table is for every level where it is catalogue, and no party's
+SELECT p.polrelid::regclass AS open_to_every_level FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+WHERE pg_get_expr(p.polqual, p.polrelid) = 'true' ORDER BY r.relname;
+SELECT p.polrelid::regclass AS not_for_reading, p.polname FROM pg_policy p JOIN relation r ON r.oid = p.polrelid
+WHERE p.polcmd <> 'r' OR NOT p.polpermissive OR p.polroles <> '{0}';
 -- a unique column gives TL409: each unique index is one that the functions know
 SELECT i.relname AS "unique" FROM pg_index x JOIN relation r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE x.indisunique AND i.relname !~ '_pkey$' AND i.relname ~ '^(party|token_type|account|entry|catalog_item|region|currency)_' ORDER BY 1;
