@@ -92,19 +92,19 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 		case TL_DECIMAL_OK:
 			break;
 		case TL_DECIMAL_SYNTAX:
-			tl_refuse(refusal, TL_INVALID, "amount is not a number",
+			tl_refuse(refusal, TL_INVALID, "amount", "amount is not a number",
 					  "Give a finite decimal number.",
 					  "The amount is %.64s.", request->amount);
 			return false;
 		default:
-			tl_refuse(refusal, TL_INVALID, "amount is out of range",
+			tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
 					  "An amount has at most 13 digits before the point.",
 					  "The amount is %.64s.", request->amount);
 			return false;
 	}
 	if (!is_signed && request->amount[0] == '-' && !tl_is_zero(request->amount))
 	{
-		tl_refuse(refusal, TL_INVALID, "amount is negative",
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
 				  "Use subtract to take tokens off, or adjust for a signed amount.",
 				  "The amount of %s is %.64s.",
 				  tl_operation_name(request->operation), request->amount);
@@ -112,7 +112,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 	}
 	if (request->operation != TL_OP_INIT && tl_is_zero(request->amount))
 	{
-		tl_refuse(refusal, TL_INVALID, "amount is zero",
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is zero",
 				  "Give an amount other than zero.",
 				  "The amount of %s is %.64s.",
 				  tl_operation_name(request->operation), request->amount);
@@ -120,7 +120,8 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 	}
 	if (request->has_recorded_at && TIMESTAMP_NOT_FINITE(request->recorded_at))
 	{
-		tl_refuse(refusal, TL_INVALID, "recorded_at is not finite",
+		tl_refuse(refusal, TL_INVALID, "recorded_at",
+				  "recorded_at is not finite",
 				  "Give the time by the client's clock, or null.",
 				  "The argument recorded_at is infinite.");
 		return false;
@@ -130,7 +131,8 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 							 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
 							 &ignored) == TL_DECIMAL_SYNTAX)
 	{
-		tl_refuse(refusal, TL_INVALID, "expected balance is not a number",
+		tl_refuse(refusal, TL_INVALID, "balance_expected",
+				  "expected balance is not a number",
 				  "Give a finite decimal number, or null.",
 				  "The expected balance is %.64s.", request->expected);
 		return false;
@@ -152,14 +154,15 @@ round_request(const TlRequest *request, int scale, TlAmount *delta,
 							 scale, request->rounding,
 							 &amount) != TL_DECIMAL_OK)
 	{
-		tl_refuse(refusal, TL_INVALID, "amount is out of range",
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
 				  "An amount has at most 13 digits before the point.",
 				  "The amount is %.64s.", request->amount);
 		return false;
 	}
 	if (amount == 0 && request->operation != TL_OP_INIT)
 	{
-		tl_refuse(refusal, TL_INVALID, "amount is zero after rounding",
+		tl_refuse(refusal, TL_INVALID, "amount",
+				  "amount is zero after rounding",
 				  "Give an amount that is not zero at the token type's scale.",
 				  "The amount is %.64s and the token type has %d decimals.",
 				  request->amount, scale);
@@ -186,7 +189,7 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 		 (*result > type->upper ||
 		  (*result == type->upper && !type->upper_inclusive))))
 	{
-		tl_refuse(refusal, TL_ABOVE_UPPER_BOUND,
+		tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
 				  "balance out of upper bound",
 				  "Add less, or have the bounds of the token type changed.",
 				  "The balance is %s, the change %s and the upper bound %s.",
@@ -199,7 +202,7 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 		 (*result < type->lower ||
 		  (*result == type->lower && !type->lower_inclusive))))
 	{
-		tl_refuse(refusal, TL_BELOW_LOWER_BOUND,
+		tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
 				  "balance out of lower bound",
 				  "Take less, or add to the balance first.",
 				  "The balance is %s, the change %s and the lower bound %s.",
@@ -232,14 +235,14 @@ tl_check_acquire(const TlTokenType *type, int64 party_id, bool acquires,
 {
 	if (!type->is_active)
 	{
-		tl_refuse(refusal, TL_REJECTED, "transaction rejected",
+		tl_refuse(refusal, TL_REJECTED, "token_type", "transaction rejected",
 				  "Activate the token type first.",
 				  "The token type is not active.");
 		return false;
 	}
 	if (acquires && is_suspended)
 	{
-		tl_refuse(refusal, TL_CONFLICT, "party is suspended",
+		tl_refuse(refusal, TL_CONFLICT, "party_id", "party is suspended",
 				  "A suspended party keeps what it has and acquires nothing.",
 				  "Party %lld is suspended.", (long long) party_id);
 		return false;
@@ -262,7 +265,8 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
 		expected == balance)
 		return true;
 
-	tl_refuse(refusal, TL_BALANCE_MISMATCH, "balance mismatch",
+	tl_refuse(refusal, TL_BALANCE_MISMATCH, "balance_expected",
+			  "balance mismatch",
 			  "Read the balance and decide again.",
 			  "The balance would be %s and was expected to be %.64s.",
 			  amount_text(balance), request->expected);
@@ -363,7 +367,7 @@ tl_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
 void
 tl_refuse_account_id(TlRefusal *refusal, int64 account_id)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "account not found",
+	tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
 			  "Look the id up in trainledger.account.",
 			  "There is no account %lld.", (long long) account_id);
 }
@@ -371,7 +375,8 @@ tl_refuse_account_id(TlRefusal *refusal, int64 account_id)
 void
 tl_refuse_lot(TlRefusal *refusal, int64 account_id)
 {
-	tl_refuse(refusal, TL_CONFLICT, "account is a lot of training tokens",
+	tl_refuse(refusal, TL_CONFLICT, "account_id",
+			  "account is a lot of training tokens",
 			  "Use adjust_training_tokens, redeem_training_tokens and their like.",
 			  "Account %lld is not a credit account.",
 			  (long long) account_id);
@@ -380,7 +385,7 @@ tl_refuse_lot(TlRefusal *refusal, int64 account_id)
 static void
 refuse_used_key(TlRefusal *refusal, const char *detail)
 {
-	tl_refuse(refusal, TL_KEY_REUSED,
+	tl_refuse(refusal, TL_KEY_REUSED, "idempotency_key",
 			  "idempotency key was used for a different request",
 			  "Use a new key for a new request, and the same request to repeat one.",
 			  "%s", detail);
@@ -398,7 +403,7 @@ tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
 void
 tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
 {
-	tl_refuse(refusal, TL_DUPLICATE, "duplicate transaction",
+	tl_refuse(refusal, TL_DUPLICATE, "recorded_at", "duplicate transaction",
 			  "It is booked already; where it is meant twice, give another recorded_at or idempotency keys.",
 			  "Entry %lld of account %lld records the same transaction.",
 			  (long long) entry->entry_no, (long long) entry->account_id);
@@ -407,7 +412,7 @@ tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
 static void
 refuse_party(TlRefusal *refusal, int64 party_id)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "party not found",
+	tl_refuse(refusal, TL_NOT_FOUND, "party_id", "party not found",
 			  "Look the id up in trainledger.party.",
 			  "There is no party %lld.", (long long) party_id);
 }
@@ -415,7 +420,7 @@ refuse_party(TlRefusal *refusal, int64 party_id)
 static void
 refuse_type_name(TlRefusal *refusal, text *name)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "token type not found",
+	tl_refuse(refusal, TL_NOT_FOUND, "token_type", "token type not found",
 			  "Look the name up in trainledger.token_type.",
 			  "There is no credit token type \"%s\".",
 			  text_to_cstring(name));
@@ -508,7 +513,7 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 
 	if (request->operation == TL_OP_INIT)
 	{
-		tl_refuse(refusal, TL_ALREADY_INITIALISED,
+		tl_refuse(refusal, TL_ALREADY_INITIALISED, "account_name",
 				  "account already initialised",
 				  "Use add or subtract.",
 				  "Account %lld has %lld entries.",
@@ -605,7 +610,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 	if (request->operation != TL_OP_INIT)
 	{
-		tl_refuse(refusal, TL_NOT_INITIALISED, "account not initialised",
+		tl_refuse(refusal, TL_NOT_INITIALISED, "account_name",
+				  "account not initialised",
 				  "Initialise the account first.",
 				  "Party %lld has no account \"%s\" of token type \"%s\".",
 				  (long long) target->party_id,
@@ -619,7 +625,7 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 	if (used->is_archived)
 	{
-		tl_refuse(refusal, TL_CONFLICT, "token type is archived",
+		tl_refuse(refusal, TL_CONFLICT, "token_type", "token type is archived",
 				  "Use a token type that is not archived.",
 				  "Token type \"%s\" is archived: no new account is opened.",
 				  text_to_cstring(target->type_name));

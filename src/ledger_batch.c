@@ -131,7 +131,7 @@ take_column(FunctionCallInfo fcinfo, int argno, const char *name,
 	{
 		if (!required)
 			return column;
-		tl_refuse(&refusal, TL_INVALID, psprintf("%s are missing", name),
+		tl_refuse(&refusal, TL_INVALID, name, psprintf("%s are missing", name),
 				  "This argument is required.",
 				  "The argument %s is null.", name);
 		tl_raise(&refusal);
@@ -139,7 +139,7 @@ take_column(FunctionCallInfo fcinfo, int argno, const char *name,
 	array = PG_GETARG_ARRAYTYPE_P(argno);
 	if (ARR_NDIM(array) > 1)
 	{
-		tl_refuse(&refusal, TL_INVALID,
+		tl_refuse(&refusal, TL_INVALID, name,
 				  psprintf("%s have more than one dimension", name),
 				  "Give an array of one dimension.",
 				  "The argument %s has %d dimensions.", name,
@@ -158,7 +158,7 @@ check_length(const Column *column, int count, const char *name)
 
 	if (column->count == -1 || column->count == count)
 		return;
-	tl_refuse(&refusal, TL_INVALID, "arrays have different lengths",
+	tl_refuse(&refusal, TL_INVALID, name, "arrays have different lengths",
 			  "Give arrays of the same length, or leave the optional ones out.",
 			  "The argument account_ids has %d elements and %s has %d.",
 			  count, name, column->count);
@@ -412,21 +412,24 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 	{
 		const char *name = row->account == NULL ? "account" : "delta";
 
-		tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+		tl_refuse(refusal, TL_INVALID,
+				  row->account == NULL ? "account_id" : "amount",
+				  psprintf("%s is missing", name),
 				  "Every row has an account and a delta.",
 				  "The %s is null.", name);
 		return false;
 	}
 	if (row->entry.delta == 0)
 	{
-		tl_refuse(refusal, TL_INVALID, "delta is zero",
+		tl_refuse(refusal, TL_INVALID, "amount", "delta is zero",
 				  "Give a delta other than zero.", "The delta is 0.");
 		return false;
 	}
 	if (row->entry.has_recorded_at &&
 		TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
 	{
-		tl_refuse(refusal, TL_INVALID, "recorded_at is not finite",
+		tl_refuse(refusal, TL_INVALID, "recorded_at",
+				  "recorded_at is not finite",
 				  "Give the time by the client's clock, or null.",
 				  "The time is infinite.");
 		return false;
@@ -531,7 +534,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		return row->has_entry;
 	if (!tl_amount_fits_scale(delta, at->type->scale))
 	{
-		tl_refuse(refusal, TL_INVALID, "delta has too many decimals",
+		tl_refuse(refusal, TL_INVALID, "amount", "delta has too many decimals",
 				  "Round the delta first; a batch does not.",
 				  "The token type has %d decimals.", at->type->scale);
 		return false;
@@ -605,6 +608,36 @@ try_row(Batch *batch, TlBooks *books, BatchRow *row)
 	row->sqlerrcode = refusal.sqlerrcode;
 }
 
+static const TlArgumentName batch_names[] = {
+	{"account_id", "account_ids"},
+	{"party_id", "account_ids"},
+	{"token_type", "account_ids"},
+	{"amount", "deltas"},
+	{"description", "descriptions"},
+	{"idempotency_key", "idempotency_keys"},
+	{NULL, NULL},
+};
+
+/* What the functions that move lots call their arguments, by operation */
+static const TlArgumentName lot_names[TL_OPERATION_COUNT][4] = {
+	[TL_OP_ADJUST] = {
+		{"party_id", "issue_id"},
+		{"token_type", "issue_id"},
+	},
+	[TL_OP_REDEEM] = {
+		{"token_type", "token_type_id"},
+		{"amount", "quantity"},
+	},
+	[TL_OP_REFUND] = {
+		{"party_id", "redemption_id"},
+		{"token_type", "redemption_id"},
+		{"amount", "quantity"},
+	},
+	[TL_OP_EXPIRE] = {
+		{"token_type", NULL},
+	},
+};
+
 /*
  * A batch as a whole is refused by its first refused row.  Who moves lots does
  * not know of rows.
@@ -614,10 +647,15 @@ raise_row(const Batch *batch)
 {
 	TlRefusal	whole = batch->refusal;
 
-	if (!batch->on_lots)
+	if (batch->on_lots)
+		tl_rename_argument(&whole, lot_names[batch->operation]);
+	else
+	{
+		tl_rename_argument(&whole, batch_names);
 		whole.detail = psprintf("Row %d: %s",
 								batch->first_refused->number + 1,
 								whole.detail);
+	}
 	tl_raise(&whole);
 }
 

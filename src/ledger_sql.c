@@ -47,6 +47,13 @@ typedef struct ArgumentPlaces
 static const ArgumentPlaces post_places = {2, 3, 4, 5, 6, 7, 8, 9};
 static const ArgumentPlaces credit_places = {1, 2, 3, 4, 7, 8, 9, 10};
 
+/* post() has its party and token type by the account */
+static const TlArgumentName post_names[] = {
+	{"party_id", "account_id"},
+	{"token_type", "account_id"},
+	{NULL, NULL},
+};
+
 /*
  * Who books: the claim sub of the request, else the role that called.  To be
  * asked for before acting as the owner.
@@ -77,14 +84,14 @@ tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
 {
 	if (required && (value == NULL || VARSIZE_ANY_EXHDR(value) == 0))
 	{
-		tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
 				  "Give a text that is not empty.",
 				  "The argument %s is %s.", name, value ? "empty" : "null");
 		return false;
 	}
 	if (value != NULL && VARSIZE_ANY_EXHDR(value) > TL_MAX_TEXT_BYTES)
 	{
-		tl_refuse(refusal, TL_INVALID, psprintf("%s is too long", name),
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
 				  psprintf("At most %d bytes are kept.", TL_MAX_TEXT_BYTES),
 				  "The argument %s has %zu bytes.", name,
 				  (size_t) VARSIZE_ANY_EXHDR(value));
@@ -104,7 +111,7 @@ tl_check_name(const char *name, text *value, TlRefusal *refusal)
 	chars = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	if (chars > TL_MAX_NAME_CHARS)
 	{
-		tl_refuse(refusal, TL_INVALID, psprintf("%s is too long", name),
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
 				  psprintf("A name has at most %d characters.",
 						   TL_MAX_NAME_CHARS),
 				  "The argument %s has %d characters.", name, chars);
@@ -116,7 +123,7 @@ tl_check_name(const char *name, text *value, TlRefusal *refusal)
 static bool
 refuse_missing(const char *name, TlRefusal *refusal)
 {
-	tl_refuse(refusal, TL_INVALID, psprintf("%s is missing", name),
+	tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
 			  "This argument is required.", "The argument %s is null.", name);
 	return false;
 }
@@ -183,7 +190,11 @@ post_or_raise(TlRequest *request, const TlTarget *target)
 	tl_restore_user(&saved);
 
 	if (outcome == TL_REFUSED)
+	{
+		if (target->by_id)
+			tl_rename_argument(&refusal, post_names);
 		tl_raise(&refusal);
+	}
 	return tl_entry_datum(&entry);
 }
 
@@ -208,7 +219,8 @@ tl_post(PG_FUNCTION_ARGS)
 		request.operation != TL_OP_SUBTRACT &&
 		request.operation != TL_OP_ADJUST)
 	{
-		tl_refuse(&refusal, TL_INVALID, "operation cannot be posted",
+		tl_refuse(&refusal, TL_INVALID, "operation",
+				  "operation cannot be posted",
 				  "Post add, subtract or adjust; the others have functions of their own.",
 				  "The operation is %s.",
 				  tl_operation_name(request.operation));

@@ -17,12 +17,14 @@
 #include "trainledger.h"
 
 /*
- * Fill in a refusal.  message and hint are kept as they are, hint may be
- * NULL; the detail is formatted into the current memory context.
+ * Fill in a refusal.  argument, message and hint are kept as they are, the
+ * detail is formatted into the current memory context.  argument and hint may
+ * be NULL.
  */
 void
-tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *message,
-		  const char *hint, const char *detail_format, ...)
+tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
+		  const char *message, const char *hint, const char *detail_format,
+		  ...)
 {
 	StringInfoData detail;
 
@@ -41,19 +43,43 @@ tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *message,
 	}
 
 	refusal->sqlerrcode = sqlerrcode;
+	refusal->argument = argument;
 	refusal->message = message;
 	refusal->detail = detail.data;
 	refusal->hint = hint;
 }
 
-/* Raise a refusal as an error; does not return. */
+/*
+ * The engine blames arguments by the names that credit_add has for them.  A
+ * function with others says what they are there; the list ends with NULL.
+ */
+void
+tl_rename_argument(TlRefusal *refusal, const TlArgumentName *names)
+{
+	for (; refusal->argument != NULL && names->engine != NULL; names++)
+	{
+		if (strcmp(refusal->argument, names->engine) == 0)
+		{
+			refusal->argument = names->function;
+			return;
+		}
+	}
+}
+
+/*
+ * Raise a refusal as an error; does not return.  The argument to blame is the
+ * COLUMN of the error.
+ */
 void
 tl_raise(const TlRefusal *refusal)
 {
+	const char *argument = refusal->argument;
+
 	ereport(ERROR,
 			(errcode(refusal->sqlerrcode),
 			 errmsg_internal("%s", refusal->message),
 			 errdetail_internal("%s", refusal->detail),
-			 refusal->hint ? errhint("%s", refusal->hint) : 0));
+			 refusal->hint ? errhint("%s", refusal->hint) : 0,
+			 argument ? err_generic_string(PG_DIAG_COLUMN_NAME, argument) : 0));
 	pg_unreachable();
 }

@@ -70,12 +70,14 @@ tl_rounding_from_oid(Oid label)
 static void
 check_scale(int scale)
 {
-	if (scale < 0 || scale > TL_AMOUNT_SCALE)
-		ereport(ERROR,
-				(errcode(TL_INVALID),
-				 errmsg("scale is out of range"),
-				 errdetail("The scale is %d.", scale),
-				 errhint("Give a scale from 0 to %d.", TL_AMOUNT_SCALE)));
+	TlRefusal	refusal = {0};
+
+	if (scale >= 0 && scale <= TL_AMOUNT_SCALE)
+		return;
+	tl_refuse(&refusal, TL_INVALID, "scale", "scale is out of range",
+			  psprintf("Give a scale from 0 to %d.", TL_AMOUNT_SCALE),
+			  "The scale is %d.", scale);
+	tl_raise(&refusal);
 }
 
 /*

@@ -570,11 +570,14 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	bytea	   *document;
 
 	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(TL_INVALID),
-				 errmsg("document is missing"),
-				 errdetail("The argument document is null."),
-				 errhint("Give the bytes of an XML document.")));
+	{
+		TlRefusal	refusal = {0};
+
+		tl_refuse(&refusal, TL_INVALID, "document", "document is missing",
+				  "Give the bytes of an XML document.",
+				  "The argument document is null.");
+		tl_raise(&refusal);
+	}
 	document = PG_GETARG_BYTEA_PP(0);
 
 	InitMaterializedSRF(fcinfo, 0);

@@ -138,6 +138,11 @@ tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 				 SignupElement element, const char *what,
 				 const char *detail, const char *hint)
 {
+	TlRefusal	refusal = {
+		.sqlerrcode = sqlerrcode,
+		.argument = "document",
+		.hint = hint,
+	};
 	StringInfoData message;
 
 	initStringInfo(&message);
@@ -150,14 +155,10 @@ tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 						 tl_signup_elements[element].element);
 	appendStringInfo(&message, ": %s", what);
 
-	ereport(ERROR,
-			(errcode(sqlerrcode),
-			 errmsg_internal("%s", message.data),
-			 errdetail_internal("%s", detail ? detail :
-								psprintf("Line %lld of the document.",
-										 (long long) line)),
-			 errhint("%s", hint)));
-	pg_unreachable();
+	refusal.message = message.data;
+	refusal.detail = detail ? detail :
+		psprintf("Line %lld of the document.", (long long) line);
+	tl_raise(&refusal);
 }
 
 /* Note what is wrong, the first time, and stop the parser. */
@@ -716,12 +717,15 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 	PgXmlErrorContext *errors;
 
 	if (size > (size_t) tl_xml_max_bytes)
-		ereport(ERROR,
-				(errcode(TL_INVALID),
-				 errmsg("document is too large"),
-				 errdetail("The document has %zu bytes and may have %d.",
-						   size, tl_xml_max_bytes),
-				 errhint("Send the tokens in several documents, or have trainledger.xml_max_bytes raised.")));
+	{
+		TlRefusal	refusal = {0};
+
+		tl_refuse(&refusal, TL_INVALID, "document", "document is too large",
+				  "Send the tokens in several documents, or have trainledger.xml_max_bytes raised.",
+				  "The document has %zu bytes and may have %d.",
+				  size, tl_xml_max_bytes);
+		tl_raise(&refusal);
+	}
 
 	reader->is_update = is_update;
 	reader->end = &reader->first;

@@ -48,14 +48,32 @@
  * functions raise it and the documents print it.  sqlerrcode 0 means that
  * nothing was refused.  Texts live in the memory context of the call; hint
  * may be NULL.
+ *
+ * argument is the one to blame: the argument whose value the caller can change
+ * so that the call goes through.
+ *	 - What is missing, or forbids the call in its state, is blamed on the
+ *	   argument that names it, or that leads to it.
+ *	 - Where several name it together, on the first that picks it out among
+ *	   what the others name: a price by its region, an account by its name.
+ *	 - Of two that contradict each other, on the later one.
+ * It is NULL where no argument is to blame, such as where one of two is needed.
+ * The functions in PL/pgSQL keep to the same rule.
  */
 typedef struct TlRefusal
 {
 	int			sqlerrcode;
+	const char *argument;
 	const char *message;
 	const char *detail;
 	const char *hint;
 } TlRefusal;
+
+/* What a function calls an argument that the engine blames */
+typedef struct TlArgumentName
+{
+	const char *engine;
+	const char *function;
+} TlArgumentName;
 
 /* Longest description, source and device, in bytes (contract, sections 6, 7) */
 #define TL_MAX_TEXT_BYTES		8192
@@ -64,9 +82,12 @@ typedef struct TlRefusal
 #define TL_MAX_NAME_CHARS		250
 
 /* refusal.c */
-extern void tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *message,
+extern void tl_refuse(TlRefusal *refusal, int sqlerrcode,
+					  const char *argument, const char *message,
 					  const char *hint, const char *detail_format, ...)
-			pg_attribute_printf(5, 6);
+			pg_attribute_printf(6, 7);
+extern void tl_rename_argument(TlRefusal *refusal,
+							   const TlArgumentName *names);
 pg_noreturn extern void tl_raise(const TlRefusal *refusal);
 
 /* clock.c */
