@@ -7,54 +7,34 @@ REVOKE ALL ON FUNCTION trainledger._caller_name() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._caller_name() IS
 'Internal: who is calling: the claim sub of the request, else the role.';
 
--- Two functions, not a default: one with just the arguments that a call gives
--- would come before one that needs a default.
-CREATE FUNCTION trainledger._refuse(
-	sqlstate text, message text, detail text, hint text) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RAISE EXCEPTION USING
-		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._refuse(text, text, text, text) IS
-'Internal: raises a refusal.';
-
+/*
+ * The one way to raise.  Which argument is to blame, if any, is said in
+ * trainledger.h.  Reads raise as their caller, who may therefore call this.
+ */
 CREATE FUNCTION trainledger._refuse(
 	sqlstate text, message text, detail text, hint text, argument text)
 RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RAISE EXCEPTION USING
-		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint,
-		COLUMN = argument;
-END;
-$$;
+AS 'MODULE_PATHNAME', 'tl_raise_refusal' LANGUAGE C STABLE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._refuse(text, text, text, text, text) IS
-'Internal: raises a refusal; argument is the one that is at fault, where the text alone does not tell programs which.';
+'Internal: raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
 
-CREATE FUNCTION trainledger._require_admin_for_id(id text) RETURNS void
+CREATE FUNCTION trainledger._require_admin_for_id(
+	id text, argument text DEFAULT 'id') RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF id IS NOT NULL
-	   AND NOT trainledger.has_level('admin'::trainledger.access_level) THEN
-		RAISE EXCEPTION USING ERRCODE = '42501',
-			MESSAGE = 'only level admin may give an id',
-			DETAIL = 'Ids of one''s own are for the migration of another system.',
-			HINT = 'Leave the id out, or have a role of level admin do it.';
+	IF id IS NOT NULL AND NOT trainledger.has_level(
+		'admin'::trainledger.access_level) THEN
+		PERFORM trainledger._refuse('42501', 'only level admin may give an id',
+			'Ids of one''s own are for the migration of another system.',
+			'Leave the id out, or have a role of level admin do it.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_admin_for_id(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_admin_for_id(text) IS
+REVOKE ALL ON FUNCTION trainledger._require_admin_for_id(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_admin_for_id(text, text) IS
 'Internal: 42501 where an id is given by a caller who is not of level admin.';
 
 CREATE FUNCTION trainledger._check_id(id bigint) RETURNS void
@@ -65,7 +45,7 @@ BEGIN
 	PERFORM trainledger._require_admin_for_id(id::text);
 	IF id NOT BETWEEN 1 AND 9007199254740991 THEN
 		PERFORM trainledger._refuse('TL400', 'id is out of range',
-			format('The id is %s.', id), 'Ids are from 1 to 2^53 - 1.');
+			format('The id is %s.', id), 'Ids are from 1 to 2^53 - 1.', 'id');
 	END IF;
 END;
 $$;
@@ -104,7 +84,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
 			format('The argument %s is %s.', name,
 				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
-			'Give a text that is not empty.');
+			'Give a text that is not empty.', name);
 	END IF;
 	PERFORM trainledger._check_length(name, value, 250);
 END;
@@ -121,7 +101,7 @@ BEGIN
 	IF value IS NULL THEN
 		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
 			format('The argument %s is null or empty.', name),
-			'This argument is required.');
+			'This argument is required.', name);
 	END IF;
 END;
 $$;
@@ -139,7 +119,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', format('%s is too long', name),
 			format('The argument %s has %s characters.', name,
 				   char_length(value)),
-			format('At most %s characters are kept.', most));
+			format('At most %s characters are kept.', most), name);
 	END IF;
 END;
 $$;
@@ -162,14 +142,14 @@ BEGIN
 					   coalesce(quote_ident(name), 'null')),
 				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
 					 ELSE format('These can be emptied: %s.',
-								 array_to_string(allowed, ', ')) END);
+								 array_to_string(allowed, ', ')) END, 'clear');
 		END IF;
 		IF name = ANY (given) THEN
 			PERFORM trainledger._refuse('TL400',
 				'column is given a value and emptied',
 				format('The argument clear names %s, which has a value too.',
 					   name),
-				'Give the one or the other.');
+				'Give the one or the other.', 'clear');
 		END IF;
 	END LOOP;
 END;
@@ -190,11 +170,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF NOT is_there THEN
-		RAISE EXCEPTION USING ERRCODE = 'triggered_data_change_violation',
-			MESSAGE = format('no row was inserted into %s', relation),
-			DETAIL = 'No other row was in its way.',
-			HINT = format('Look for a trigger or rule on trainledger.%s.',
-						  relation);
+		PERFORM trainledger._refuse('27000',
+			format('no row was inserted into %s', relation),
+			'No other row was in its way.',
+			format('Look for a trigger or rule on trainledger.%s.', relation),
+			NULL);
 	END IF;
 END;
 $$;

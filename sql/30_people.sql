@@ -187,13 +187,15 @@ BEGIN
 	IF email IS NOT NULL AND email !~ '^[^@[:space:]]+@[^@[:space:]]+$' THEN
 		PERFORM trainledger._refuse('TL400', 'email is not an address',
 			'The argument email has no name and host around an @.',
-			'Give an address such as name@example.org, or null.');
+			'Give an address such as name@example.org, or null.', 'email');
 	END IF;
 	PERFORM trainledger._check_length('email', email, 250);
 	IF rfid = '' OR barcode = '' OR external_id = '' THEN
 		PERFORM trainledger._refuse('TL400', 'identifier is empty',
 			'One of rfid, barcode and external_id is an empty text.',
-			'Give null where there is none.');
+			'Give null where there is none.',
+			CASE '' WHEN rfid THEN 'rfid' WHEN barcode THEN 'barcode'
+			ELSE 'external_id' END);
 	END IF;
 	PERFORM trainledger._check_length('rfid', rfid, 250);
 	PERFORM trainledger._check_length('barcode', barcode, 250);
@@ -201,13 +203,13 @@ BEGIN
 	IF jsonb_typeof(data) <> 'array' THEN
 		PERFORM trainledger._refuse('TL400', 'data is not an array',
 			format('The argument data is a JSON %s.', jsonb_typeof(data)),
-			'Give a JSON array.');
+			'Give a JSON array.', 'data');
 	END IF;
 	IF jsonb_typeof(attributes) <> 'object' THEN
 		PERFORM trainledger._refuse('TL400', 'attributes are not an object',
 			format('The argument attributes is a JSON %s.',
 				   jsonb_typeof(attributes)),
-			'Give a JSON object.');
+			'Give a JSON object.', 'attributes');
 	END IF;
 	IF organisation_id IS NOT NULL AND NOT EXISTS (
 		SELECT FROM trainledger.party p
@@ -215,7 +217,7 @@ BEGIN
 		AND p.kind = 'organisation') THEN
 		PERFORM trainledger._refuse('TL404', 'organisation not found',
 			format('There is no organisation %s.', organisation_id),
-			'Add the organisation first.');
+			'Add the organisation first.', 'organisation_id');
 	END IF;
 END;
 $$;
@@ -260,10 +262,11 @@ DECLARE
 	taken text;
 BEGIN
 	PERFORM trainledger._check_id(id);
-	PERFORM trainledger._require_admin_for_id(uuid::text);
+	PERFORM trainledger._require_admin_for_id(uuid::text, 'uuid');
 	IF kind IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'kind is missing',
-			'The argument kind is null.', 'Give organisation or person.');
+			'The argument kind is null.', 'Give organisation or person.',
+			'kind');
 	END IF;
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
@@ -333,7 +336,8 @@ BEGIN
 			CASE WHEN attributes IS NOT NULL THEN 'attributes' END], NULL));
 	IF party_id IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'party_id is missing',
-			'The argument party_id is null.', 'Give the id of the party.');
+			'The argument party_id is null.', 'Give the id of the party.',
+			'party_id');
 	END IF;
 	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
 	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
@@ -343,7 +347,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
-			'Look the id up in trainledger.party.');
+			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	PERFORM trainledger._check_party(NULL, NULL, NULL, NULL,
 									 organisation_id, NULL::jsonb, NULL::jsonb);
@@ -394,7 +398,7 @@ COMMENT ON FUNCTION trainledger._update_party(
 	jsonb, boolean, text[]) IS
 'Internal: the work of update_party, as the owner.';
 
-CREATE FUNCTION trainledger.find_party(id_type text, id text)
+CREATE FUNCTION trainledger._party_by(id_type text, id text, argument text)
 RETURNS trainledger.party
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -430,21 +434,30 @@ BEGIN
 		SELECT p.* INTO found_party FROM trainledger.party p
 		WHERE p.external_id = wanted;
 	ELSE
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'unknown kind of identifier',
-			DETAIL = format('The argument id_type is %s.',
-							coalesce(quote_literal(id_type), 'null')),
-			HINT = 'Give one of id, uuid, email, rfid, barcode, externalId.';
+		PERFORM trainledger._refuse('TL400', 'unknown kind of identifier',
+			format('The argument id_type is %s.',
+				   coalesce(quote_literal(id_type), 'null')),
+			'Give one of id, uuid, email, rfid, barcode, externalId.',
+			'id_type');
 	END CASE;
 	IF found_party.id IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'party not found',
-			DETAIL = format('No party has this %s.', id_type),
-			HINT = 'Look it up in trainledger.party.';
+		PERFORM trainledger._refuse('TL404', 'party not found',
+			format('No party has this %s.', id_type),
+			'Look it up in trainledger.party.', argument);
 	END IF;
 	RETURN found_party;
 END;
 $$;
+REVOKE ALL ON FUNCTION trainledger._party_by(text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._party_by(text, text, text) IS
+'Internal: the work of find_party, as the caller, for a call in which the id is another argument (TL400, TL404).';
+
+CREATE FUNCTION trainledger.find_party(id_type text, id text)
+RETURNS trainledger.party
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger._party_by($1, $2, 'id');
+END;
 REVOKE ALL ON FUNCTION trainledger.find_party(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger.find_party(text, text) IS
 'Finds a party by id, uuid, email, rfid, barcode or externalId. Level learner, for itself.';
@@ -476,7 +489,7 @@ BEGIN
 	IF kind IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'kind is missing',
 			'The argument kind is null.',
-			'Give course, team, learning_path or collection.');
+			'Give course, team, learning_path or collection.', 'kind');
 	END IF;
 	PERFORM trainledger._require_text('code', code);
 	PERFORM trainledger._check_length('code', code, 50);
@@ -560,7 +573,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'minor units are out of range',
 			format('The minor units are %s.',
 				   coalesce(minor_units::text, 'null')),
-			'A currency has 0 to 6 decimals.');
+			'A currency has 0 to 6 decimals.', 'minor_units');
 	END IF;
 	INSERT INTO trainledger.currency AS c (code, name, minor_units)
 	VALUES (_add_currency.code, _add_currency.name, _add_currency.minor_units)

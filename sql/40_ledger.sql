@@ -393,37 +393,43 @@ COMMENT ON FUNCTION trainledger.update_token_type(
 'Changes a token type: null leaves a column as it is, clear names those to empty (symbol, description, lower_bound, upper_bound, default_days_to_redeem). Level admin.';
 
 CREATE FUNCTION trainledger._bounds(
-	lower_bound numeric, upper_bound numeric, scale integer)
-RETURNS trainledger.amount_range
+	lower_bound numeric, upper_bound numeric, scale integer,
+	changed text DEFAULT 'upper_bound') RETURNS trainledger.amount_range
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+	argument text;
 BEGIN
 	-- what an amount can hold; NaN is above every number
-	IF lower_bound NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807
-	   OR upper_bound NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807
-	THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'bounds are out of range',
-			DETAIL = format('The bounds are %s and %s.',
-							coalesce(lower_bound::text, 'none'),
-							coalesce(upper_bound::text, 'none')),
-			HINT = 'Give bounds that an amount can hold, or null for none.';
+	argument := CASE
+		WHEN lower_bound NOT BETWEEN -9223372036854.775808
+			AND 9223372036854.775807 THEN 'lower_bound'
+		WHEN upper_bound NOT BETWEEN -9223372036854.775808
+			AND 9223372036854.775807 THEN 'upper_bound' END;
+	IF argument IS NOT NULL THEN
+		PERFORM trainledger._refuse('TL400', 'bounds are out of range',
+			format('The bounds are %s and %s.',
+				   coalesce(lower_bound::text, 'none'),
+				   coalesce(upper_bound::text, 'none')),
+			'Give bounds that an amount can hold, or null for none.',
+			argument);
 	END IF;
-	IF lower_bound <> round(lower_bound, scale)
-	   OR upper_bound <> round(upper_bound, scale) THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'bounds have too many decimals',
-			DETAIL = format('The bounds are %s and %s, the type has %s decimals.',
-							coalesce(lower_bound::text, 'none'),
-							coalesce(upper_bound::text, 'none'), scale),
-			HINT = 'Give bounds with no more decimals than the type has.';
+	argument := CASE
+		WHEN lower_bound <> round(lower_bound, scale) THEN 'lower_bound'
+		WHEN upper_bound <> round(upper_bound, scale) THEN 'upper_bound' END;
+	IF argument IS NOT NULL THEN
+		PERFORM trainledger._refuse('TL400', 'bounds have too many decimals',
+			format('The bounds are %s and %s, the type has %s decimals.',
+				   coalesce(lower_bound::text, 'none'),
+				   coalesce(upper_bound::text, 'none'), scale),
+			'Give bounds with no more decimals than the type has.', argument);
 	END IF;
 	IF lower_bound > upper_bound THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'lower bound is above the upper bound',
-			DETAIL = format('The bounds are %s and %s.', lower_bound, upper_bound),
-			HINT = 'Give a lower bound that is not above the upper one.';
+		PERFORM trainledger._refuse('TL400',
+			'lower bound is above the upper bound',
+			format('The bounds are %s and %s.', lower_bound, upper_bound),
+			'Give a lower bound that is not above the upper one.', changed);
 	END IF;
 	RETURN trainledger.amount_range(
 		lower_bound::trainledger.amount, upper_bound::trainledger.amount,
@@ -431,9 +437,9 @@ BEGIN
 		|| CASE WHEN upper_bound IS NULL THEN ')' ELSE ']' END);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._bounds(numeric, numeric, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._bounds(numeric, numeric, integer) IS
-'Internal: the range of balances between two bounds, both included; TL400 where they are not bounds of that scale.';
+REVOKE ALL ON FUNCTION trainledger._bounds(numeric, numeric, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._bounds(numeric, numeric, integer, text) IS
+'Internal: the range of balances between two bounds, both included; TL400 where they are not bounds of that scale; changed is to blame where they contradict each other.';
 
 CREATE FUNCTION trainledger._insert_token_type(
 	kind trainledger.token_kind, name text, unit trainledger.token_unit,
@@ -485,16 +491,16 @@ BEGIN
 	PERFORM trainledger._require_admin_for_id(id::text);
 	PERFORM trainledger._require_text('name', name);
 	IF scale IS NULL OR scale NOT BETWEEN 0 AND 6 THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'scale is out of range',
-			DETAIL = format('The scale is %s.', coalesce(scale::text, 'null')),
-			HINT = 'A token type has 0 to 6 decimals.';
+		PERFORM trainledger._refuse('TL400', 'scale is out of range',
+			format('The scale is %s.', coalesce(scale::text, 'null')),
+			'A token type has 0 to 6 decimals.', 'scale');
 	END IF;
 	IF default_days_to_redeem NOT BETWEEN 1 AND 36525 THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'default days to redeem are out of range',
-			DETAIL = format('The days are %s.', default_days_to_redeem),
-			HINT = 'Give 1 to 36525 days, or null for never.';
+		PERFORM trainledger._refuse('TL400',
+			'default days to redeem are out of range',
+			format('The days are %s.', default_days_to_redeem),
+			'Give 1 to 36525 days, or null for never.',
+			'default_days_to_redeem');
 	END IF;
 END;
 $$;
@@ -512,10 +518,8 @@ AS $$
 BEGIN
 	PERFORM trainledger._check_token_type(name, scale, NULL::integer, id);
 	IF unit IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'unit is missing',
-			DETAIL = 'The unit is null.',
-			HINT = 'Give token or currency.';
+		PERFORM trainledger._refuse('TL400', 'unit is missing',
+			'The unit is null.', 'Give token or currency.', 'unit');
 	END IF;
 	RETURN trainledger._insert_token_type(
 		'credit'::trainledger.token_kind, name, unit, scale,
@@ -573,7 +577,8 @@ BEGIN
 				 THEN 'default_days_to_redeem' END], NULL));
 	IF token_type_id IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'token_type_id is missing',
-			'The argument token_type_id is null.', 'Give the id of the type.');
+			'The argument token_type_id is null.', 'Give the id of the type.',
+			'token_type_id');
 	END IF;
 	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
 										  default_days_to_redeem, NULL::uuid);
@@ -582,10 +587,9 @@ BEGIN
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'token type not found',
-			DETAIL = format('There is no token type %s.', token_type_id),
-			HINT = 'Look the id up in trainledger.token_type.';
+		PERFORM trainledger._refuse('TL404', 'token type not found',
+			format('There is no token type %s.', token_type_id),
+			'Look the id up in trainledger.token_type.', 'token_type_id');
 	END IF;
 
 	made := was;
@@ -605,12 +609,16 @@ BEGIN
 			 ELSE coalesce(lower_bound, lower(was.bounds)::numeric) END,
 		CASE WHEN 'upper_bound' = ANY (clear) THEN NULL
 			 ELSE coalesce(upper_bound, upper(was.bounds)::numeric) END,
-		was.scale);
+		was.scale,
+		CASE WHEN upper_bound IS NULL THEN 'lower_bound'
+			 ELSE 'upper_bound' END);
 	IF was.kind = 'training' AND made.bounds <> was.bounds THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'training tokens have no bounds of their own',
-			DETAIL = 'The balance of a lot is never below zero.',
-			HINT = 'Give bounds to credit token types only.';
+		PERFORM trainledger._refuse('TL400',
+			'training tokens have no bounds of their own',
+			'The balance of a lot is never below zero.',
+			'Give bounds to credit token types only.',
+			CASE WHEN lower_bound IS NULL THEN 'upper_bound'
+				 ELSE 'lower_bound' END);
 	END IF;
 
 	BEGIN
@@ -702,19 +710,18 @@ DECLARE
 	halve boolean := false;
 BEGIN
 	IF account_id IS NULL OR at IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'account or instant is missing',
-			DETAIL = 'The argument account_id or at is null.',
-			HINT = 'Give an account and the instant to read its balance at.';
+		PERFORM trainledger._refuse('TL400', 'account or instant is missing',
+			'The argument account_id or at is null.',
+			'Give an account and the instant to read its balance at.',
+			CASE WHEN account_id IS NULL THEN 'account_id' ELSE 'at' END);
 	END IF;
 	SELECT a.created_at, a.entry_count, a.last_entry_at
 	INTO low_at, high, high_at
 	FROM trainledger.account a WHERE a.id = entries_until.account_id;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'account not found',
-			DETAIL = format('There is no account %s.', account_id),
-			HINT = 'Look the id up in trainledger.account.';
+		PERFORM trainledger._refuse('TL404', 'account not found',
+			format('There is no account %s.', account_id),
+			'Look the id up in trainledger.account.', 'account_id');
 	END IF;
 	IF high_at < at OR (high_at = at AND inclusive) THEN
 		RETURN high;

@@ -82,10 +82,9 @@ DECLARE
 	of_type text COLLATE "default" := coalesce(token_type, 'default');
 BEGIN
 	IF party_id IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'party_id is missing',
-			DETAIL = 'The argument party_id is null.',
-			HINT = 'This argument is required.';
+		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+			'The argument party_id is null.', 'This argument is required.',
+			'party_id');
 	END IF;
 	SELECT a.* INTO found_account
 	FROM trainledger.account a
@@ -98,26 +97,21 @@ BEGIN
 
 	IF NOT EXISTS (SELECT FROM trainledger.party p
 				   WHERE p.id = credit_account.party_id) THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'party not found',
-			DETAIL = format('There is no party %s.', party_id),
-			HINT = 'Look the id up in trainledger.party.';
+		PERFORM trainledger._refuse('TL404', 'party not found',
+			format('There is no party %s.', party_id),
+			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	IF of_type <> 'default'
 	   AND NOT EXISTS (SELECT FROM trainledger.token_type t
 					   WHERE t.kind = 'credit' AND t.name = of_type) THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'token type not found',
-			DETAIL = format('There is no credit token type %s.',
-							quote_literal(of_type)),
-			HINT = 'Look the name up in trainledger.token_type.';
+		PERFORM trainledger._refuse('TL404', 'token type not found',
+			format('There is no credit token type %s.', quote_literal(of_type)),
+			'Look the name up in trainledger.token_type.', 'token_type');
 	END IF;
-	RAISE EXCEPTION USING ERRCODE = 'TL057',
-		MESSAGE = 'account not initialised',
-		DETAIL = format('Party %s has no account %s of token type %s.',
-						party_id, quote_literal(named),
-						quote_literal(of_type)),
-		HINT = 'Initialise the account first.';
+	PERFORM trainledger._refuse('TL057', 'account not initialised',
+		format('Party %s has no account %s of token type %s.',
+			   party_id, quote_literal(named), quote_literal(of_type)),
+		'Initialise the account first.', 'account_name');
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger.credit_account(bigint, text, text) FROM PUBLIC;
@@ -159,10 +153,9 @@ DECLARE
 	before bigint := coalesce(before_entry, 9223372036854775807);
 BEGIN
 	IF max_entries < 0 THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'number of entries is negative',
-			DETAIL = format('The argument max_entries is %s.', max_entries),
-			HINT = 'Give how many entries to return, or null for all.';
+		PERFORM trainledger._refuse('TL400', 'number of entries is negative',
+			format('The argument max_entries is %s.', max_entries),
+			'Give how many entries to return, or null for all.', 'max_entries');
 	END IF;
 	found_account := trainledger.credit_account(party_id, account_name,
 												token_type);

@@ -350,14 +350,14 @@ AS $$
 BEGIN
 	IF value IS NULL THEN
 		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
-			format('The argument %s is null.', name), 'Give a number.');
+			format('The argument %s is null.', name), 'Give a number.', name);
 	END IF;
 	-- NaN is above every number
 	IF value NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN
 		PERFORM trainledger._refuse('TL400',
 			format('%s is out of range', name),
 			format('The %s is %s.', name, left(value::text, 64)),
-			'An amount has at most 13 digits before the point.');
+			'An amount has at most 13 digits before the point.', name);
 	END IF;
 	IF value = 0 OR (value < 0 AND NOT is_signed) THEN
 		PERFORM trainledger._refuse('TL400',
@@ -365,7 +365,7 @@ BEGIN
 				   CASE WHEN value = 0 THEN 'zero' ELSE 'negative' END),
 			format('The %s is %s.', name, value),
 			CASE WHEN is_signed THEN 'Give a number other than zero.'
-				 ELSE 'Give a number above zero.' END);
+				 ELSE 'Give a number above zero.' END, name);
 	END IF;
 	RETURN value;
 END;
@@ -385,7 +385,8 @@ BEGIN
 			format('%s has too many decimals', name),
 			format('The %s is %s and the token type has %s decimals.',
 				   name, value, scale),
-			'Give a number with no more decimals than the token type has.');
+			'Give a number with no more decimals than the token type has.',
+			name);
 	END IF;
 	RETURN value::trainledger.amount;
 END;
@@ -402,7 +403,7 @@ BEGIN
 	IF octet_length(value) > 8192 THEN
 		PERFORM trainledger._refuse('TL400', format('%s is too long', name),
 			format('The argument %s has %s bytes.', name, octet_length(value)),
-			'At most 8192 bytes are kept.');
+			'At most 8192 bytes are kept.', name);
 	END IF;
 END;
 $$;
@@ -422,7 +423,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
-			'Look the id up in trainledger.party.');
+			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	RETURN found_party;
 END;
@@ -431,8 +432,8 @@ REVOKE ALL ON FUNCTION trainledger._party(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._party(bigint) IS
 'Internal: a party by id, or TL404.';
 
-CREATE FUNCTION trainledger._require_person(holder trainledger.party)
-RETURNS void
+CREATE FUNCTION trainledger._require_person(
+	holder trainledger.party, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -440,12 +441,12 @@ BEGIN
 	IF holder.kind <> 'person' THEN
 		PERFORM trainledger._refuse('TL400', 'party is not a person',
 			format('Party %s is an organisation.', holder.id),
-			'Passes, programs and tickets are for people.');
+			'Passes, programs and tickets are for people.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_person(trainledger.party) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_person(trainledger.party) IS
+REVOKE ALL ON FUNCTION trainledger._require_person(trainledger.party, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_person(trainledger.party, text) IS
 'Internal: TL400 where a party is not a person.';
 
 CREATE FUNCTION trainledger._person(party_id bigint) RETURNS trainledger.party
@@ -456,7 +457,7 @@ DECLARE
 	holder trainledger.party;
 BEGIN
 	holder := trainledger._party(party_id);
-	PERFORM trainledger._require_person(holder);
+	PERFORM trainledger._require_person(holder, 'party_id');
 	RETURN holder;
 END;
 $$;
@@ -477,7 +478,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'token type not found',
 			format('There is no training token type %s.', token_type_id),
-			'Look the id up in trainledger.token_type.');
+			'Look the id up in trainledger.token_type.', 'token_type_id');
 	END IF;
 	RETURN found_type;
 END;
@@ -486,24 +487,25 @@ REVOKE ALL ON FUNCTION trainledger._training_type(uuid) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._training_type(uuid) IS
 'Internal: a training token type by id, or TL404.';
 
-CREATE FUNCTION trainledger._require_active(token_type trainledger.token_type)
-RETURNS void
+CREATE FUNCTION trainledger._require_active(
+	token_type trainledger.token_type, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	IF NOT token_type.is_active THEN
 		PERFORM trainledger._refuse('TL058', 'transaction rejected',
-			'The token type is not active.', 'Activate the token type first.');
+			'The token type is not active.', 'Activate the token type first.',
+			argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_active(trainledger.token_type) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_active(trainledger.token_type) IS
+REVOKE ALL ON FUNCTION trainledger._require_active(trainledger.token_type, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_active(trainledger.token_type, text) IS
 'Internal: TL058 where a token type is not active.';
 
 CREATE FUNCTION trainledger._require_not_archived(
-	token_type trainledger.token_type) RETURNS void
+	token_type trainledger.token_type, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -511,20 +513,20 @@ BEGIN
 	IF token_type.is_archived THEN
 		PERFORM trainledger._refuse('TL409', 'token type is archived',
 			'Nothing new is issued of an archived token type.',
-			'Use a token type that is not archived.');
+			'Use a token type that is not archived.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_not_archived(trainledger.token_type) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_not_archived(trainledger.token_type) IS
+REVOKE ALL ON FUNCTION trainledger._require_not_archived(trainledger.token_type, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_not_archived(trainledger.token_type, text) IS
 'Internal: TL409 where a token type is archived.';
 
 /*
  * Looks at the row anew: it may have changed while the call waited for
  * something since it read it.
  */
-CREATE FUNCTION trainledger._require_not_suspended(holder trainledger.party)
-RETURNS void
+CREATE FUNCTION trainledger._require_not_suspended(
+	holder trainledger.party, argument text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -533,12 +535,13 @@ BEGIN
 		WHERE p.id = holder.id) THEN
 		PERFORM trainledger._refuse('TL409', 'party is suspended',
 			format('Party %s is suspended.', holder.id),
-			'A suspended party keeps what it has and acquires nothing.');
+			'A suspended party keeps what it has and acquires nothing.',
+			argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_not_suspended(trainledger.party) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_not_suspended(trainledger.party) IS
+REVOKE ALL ON FUNCTION trainledger._require_not_suspended(trainledger.party, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._require_not_suspended(trainledger.party, text) IS
 'Internal: TL409 where a party is suspended by now.';
 
 CREATE FUNCTION trainledger._refuse_key(used_for text) RETURNS void
@@ -549,7 +552,8 @@ BEGIN
 	PERFORM trainledger._refuse('TL422',
 		'idempotency key was used for a different request',
 		format('The key was used for %s.', used_for),
-		'Use a new key for a new request, and the same request to repeat one.');
+		'Use a new key for a new request, and the same request to repeat one.',
+		'idempotency_key');
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._refuse_key(text) FROM PUBLIC;
@@ -717,7 +721,7 @@ BEGIN
 	IF NOT isfinite(expires_on) OR expires_on > date '9999-12-31' THEN
 		PERFORM trainledger._refuse('TL400', 'expiry is out of range',
 			format('The argument expires_on is %s.', expires_on),
-			'Give a day up to the year 9999.');
+			'Give a day up to the year 9999.', 'expires_on');
 	END IF;
 END;
 $$;
@@ -734,7 +738,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'expiry is past',
 			format('The argument expires_on is %s.',
 				   to_char(expires_on, 'YYYY-MM-DD')),
-			'Give a day whose end is still to come.');
+			'Give a day whose end is still to come.', 'expires_on');
 	END IF;
 END;
 $$;
@@ -783,9 +787,9 @@ BEGIN
 	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
 	PERFORM trainledger._open_token_account(party_id, token_type_id);
 	token_type := trainledger._training_type(token_type_id);
-	PERFORM trainledger._require_active(token_type);
-	PERFORM trainledger._require_not_archived(token_type);
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_active(token_type, 'token_type_id');
+	PERFORM trainledger._require_not_archived(token_type, 'token_type_id');
+	PERFORM trainledger._require_not_suspended(holder, 'party_id');
 	made_id := trainledger._make_lot(token_type, party_id,
 		quantity::trainledger.amount,
 		coalesce(trainledger._end_of_day(expires_on),
@@ -824,7 +828,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'token issue not found',
 			format('There is no token issue %s.', issue_id),
-			'Look the id up in trainledger.token_issue.');
+			'Look the id up in trainledger.token_issue.', 'issue_id');
 	END IF;
 	PERFORM trainledger._lock_token_account(lot.party_id, lot.token_type_id);
 	SELECT l.* INTO lot FROM trainledger.token_lot l
@@ -888,7 +892,7 @@ BEGIN
 			format('It expired at %s.',
 				   to_char(lot.expires_at AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-			'Issue new tokens.');
+			'Issue new tokens.', 'issue_id');
 	END IF;
 END;
 $$;
@@ -917,10 +921,11 @@ BEGIN
 				|| to_char(lot.expires_at AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z".'),
 				'The issue never expires.'),
-			'Give a day after the present expiry.');
+			'Give a day after the present expiry.', 'expires_on');
 	END IF;
 	PERFORM trainledger._require_not_expired(lot);
-	PERFORM trainledger._require_not_suspended(trainledger._party(lot.party_id));
+	PERFORM trainledger._require_not_suspended(
+		trainledger._party(lot.party_id), 'issue_id');
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
 	INSERT INTO trainledger.token_issue_event
@@ -1017,7 +1022,7 @@ BEGIN
 		PERFORM trainledger._refuse_key(used_for);
 	END IF;
 	PERFORM trainledger._at_scale('amount', amount, token_type.scale);
-	PERFORM trainledger._require_active(token_type);
+	PERFORM trainledger._require_active(token_type, 'issue_id');
 	PERFORM trainledger._require_not_expired(lot);
 	PERFORM trainledger._move_lots(
 		'adjust'::trainledger.operation, ARRAY[lot.account_id],
@@ -1093,7 +1098,7 @@ BEGIN
 		RETURN trainledger._redemption(made_id);
 	END IF;
 	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
-	PERFORM trainledger._require_active(token_type);
+	PERFORM trainledger._require_active(token_type, 'token_type_id');
 
 	PERFORM trainledger._lock_token_account(party_id, token_type_id);
 	-- from each lot what the lots before it have not covered
@@ -1121,7 +1126,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL055', 'not enough tokens left',
 			format('The party has %s that have not expired, and %s are wanted.',
 				   trim_scale(coalesce(available, 0)), trim_scale(quantity)),
-			'Issue tokens first, or redeem less.');
+			'Issue tokens first, or redeem less.', 'quantity');
 	END IF;
 
 	made_id := trainledger._new_id('trainledger.redemption_id_seq'::regclass,
@@ -1186,7 +1191,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'redemption not found',
 			format('There is no redemption %s.', redemption_id),
-			'Look the id up in trainledger.redemption.');
+			'Look the id up in trainledger.redemption.', 'redemption_id');
 	END IF;
 	token_type := trainledger._training_type(whole.token_type_id);
 	IF trainledger._take_key(whole.party_id, idempotency_key,
@@ -1196,7 +1201,7 @@ BEGIN
 		RETURN trainledger._redemption(whole.id);
 	END IF;
 	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
-	PERFORM trainledger._require_active(token_type);
+	PERFORM trainledger._require_active(token_type, 'redemption_id');
 
 	PERFORM trainledger._lock_token_account(whole.party_id, whole.token_type_id);
 	whole := trainledger._redemption(whole.id);
@@ -1205,7 +1210,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL409', 'more than is left to refund',
 			format('Of %s redeemed %s are refunded, and %s are wanted.',
 				   whole.quantity, whole.refunded, trim_scale(wanted)),
-			'Refund what is left of the redemption at most.');
+			'Refund what is left of the redemption at most.', 'quantity');
 	END IF;
 
 	-- to each lot what the lots after it have not taken
@@ -1241,9 +1246,9 @@ BEGIN
 	WHERE r.id = whole.id;
 
 	IF expired > 0 AND if_expired = 'reissue' THEN
-		PERFORM trainledger._require_not_archived(token_type);
+		PERFORM trainledger._require_not_archived(token_type, 'if_expired');
 		PERFORM trainledger._require_not_suspended(
-			trainledger._party(whole.party_id));
+			trainledger._party(whole.party_id), 'if_expired');
 	END IF;
 	IF accounts IS NOT NULL THEN
 		PERFORM trainledger._move_lots(
@@ -1291,7 +1296,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'number of issues is out of range',
 			format('The argument max_issues is %s.',
 				   coalesce(max_issues::text, 'null')),
-			'Give how many issues to book off at most.');
+			'Give how many issues to book off at most.', 'max_issues');
 	END IF;
 	-- what others are at work on is left to the next sweep
 	SELECT array_agg(c.id) INTO candidates

@@ -332,7 +332,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'pass type not found',
 			format('There is no pass type %s.', pass_type_id),
-			'Look the id up in trainledger.pass_type.');
+			'Look the id up in trainledger.pass_type.', 'pass_type_id');
 	END IF;
 	RETURN found_type;
 END;
@@ -355,7 +355,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'pass option not found',
 			format('There is no pass option %s.', option_id),
-			'Look the id up in trainledger.pass_type_option.');
+			'Look the id up in trainledger.pass_type_option.', 'option_id');
 	END IF;
 	RETURN found_option;
 END;
@@ -449,7 +449,7 @@ BEGIN
 					   AND o.lifecycle_state = 'published') THEN
 		PERFORM trainledger._refuse('TL409', 'pass type has no published option',
 			format('No option of pass type %s is published.', made.id),
-			'Publish an option of it first.');
+			'Publish an option of it first.', 'lifecycle_state');
 	END IF;
 	made.code := coalesce(code, made.code);
 	made.name := coalesce(name, made.name);
@@ -484,15 +484,16 @@ DECLARE
 	changed trainledger.pass_type;
 BEGIN
 	changed := trainledger._pass_type(pass_type_id);
-	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
+	PERFORM trainledger._catalog_item(
+		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
 	PERFORM trainledger._catalog_item(
-		'learning_path'::trainledger.catalog_kind, i)
+		'learning_path'::trainledger.catalog_kind, i, 'path_ids')
 	FROM unnest(path_ids) AS i;
 	IF changed.lifecycle_state = 'archived' THEN
 		PERFORM trainledger._refuse('TL409', 'pass type is archived',
 			format('Pass type %s is archived.', changed.id),
-			'Publish it again first.');
+			'Publish it again first.', 'pass_type_id');
 	END IF;
 	RETURN changed;
 END;
@@ -564,7 +565,8 @@ COMMENT ON FUNCTION trainledger._remove_pass_content(bigint, bigint[], bigint[])
 'Internal: the work of remove_pass_content, as the owner.';
 
 CREATE FUNCTION trainledger._catalog_item(
-	kind trainledger.catalog_kind, id bigint) RETURNS trainledger.catalog_item
+	kind trainledger.catalog_kind, id bigint, argument text)
+RETURNS trainledger.catalog_item
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -577,13 +579,13 @@ BEGIN
 		PERFORM trainledger._refuse('TL404', 'catalogue item not found',
 			format('There is no %s %s.', replace(kind::text, '_', ' '),
 				   coalesce(id::text, 'null')),
-			'Look the id up in trainledger.catalog_item.');
+			'Look the id up in trainledger.catalog_item.', argument);
 	END IF;
 	RETURN item;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint) IS
+REVOKE ALL ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint, text) IS
 'Internal: a catalogue item of a kind by id, or TL404.';
 
 CREATE FUNCTION trainledger.add_path_courses(
@@ -604,8 +606,9 @@ DECLARE
 BEGIN
 	PERFORM trainledger._require_given('path_id', path_id::text);
 	changed := trainledger._catalog_item(
-		'learning_path'::trainledger.catalog_kind, path_id);
-	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
+		'learning_path'::trainledger.catalog_kind, path_id, 'path_id');
+	PERFORM trainledger._catalog_item(
+		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
 	INSERT INTO trainledger.learning_path_course (path_id, course_id)
 	SELECT changed.id, i FROM unnest(course_ids) AS i
@@ -635,8 +638,9 @@ DECLARE
 BEGIN
 	PERFORM trainledger._require_given('path_id', path_id::text);
 	changed := trainledger._catalog_item(
-		'learning_path'::trainledger.catalog_kind, path_id);
-	PERFORM trainledger._catalog_item('course'::trainledger.catalog_kind, i)
+		'learning_path'::trainledger.catalog_kind, path_id, 'path_id');
+	PERFORM trainledger._catalog_item(
+		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
 	DELETE FROM trainledger.learning_path_course c
 	WHERE c.path_id = changed.id AND c.course_id = ANY (course_ids);
@@ -680,7 +684,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'validity is out of range',
 			format('The validity is %s %s.',
 				   coalesce(validity_value::text, 'null'), validity_unit),
-			'Give a period of 1 to 36525 units.');
+			'Give a period of 1 to 36525 units.', 'validity_value');
 	END IF;
 	PERFORM trainledger._pass_type(pass_type_id);
 	LOOP
@@ -743,7 +747,7 @@ BEGIN
 					   WHERE p.option_id = made.id) THEN
 		PERFORM trainledger._refuse('TL409', 'pass option has no price',
 			format('Pass option %s has no price.', made.id),
-			'Give it a price first.');
+			'Give it a price first.', 'lifecycle_state');
 	END IF;
 	IF lifecycle_state = 'archived' AND made.lifecycle_state = 'published'
 	   AND of_type.lifecycle_state = 'published'
@@ -753,7 +757,8 @@ BEGIN
 		PERFORM trainledger._refuse('TL409',
 			'pass option is the last published one of its type',
 			format('Pass type %s is published and has no other.', of_type.id),
-			'Publish another option or archive the type first.');
+			'Publish another option or archive the type first.',
+			'lifecycle_state');
 	END IF;
 	IF lifecycle_state = 'archived' THEN
 		-- written, so that who publishes the type or archives another option
@@ -789,13 +794,14 @@ BEGIN
 		PERFORM trainledger._refuse('TL404', 'currency not found',
 			format('There is no currency %s.',
 				   quote_literal(currency_code)),
-			'Add the currency first.');
+			'Add the currency first.', 'currency_code');
 	END IF;
 	IF amount <> round(amount, currency.minor_units) THEN
 		PERFORM trainledger._refuse('TL400', 'price has too many decimals',
 			format('The price is %s and %s has %s decimals.', amount,
 				   currency.code, currency.minor_units),
-			'Give a price with no more decimals than the currency has.');
+			'Give a price with no more decimals than the currency has.',
+			'amount');
 	END IF;
 	RETURN amount::trainledger.amount;
 END;
@@ -814,7 +820,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL400', 'price is out of range',
 			format('The price is %s.',
 				   coalesce(left(amount::text, 64), 'null')),
-			'Give a price from 0 to 9223372036854.');
+			'Give a price from 0 to 9223372036854.', 'amount');
 	END IF;
 END;
 $$;
@@ -851,7 +857,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL404', 'region not found',
 			format('There is no region %s.',
 				   quote_literal(region_code)),
-			'Add the region first.');
+			'Add the region first.', 'region_code');
 	END IF;
 	INSERT INTO trainledger.pass_type_option_price AS p
 		(option_id, region_code, currency_code, amount)
@@ -866,7 +872,7 @@ BEGIN
 			format('Pass option %s has a price in region %s and currency %s.',
 				   option_id, quote_literal(region_code),
 				   quote_literal(currency_code)),
-			'Change the price that exists.');
+			'Change the price that exists.', 'region_code');
 	END IF;
 	RETURN made;
 END;
@@ -901,7 +907,8 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'price not found',
 			format('There is no price %s.', price_id),
-			'Look the id up in trainledger.pass_type_option_price.');
+			'Look the id up in trainledger.pass_type_option_price.',
+			'price_id');
 	END IF;
 	made.amount := trainledger._price(coalesce(amount, made.amount::numeric),
 									  made.currency_code);
@@ -948,7 +955,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'pass not found',
 			format('There is no pass %s.', pass_id),
-			'Look the id up in trainledger.training_pass.');
+			'Look the id up in trainledger.training_pass.', 'pass_id');
 	END IF;
 	RETURN locked;
 END;
@@ -965,7 +972,8 @@ AS $$
 BEGIN
 	IF of.lifecycle_state = 'cancelled' THEN
 		PERFORM trainledger._refuse('TL409', 'pass is cancelled',
-			format('Pass %s is cancelled.', of.id), 'Issue a new pass.');
+			format('Pass %s is cancelled.', of.id), 'Issue a new pass.',
+			'pass_id');
 	END IF;
 END;
 $$;
@@ -1028,7 +1036,7 @@ BEGIN
 		PERFORM trainledger._refuse('TL404', 'pass option not found',
 			format('Pass option %s is not of pass type %s.',
 				   option_id, pass_type_id),
-			'Give an option of the pass type.');
+			'Give an option of the pass type.', 'option_id');
 	END IF;
 	RETURN found_option;
 END;
@@ -1038,8 +1046,8 @@ COMMENT ON FUNCTION trainledger._option_of(bigint, bigint) IS
 'Internal: an option of a pass type (TL404).';
 
 CREATE FUNCTION trainledger._require_published(
-	of_type trainledger.pass_type, of_option trainledger.pass_type_option)
-RETURNS void
+	of_type trainledger.pass_type, of_option trainledger.pass_type_option,
+	type_argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1048,20 +1056,20 @@ BEGIN
 		PERFORM trainledger._refuse('TL409', 'pass type is not published',
 			format('Pass type %s is %s.', of_type.id,
 				   of_type.lifecycle_state),
-			'Publish it first.');
+			'Publish it first.', type_argument);
 	END IF;
 	IF of_option.lifecycle_state <> 'published' THEN
 		PERFORM trainledger._refuse('TL409', 'pass option is not published',
 			format('Pass option %s is %s.', of_option.id,
 				   of_option.lifecycle_state),
-			'Publish it first.');
+			'Publish it first.', 'option_id');
 	END IF;
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._require_published(
-	trainledger.pass_type, trainledger.pass_type_option) FROM PUBLIC;
+	trainledger.pass_type, trainledger.pass_type_option, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._require_published(
-	trainledger.pass_type, trainledger.pass_type_option) IS
+	trainledger.pass_type, trainledger.pass_type_option, text) IS
 'Internal: TL409 unless a pass type and its option are published.';
 
 CREATE FUNCTION trainledger._check_validity(
@@ -1075,12 +1083,15 @@ BEGIN
 	   OR valid_until > timestamptz '10000-01-01 00:00:00+00' THEN
 		PERFORM trainledger._refuse('TL400', 'validity is out of range',
 			'The start or the end is infinite or after the year 9999.',
-			'Give a start and an end, or null for the defaults.');
+			'Give a start and an end, or null for the defaults.',
+			CASE WHEN NOT isfinite(valid_from)
+				 OR valid_from > timestamptz '10000-01-01 00:00:00+00'
+				 THEN 'valid_from' ELSE 'valid_until' END);
 	END IF;
 	IF valid_until <= valid_from THEN
 		PERFORM trainledger._refuse('TL400', 'pass ends before it starts',
 			'The argument valid_until is not after valid_from.',
-			'Give an end that is after the start.');
+			'Give an end that is after the start.', 'valid_until');
 	END IF;
 END;
 $$;
@@ -1157,7 +1168,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'pass type not found',
 			format('There is no pass type %s.', pass_type_id),
-			'Look the id up in trainledger.pass_type.');
+			'Look the id up in trainledger.pass_type.', 'pass_type_id');
 	END IF;
 	of_option := trainledger._option_of(option_id, pass_type_id);
 	holder := trainledger._party(party_id);
@@ -1168,7 +1179,7 @@ BEGIN
 	IF known IS NOT NULL THEN
 		RETURN trainledger._pass_view(known::bigint);
 	END IF;
-	PERFORM trainledger._require_person(holder);
+	PERFORM trainledger._require_person(holder, 'party_id');
 
 	made.pass_type_id := pass_type_id;
 	made.option_id := option_id;
@@ -1177,8 +1188,8 @@ BEGIN
 	made.valid_until := coalesce(valid_until,
 		trainledger._after_period(made.valid_from, of_option));
 	PERFORM trainledger._check_validity(made.valid_from, made.valid_until);
-	PERFORM trainledger._require_published(of_type, of_option);
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_published(of_type, of_option, 'pass_type_id');
+	PERFORM trainledger._require_not_suspended(holder, 'party_id');
 	made.lifecycle_state := 'active';
 	made.created_at := trainledger.clock();
 	made.id := id;
@@ -1228,13 +1239,13 @@ BEGIN
 			format('The pass ends at %s.',
 				   to_char(changed.valid_until AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-			'Give an end after the present one.');
+			'Give an end after the present one.', 'valid_until');
 	END IF;
 	PERFORM trainledger._check_validity(NULL::timestamptz, new_end);
 	PERFORM trainledger._require_active_pass(changed);
-	PERFORM trainledger._require_published(of_type, of_option);
+	PERFORM trainledger._require_published(of_type, of_option, 'pass_id');
 	PERFORM trainledger._require_not_suspended(
-		trainledger._party(changed.party_id));
+		trainledger._party(changed.party_id), 'pass_id');
 	changed.option_id := of_option.id;
 	changed.valid_until := new_end;
 	UPDATE trainledger.pass p
@@ -1302,14 +1313,14 @@ BEGIN
 	IF changed.party_id = party_id THEN
 		PERFORM trainledger._refuse('TL409', 'party has the pass already',
 			format('Pass %s is of party %s.', changed.id, party_id),
-			'Give another person.');
+			'Give another person.', 'party_id');
 	END IF;
 	IF changed.valid_until <= trainledger.clock() THEN
 		PERFORM trainledger._refuse('TL410', 'pass has expired',
 			format('Pass %s has no validity left.', changed.id),
-			'Renew it first, or issue a new pass.');
+			'Renew it first, or issue a new pass.', 'pass_id');
 	END IF;
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_not_suspended(holder, 'party_id');
 	made := changed;
 	made.id := NULL;
 	made.party_id := party_id;
@@ -1412,7 +1423,7 @@ BEGIN
 			PERFORM trainledger._refuse('TL404', 'no pass covers the item',
 				format('Party %s has no active pass for item %s.',
 					   party_id, item_id),
-				'Issue or renew a pass whose type holds the item.');
+				'Issue or renew a pass whose type holds the item.', 'item_id');
 		END IF;
 		EXIT WHEN covering.lifecycle_state = 'active';
 	END LOOP;

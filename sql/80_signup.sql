@@ -152,7 +152,7 @@ BEGIN
 	IF value = '' THEN
 		PERFORM trainledger._refuse('TL400', format('%s is empty', name),
 			format('The argument %s has nothing but blanks.', name),
-			'Give a text that is not empty.');
+			'Give a text that is not empty.', name);
 	END IF;
 	PERFORM trainledger._check_length(name, value, most);
 	IF NOT trainledger._fits_xml(value) THEN
@@ -160,7 +160,7 @@ BEGIN
 			format('%s does not fit into XML', name),
 			format('The argument %s has a control character or another that XML cannot hold.',
 				   name),
-			'Give a text that people can type.');
+			'Give a text that people can type.', name);
 	END IF;
 END;
 $$;
@@ -180,7 +180,8 @@ BEGIN
 	IF type NOT BETWEEN 1 AND 4 THEN
 		PERFORM trainledger._refuse('TL400', 'type is not known',
 			format('The type is %s.', type),
-			'Give 1 for a course, 2 a team, 3 a learning path, 4 a collection.');
+			'Give 1 for a course, 2 a team, 3 a learning path, 4 a collection.',
+			'type');
 	END IF;
 	PERFORM trainledger._check_signup_text('type_id', type_id, 50);
 	IF maximum_activations < 1 THEN
@@ -188,7 +189,8 @@ BEGIN
 			'maximum_activations is not positive',
 			format('The argument maximum_activations is %s.',
 				   maximum_activations),
-			'Give how many parties may claim the token.');
+			'Give how many parties may claim the token.',
+			'maximum_activations');
 	END IF;
 END;
 $$;
@@ -207,7 +209,8 @@ BEGIN
 	IF expiration < '0001-01-01 00:00:00Z'
 	   OR expiration >= '10000-01-01 00:00:00Z' THEN
 		PERFORM trainledger._refuse('TL400', 'expiration is out of range',
-			'A document has dates of the years 1 to 9999.', hint);
+			'A document has dates of the years 1 to 9999.', hint,
+			'expiration');
 	END IF;
 END;
 $$;
@@ -228,8 +231,8 @@ REVOKE ALL ON FUNCTION trainledger._signup_kind(integer) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._signup_kind(integer) IS
 'Internal: the kind of catalogue item that a type of signup token enrols into.';
 
-CREATE FUNCTION trainledger._signup_item(type integer, type_id text)
-RETURNS bigint
+CREATE FUNCTION trainledger._signup_item(
+	type integer, type_id text, argument text) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -243,13 +246,13 @@ BEGIN
 		PERFORM trainledger._refuse('TL404', 'catalogue item not found',
 			format('No %s has the code given as type_id.',
 				   replace(trainledger._signup_kind(type)::text, '_', ' ')),
-			'Look the code up in trainledger.catalog_item.', 'type_id');
+			'Look the code up in trainledger.catalog_item.', argument);
 	END IF;
 	RETURN item_id;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._signup_item(integer, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_item(integer, text) IS
+REVOKE ALL ON FUNCTION trainledger._signup_item(integer, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._signup_item(integer, text, text) IS
 'Internal: the catalogue item that a signup token enrols into, or TL404.';
 
 -- Tokens
@@ -291,7 +294,7 @@ BEGIN
 											maximum_activations);
 	PERFORM trainledger._check_expiration(expiration,
 		'Leave it out for a token that never expires.');
-	PERFORM trainledger._signup_item(type, type_id);
+	PERFORM trainledger._signup_item(type, type_id, 'type_id');
 	INSERT INTO trainledger.signup_token AS t
 		(id, code, type, type_id, active, maximum_activations, expiration,
 		 created_at)
@@ -360,12 +363,12 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'signup token not found',
 			'There is no signup token with this id.',
-			'Look the id up in trainledger.signup_token.', 'id');
+			'Look the id up in trainledger.signup_token.', 'signup_token_id');
 	END IF;
 	IF type IS NOT NULL OR type_id IS NOT NULL THEN
 		made.type := coalesce(type, made.type);
 		made.type_id := coalesce(type_id, made.type_id);
-		PERFORM trainledger._signup_item(made.type, made.type_id);
+		PERFORM trainledger._signup_item(made.type, made.type_id, 'type_id');
 	END IF;
 	IF maximum_activations < made.activations THEN
 		PERFORM trainledger._refuse('TL409',
@@ -432,25 +435,25 @@ AS $$
 BEGIN
 	IF lower(token.code) IS DISTINCT FROM lower(code) THEN
 		PERFORM trainledger._refuse('TL404', 'signup token not found',
-			'No signup token has this code.', 'Check the code.');
+			'No signup token has this code.', 'Check the code.', 'code');
 	END IF;
 	IF NOT token.active THEN
 		PERFORM trainledger._refuse('TL409', 'signup token is not active',
 			format('Signup token %s is not active.', token.id),
-			'Ask who gave out the code.');
+			'Ask who gave out the code.', 'code');
 	END IF;
 	IF token.expiration <= trainledger.clock() THEN
 		PERFORM trainledger._refuse('TL410', 'signup token is expired',
 			format('Signup token %s expired at %s UTC.', token.id,
 				   to_char(token.expiration AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD HH24:MI:SS')),
-			'Ask who gave out the code.');
+			'Ask who gave out the code.', 'code');
 	END IF;
 	IF token.activations >= token.maximum_activations THEN
 		PERFORM trainledger._refuse('TL429', 'signup token is used up',
 			format('Signup token %s has all of its %s activations.', token.id,
 				   token.maximum_activations),
-			'Ask who gave out the code.');
+			'Ask who gave out the code.', 'code');
 	END IF;
 END;
 $$;
@@ -497,10 +500,10 @@ DECLARE
 BEGIN
 	IF NOT trainledger.has_level('operator'::trainledger.access_level)
 	   AND party_id IS DISTINCT FROM trainledger.current_party() THEN
-		RAISE EXCEPTION USING ERRCODE = '42501',
-			MESSAGE = 'a learner may claim for itself only',
-			DETAIL = 'The party is not the one that is asking.',
-			HINT = 'Leave it to a role of level operator.';
+		PERFORM trainledger._refuse('42501',
+			'a learner may claim for itself only',
+			'The party is not the one that is asking.',
+			'Leave it to a role of level operator.', 'party_id');
 	END IF;
 	code := btrim(code, E' \t\n\r');
 	PERFORM trainledger._require_given('code', nullif(code, ''));
@@ -524,7 +527,7 @@ BEGIN
 		RETURN claim;
 	END IF;
 	PERFORM trainledger._require_claimable(token, code);
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_not_suspended(holder, 'party_id');
 	UPDATE trainledger.signup_token t SET activations = t.activations + 1
 	WHERE t.id = token.id;
 	INSERT INTO trainledger.signup_claim AS c
@@ -534,7 +537,7 @@ BEGIN
 			token.id, _claim_signup_token.party_id,
 			trainledger._enrol(_claim_signup_token.party_id,
 							   trainledger._signup_item(token.type,
-														token.type_id)),
+														token.type_id, 'code')),
 			trainledger.clock())
 	RETURNING c.* INTO claim;
 	RETURN claim;

@@ -340,7 +340,7 @@ COMMENT ON COLUMN trainledger.program_info.is_active IS 'Whether it is among the
 
 -- Kinds and programs
 
-CREATE FUNCTION trainledger._program_kind(id uuid)
+CREATE FUNCTION trainledger._program_kind(id uuid, argument text)
 RETURNS trainledger.program_kind
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -353,13 +353,13 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'program kind not found',
 			format('There is no program kind %s.', id),
-			'Look the id up in trainledger.program_kind.');
+			'Look the id up in trainledger.program_kind.', argument);
 	END IF;
 	RETURN found_kind;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._program_kind(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._program_kind(uuid) IS
+REVOKE ALL ON FUNCTION trainledger._program_kind(uuid, text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._program_kind(uuid, text) IS
 'Internal: a program kind by id, or TL404.';
 
 CREATE FUNCTION trainledger._program(id uuid) RETURNS trainledger.program
@@ -374,7 +374,7 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'program not found',
 			format('There is no program %s.', id),
-			'Look the id up in trainledger.program.');
+			'Look the id up in trainledger.program.', 'program_id');
 	END IF;
 	RETURN found_program;
 END;
@@ -406,7 +406,7 @@ BEGIN
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._require_text('handle', coalesce(handle, 'none'));
 	IF parent_id IS NOT NULL THEN
-		PERFORM trainledger._program_kind(parent_id);
+		PERFORM trainledger._program_kind(parent_id, 'parent_id');
 	END IF;
 	INSERT INTO trainledger.program_kind AS k (id, parent_id, name, handle)
 	VALUES (coalesce(_add_program_kind.id, gen_random_uuid()),
@@ -432,12 +432,12 @@ BEGIN
 	IF start_date NOT BETWEEN date '0001-01-01' AND date '9999-12-31' THEN
 		PERFORM trainledger._refuse('TL400', 'start date is out of range',
 			format('The argument start_date is %s.', start_date),
-			'Give a day of the years 1 to 9999.');
+			'Give a day of the years 1 to 9999.', 'start_date');
 	END IF;
 	IF duration NOT BETWEEN 1 AND 36525 THEN
 		PERFORM trainledger._refuse('TL400', 'duration is out of range',
 			format('The argument duration is %s.', duration),
-			'Give a number of days from 1 to 36525.');
+			'Give a number of days from 1 to 36525.', 'duration');
 	END IF;
 END;
 $$;
@@ -476,7 +476,7 @@ BEGIN
 	PERFORM trainledger._require_given('start_date', start_date::text);
 	PERFORM trainledger._require_given('duration', duration::text);
 	PERFORM trainledger._check_program(start_date, duration);
-	PERFORM trainledger._program_kind(kind_id);
+	PERFORM trainledger._program_kind(kind_id, 'kind_id');
 	INSERT INTO trainledger.program AS p
 		(id, kind_id, name, start_date, duration, mode, priority,
 		 created_at, updated_at)
@@ -635,7 +635,8 @@ BEGIN
 		AND c.program_id = _require_cohort.program_id) THEN
 		PERFORM trainledger._refuse('TL404', 'cohort not found',
 			format('Program %s has no cohort %s.', program_id, cohort_id),
-			'Look the id up in trainledger.cohort, or confirm the cohort by its name.');
+			'Look the id up in trainledger.cohort, or confirm the cohort by its name.',
+			'cohort_id');
 	END IF;
 END;
 $$;
@@ -677,7 +678,7 @@ BEGIN
 		END IF;
 		-- to come in, and to come back, is to acquire something
 		IF old.state IS NULL OR old.state <> 'active' AND made.state = 'active' THEN
-			PERFORM trainledger._require_not_suspended(holder);
+			PERFORM trainledger._require_not_suspended(holder, 'party_id');
 		END IF;
 		made.updated_at := greatest(trainledger.clock(), old.updated_at);
 		IF old.party_id IS NOT NULL THEN
@@ -747,7 +748,8 @@ BEGIN
 	IF state IN ('dropped', 'refunded') THEN
 		PERFORM trainledger._refuse('TL400', 'state is not for this call',
 			format('The argument state is %s.', state),
-			'Give active, completed, graduated, incomplete or withdrawn, or call update_user_cohort_state.');
+			'Give active, completed, graduated, incomplete or withdrawn, or call update_user_cohort_state.',
+			'state');
 	END IF;
 	PERFORM trainledger._program(program_id);
 	IF cohort_id IS NOT NULL THEN
@@ -807,7 +809,7 @@ BEGIN
 		AND m.party_id = holder.id) THEN
 		PERFORM trainledger._refuse('TL404', 'membership not found',
 			format('Party %s is not in program %s.', party_id, program_id),
-			'Take the person into the program first.');
+			'Take the person into the program first.', 'party_id');
 	END IF;
 	RETURN (trainledger._put_membership(
 		program_id, holder, cohort_id, NULL::trainledger.membership_role,
@@ -879,7 +881,7 @@ BEGIN
 	IF octet_length(query) > 65536 THEN
 		PERFORM trainledger._refuse('TL400', 'query is too long',
 			format('The query has %s bytes.', octet_length(query)),
-			'A query has at most 65536 bytes.');
+			'A query has at most 65536 bytes.', 'query');
 	END IF;
 	BEGIN
 		path := query::jsonpath;
@@ -887,18 +889,20 @@ BEGIN
 			  OR program_limit_exceeded THEN
 		PERFORM trainledger._refuse('TL400', 'query is not a path',
 			format('The server says: %s.', left(SQLERRM, 250)),
-			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.');
+			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.',
+			'query');
 	END;
 	IF NOT trainledger._is_predicate(path) THEN
 		PERFORM trainledger._refuse('TL400', 'query is not a predicate',
 			'The query is a path to values, not a condition.',
-			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.');
+			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.',
+			'query');
 	END IF;
 	-- a path is printed with all names in quotes: $"x" is the variable x
 	IF regexp_replace(path::text, $re$"([^"\\]|\\.)*"$re$, '""', 'g') ~ '[$]""' THEN
 		PERFORM trainledger._refuse('TL400', 'query has a variable',
 			'Variables have no values in a query.',
-			'Write the values into the query.');
+			'Write the values into the query.', 'query');
 	END IF;
 	RETURN path;
 END;
@@ -980,7 +984,7 @@ EXCEPTION WHEN data_exception OR feature_not_supported
 		  OR program_limit_exceeded THEN
 	PERFORM trainledger._refuse('TL400', 'query cannot be evaluated',
 		format('The server says: %s.', left(SQLERRM, 250)),
-		'Give a simpler query.');
+		'Give a simpler query.', 'query');
 END;
 $$;
 REVOKE ALL ON FUNCTION trainledger._sync_cohort_preview(
@@ -1105,18 +1109,16 @@ DECLARE
 	holder trainledger.party;
 BEGIN
 	IF party_id IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'party_id is missing',
-			DETAIL = 'The argument party_id is null.',
-			HINT = 'This argument is required.';
+		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+			'The argument party_id is null.', 'This argument is required.',
+			'party_id');
 	END IF;
 	SELECT p.* INTO holder FROM trainledger.party p
 	WHERE p.id = user_tickets.party_id;
 	IF NOT FOUND THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL404',
-			MESSAGE = 'party not found',
-			DETAIL = format('There is no party %s.', party_id),
-			HINT = 'Look the id up in trainledger.party.';
+		PERFORM trainledger._refuse('TL404', 'party not found',
+			format('There is no party %s.', party_id),
+			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	RETURN QUERY
 	SELECT t.* FROM trainledger.ticket t
@@ -1154,28 +1156,34 @@ DECLARE
 	holder trainledger.party;
 	for_party bigint := party_id;
 	owner_id bigint;
+	holder_argument CONSTANT text :=
+		CASE WHEN party_id IS NULL THEN 'email' ELSE 'party_id' END;
 BEGIN
 	PERFORM trainledger._require_given('program_kind_id',
 									   program_kind_id::text);
-	PERFORM trainledger._require_given('party_id or email',
-									   coalesce(party_id::text, email));
+	IF party_id IS NULL AND email IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'party_id or email is missing',
+			'The argument party_id or email is null or empty.',
+			'This argument is required.', NULL);
+	END IF;
 	PERFORM trainledger._check_party(email, NULL, NULL, NULL, NULL::bigint,
 									 NULL::jsonb, NULL::jsonb);
 	PERFORM trainledger._check_length('sku', sku, 250);
 	PERFORM trainledger._check_length('base_sku', base_sku, 250);
-	PERFORM trainledger._program_kind(program_kind_id);
+	PERFORM trainledger._program_kind(program_kind_id, 'program_kind_id');
 	IF email IS NOT NULL THEN
 		SELECT p.id INTO owner_id FROM trainledger.party p
 		WHERE lower(p.email) = lower(_create_program_ticket.email);
 		for_party := coalesce(party_id, owner_id);
 	END IF;
 	IF for_party IS NOT NULL THEN
-		holder := trainledger._person(for_party);
+		holder := trainledger._party(for_party);
+		PERFORM trainledger._require_person(holder, holder_argument);
 		IF email IS NOT NULL AND for_party IS DISTINCT FROM owner_id THEN
 			PERFORM trainledger._refuse('TL400',
 				'party and email are not the same person',
 				format('The address is not that of party %s.', party_id),
-				'Give the one or the other.');
+				'Give the one or the other.', 'email');
 		END IF;
 		IF external_id IS NOT NULL AND EXISTS (
 			SELECT FROM trainledger.ticket t
@@ -1186,7 +1194,7 @@ BEGIN
 				 AND t.made_out_to = lower(holder.email))) THEN
 			RETURN 0;
 		END IF;
-		PERFORM trainledger._require_not_suspended(holder);
+		PERFORM trainledger._require_not_suspended(holder, holder_argument);
 	END IF;
 	INSERT INTO trainledger.ticket
 		(id, party_id, email, program_kind_id, external_id, sku, base_sku,
@@ -1268,17 +1276,17 @@ BEGIN
 			PERFORM trainledger._refuse('TL404', 'no ticket is ready',
 				format('Party %s has no ready ticket for program kind %s or a kind above it.',
 					   party_id, for_program.kind_id),
-				'Create a ticket first.');
+				'Create a ticket first.', 'program_id');
 		END IF;
 		EXIT WHEN taken.state = 'ready';
 	END LOOP;
-	PERFORM trainledger._require_not_suspended(holder);
+	PERFORM trainledger._require_not_suspended(holder, 'party_id');
 	IF NOT (trainledger._put_membership(
 		for_program.id, holder, NULL::uuid, NULL::trainledger.membership_role,
 		'active'::trainledger.membership_state, NULL, NULL)).is_changed THEN
 		PERFORM trainledger._refuse('TL409', 'party is in the program already',
 			format('Party %s is active in program %s.', party_id, program_id),
-			'No ticket is needed.');
+			'No ticket is needed.', 'party_id');
 	END IF;
 	UPDATE trainledger.ticket t
 	SET state = 'consumed', party_id = holder.id,
@@ -1313,13 +1321,13 @@ BEGIN
 	IF NOT FOUND THEN
 		PERFORM trainledger._refuse('TL404', 'ticket not found',
 			format('There is no ticket %s.', ticket_id),
-			'Look the id up in trainledger.ticket.');
+			'Look the id up in trainledger.ticket.', 'ticket_id');
 	END IF;
 	IF changed.state <> 'ready' THEN
 		PERFORM trainledger._refuse('TL409',
 			format('ticket is %s', changed.state),
 			format('Ticket %s is %s.', changed.id, changed.state),
-			'Only a ticket that is ready can be canceled.');
+			'Only a ticket that is ready can be canceled.', 'ticket_id');
 	END IF;
 	UPDATE trainledger.ticket t
 	SET state = 'canceled', canceled_at = trainledger.clock()

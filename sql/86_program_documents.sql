@@ -22,11 +22,10 @@ DECLARE
 	cause text;
 BEGIN
 	IF body IS NULL OR json_typeof(body) <> 'object' THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'body is not an object',
-			DETAIL = format('The body is %s.',
-				coalesce('a JSON ' || json_typeof(body), 'missing')),
-			HINT = 'Give a JSON object.';
+		PERFORM trainledger._refuse('TL400', 'body is not an object',
+			format('The body is %s.',
+				   coalesce('a JSON ' || json_typeof(body), 'missing')),
+			'Give a JSON object.', NULL);
 	END IF;
 	BEGIN
 		FOR name, given IN SELECT e.key, e.value FROM json_each(body) e LOOP
@@ -65,12 +64,11 @@ BEGIN
 	END IF;
 	IF problem IS NOT NULL THEN
 		name := left(name, 64);
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = format('%s %s', coalesce('"' || name || '"', 'body'),
-							 problem),
-			DETAIL = coalesce('The server says: ' || cause || '.',
+		PERFORM trainledger._refuse('TL400',
+			format('%s %s', coalesce('"' || name || '"', 'body'), problem),
+			coalesce('The server says: ' || cause || '.',
 				format('The key "%s" of the body %s.', name, problem)),
-			HINT = CASE
+			CASE
 				WHEN jsonb_typeof(known -> name) = 'array'
 				THEN 'Give one of ' || (
 					SELECT string_agg(w, ', ' ORDER BY n)
@@ -85,7 +83,8 @@ BEGIN
 				ELSE 'The keys are ' || (
 					SELECT string_agg(k, ', ' ORDER BY k COLLATE "C")
 					FROM jsonb_object_keys(known) k) || '.'
-				END;
+				END,
+			name);
 	END IF;
 	RETURN fields;
 END;
@@ -292,7 +291,7 @@ DECLARE
 		'{userId}'::text[]);
 	holder trainledger.party;
 BEGIN
-	holder := trainledger.find_party('uuid', fields ->> 'userId');
+	holder := trainledger._party_by('uuid', fields ->> 'userId', 'userId');
 	RETURN array_to_json(ARRAY(
 		SELECT row_to_json(d)
 		FROM (SELECT t.id,
@@ -321,18 +320,22 @@ DECLARE
 	by_id trainledger.party;
 	by_email trainledger.party;
 BEGIN
-	PERFORM trainledger._require_given('userId or email',
-									   coalesce(user_id, email));
+	IF user_id IS NULL AND email IS NULL THEN
+		PERFORM trainledger._refuse('TL400', 'userId or email is missing',
+			'The argument userId or email is null or empty.',
+			'This argument is required.', NULL);
+	END IF;
 	IF user_id IS NOT NULL THEN
-		by_id := trainledger.find_party('uuid', user_id);
+		by_id := trainledger._party_by('uuid', user_id, 'userId');
 	END IF;
 	IF email IS NOT NULL THEN
-		by_email := trainledger.find_party('email', email);
+		by_email := trainledger._party_by('email', email, 'email');
 	END IF;
 	IF by_id.id <> by_email.id THEN
 		PERFORM trainledger._refuse('TL400',
 			'userId and email are not the same user',
-			'The address is another user''s.', 'Give the one or the other.');
+			'The address is another user''s.', 'Give the one or the other.',
+			'email');
 	END IF;
 	RETURN CASE WHEN user_id IS NULL THEN by_email ELSE by_id END;
 END;

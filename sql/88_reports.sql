@@ -151,16 +151,16 @@ DECLARE
 	last_no bigint;
 BEGIN
 	IF account_id IS NULL OR since IS NULL OR until IS NULL THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'account or period is missing',
-			DETAIL = 'The argument account_id, since or until is null.',
-			HINT = 'Give an account, and the instants that the period begins and ends at; -infinity and infinity will do.';
+		PERFORM trainledger._refuse('TL400', 'account or period is missing',
+			'The argument account_id, since or until is null.',
+			'Give an account, and the instants that the period begins and ends at; -infinity and infinity will do.',
+			CASE WHEN account_id IS NULL THEN 'account_id'
+				 WHEN since IS NULL THEN 'since' ELSE 'until' END);
 	END IF;
 	IF since > until THEN
-		RAISE EXCEPTION USING ERRCODE = 'TL400',
-			MESSAGE = 'period ends before it begins',
-			DETAIL = format('The period is from %s to %s.', since, until),
-			HINT = 'Give a since that is not after until.';
+		PERFORM trainledger._refuse('TL400', 'period ends before it begins',
+			format('The period is from %s to %s.', since, until),
+			'Give a since that is not after until.', 'until');
 	END IF;
 	first_no := trainledger.entries_until(account_id, since, false);
 	last_no := trainledger.entries_until(account_id, until, false);
@@ -194,7 +194,7 @@ COMMENT ON FUNCTION trainledger.account_statement(
 'Statement of an account from since on and before until, as booked: a row opening with the balance before, the entries, a row closing with the balance after. Level learner, for its own.';
 
 /*
- * The call of find_party refuses what is no party.  Everything else goes by an
+ * The call of _party_by refuses what is no party.  Everything else goes by an
  * index on the party, tickets by that on the address too: it is made once, as
  * row-level security would have lower() asked after it.
  */
@@ -206,7 +206,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT h.system, h.what, h.quantity, h.valid_until
 	FROM (SELECT f.id, lower(f.email) AS address
-		  FROM trainledger.find_party('id', $1::text) f OFFSET 0) p
+		  FROM trainledger._party_by('id', $1::text, 'party_id') f
+		  OFFSET 0) p
 	CROSS JOIN LATERAL (
 		SELECT 'credit' AS system, y.name || '/' || a.name AS what,
 			   a.balance AS quantity, NULL::timestamptz AS valid_until

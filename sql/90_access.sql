@@ -9,7 +9,7 @@ CREATE VIEW trainledger.privilege WITH (security_invoker = true) AS
 SELECT p.level, p.function_name
 FROM (
 	SELECT 'learner'::trainledger.access_level, unnest(ARRAY[
-		'learner_access', 'has_level', 'current_party',
+		'learner_access', '_refuse', '_party_by', 'has_level', 'current_party',
 		'first_visible_party', 'last_visible_party', 'visible_accounts',
 		'first_visible_account', 'last_visible_account',
 		'clock', 'home', 'home_of', 'global_id', 'global_id_key',
@@ -87,12 +87,13 @@ AS $$
 BEGIN
 	IF role_name IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'role_name is missing',
-			'The argument role_name is null.', 'Give the name of a role.');
+			'The argument role_name is null.', 'Give the name of a role.',
+			'role_name');
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
 		PERFORM trainledger._refuse('TL404', 'role not found',
 			format('There is no role %I.', role_name),
-			'Create the role first.');
+			'Create the role first.', 'role_name');
 	END IF;
 END;
 $$;
@@ -126,7 +127,7 @@ BEGIN
 	IF trainledger._owns_the_books(role_name) THEN
 		PERFORM trainledger._refuse('TL409', 'role owns the books',
 			format('Role %I is the owner, who may do everything.', role_name),
-			'Give the books to another owner first.');
+			'Give the books to another owner first.', 'role_name');
 	END IF;
 	-- one at a time: others write the same rows of the catalog
 	LOCK TABLE trainledger.privilege IN SHARE UPDATE EXCLUSIVE MODE;
@@ -162,7 +163,7 @@ BEGIN
 	IF level IS NULL THEN
 		PERFORM trainledger._refuse('TL400', 'level is missing',
 			'The argument level is null.',
-			'Give learner, reader, operator or admin.');
+			'Give learner, reader, operator or admin.', 'level');
 	END IF;
 	PERFORM trainledger._require_role(role_name);
 	-- whatever level the owner is given, it may do everything

@@ -982,8 +982,8 @@ BEGIN ATOMIC
 					  AS w(word, ordinal)), ''),
 		message,
 		input ->> f.name)::trainledger_graphql.field_error]
-	FROM (SELECT coalesce(nullif(field, ''),
-			  trainledger_graphql._field(message, detail, input))) AS f(name)
+	FROM (SELECT CASE WHEN input ? field THEN field
+			  ELSE trainledger_graphql._field(message, detail, input) END) AS f(name)
 	WHERE state LIKE 'TL%' OR state LIKE '22%';
 END;
 COMMENT ON FUNCTION trainledger_graphql._errors(

@@ -13,8 +13,11 @@
 #include "postgres.h"
 
 #include "lib/stringinfo.h"
+#include "utils/builtins.h"
 
 #include "trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_raise_refusal);
 
 /*
  * Fill in a refusal.  argument, message and hint are kept as they are, the
@@ -78,8 +81,40 @@ tl_raise(const TlRefusal *refusal)
 	ereport(ERROR,
 			(errcode(refusal->sqlerrcode),
 			 errmsg_internal("%s", refusal->message),
-			 errdetail_internal("%s", refusal->detail),
+			 refusal->detail ? errdetail_internal("%s", refusal->detail) : 0,
 			 refusal->hint ? errhint("%s", refusal->hint) : 0,
 			 argument ? err_generic_string(PG_DIAG_COLUMN_NAME, argument) : 0));
 	pg_unreachable();
+}
+
+static char *
+text_or_null(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+/*
+ * _refuse(sqlstate, message, detail, hint, argument), for functions in
+ * PL/pgSQL.  A refusal is told without the statements that it came through.
+ */
+Datum
+tl_raise_refusal(PG_FUNCTION_ARGS)
+{
+	const char *code = text_or_null(fcinfo, 0);
+	TlRefusal	refusal = {
+		.message = text_or_null(fcinfo, 1),
+		.detail = text_or_null(fcinfo, 2),
+		.hint = text_or_null(fcinfo, 3),
+		.argument = text_or_null(fcinfo, 4),
+	};
+
+	if (code == NULL || refusal.message == NULL || strlen(code) != 5 ||
+		strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
+		elog(ERROR, "a refusal needs an SQLSTATE and a message");
+	refusal.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
+									   code[4]);
+	if (strncmp(code, "TL", 2) == 0)
+		error_context_stack = NULL;
+	tl_raise(&refusal);
 }

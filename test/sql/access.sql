@@ -21,8 +21,9 @@ UNION SELECT 'trainledger.abs(trainledger.amount)'::regprocedure
 UNION SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'i'
 -- what reconcile() is made of is internal
 EXCEPT SELECT oid FROM pg_proc WHERE pronamespace = 'trainledger'::regnamespace AND proname ~ '^_';
+-- these are called by reads, as their caller
 CREATE VIEW pg_temp.callable AS
-SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.proname ~ '^_' AS internal
+SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.proname ~ '^_' AND p.proname NOT IN ('_refuse', '_party_by') AS internal
 FROM pg_proc p
 WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
 AND p.prorettype <> 'trigger'::regtype AND p.oid NOT IN (SELECT oid FROM pg_temp.support);
@@ -34,7 +35,7 @@ WHERE NOT c.internal AND NOT EXISTS (SELECT FROM privilege p WHERE p.function_na
 SELECT p.function_name AS no_function FROM privilege p
 WHERE NOT EXISTS (SELECT FROM pg_temp.callable c WHERE c.name = p.function_name AND NOT c.internal) ORDER BY 1;
 SELECT function_name AS twice FROM privilege GROUP BY 1 HAVING count(*) > 1;
-SELECT p.function_name AS internal FROM privilege p WHERE p.function_name ~ '^_';
+SELECT p.function_name AS internal FROM privilege p WHERE p.function_name ~ '^_' AND p.function_name NOT IN ('_refuse', '_party_by');
 -- each level may call exactly what the list says
 SELECT r.role, c.signature, has_function_privilege(r.role, c.oid, 'EXECUTE') AS may
 FROM pg_temp.callable c
@@ -100,7 +101,7 @@ FROM (VALUES ($$SELECT trainledger.has_level('learner')$$), ($$SELECT * FROM tra
 SET ROLE regress_admin;
 SELECT regress.attempt(statement)
 FROM (VALUES ($$SELECT trainledger._grant_access('regress_nobody', 'admin')$$), ($$SELECT trainledger._caller_name()$$),
-	($$SELECT trainledger._refuse('TL400', 'x', 'x', 'x')$$),
+	($$SELECT trainledger._require_text('x', 'x')$$),
 	($$SELECT trainledger._add_region('x', 'x')$$), ($$SELECT trainledger._next_id('pg_class')$$)) v(statement);
 
 -- a learner sees what is its own

@@ -250,7 +250,7 @@ INSERT INTO signup_call VALUES
 	('trainledger_api.create_tokens(NULL)'), ('trainledger_api.update_tokens(NULL)'),
 	('_create_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('_update_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
 	('_claim_signup_token(NULL, NULL)'), ('_import_signup_tokens(NULL)'), ('_apply_signup_tokens(NULL)'), ('_create_tokens(NULL)'), ('_update_tokens(NULL)'),
-	('_tokens(1, 1)'), ($$_token('x')$$), ('_enrol(1, 1)'), ($$_signup_claim('x', 1)$$), ($$_signup_item(1, 'x')$$), ($$_fits_xml('x')$$),
+	('_tokens(1, 1)'), ($$_token('x')$$), ('_enrol(1, 1)'), ($$_signup_claim('x', 1)$$), ($$_signup_item(1, 'x', 'x')$$), ($$_fits_xml('x')$$),
 	($$signup_document('{}', 'T')$$), ('nextval(''signup_token_id_seq'')'), ('nextval(''signup_claim_id_seq'')'), ('nextval(''enrolment_id_seq'')');
 CREATE TEMPORARY TABLE signup_right (role text, call text, answer text);
 GRANT ALL ON signup_right TO PUBLIC;
