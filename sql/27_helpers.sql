@@ -20,7 +20,7 @@ COMMENT ON FUNCTION trainledger._refuse(text, text, text, text, text) IS
 'Internal: raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
 
 CREATE FUNCTION trainledger._require_admin_for_id(
-	id text, argument text DEFAULT 'id') RETURNS void
+	id text, argument text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -42,7 +42,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text);
+	PERFORM trainledger._require_admin_for_id(id::text, 'id');
 	IF id NOT BETWEEN 1 AND 9007199254740991 THEN
 		PERFORM trainledger._refuse('TL400', 'id is out of range',
 			format('The id is %s.', id), 'Ids are from 1 to 2^53 - 1.', 'id');

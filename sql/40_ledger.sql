@@ -488,7 +488,7 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text);
+	PERFORM trainledger._require_admin_for_id(id::text, 'id');
 	PERFORM trainledger._require_text('name', name);
 	IF scale IS NULL OR scale NOT BETWEEN 0 AND 6 THEN
 		PERFORM trainledger._refuse('TL400', 'scale is out of range',

@@ -769,7 +769,7 @@ DECLARE
 	token_type trainledger.token_type;
 	made_id uuid;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text);
+	PERFORM trainledger._require_admin_for_id(id::text, 'id');
 	PERFORM trainledger._require_given('token_type_id', token_type_id::text);
 	PERFORM trainledger._require_given('party_id', party_id::text);
 	PERFORM trainledger._quantity('quantity', quantity, false);

@@ -282,7 +282,7 @@ AS $$
 DECLARE
 	made trainledger.signup_token;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id);
+	PERFORM trainledger._require_admin_for_id(id, 'id');
 	id := btrim(id, E' \t\n\r');
 	code := btrim(code, E' \t\n\r');
 	type_id := btrim(type_id, E' \t\n\r');

@@ -402,7 +402,7 @@ AS $$
 DECLARE
 	made trainledger.program_kind;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text);
+	PERFORM trainledger._require_admin_for_id(id::text, 'id');
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._require_text('handle', coalesce(handle, 'none'));
 	IF parent_id IS NOT NULL THEN
@@ -470,7 +470,7 @@ AS $$
 DECLARE
 	made trainledger.program;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text);
+	PERFORM trainledger._require_admin_for_id(id::text, 'id');
 	PERFORM trainledger._require_given('kind_id', kind_id::text);
 	PERFORM trainledger._require_text('name', name);
 	PERFORM trainledger._require_given('start_date', start_date::text);
