@@ -227,11 +227,13 @@ accountName names the account, tokenType its type (default), idType (id, rfid, b
 
 CREATE FUNCTION trainledger_api.credit_token_history(
 	"accountName" text, "idType" text, id text,
-	"tokenType" text DEFAULT 'default') RETURNS json
+	"tokenType" text DEFAULT 'default',
+	max_entries integer DEFAULT NULL,
+	before_entry bigint DEFAULT NULL) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_history'
 LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text) IS
-'All transactions of a delegate''s account, newest first.
+REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, text, integer, bigint) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text, integer, bigint) IS
+'Transactions of a delegate''s account, newest first.
 
-accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
+accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. max_entries, from 1 to 1000, asks for a page (all transactions), before_entry for those before an entry. Where more follow, the header Link has the URI of the next page. Answers 200, 400 where the page is not valid, 404 where there is no such delegate or account, or 413 where the answer would be longer than 8 MB.';

@@ -36,8 +36,14 @@ PG_FUNCTION_INFO_V1(tl_credit_token_transaction_subtract);
 PG_FUNCTION_INFO_V1(tl_credit_token_balance);
 PG_FUNCTION_INFO_V1(tl_credit_token_history);
 
-/* Entries that a history reads at a time */
-#define HISTORY_CHUNK	1000
+/* Entries that a history reads at a time, at most some megabytes */
+#define HISTORY_CHUNK	100
+
+/* Most entries of a page of a history */
+#define MAX_PAGE		1000
+
+/* Longest history that is answered, in bytes */
+#define MAX_HISTORY_BYTES	(8 * 1024 * 1024)
 
 /* A delegate and the object that documents show of it */
 typedef struct Delegate
@@ -60,16 +66,17 @@ typedef enum Statement
 	DELEGATE_BY_EXTERNAL_ID,
 	NAMED_ACCOUNT,
 	LAST_ENTRY,
-	ENTRIES_OF_ACCOUNT
+	ENTRIES_BEFORE
 } Statement;
 
-#define STATEMENT_COUNT		(ENTRIES_OF_ACCOUNT + 1)
+#define STATEMENT_COUNT		(ENTRIES_BEFORE + 1)
 
 #define SELECT_ENTRIES \
-	"SELECT created_at, operation, delta, balance, source, description" \
-	" FROM trainledger.entry" \
-	" WHERE account_id OPERATOR(pg_catalog.=) $1" \
-	" ORDER BY entry_no DESC"
+	"SELECT entry_no, created_at, operation, delta, balance, source," \
+	" description FROM trainledger.entry" \
+	" WHERE account_id OPERATOR(pg_catalog.=) $1"
+
+#define NEWEST_FIRST	" ORDER BY entry_no DESC"
 
 #define SELECT_DELEGATE \
 	"SELECT id, data::pg_catalog.text," \
@@ -109,12 +116,12 @@ static const struct
 		3, {INT8OID, TEXTOID, TEXTOID}
 	},
 	[LAST_ENTRY] = {
-		SELECT_ENTRIES " LIMIT 1",
+		SELECT_ENTRIES NEWEST_FIRST " LIMIT 1",
 		1, {INT8OID}
 	},
-	[ENTRIES_OF_ACCOUNT] = {
-		SELECT_ENTRIES,
-		1, {INT8OID}
+	[ENTRIES_BEFORE] = {
+		SELECT_ENTRIES " AND entry_no OPERATOR(pg_catalog.<) $2" NEWEST_FIRST,
+		2, {INT8OID, INT8OID}
 	}
 };
 /* clang-format on */
@@ -174,15 +181,42 @@ cell_text(HeapTuple row, int number)
  * ---------------------------------------------------------------------
  */
 
+/* A document is made as the value that is returned: a copy would double it. */
+static void
+start_document(StringInfo out)
+{
+	initStringInfo(out);
+	appendStringInfoSpaces(out, VARHDRSZ);
+}
+
+static Datum
+finish_document(StringInfo out)
+{
+	SET_VARSIZE(out->data, out->len);
+	return PointerGetDatum(out->data);
+}
+
+static bool
+is_too_long(StringInfo out)
+{
+	return out->len - VARHDRSZ > MAX_HISTORY_BYTES;
+}
+
 /* What PostgREST answers with, besides the document */
+static void
+set_response(const char *setting, const char *value)
+{
+	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 static void
 set_status(int status)
 {
 	char		text[12];
 
 	pg_ltoa(status, text);
-	(void) set_config_option("response.status", text, PGC_USERSET,
-							 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+	set_response("response.status", text);
 }
 
 /* 2017-12-05T20:29:38+00:00, whatever the session's TimeZone is */
@@ -300,6 +334,33 @@ answer_invalid(StringInfo out, const CreditForm *form)
 						   "\"message\":\"Validation Failed\",\"errors\":");
 	credit_form_print_errors(form, out);
 	appendStringInfoChar(out, '}');
+}
+
+static const char *
+invalid_if(bool is_invalid)
+{
+	return is_invalid ? "\"errors\":[\"" FORM_INVALID "\"]" : "";
+}
+
+/* The same about the parameters of a history */
+static void
+answer_invalid_page(StringInfo out, bool limit, bool before)
+{
+	set_status(400);
+	appendStringInfo(out, "{\"code\":400,"
+					 "\"message\":\"Validation Failed\",\"errors\":"
+					 "{\"children\":{\"limit\":{%s},\"before\":{%s}}}}",
+					 invalid_if(limit), invalid_if(before));
+}
+
+static void
+answer_too_long(StringInfo out)
+{
+	set_status(413);
+	appendStringInfo(out, "{\"code\":413,"
+					 "\"message\":\"The answer would be longer than %d MB,"
+					 " ask for fewer transactions with limit\","
+					 "\"errorCode\":0}", MAX_HISTORY_BYTES / (1024 * 1024));
 }
 
 /* The answer to a refused posting.  What only the token type's scale shows to
@@ -483,7 +544,7 @@ transaction(FunctionCallInfo fcinfo, bool any_operation, TlOperation operation)
 	TlOwnerSwitch saved;
 
 	PreventCommandIfReadOnly("a credit-token transaction");
-	initStringInfo(&out);
+	start_document(&out);
 	credit_form_read(&form, body);
 	if (!credit_form_check(&form, any_operation, operation))
 		answer_invalid(&out, &form);
@@ -493,7 +554,7 @@ transaction(FunctionCallInfo fcinfo, bool any_operation, TlOperation operation)
 		answer_transaction(&out, &form, booked_by);
 		tl_restore_user(&saved);
 	}
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+	return finish_document(&out);
 }
 
 /* credit_token_transaction(json): the operation is in the body */
@@ -553,149 +614,259 @@ find_delegate_by(const char *id_type, const char *id, Delegate *delegate)
 	return false;
 }
 
+/* The account that an answer is about */
+typedef struct Account
+{
+	int64		id;
+	TlAmount	balance;
+	const char *name;
+	const char *token_type;
+} Account;
+
+static bool
+find_account(int64 party_id, Account *account)
+{
+	Datum		values[3] = {
+		Int64GetDatum(party_id),
+		CStringGetTextDatum(account->token_type),
+		CStringGetTextDatum(account->name),
+	};
+
+	if (!read_row(NAMED_ACCOUNT, values, true))
+		return false;
+	account->id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
+	account->balance = DatumGetAmount(cell(SPI_tuptable->vals[0], 2));
+	return true;
+}
+
+/* The transaction of an entry that was read */
+static void
+print_entry(StringInfo out, HeapTuple row, const Account *account)
+{
+	print_transaction(out, DatumGetTimestampTz(cell(row, 2)),
+					  cell_text(row, 3), DatumGetAmount(cell(row, 4)),
+					  DatumGetAmount(cell(row, 5)), cell_text(row, 6),
+					  cell_text(row, 7), account->name, account->token_type);
+}
+
+static void
+print_last_transaction(StringInfo out, const Account *account)
+{
+	Datum		value = Int64GetDatum(account->id);
+
+	appendStringInfoString(out, "\"transaction\":");
+	if (read_row(LAST_ENTRY, &value, true))
+		print_entry(out, SPI_tuptable->vals[0], account);
+	else
+		appendStringInfoString(out, "null");
+}
+
+/* The part of a history that is asked for */
+typedef struct HistoryPage
+{
+	int64		before;			/* entries with lower numbers */
+	int64		limit;			/* so many of them */
+} HistoryPage;
+
 /*
- * Print the rows of a chunk, each as a transaction, commas between them.
- * Nothing is kept but what is printed.
+ * Print the rows of a chunk, a comma before each but the first of all, until
+ * the document is too long.  Nothing is kept but what is printed.
  */
 static void
-print_chunk(StringInfo out, bool first, const char *account_name,
-			const char *token_type)
+print_chunk(StringInfo out, bool first, const Account *account)
 {
 	MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext,
 												  "credit-token history",
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(scratch);
 
-	for (uint64 i = 0; i < SPI_processed; i++)
+	for (uint64 i = 0; i < SPI_processed && !is_too_long(out); i++)
 	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-
 		if (!first || i > 0)
 			appendStringInfoChar(out, ',');
-		print_transaction(out, DatumGetTimestampTz(cell(row, 1)),
-						  cell_text(row, 2), DatumGetAmount(cell(row, 3)),
-						  DatumGetAmount(cell(row, 4)), cell_text(row, 5),
-						  cell_text(row, 6), account_name, token_type);
+		print_entry(out, SPI_tuptable->vals[i], account);
+		MemoryContextReset(scratch);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(scratch);
 }
 
 /*
- * Print the account's last transaction and, with history, all of them, newest
- * first.  Read in chunks: only the document itself grows with the history.
+ * Print a page of an account's transactions, newest first.  They are read in
+ * chunks: only the document itself grows, until it is too long.  Returns the
+ * number of the last entry where more of them follow, else 0.
  */
-static void
-print_transactions(StringInfo out, int64 account_id, bool history,
-				   const char *account_name, const char *token_type)
+static int64
+print_history(StringInfo out, const Account *account, const HistoryPage *page)
 {
-	Datum		value = Int64GetDatum(account_id);
-	Statement	statement = history ? ENTRIES_OF_ACCOUNT : LAST_ENTRY;
-	Portal		portal = SPI_cursor_open(NULL, get_plan(statement), &value,
-										 NULL, true);
-	int			start;
+	Datum		values[2] = {
+		Int64GetDatum(account->id),
+		Int64GetDatum(page->before),
+	};
+	Portal		portal = SPI_cursor_open(NULL, get_plan(ENTRIES_BEFORE),
+										 values, NULL, true);
+	int64		left = page->limit;
+	int64		last = 0;
+	bool		first = true;
 
-	SPI_cursor_fetch(portal, true, 1);
-	appendStringInfoString(out, "\"transaction\":");
-	start = out->len;
-	print_chunk(out, true, account_name, token_type);
-	if (history)
+	appendStringInfoString(out, "\"history\":[");
+	while (left > 0 && !is_too_long(out))
 	{
-		char	   *last = pnstrdup(out->data + start, out->len - start);
-
-		appendStringInfo(out, ",\"history\":[%s", last);
-		for (;;)
-		{
-			CHECK_FOR_INTERRUPTS();
-			SPI_freetuptable(SPI_tuptable);
-			SPI_cursor_fetch(portal, true, HISTORY_CHUNK);
-			if (SPI_processed == 0)
-				break;
-			print_chunk(out, false, account_name, token_type);
-		}
-		appendStringInfoChar(out, ']');
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, (long) Min(left, HISTORY_CHUNK));
+		if (SPI_processed == 0)
+			break;
+		print_chunk(out, first, account);
+		last = DatumGetInt64(cell(SPI_tuptable->vals[SPI_processed - 1], 1));
+		left -= (int64) SPI_processed;
+		first = false;
+		SPI_freetuptable(SPI_tuptable);
 	}
+	appendStringInfoChar(out, ']');
 	SPI_cursor_close(portal);
+	return left == 0 && last > 1 ? last : 0;
+}
+
+/* A text as a part of an URI */
+static void
+print_escaped(StringInfo out, const char *text)
+{
+	static const char unreserved[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+
+	for (; *text != '\0'; text++)
+	{
+		if (strchr(unreserved, *text) != NULL)
+			appendStringInfoChar(out, *text);
+		else
+			appendStringInfo(out, "%%%02X", (unsigned char) *text);
+	}
+}
+
+/* Say where the next page is, as RFC 8288 has it */
+static void
+set_next_page(const Account *account, const char *id_type, const char *id,
+			  const HistoryPage *page, int64 before)
+{
+	StringInfoData header;
+
+	initStringInfo(&header);
+	appendStringInfoString(&header,
+						   "[{\"Link\":\"</credit-token/history/");
+	print_escaped(&header, account->name);
+	appendStringInfo(&header, "/%s:", id_type);
+	print_escaped(&header, id);
+	appendStringInfoString(&header, ".json?tokenType=");
+	print_escaped(&header, account->token_type);
+	appendStringInfo(&header, "&limit=%lld&before=%lld>; rel=\\\"next\\\"\"}]",
+					 (long long) page->limit, (long long) before);
+	set_response("response.headers", header.data);
 }
 
 /*
  * The answer about an account: its balance, its delegate and its last
- * transaction, or all of them.  The keys of the two are not in the same order.
+ * transaction, and a page of them all if one is asked for.  The keys of the two
+ * answers are not in the same order.
  */
 static void
-answer_account(StringInfo out, const char *account_name, const char *id_type,
-			   const char *id, const char *token_type, bool history)
+answer_account(StringInfo out, Account *account, const char *id_type,
+			   const char *id, const HistoryPage *page)
 {
 	Delegate	delegate;
-	Datum		values[3];
-	int64		account_id;
-	TlAmount	balance;
+	int			start = out->len;
+	int64		next = 0;
 
-	if (!find_delegate_by(id_type, id, &delegate))
+	if (!find_delegate_by(id_type, id, &delegate) ||
+		!find_account(delegate.party_id, account))
 	{
 		answer_not_found(out);
 		return;
 	}
-	values[0] = Int64GetDatum(delegate.party_id);
-	values[1] = CStringGetTextDatum(token_type);
-	values[2] = CStringGetTextDatum(account_name);
-	if (!read_row(NAMED_ACCOUNT, values, true))
-	{
-		answer_not_found(out);
-		return;
-	}
-	account_id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
-	balance = DatumGetAmount(cell(SPI_tuptable->vals[0], 2));
 
-	set_status(200);
 	appendStringInfoChar(out, '{');
-	if (!history)
+	if (page == NULL)
 	{
 		appendStringInfoString(out, "\"balance\":");
-		print_amount(out, balance);
+		print_amount(out, account->balance);
 		appendStringInfoChar(out, ',');
 	}
 	appendStringInfo(out, "\"delegate\":%s,", delegate.document);
-	print_transactions(out, account_id, history, account_name, token_type);
-	if (history)
+	print_last_transaction(out, account);
+	if (page != NULL)
 	{
+		appendStringInfoChar(out, ',');
+		next = print_history(out, account, page);
 		appendStringInfoString(out, ",\"balance\":");
-		print_amount(out, balance);
+		print_amount(out, account->balance);
 	}
 	appendStringInfoChar(out, '}');
+
+	if (page != NULL && is_too_long(out))
+	{
+		out->len = start;
+		answer_too_long(out);
+		return;
+	}
+	set_status(200);
+	if (next > 0)
+		set_next_page(account, id_type, id, page, next);
 }
 
-static Datum
-account_document(FunctionCallInfo fcinfo, bool history)
+/* An argument; as in a body, a name that is empty is one that is not given */
+static const char *
+text_argument(FunctionCallInfo fcinfo, int number, const char *or_else)
 {
-	/* as in a body, a name that is empty is one that is not given */
-	const char *arguments[] = {"default", "", "", "default"};
+	if (PG_ARGISNULL(number) ||
+		VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(number)) == 0)
+		return or_else;
+	return text_to_cstring(PG_GETARG_TEXT_PP(number));
+}
+
+/* page is NULL where no history is asked for. */
+static Datum
+account_document(FunctionCallInfo fcinfo, const HistoryPage *page)
+{
+	Account		account = {
+		.name = text_argument(fcinfo, 0, "default"),
+		.token_type = text_argument(fcinfo, 3, "default"),
+	};
 	StringInfoData out;
 
-	for (size_t i = 0; i < lengthof(arguments); i++)
-	{
-		if (!PG_ARGISNULL(i) && VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(i)) > 0)
-			arguments[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
-	}
-
-	initStringInfo(&out);
+	start_document(&out);
 	SPI_connect();
-	answer_account(&out, arguments[0], arguments[1], arguments[2],
-				   arguments[3], history);
+	answer_account(&out, &account, text_argument(fcinfo, 1, ""),
+				   text_argument(fcinfo, 2, ""), page);
 	SPI_finish();
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(out.data, out.len));
+	return finish_document(&out);
 }
 
 /* credit_token_balance("accountName", "idType", id, "tokenType") */
 Datum
 tl_credit_token_balance(PG_FUNCTION_ARGS)
 {
-	return account_document(fcinfo, false);
+	return account_document(fcinfo, NULL);
 }
 
-/* credit_token_history("accountName", "idType", id, "tokenType") */
+/*
+ * credit_token_history("accountName", "idType", id, "tokenType", max_entries,
+ * before_entry)
+ */
 Datum
 tl_credit_token_history(PG_FUNCTION_ARGS)
 {
-	return account_document(fcinfo, true);
+	bool		has_limit = !PG_ARGISNULL(4);
+	HistoryPage page = {
+		.limit = has_limit ? PG_GETARG_INT32(4) : PG_INT64_MAX,
+		.before = PG_ARGISNULL(5) ? PG_INT64_MAX : PG_GETARG_INT64(5),
+	};
+	bool		bad_limit = has_limit &&
+		(page.limit < 1 || page.limit > MAX_PAGE);
+	bool		bad_before = page.before < 1;
+	StringInfoData out;
+
+	if (!bad_limit && !bad_before)
+		return account_document(fcinfo, &page);
+	start_document(&out);
+	answer_invalid_page(&out, bad_limit, bad_before);
+	return finish_document(&out);
 }

@@ -504,6 +504,37 @@ SELECT trainledger_api.credit_token_history('default', 'id', '123', 'none');
 SELECT current_setting('response.status') AS status;
 COMMIT;
 RESET ROLE;
+
+-- a history in pages: every page size gives the whole
+SELECT entry_no FROM trainledger.credit_init(123, 0, 's', 'd', '2017-12-06', 'paged/%');
+SELECT count(trainledger.credit_add(123, i, 's', 'number ' || i, '2017-12-06', 'paged/%')) FROM generate_series(1, 240) i;
+CREATE FUNCTION pg_temp.page(most integer, before bigint DEFAULT NULL) RETURNS json LANGUAGE sql
+AS $$ SELECT trainledger_api.credit_token_history('paged/%', 'id', '123', max_entries => most, before_entry => before) $$;
+CREATE FUNCTION pg_temp.pages(most integer) RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+	entries text[];
+	pages integer := 0;
+	next text := '';
+BEGIN
+	WHILE next IS NOT NULL LOOP
+		PERFORM set_config('response.headers', '', true);
+		entries := entries || ARRAY(SELECT h::text FROM json_array_elements(
+			pg_temp.page(most, substring(next FROM 'before=(\d+)')::bigint)->'history') h);
+		pages := pages + 1;
+		next := nullif(current_setting('response.headers'), '')::json->0->>'Link';
+	END LOOP;
+	RETURN cardinality(entries) || ' in ' || pages || CASE WHEN entries = ARRAY(SELECT h::text FROM json_array_elements(pg_temp.page(NULL)->'history') h)
+		THEN ' pages' ELSE ' pages of something else' END;
+END $$;
+SELECT most, pg_temp.pages(most) FROM unnest('{1,2,3,80,99,100,101,120,200,240,241,242,1000}'::integer[]) most;
+SELECT pg_temp.page(1, before => 2)->'transaction'->'balance' AS last, pg_temp.page(1, before => 2)->'history'->0->'balance' AS first,
+	json_array_length(pg_temp.page(NULL, before => 5)->'history') AS before_5, pg_temp.page(7, before => 1)->'history' AS before_1;
+SELECT pg_temp.page(1, before => 9223372036854775807)->'history'->0->'description' AS newest, current_setting('response.headers') AS next;
+SELECT most, before, pg_temp.page(most, before) AS answer, current_setting('response.status') AS status
+FROM (VALUES (0, NULL), (1001, NULL), (-1, 0), (2147483647, -9223372036854775808), (1, 0)) v(most, before);
+-- a page that is not valid is refused before anything is looked up
+SELECT trainledger_api.credit_token_history('none', 'none', 'none', max_entries => 0);
 -- an amount is printed without a sign, the least one too, which only a batch books
 BEGIN;
 SELECT scale FROM trainledger.add_credit_token_type('least', scale => 6);
