@@ -716,6 +716,7 @@ COMMENT ON FUNCTION trainledger._default_expiry(trainledger.token_type) IS
 CREATE FUNCTION trainledger._check_expires_on(expires_on date) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO'
 AS $$
 BEGIN
 	IF NOT isfinite(expires_on) OR expires_on > date '9999-12-31' THEN

@@ -427,6 +427,7 @@ CREATE FUNCTION trainledger._check_program(start_date date, duration integer)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO'
 AS $$
 BEGIN
 	IF start_date NOT BETWEEN date '0001-01-01' AND date '9999-12-31' THEN

@@ -145,6 +145,8 @@ RETURNS TABLE (
 	description text)
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
+SET TimeZone = 'UTC'
+SET DateStyle = 'ISO'
 AS $$
 DECLARE
 	first_no bigint;

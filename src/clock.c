@@ -15,6 +15,7 @@
 
 #include "access/xact.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "pgtime.h"
 #include "utils/datetime.h"
 #include "utils/guc.h"
@@ -31,9 +32,10 @@ static TimestampTz clock_value;
 static bool clock_is_set = false;
 
 /*
- * Read a point in time.  A text without a zone is UTC, whatever the session's
- * TimeZone is.  Only numbers count: "now", "today" and the infinities would
- * not be a fixed point.  Does not raise.
+ * Read a point in time.  A text without a zone is UTC, and year, month and day
+ * are in that order, whatever the session's TimeZone and DateStyle are.  Only
+ * numbers count: "now", "today" and the infinities would not be a fixed point.
+ * Does not raise.
  */
 bool
 tl_parse_utc(const char *text, TimestampTz *result)
@@ -48,6 +50,7 @@ tl_parse_utc(const char *text, TimestampTz *result)
 	fsec_t		fsec;
 	struct pg_tm tm;
 	pg_tz	   *session_zone = session_timezone;
+	int			session_order = DateOrder;
 
 	/* names of zones could raise; a number or Z says it as well */
 	if (text[strspn(text, "0123456789-+:. TZ")] != '\0' ||
@@ -56,9 +59,11 @@ tl_parse_utc(const char *text, TimestampTz *result)
 		return false;
 
 	session_timezone = pg_tzset("GMT");
+	DateOrder = DATEORDER_YMD;
 	status = tl_DecodeDateTime(field, ftype, nfields,
 							   &dtype, &tm, &fsec, &zone);
 	session_timezone = session_zone;
+	DateOrder = session_order;
 
 	return status == 0 && dtype == DTK_DATE &&
 		tm2timestamp(&tm, fsec, &zone, result) == 0;

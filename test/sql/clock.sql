@@ -34,6 +34,12 @@ FROM (VALUES ('now'), ('today'), ('tomorrow'), ('infinity'), ('-infinity'),
 	('300000-01-01'), ('2023-04-04 08:41:30 Nowhere/City'),
 	('2023-04-04 08:41:30 Europe/Berlin'), ('2023-04-04 08:41:30 PST'), ('1'), ('-'), ('Z'), ('2023-04-04T'), ('2023-04-04 08:41:30+99'), (' ')) v(value);
 SELECT clock() = statement_timestamp() AS wall_time;
+-- year, month and day are in that order, whatever the session's is
+SELECT style, set_config('DateStyle', style, false) IS NULL, v.value, regress.answer(format($$set_config('trainledger.clock', %L, false) || ' is ' || (clock() AT TIME ZONE 'UTC')::text$$, v.value))
+FROM unnest('{"ISO, DMY","ISO, MDY","ISO, YMD"}'::text[]) style, (VALUES ('04-05-2023'), ('03-04-05'), ('20230405')) v(value);
+SET trainledger.clock = '';
+SHOW DateStyle;
+SET DateStyle = 'ISO, MDY';
 -- a zone that is not known leaves the session's own as it was
 SELECT regress.attempt($$SET trainledger.clock = '2023-04-04 08:41:30 Nowhere/City'$$);
 SELECT extract(hour FROM timestamptz '2023-04-04 00:00Z') AS hour;
