@@ -18,6 +18,22 @@ SELECT trainledger.grant_access('web_reader', 'reader');
 SELECT trainledger.grant_access('web_operator', 'operator');
 SELECT trainledger.grant_access('web_admin', 'admin');
 
+-- A time without a zone is UTC, and times are answered in UTC and in one form,
+-- whatever the server or the database is set to. PostgREST applies the settings
+-- of the role that it becomes: give a role of your own the same.
+DO $$
+DECLARE
+	role_name name;
+BEGIN
+	FOREACH role_name IN ARRAY ARRAY['authenticator', 'web_learner',
+		'web_reader', 'web_operator', 'web_admin'] LOOP
+		EXECUTE format($sql$ALTER ROLE %I SET timezone = 'UTC'$sql$, role_name);
+		EXECUTE format($sql$ALTER ROLE %I SET datestyle = 'ISO, MDY'$sql$,
+					   role_name);
+	END LOOP;
+END
+$$;
+
 -- A request that waits or works longer than this is given up.
 ALTER ROLE authenticator SET statement_timeout = '30s';
 ALTER ROLE authenticator SET idle_in_transaction_session_timeout = '30s';

@@ -24,7 +24,9 @@ SELECT add_training_token_type('Silver', default_days_to_redeem => 30, id => pg_
 	add_credit_token_type('Meal', id => pg_temp.id(2));
 SELECT credit_init(2, 10, 's', 'd', '2025-12-31T23:30:00Z'), credit_init(2, 10, 's', 'd', '2026-01-01T00:30:00Z', token_type => 'Meal');
 SELECT create_pass_type('P-1', 'Pass', id => 1), add_pass_content(1, '{11}', '{12}'),
-	create_pass_option(1, 'Monthly', 'months', 1, 1), create_pass_option(1, 'Daily', 'days', 1, 2);
+	create_pass_option(1, 'Monthly', 'months', 1, 1), create_pass_option(1, 'Daily', 'days', 1, 2),
+	add_region('EU', 'Europe'), add_currency('EUR', 'Euro');
+SELECT create_pass_price(o, 'EU', 'EUR', 1) FROM generate_series(1, 2) o;
 SELECT update_pass_option(o, lifecycle_state => 'published') FROM generate_series(1, 2) o;
 SELECT update_pass_type(1, lifecycle_state => 'published');
 SELECT add_program_kind('Kind', id => pg_temp.id(3)), add_program(pg_temp.id(3), 'Fixed', '2026-01-31', 60, 'fixed', id => pg_temp.id(4)),
@@ -37,14 +39,14 @@ FROM unnest('{2026-01-31,2026-03-07,2026-03-08,2026-03-31,2026-04-01,2026-04-04,
 SELECT issue_pass(1, 1, 2, id => 101), issue_pass(1, 2, 3, '2026-03-08T06:59:00Z', id => 102),
 	issue_pass(1, 1, 3, '2026-03-31T23:15:00Z', id => 103);
 SELECT set_config('trainledger.clock', c, false), credit_add(2, 1, 's', c, c::timestamptz), post(a.id, 'adjust', -0.5, c, recorded_at => c::timestamptz),
-	redeem_training_tokens(1, pg_temp.id(1), 1, c), adjust_training_tokens(pg_temp.id(19), 1, c),
+	redeem_training_tokens(1, pg_temp.id(1), 2, c), adjust_training_tokens(pg_temp.id(19), 1, c),
 	create_program_ticket(pg_temp.id(3), 2)
 FROM unnest('{2026-01-31T23:30:00Z,2026-02-28T23:59:59Z,2026-03-01T00:00:00Z,2026-03-08T06:30:00Z,2026-03-08T07:30:00Z}'::text[]) c, account a WHERE a.name = 'default' AND a.party_id = 2 AND a.token_type_id <> pg_temp.id(2);
 SELECT credit_add(2, 1, 's', 'd', '2026-03-08T06:30:00Z', idempotency_key => pg_temp.id(61)),
 	issue_training_tokens(pg_temp.id(1), 1, 5, '2026-04-01', idempotency_key => pg_temp.id(62)),
 	issue_pass(1, 1, 3, '2026-01-31T23:30:00Z', '2026-02-28T23:30:00Z', idempotency_key => pg_temp.id(63), id => 104);
-SELECT use_pass(2, 11, 'booking'), claim_signup_token('SPRING', 2);
-SELECT refund_training_tokens(min(id), 0.5) FROM redemption;
+SELECT use_pass(3, 11, 'booking'), claim_signup_token('SPRING', 2);
+SELECT refund_training_tokens(min(id), 1) FROM redemption;
 SELECT a.id AS account FROM account a WHERE a.party_id = 2 AND a.token_type_id <> pg_temp.id(2) \gset
 \o
 
@@ -176,15 +178,15 @@ END $$;
 
 CREATE TEMPORARY TABLE answer_in_utc AS
 SELECT clock, statement, pg_temp.answer(clock, 'UTC', 'ISO', statement) AS answer
-FROM call, unnest('{2026-03-08T07:30:00Z,2026-03-31T23:30:00Z,2026-04-04T15:15:00Z}'::text[]) clock;
+FROM call, unnest('{2026-03-08T07:30:00Z,2026-03-31T23:30:00Z}'::text[]) clock;
 -- none is refused that a typing mistake has to be blamed for
 SELECT DISTINCT statement, answer FROM answer_in_utc WHERE answer ~ '^(?!TL)[0-9A-Z]{5} \|';
-SELECT count(*) > 300 AS many, avg((answer <> '')::integer) > 0.8 AS most_say_something, avg((answer ~ '^TL')::integer) < 0.4 AS few_are_refused FROM answer_in_utc;
+SELECT count(*) > 200 AS many, avg((answer <> '')::integer) > 0.8 AS most_say_something, avg((answer ~ '^TL')::integer) < 0.4 AS few_are_refused FROM answer_in_utc;
 SELECT zone, style, clock, statement, in_utc, answer
 FROM (
 	SELECT zone, style, clock, statement, u.answer AS in_utc, pg_temp.answer(clock, zone, style, statement) AS answer
 	FROM answer_in_utc u, (VALUES ('America/New_York', 'SQL, MDY'), ('Asia/Kolkata', 'German'), ('Australia/Lord_Howe', 'Postgres, DMY'),
-		('Pacific/Kiritimati', 'ISO, YMD'), ('UTC', 'SQL, DMY')) v(zone, style)) a
+		('Pacific/Kiritimati', 'ISO, YMD')) v(zone, style)) a
 WHERE answer <> in_utc;
 
 -- every function is asked that takes or returns a date or a time, or a row or
