@@ -394,7 +394,7 @@ COMMENT ON FUNCTION trainledger.update_token_type(
 
 CREATE FUNCTION trainledger._bounds(
 	lower_bound numeric, upper_bound numeric, scale integer,
-	changed text DEFAULT 'upper_bound') RETURNS trainledger.amount_range
+	changed text) RETURNS trainledger.amount_range
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -523,7 +523,7 @@ BEGIN
 	END IF;
 	RETURN trainledger._insert_token_type(
 		'credit'::trainledger.token_kind, name, unit, scale,
-		trainledger._bounds(lower_bound, upper_bound, scale),
+		trainledger._bounds(lower_bound, upper_bound, scale, 'upper_bound'),
 		symbol, description, NULL::integer, id);
 END;
 $$;
@@ -583,7 +583,7 @@ BEGIN
 	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
 										  default_days_to_redeem, NULL::uuid);
 	-- what no type takes, before it is known which it is
-	PERFORM trainledger._bounds(lower_bound, upper_bound, 6);
+	PERFORM trainledger._bounds(lower_bound, upper_bound, 6, 'upper_bound');
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

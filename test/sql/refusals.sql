@@ -38,9 +38,9 @@ SELECT name, quote_literal(lpad(n, 8, '0') || '-0000-4000-8000-000000890000') ||
 FROM (VALUES ('CREDIT', '1'), ('IDLE', '2'), ('OLD', '3'), ('GOLD', '11'), ('RUST', '12'), ('DUST', '13'),
 	('LOT', '21'), ('RUSTY', '22'), ('SUSISLOT', '23'), ('BRIEF', '24'), ('EVERLASTING', '25'),
 	('KIND', '31'), ('PROGRAM', '32'), ('NONE', '99'), ('KEY', '41'), ('KEY2', '42'), ('KEY3', '43'), ('KEY4', '44')) v(name, n)
-UNION ALL VALUES ('ORG', '890001'), ('ANN', '890002'), ('BOB', '890003'), ('SUSI', '890004'), ('NOBODY', '890099'),
-	('COURSE', '890011'), ('PATH', '890012'), ('TYPE', '890021'), ('DRAFT', '890022'), ('ARCHIVED', '890023'), ('EMPTY', '890024'),
-	('OPTION', '890031'), ('DRAFTED', '890032'), ('UNPRICED', '890033'), ('OTHERS', '890034'), ('LAST', '890035'), ('PASS', '890041'), ('BRIEFPASS', '890042'),
+UNION ALL VALUES ('ORG', '840001'), ('ANN', '840002'), ('BOB', '840003'), ('SUSI', '840004'), ('NOBODY', '840099'),
+	('COURSE', '840011'), ('PATH', '840012'), ('TYPE', '840021'), ('DRAFT', '840022'), ('ARCHIVED', '840023'), ('EMPTY', '840024'),
+	('OPTION', '840031'), ('DRAFTED', '840032'), ('UNPRICED', '840033'), ('OTHERS', '840034'), ('LAST', '840035'), ('PASS', '840041'), ('BRIEFPASS', '840042'),
 	('NOW', $$'2026-03-01 12:00Z'$$), ('LONG', $$repeat('x', 251)$$), ('LONGER', $$repeat('x', 8193)$$);
 
 CREATE FUNCTION regress.written(statement text) RETURNS text LANGUAGE plpgsql STABLE AS $$
@@ -119,16 +119,16 @@ SELECT count(regress.done(s)) AS done FROM unnest(ARRAY[
 
 INSERT INTO regress.named
 SELECT name, (SELECT a.id FROM account a JOIN token_type t ON t.id = a.token_type_id WHERE a.party_id = p AND t.name = type)::text
-FROM (VALUES ('ACCOUNT', 890002, 'refusals'), ('IDLEACCOUNT', 890002, 'refusals idle'), ('SUSISACCOUNT', 890004, 'refusals')) v(name, p, type)
+FROM (VALUES ('ACCOUNT', 840002, 'refusals'), ('IDLEACCOUNT', 840002, 'refusals idle'), ('SUSISACCOUNT', 840004, 'refusals')) v(name, p, type)
 UNION ALL
 SELECT 'REDEMPTION' || p, r.id::text FROM (VALUES ('', 'refusals'), ('OFSUSI', 'refusals susi'), ('OFRUST', 'refusals rust')) v(p, reference)
 	JOIN redemption r USING (reference)
 UNION ALL SELECT 'LOTACCOUNT', l.account_id::text FROM token_lot l WHERE l.id = '00000021-0000-4000-8000-000000890000'
 UNION ALL SELECT 'COHORT', quote_literal(c.id) || '::uuid' FROM cohort c WHERE c.program_id = '00000032-0000-4000-8000-000000890000'
-UNION ALL SELECT 'TICKET', quote_literal(t.id) || '::uuid' FROM ticket t WHERE t.party_id = 890003
-UNION ALL SELECT 'PRICE', p.id::text FROM pass_type_option_price p WHERE p.option_id = 890031
-UNION ALL SELECT 'ANNSUUID', quote_literal(p.uuid) FROM party p WHERE p.id = 890002
-UNION ALL SELECT 'BOBSUUID', quote_literal(p.uuid) FROM party p WHERE p.id = 890003;
+UNION ALL SELECT 'TICKET', quote_literal(t.id) || '::uuid' FROM ticket t WHERE t.party_id = 840003
+UNION ALL SELECT 'PRICE', p.id::text FROM pass_type_option_price p WHERE p.option_id = 840031
+UNION ALL SELECT 'ANNSUUID', quote_literal(p.uuid) FROM party p WHERE p.id = 840002
+UNION ALL SELECT 'BOBSUUID', quote_literal(p.uuid) FROM party p WHERE p.id = 840003;
 
 -- What is refused: by whom (admin unless said), after what, which call
 

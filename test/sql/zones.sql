@@ -170,7 +170,7 @@ BEGIN
 	RAISE EXCEPTION SQLSTATE 'ZZ001';
 EXCEPTION
 	WHEN SQLSTATE 'ZZ001' THEN
-		RETURN regexp_replace(answer, '[[:xdigit:]]{8}-(?:[[:xdigit:]]{4}-){3}[[:xdigit:]]{12}|"(?:id|redemption_id|enrolment_id|account_id|accountName|signup_token_id)": ?"?[\w-]+|<TokenId>[^<]*', 'ID', 'g');
+		RETURN regexp_replace(answer, '[[:xdigit:]]{8}-(?:[[:xdigit:]]{4}-){3}[[:xdigit:]]{12}|"(?:id|redemption_id|enrolment_id|account_id|booking_no|accountName|signup_token_id)": ?"?[\w-]+|<TokenId>[^<]*', 'ID', 'g');
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 		RETURN concat_ws(' | ', SQLSTATE, message, detail, hint);
