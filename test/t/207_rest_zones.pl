@@ -117,6 +117,8 @@ foreach my $name (sort keys %zones)
 
 		push @{ $answers{$name} }, "$answer->{status} $answer->{body}";
 	}
+	is($faces->request($admin, GET => '/training_passes?id=eq.103&select=valid_from', undef, Prefer => 'timezone=America/New_York')->{body},
+		'[{"valid_from":"2026-03-30T20:00:00-04:00"}]', "$name: who wants another zone says so");
 	$faces->stop;
 }
 

@@ -17,7 +17,7 @@ const words = (tag) => (typeof tag === "string" ? tag.split(/[\s,]+/) : []);
 
 const NUMBER = /^[+-]?(\d{1,40}(\.\d{0,40})?|\.\d{1,40})(e[+-]?\d{1,3})?$/i;
 const MOMENT =
-  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d))?$/;
+  /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 const matching = (pattern, what) => (value) => {
   const text = typeof value === "number" ? String(value) : value;
@@ -51,7 +51,7 @@ const SCALARS = {
   },
   DateTime: {
     description:
-      "Instant, such as 2023-04-04T08:41:30Z. A date alone is read as its first moment in UTC, unless a field says otherwise.",
+      "Instant, such as 2023-04-04T08:41:30Z; without a zone it is UTC. A date alone is read as its first moment in UTC, unless a field says otherwise.",
     // from the database: 2023-04-04T08:41:30.123456+00:00
     serialize: (value) =>
       String(value).replace(/^(.{19})(\.\d+)?\+00:00$/, "$1Z"),
