@@ -1,0 +1,225 @@
+/*-------------------------------------------------------------------------
+ *
+ * access.c
+ *		Who may do what (contract, section 15).
+ *
+ * Tables are read-only for everybody.  A write function runs as its caller
+ * up to the C entry, which then acts as the extension's owner; the privilege
+ * to call it is EXECUTE, given by grant_access().  A level is EXECUTE on its
+ * marker function, because such grants are dumped and restored.
+ *
+ * Functions written in PL/pgSQL are reached through tl_as_owner(): a
+ * SECURITY DEFINER function could not tell who called it, as current_user is
+ * the owner in it and session_user is the connection pool's login.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/access/access.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "catalog/pg_proc.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "parser/parse_func.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/syscache.h"
+
+#include "access/access.h"
+#include "base/trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_access_mark);
+PG_FUNCTION_INFO_V1(tl_has_level);
+PG_FUNCTION_INFO_V1(tl_as_owner);
+
+/*
+ * The caller of the running write function, while it acts as the owner; else
+ * InvalidOid.  A parallel worker never has it.
+ */
+static Oid	original_caller = InvalidOid;
+
+/* The role that called: the one whose rights count, not the owner's. */
+Oid
+tl_caller(void)
+{
+	return OidIsValid(original_caller) ? original_caller : GetUserId();
+}
+
+/* Whether a write function in PL/pgSQL is at work, called by tl_as_owner(). */
+bool
+tl_acts_as_owner(void)
+{
+	return OidIsValid(original_caller);
+}
+
+/*
+ * Act as the owner of the books until tl_restore_user().  After an error the
+ * end of the (sub)transaction restores the role.
+ */
+void
+tl_become_owner(TlOwnerSwitch *saved)
+{
+	GetUserIdAndSecContext(&saved->userid, &saved->sec_context);
+	SetUserIdAndSecContext(tl_owner(),
+						   saved->sec_context | SECURITY_LOCAL_USERID_CHANGE);
+}
+
+void
+tl_restore_user(const TlOwnerSwitch *saved)
+{
+	SetUserIdAndSecContext(saved->userid, saved->sec_context);
+}
+
+/*
+ * Body of the marker functions learner_access() ... admin_access(); to be
+ * allowed to call one is to have its level.
+ */
+Datum
+tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	PG_RETURN_BOOL(true);
+}
+
+/* Whether a role has a level of access. */
+bool
+tl_role_has(Oid role, const char *level)
+{
+	char	   *mark = psprintf("%s_access", level);
+	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
+	Oid			function = LookupFuncName(name, 0, NULL, false);
+
+	return tl_may_execute(function, role);
+}
+
+/*
+ * has_level(level access_level) returns boolean: whether the caller has it.  In
+ * a function that acts as the owner, that is still the caller, whom a parallel
+ * worker does not know: parallel restricted.
+ */
+Datum
+tl_has_level(PG_FUNCTION_ARGS)
+{
+	Datum		label = PG_GETARG_DATUM(0);
+	Datum		level = DirectFunctionCall1(enum_out, label);
+
+	PG_RETURN_BOOL(tl_role_has(tl_caller(), DatumGetCString(level)));
+}
+
+/*
+ * The function of trainledger with the arguments and the name of another
+ * function, and this prefix to the name.
+ */
+Oid
+tl_twin(Oid function, const char *prefix, bool missing_ok)
+{
+	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Form_pg_proc proc;
+	List	   *name;
+	Oid			twin;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	proc = (Form_pg_proc) GETSTRUCT(tuple);
+	name = list_make2(makeString("trainledger"),
+					  makeString(psprintf("%s%s", prefix,
+										  NameStr(proc->proname))));
+	twin = LookupFuncName(name, proc->pronargs, proc->proargtypes.values,
+						  missing_ok);
+	ReleaseSysCache(tuple);
+	return twin;
+}
+
+/*
+ * Rethrow the error that was caught.  Of a refusal the context is left out:
+ * it is a walk through our inner functions and tells the caller nothing.
+ */
+static void
+rethrow_refusal(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
+		error->context = NULL;
+	ReThrowError(error);
+}
+
+/*
+ * Call another function with the arguments of this call; its result is this
+ * call's, rows of a set included.  Its collation is the database's: what is the
+ * same without regard to case does not depend on where a caller's text is from.
+ */
+Datum
+tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
+{
+	LOCAL_FCINFO(call, FUNC_MAX_ARGS);
+	Datum		result;
+
+	InitFunctionCallInfoData(*call, target, fcinfo->nargs,
+							 DEFAULT_COLLATION_OID, fcinfo->context,
+							 fcinfo->resultinfo);
+	memcpy(call->args, fcinfo->args, fcinfo->nargs * sizeof(NullableDatum));
+	result = FunctionCallInvoke(call);
+	fcinfo->isnull = call->isnull;
+	return result;
+}
+
+/* The same as the owner of the books, remembering who called. */
+Datum
+tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
+{
+	Oid			saved_caller = original_caller;
+	MemoryContext saved_context = CurrentMemoryContext;
+	TlOwnerSwitch saved;
+	Datum		result;
+
+	tl_become_owner(&saved);
+	PG_TRY();
+	{
+		if (!OidIsValid(original_caller))
+			original_caller = saved.userid;
+		result = tl_forward(fcinfo, target);
+	}
+	PG_CATCH();
+	{
+		original_caller = saved_caller;
+		rethrow_refusal(saved_context);
+	}
+	PG_END_TRY();
+	original_caller = saved_caller;
+	tl_restore_user(&saved);
+	return result;
+}
+
+/*
+ * Body of every write function whose work is done in PL/pgSQL: calls the
+ * function of the same name with a leading underscore, which nobody else may
+ * call, with the same arguments, as the owner of the books.
+ */
+Datum
+tl_as_owner(PG_FUNCTION_ARGS)
+{
+	FmgrInfo   *inner = (FmgrInfo *) fcinfo->flinfo->fn_extra;
+
+	if (inner == NULL)
+	{
+		Oid			function = tl_twin(fcinfo->flinfo->fn_oid, "_", false);
+		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
+											   sizeof(FmgrInfo));
+
+		fmgr_info_cxt(function, fresh, fcinfo->flinfo->fn_mcxt);
+		fresh->fn_expr = fcinfo->flinfo->fn_expr;
+		fcinfo->flinfo->fn_extra = inner = fresh;
+	}
+	return tl_forward_as_owner(fcinfo, inner);
+}

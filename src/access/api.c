@@ -1,0 +1,150 @@
+/*-------------------------------------------------------------------------
+ *
+ * api.c
+ *		The functions of trainledger_api: each calls its twin in trainledger
+ *		and, inside a PostgREST request, turns a refusal into an answer with
+ *		the status of the contract, section 4.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/access/api.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_proc.h"
+#include "lib/stringinfo.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/json.h"
+#include "utils/lsyscache.h"
+
+#include "access/access.h"
+#include "base/trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_api);
+
+/* What a function of trainledger_api stands for */
+typedef struct ApiTarget
+{
+	FmgrInfo	function;
+	bool		as_owner;
+} ApiTarget;
+
+/*
+ * trainledger.NAME, which sees to its rights itself; where there is none,
+ * trainledger._NAME, which acts as the owner if it writes and as the caller
+ * if it reads.
+ */
+static ApiTarget *
+find_target(FmgrInfo *outer)
+{
+	ApiTarget  *target = MemoryContextAllocZero(outer->fn_mcxt,
+												sizeof(ApiTarget));
+	Oid			function = tl_twin(outer->fn_oid, "", true);
+
+	if (!OidIsValid(function))
+	{
+		function = tl_twin(outer->fn_oid, "_", false);
+		target->as_owner = func_volatile(function) == PROVOLATILE_VOLATILE;
+	}
+	fmgr_info_cxt(function, &target->function, outer->fn_mcxt);
+	target->function.fn_expr = outer->fn_expr;
+	return target;
+}
+
+/* Whether PostgREST is asking: after its first use the setting is '' */
+bool
+tl_in_request(void)
+{
+	const char *method = GetConfigOption("request.method", true, false);
+
+	return method != NULL && *method != '\0';
+}
+
+static void
+append_field(StringInfo json, const char *name, const char *value)
+{
+	appendStringInfo(json, ", \"%s\": ", name);
+	if (value == NULL)
+		appendStringInfoString(json, "null");
+	else
+		escape_json(json, value);
+}
+
+/*
+ * Raise a refusal so that PostgREST answers with its status and a body whose
+ * code is the TL code: SQLSTATE PGRST, the body as the message, status and
+ * headers (both needed) as the detail.
+ */
+static void
+raise_for_request(const ErrorData *error)
+{
+	StringInfoData body;
+
+	initStringInfo(&body);
+	appendStringInfo(&body, "{\"code\": \"%s\"",
+					 unpack_sql_state(error->sqlerrcode));
+	append_field(&body, "message", error->message);
+	append_field(&body, "details", error->detail);
+	append_field(&body, "hint", error->hint);
+	appendStringInfoChar(&body, '}');
+
+	ereport(ERROR,
+			(errcode(MAKE_SQLSTATE('P', 'G', 'R', 'S', 'T')),
+			 errmsg_internal("%s", body.data),
+			 errdetail_internal("{\"status\": %d, \"headers\": {}}",
+								tl_http_status(error->sqlerrcode))));
+}
+
+/* Rethrow the error that was caught; a refusal without its inner context. */
+static void
+rethrow_for_request(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
+	{
+		if (tl_in_request())
+			raise_for_request(error);
+		error->context = NULL;
+	}
+	ReThrowError(error);
+}
+
+/* The call, and what PostgREST is to make of its refusal */
+static Datum
+call_target(FunctionCallInfo fcinfo, ApiTarget *target)
+{
+	MemoryContext saved_context = CurrentMemoryContext;
+	Datum		result;
+
+	PG_TRY();
+	{
+		result = target->as_owner ?
+			tl_forward_as_owner(fcinfo, &target->function) :
+			tl_forward(fcinfo, &target->function);
+	}
+	PG_CATCH();
+	{
+		rethrow_for_request(saved_context);
+	}
+	PG_END_TRY();
+	return result;
+}
+
+/*
+ * Body of the functions of trainledger_api that are not documents with an
+ * error form of their own.
+ */
+Datum
+tl_api(PG_FUNCTION_ARGS)
+{
+	if (fcinfo->flinfo->fn_extra == NULL)
+		fcinfo->flinfo->fn_extra = find_target(fcinfo->flinfo);
+	return call_target(fcinfo, (ApiTarget *) fcinfo->flinfo->fn_extra);
+}

@@ -1,0 +1,107 @@
+/*-------------------------------------------------------------------------
+ *
+ * party.c
+ *		Who is asking (contract, section 12): the claims of a JSON web token
+ *		as PostgREST and PostGraphile hand them on, or a setting.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/access/party.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+
+#include "access/access.h"
+#include "base/trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_caller_name);
+PG_FUNCTION_INFO_V1(tl_current_party);
+
+/*
+ * Look up a claim of the request.  Returns false where there are no claims at
+ * all; else *value is the claim as text in the current memory context, or
+ * NULL where the claims do not have it.
+ */
+bool
+tl_claim(const char *name, char **value)
+{
+	const char *claims = GetConfigOption("request.jwt.claims", true, false);
+	LOCAL_FCINFO(fcinfo, 2);
+	Datum		result;
+
+	/* After its first use in a session an unset setting is '', not null */
+	if (claims == NULL || *claims == '\0')
+		return false;
+
+	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
+	fcinfo->args[0].value = CStringGetTextDatum(claims);
+	fcinfo->args[0].isnull = false;
+	fcinfo->args[1].value = CStringGetTextDatum(name);
+	fcinfo->args[1].isnull = false;
+	result = json_object_field_text(fcinfo);
+	*value = fcinfo->isnull ? NULL : TextDatumGetCString(result);
+	return true;
+}
+
+/*
+ * The party that is asking: the claim party_id or, where there are no claims,
+ * the setting trainledger.party_id.  False where neither says, and where it is
+ * not a number, so that a mistake shows nothing rather than somebody else's
+ * rows.
+ */
+bool
+tl_asking_party(int64 *party)
+{
+	char	   *text;
+	char	   *end;
+
+	if (!tl_claim("party_id", &text))
+		text = tl_party_setting;
+	if (text == NULL || *text < '0' || *text > '9')
+		return false;
+
+	errno = 0;
+	*party = strtoi64(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+/* current_party() returns bigint, or null */
+Datum
+tl_current_party(PG_FUNCTION_ARGS)
+{
+	int64		party;
+
+	if (!tl_asking_party(&party))
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(party);
+}
+
+/*
+ * Who books: the claim sub of the request, else the role that called.  To be
+ * asked for before acting as the owner.
+ */
+text *
+tl_booked_by(void)
+{
+	char	   *subject;
+
+	if (tl_claim("sub", &subject) && subject != NULL && *subject != '\0')
+		return cstring_to_text(subject);
+	return cstring_to_text(GetUserNameFromId(tl_caller(), false));
+}
+
+/* _caller_name() returns text, for functions in PL/pgSQL */
+Datum
+tl_caller_name(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	PG_RETURN_TEXT_P(tl_booked_by());
+}

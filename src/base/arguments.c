@@ -1,0 +1,73 @@
+/*-------------------------------------------------------------------------
+ *
+ * arguments.c
+ *		What functions check their arguments for (TL400).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/base/arguments.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "mb/pg_wchar.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+
+#include "base/arguments.h"
+
+/*
+ * Check a text that is stored with an entry: present where required, and not
+ * too long (TL400).
+ */
+bool
+tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
+{
+	if (required && (value == NULL || VARSIZE_ANY_EXHDR(value) == 0))
+	{
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
+				  "Give a text that is not empty.",
+				  "The argument %s is %s.", name, value ? "empty" : "null");
+		return false;
+	}
+	if (value != NULL && VARSIZE_ANY_EXHDR(value) > TL_MAX_TEXT_BYTES)
+	{
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
+				  psprintf("At most %d bytes are kept.", TL_MAX_TEXT_BYTES),
+				  "The argument %s has %zu bytes.", name,
+				  (size_t) VARSIZE_ANY_EXHDR(value));
+		return false;
+	}
+	return true;
+}
+
+/* Check a name: present, and short enough for an index (TL400) */
+bool
+tl_check_name(const char *name, text *value, TlRefusal *refusal)
+{
+	int			chars;
+
+	if (!tl_check_text(name, value, true, refusal))
+		return false;
+	chars = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+	if (chars > TL_MAX_NAME_CHARS)
+	{
+		tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
+				  psprintf("A name has at most %d characters.",
+						   TL_MAX_NAME_CHARS),
+				  "The argument %s has %d characters.", name, chars);
+		return false;
+	}
+	return true;
+}
+
+/* A numeric argument as text, NULL where it is null */
+char *
+tl_numeric_arg(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	return DatumGetCString(DirectFunctionCall1(numeric_out,
+											   PG_GETARG_DATUM(argno)));
+}

@@ -1,0 +1,54 @@
+/*-------------------------------------------------------------------------
+ *
+ * module.c
+ *		Loading of the library and its settings.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/base/module.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "base/trainledger.h"
+
+TL_MODULE_MAGIC;
+
+/* Settings */
+char	   *tl_clock_setting = NULL;
+char	   *tl_party_setting = NULL;
+int			tl_xml_max_bytes;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	DefineCustomStringVariable("trainledger.clock",
+							   "Sets the business time of trainledger.",
+							   "Empty: the wall time of the statement. For tests, demonstrations and replays.",
+							   &tl_clock_setting,
+							   "",
+							   PGC_SUSET, 0,
+							   tl_check_clock, tl_assign_clock, NULL);
+	DefineCustomStringVariable("trainledger.party_id",
+							   "Names the party that is asking, where no JSON web token does.",
+							   NULL,
+							   &tl_party_setting,
+							   "",
+							   PGC_USERSET, 0,
+							   NULL, NULL, NULL);
+	DefineCustomIntVariable("trainledger.xml_max_bytes",
+							"Sets the size of the largest XML document that is read.",
+							NULL,
+							&tl_xml_max_bytes,
+							64 * 1024 * 1024, 1024, MaxAllocSize,
+							PGC_SUSET, GUC_UNIT_BYTE,
+							NULL, NULL, NULL);
+	MarkGUCPrefixReserved("trainledger");
+}

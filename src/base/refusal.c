@@ -1,0 +1,130 @@
+/*-------------------------------------------------------------------------
+ *
+ * refusal.c
+ *		Business refusals: values inside, errors outside (contract,
+ *		section 4).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/base/refusal.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+#include "utils/elog.h"
+#include "utils/builtins.h"
+
+#include "base/trainledger.h"
+
+PG_FUNCTION_INFO_V1(tl_raise_refusal);
+
+/*
+ * Fill in a refusal.  argument, message and hint are kept as they are, the
+ * detail is formatted into the current memory context.  argument and hint may
+ * be NULL.
+ */
+void
+tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
+		  const char *message, const char *hint, const char *detail_format,
+		  ...)
+{
+	StringInfoData detail;
+
+	initStringInfo(&detail);
+	for (;;)
+	{
+		va_list		args;
+		int			needed;
+
+		va_start(args, detail_format);
+		needed = appendStringInfoVA(&detail, detail_format, args);
+		va_end(args);
+		if (needed == 0)
+			break;
+		enlargeStringInfo(&detail, needed);
+	}
+
+	refusal->sqlerrcode = sqlerrcode;
+	refusal->argument = argument;
+	refusal->message = message;
+	refusal->detail = detail.data;
+	refusal->hint = hint;
+}
+
+/*
+ * The engine blames arguments by the names that credit_add has for them.  A
+ * function with others says what they are there; the list ends with NULL.
+ */
+void
+tl_rename_argument(TlRefusal *refusal, const TlArgumentName *names)
+{
+	for (; refusal->argument != NULL && names->engine != NULL; names++)
+	{
+		if (strcmp(refusal->argument, names->engine) == 0)
+		{
+			refusal->argument = names->function;
+			return;
+		}
+	}
+}
+
+/*
+ * Raise a refusal as an error; does not return.  The argument to blame is the
+ * COLUMN of the error.
+ */
+void
+tl_raise(const TlRefusal *refusal)
+{
+	const char *argument = refusal->argument;
+
+	ereport(ERROR,
+			(errcode(refusal->sqlerrcode),
+			 errmsg_internal("%s", refusal->message),
+			 refusal->detail ? errdetail_internal("%s", refusal->detail) : 0,
+			 refusal->hint ? errhint("%s", refusal->hint) : 0,
+			 argument ? err_generic_string(PG_DIAG_COLUMN_NAME, argument) : 0));
+	pg_unreachable();
+}
+
+static char *
+text_or_null(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL :
+		text_to_cstring(PG_GETARG_TEXT_PP(argno));
+}
+
+/*
+ * _refuse(sqlstate, message, detail, hint, argument), for functions in
+ * PL/pgSQL.  A refusal is told without the statements that it came through.
+ */
+Datum
+tl_raise_refusal(PG_FUNCTION_ARGS)
+{
+	const char *code = text_or_null(fcinfo, 0);
+	TlRefusal	refusal = {
+		.message = text_or_null(fcinfo, 1),
+		.detail = text_or_null(fcinfo, 2),
+		.hint = text_or_null(fcinfo, 3),
+		.argument = text_or_null(fcinfo, 4),
+	};
+
+	if (code == NULL || refusal.message == NULL || strlen(code) != 5 ||
+		strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
+		elog(ERROR, "a refusal needs an SQLSTATE and a message");
+	refusal.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
+									   code[4]);
+	if (strncmp(code, "TL", 2) == 0)
+		error_context_stack = NULL;
+	tl_raise(&refusal);
+}
+
+/* The HTTP status of a refusal, by its SQLSTATE (contract, section 4) */
+int
+tl_http_status(int sqlerrcode)
+{
+	const char *code = unpack_sql_state(sqlerrcode);
+
+	return code[2] == '0' ? 409 : atoi(code + 2);
+}

@@ -1,0 +1,542 @@
+/*-------------------------------------------------------------------------
+ *
+ * form.c
+ *		Reading and checking the body of a credit-token transaction
+ *		(contract, section 7).
+ *
+ * The body is split into its fields with the server's JSON parser, and each
+ * field is decoded by itself: so a value that JSON allows but text does not
+ * (\u0000, half a surrogate pair) is an error of its field and not of the
+ * whole.  Numbers stay decimal text from the first to the last.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/credit/form.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "common/jsonapi.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/json.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "base/arguments.h"
+#include "credit/form.h"
+#include "ledger/catalog.h"
+#include "ledger/ledger.h"
+
+#define BLANK			"This value should not be blank."
+#define NOT_A_CHOICE	"The value you selected is not a valid choice."
+#define EXTRA_FIELDS	"This form should not contain extra fields."
+
+/* Seconds since 1970 at the end of the year 9999 */
+#define LAST_SECOND		INT64CONST(253402300799)
+
+static const char *const field_names[FIELD_COUNT] = {
+	"delegate_id",
+	"delegate_rfid",
+	"delegate_barcode",
+	"delegate_externalId",
+	"device_id",
+	"device_code",
+	"operation",
+	"amount",
+	"source",
+	"description",
+	"recordedAt",
+	"accountName",
+	"tokenType",
+	"rounding",
+	"balanceExpected",
+};
+
+/* ---------------------------------------------------------------------
+ * Reading
+ * ---------------------------------------------------------------------
+ */
+
+/* Decoding one JSON value, or the key of {"key": null} */
+typedef struct DecodeState
+{
+	char	   *key;
+	FieldKind	kind;
+	char	   *value;
+} DecodeState;
+
+static TlJsonResult
+take_key(void *context, char *name, bool isnull pg_attribute_unused())
+{
+	((DecodeState *) context)->key = name;
+	TL_JSON_CONTINUE;
+}
+
+static TlJsonResult
+take_structure(void *context)
+{
+	((DecodeState *) context)->kind = KIND_UNUSABLE;
+	TL_JSON_CONTINUE;
+}
+
+static TlJsonResult
+take_scalar(void *context, char *token, JsonTokenType type)
+{
+	DecodeState *state = context;
+
+	/* a scalar inside an array or object does not make it usable */
+	if (state->kind == KIND_UNUSABLE)
+		TL_JSON_CONTINUE;
+	state->value = token;
+	switch (type)
+	{
+		case JSON_TOKEN_STRING:
+			state->kind = KIND_STRING;
+			break;
+		case JSON_TOKEN_NUMBER:
+			state->kind = KIND_NUMBER;
+			break;
+		case JSON_TOKEN_NULL:
+			state->kind = KIND_ABSENT;
+			break;
+		default:
+			state->kind = KIND_UNUSABLE;
+			break;
+	}
+	TL_JSON_CONTINUE;
+}
+
+/* The key of an object field from its text `"key":`, NULL if undecodable */
+static char *
+decode_key(const char *start, int length)
+{
+	StringInfoData object;
+	DecodeState state = {0};
+	JsonSemAction actions = {
+		.semstate = &state,
+		.object_field_start = take_key,
+	};
+
+	initStringInfo(&object);
+	appendStringInfoChar(&object, '{');
+	appendBinaryStringInfo(&object, start, length);
+	appendStringInfoString(&object, "null}");
+	if (pg_parse_json(tl_json_lexer(object.data, object.len, true),
+					  &actions) != JSON_SUCCESS)
+		return NULL;
+	return state.key;
+}
+
+static DecodeState
+decode_value(const char *start, int length)
+{
+	DecodeState state = {.kind = KIND_ABSENT};
+	JsonSemAction actions = {
+		.semstate = &state,
+		.object_start = take_structure,
+		.array_start = take_structure,
+		.scalar = take_scalar,
+	};
+
+	if (pg_parse_json(tl_json_lexer(pnstrdup(start, length), length, true),
+					  &actions) != JSON_SUCCESS)
+		state.kind = KIND_UNUSABLE;
+	return state;
+}
+
+/* Splitting the body: where the field that is being read starts */
+typedef struct SplitState
+{
+	CreditForm *form;
+	JsonLexContext *lexer;
+	MemoryContext scratch;		/* for one field */
+	bool		is_object;
+	const char *key_start;
+	const char *value_start;
+} SplitState;
+
+static void
+store_field(CreditForm *form, const char *key, const DecodeState *value)
+{
+	for (int i = 0; key != NULL && i < FIELD_COUNT; i++)
+	{
+		if (strcmp(key, field_names[i]) == 0)
+		{
+			/* of doubled keys the last one counts */
+			form->kinds[i] = value->kind;
+			form->values[i] = value->value ? pstrdup(value->value) : NULL;
+			return;
+		}
+	}
+	form->form_error = EXTRA_FIELDS;
+}
+
+static TlJsonResult
+split_object_start(void *context)
+{
+	SplitState *state = context;
+
+	if (state->lexer->lex_level == 0)
+	{
+		state->is_object = true;
+		state->key_start = state->lexer->token_start + 1;
+	}
+	TL_JSON_CONTINUE;
+}
+
+static TlJsonResult
+split_field_start(void *context, char *name pg_attribute_unused(),
+				  bool isnull pg_attribute_unused())
+{
+	SplitState *state = context;
+
+	if (state->lexer->lex_level == 1)
+		state->value_start = state->lexer->token_start;
+	TL_JSON_CONTINUE;
+}
+
+static TlJsonResult
+split_field_end(void *context, char *name pg_attribute_unused(),
+				bool isnull pg_attribute_unused())
+{
+	SplitState *state = context;
+	const char *end = state->lexer->prev_token_terminator;
+	char	   *key;
+	DecodeState value;
+	MemoryContext caller;
+
+	if (state->lexer->lex_level != 1)
+		TL_JSON_CONTINUE;
+	CHECK_FOR_INTERRUPTS();
+
+	/* between the end of the field before and the key: blanks and a comma */
+	state->key_start += strspn(state->key_start, " \t\r\n,");
+	caller = MemoryContextSwitchTo(state->scratch);
+	key = decode_key(state->key_start, state->value_start - state->key_start);
+	value = decode_value(state->value_start, end - state->value_start);
+	MemoryContextSwitchTo(caller);
+	store_field(state->form, key, &value);
+	MemoryContextReset(state->scratch);
+	state->key_start = end;
+	TL_JSON_CONTINUE;
+}
+
+/* Read a body, NULL being an empty one.  The form is emptied first. */
+void
+credit_form_read(CreditForm *form, text *body)
+{
+	SplitState	state = {.form = form};
+	JsonSemAction actions = {
+		.semstate = &state,
+		.object_start = split_object_start,
+		.object_field_start = split_field_start,
+		.object_field_end = split_field_end,
+	};
+	char	   *json;
+
+	memset(form, 0, sizeof(*form));
+	if (body == NULL)
+		return;
+
+	json = text_to_cstring(body);
+	state.lexer = tl_json_lexer(json, strlen(json), false);
+	state.scratch = AllocSetContextCreate(CurrentMemoryContext,
+										  "credit-token field",
+										  ALLOCSET_DEFAULT_SIZES);
+	if (pg_parse_json(state.lexer, &actions) != JSON_SUCCESS ||
+		!state.is_object)
+		form->form_error = FORM_INVALID;
+	MemoryContextDelete(state.scratch);
+}
+
+/* ---------------------------------------------------------------------
+ * Checking
+ * ---------------------------------------------------------------------
+ */
+
+/* Blanks around a value do not count */
+static void
+trim(char *value)
+{
+	size_t		length = strlen(value);
+	size_t		start = strspn(value, " \t\r\n");
+
+	while (length > start && strchr(" \t\r\n", value[length - 1]) != NULL)
+		length--;
+	memmove(value, value + start, length - start);
+	value[length - start] = '\0';
+}
+
+/* Whether a field was sent with something in it, usable or not */
+bool
+credit_form_is_given(const CreditForm *form, CreditField field)
+{
+	switch (form->kinds[field])
+	{
+		case KIND_ABSENT:
+			return false;
+		case KIND_STRING:
+			return form->values[field][strspn(form->values[field],
+											  " \t\r\n")] != '\0';
+		default:
+			return true;
+	}
+}
+
+/*
+ * Check that a field is there if it has to be, and a string or number.  True:
+ * it has a value that is worth looking at.
+ */
+static bool
+check_given(CreditForm *form, CreditField field, bool required)
+{
+	if (!credit_form_is_given(form, field))
+	{
+		if (required)
+			form->errors[field] = BLANK;
+		return false;
+	}
+	if (form->kinds[field] == KIND_UNUSABLE)
+	{
+		form->errors[field] = FORM_INVALID;
+		return false;
+	}
+	return true;
+}
+
+static void
+check_text(CreditForm *form, CreditField field, bool required)
+{
+	if (check_given(form, field, required) &&
+		strlen(form->values[field]) > TL_MAX_TEXT_BYTES)
+		form->errors[field] = psprintf("This value is too long. It should have %d characters or less.",
+									   TL_MAX_TEXT_BYTES);
+}
+
+/* An account or type name; where it is not given, "default" */
+static void
+check_name(CreditForm *form, CreditField field)
+{
+	if (!check_given(form, field, false))
+	{
+		form->values[field] = "default";
+		return;
+	}
+	if (pg_mbstrlen(form->values[field]) > TL_MAX_NAME_CHARS)
+		form->errors[field] = psprintf("This value is too long. It should have %d characters or less.",
+									   TL_MAX_NAME_CHARS);
+}
+
+/* Whether a text can be a party's id: digits, as many as always fit a bigint */
+bool
+credit_form_is_party_id(const char *text)
+{
+	size_t		length = strlen(text);
+
+	return length > 0 && length <= 18 &&
+		strspn(text, "0123456789") == length;
+}
+
+static void
+check_delegate(CreditForm *form)
+{
+	bool		any = false;
+
+	for (int i = FIELD_DELEGATE_ID; i <= FIELD_DELEGATE_EXTERNAL_ID; i++)
+		any |= credit_form_is_given(form, i);
+	if (!any)
+		form->errors[FIELD_DELEGATE_ID] = BLANK;
+
+	for (int i = FIELD_DELEGATE_ID; i <= FIELD_DELEGATE_EXTERNAL_ID; i++)
+		check_given(form, i, false);
+
+	if (form->errors[FIELD_DELEGATE_ID] == NULL &&
+		credit_form_is_given(form, FIELD_DELEGATE_ID))
+	{
+		char	   *id = form->values[FIELD_DELEGATE_ID];
+
+		trim(id);
+		if (!credit_form_is_party_id(id))
+			form->errors[FIELD_DELEGATE_ID] = FORM_INVALID;
+	}
+}
+
+static void
+check_device(CreditForm *form)
+{
+	check_text(form, FIELD_DEVICE_ID, false);
+	check_text(form, FIELD_DEVICE_CODE, false);
+	if (credit_form_is_given(form, FIELD_DEVICE_ID) &&
+		credit_form_is_given(form, FIELD_DEVICE_CODE))
+		form->errors[FIELD_DEVICE_CODE] = FORM_INVALID;
+}
+
+/*
+ * The operation is that of the call; in the call that takes any, the body has
+ * to name it.
+ */
+static void
+check_operation(CreditForm *form, bool any_operation, TlOperation operation)
+{
+	static const TlOperation choices[] = {
+		TL_OP_INIT,
+		TL_OP_ADD,
+		TL_OP_SUBTRACT,
+	};
+
+	form->operation = operation;
+	if (!check_given(form, FIELD_OPERATION, any_operation))
+		return;
+	for (size_t i = 0; i < lengthof(choices); i++)
+	{
+		if (strcmp(form->values[FIELD_OPERATION],
+				   tl_operation_name(choices[i])) == 0 &&
+			(any_operation || choices[i] == operation))
+		{
+			form->operation = choices[i];
+			return;
+		}
+	}
+	form->errors[FIELD_OPERATION] = NOT_A_CHOICE;
+}
+
+/* A decimal number of any spelling that JSON has, within an amount's range */
+static bool
+check_decimal(CreditForm *form, CreditField field, bool required,
+			  TlAmount *value)
+{
+	if (!check_given(form, field, required))
+		return false;
+	trim(form->values[field]);
+	if (tl_decimal_to_amount(form->values[field], strlen(form->values[field]),
+							 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
+							 value) != TL_DECIMAL_OK)
+	{
+		form->errors[field] = FORM_INVALID;
+		return false;
+	}
+	return true;
+}
+
+/* Depends on the operation: an account may be opened with any balance. */
+static void
+check_amount(CreditForm *form)
+{
+	TlAmount	amount;
+
+	if (!check_decimal(form, FIELD_AMOUNT, true, &amount))
+		return;
+	if (form->operation != TL_OP_INIT &&
+		(form->values[FIELD_AMOUNT][0] == '-' ||
+		 tl_is_zero(form->values[FIELD_AMOUNT])))
+		form->errors[FIELD_AMOUNT] = FORM_INVALID;
+}
+
+/* A Unix timestamp: whole seconds of the years 1970 to 9999 */
+static void
+check_recorded_at(CreditForm *form)
+{
+	const char *value;
+	TlAmount	seconds;
+
+	if (!check_given(form, FIELD_RECORDED_AT, true))
+		return;
+	trim(form->values[FIELD_RECORDED_AT]);
+	value = form->values[FIELD_RECORDED_AT];
+	if (tl_decimal_to_amount(value, strlen(value), true, 0, TL_ROUND_EXACT,
+							 &seconds) != TL_DECIMAL_OK ||
+		seconds < 0 || seconds / TL_AMOUNT_UNIT > LAST_SECOND)
+	{
+		form->errors[FIELD_RECORDED_AT] = FORM_INVALID;
+		return;
+	}
+
+	/* millionths of a second since 1970, as they are kept since 2000 */
+	form->recorded_at = seconds -
+		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+static void
+check_rounding(CreditForm *form)
+{
+	static const struct
+	{
+		const char *name;
+		TlRounding	mode;
+	} choices[] = {
+		{"round", TL_ROUND_HALF_AWAY},
+		{"floor", TL_ROUND_FLOOR},
+		{"ceil", TL_ROUND_CEIL},
+	};
+
+	form->rounding = TL_ROUND_HALF_AWAY;
+	if (!check_given(form, FIELD_ROUNDING, false))
+		return;
+	for (size_t i = 0; i < lengthof(choices); i++)
+	{
+		if (strcmp(form->values[FIELD_ROUNDING], choices[i].name) == 0)
+		{
+			form->rounding = choices[i].mode;
+			return;
+		}
+	}
+	form->errors[FIELD_ROUNDING] = NOT_A_CHOICE;
+}
+
+/* Check what the body alone shows.  True: nothing is wrong. */
+bool
+credit_form_check(CreditForm *form, bool any_operation, TlOperation operation)
+{
+	TlAmount	ignored;
+
+	check_delegate(form);
+	check_device(form);
+	check_operation(form, any_operation, operation);
+	check_amount(form);
+	check_text(form, FIELD_SOURCE, true);
+	check_text(form, FIELD_DESCRIPTION, true);
+	check_recorded_at(form);
+	check_name(form, FIELD_ACCOUNT_NAME);
+	check_name(form, FIELD_TOKEN_TYPE);
+	check_rounding(form);
+	check_decimal(form, FIELD_BALANCE_EXPECTED, false, &ignored);
+
+	for (int i = 0; i < FIELD_COUNT; i++)
+	{
+		if (form->errors[i] != NULL)
+			return false;
+	}
+	return form->form_error == NULL;
+}
+
+static void
+print_error_list(StringInfo out, const char *error)
+{
+	appendStringInfoString(out, "\"errors\":[");
+	escape_json(out, error);
+	appendStringInfoChar(out, ']');
+}
+
+/* Print the tree of errors, all fields in their order. */
+void
+credit_form_print_errors(const CreditForm *form, StringInfo out)
+{
+	appendStringInfoChar(out, '{');
+	if (form->form_error != NULL)
+	{
+		print_error_list(out, form->form_error);
+		appendStringInfoChar(out, ',');
+	}
+	appendStringInfoString(out, "\"children\":{");
+	for (int i = 0; i < FIELD_COUNT; i++)
+	{
+		appendStringInfo(out, "%s\"%s\":{", i > 0 ? "," : "", field_names[i]);
+		if (form->errors[i] != NULL)
+			print_error_list(out, form->errors[i]);
+		appendStringInfoChar(out, '}');
+	}
+	appendStringInfoString(out, "}}");
+}

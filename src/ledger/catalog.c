@@ -1,0 +1,659 @@
+/*-------------------------------------------------------------------------
+ *
+ * catalog.c
+ *		Where the extension's own objects are: found at the first use in a
+ *		session and again after one of them changes, so that an upgrade may
+ *		add columns and a DBA may rebuild indexes beside running sessions.
+ *
+ * See catalog.h for what is checked.  The tables must be locked when an index
+ * is used that was found here: then it can become invalid but is not dropped,
+ * and an invalid index is kept up to date until nobody uses it.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/catalog.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/stratnum.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "catalog/pg_am.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_enum.h"
+#include "catalog/pg_sequence.h"
+#include "catalog/pg_type.h"
+#include "lib/stringinfo.h"
+#include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+#include "base/trainledger.h"
+#include "ledger/catalog.h"
+
+TlCatalog	tl_known_catalog;
+bool		tl_catalog_is_known = false;
+
+static TlCatalog *const catalog = &tl_known_catalog;
+
+/* Whether something may have changed since loading began */
+static bool catalog_is_outdated = false;
+
+/*
+ * Whether a look-up has no index, or there is one that this transaction cannot
+ * use yet: the next change of a relation may bring one, or the next
+ * transaction.
+ */
+static bool is_short_of_indexes = false;
+static bool waits_for_index = false;
+
+/* ---------------------------------------------------------------------
+ * Names of types, and how values are compared
+ * ---------------------------------------------------------------------
+ */
+
+/* Built-in types by OID, those of the extension by name */
+static const struct
+{
+	Oid			oid;
+	const char *name;
+	RegProcedure equals;		/* in look-ups */
+}			column_types[TL_COLUMN_TYPE_COUNT] = {
+	[TL_BOOL] = {BOOLOID},
+	[TL_CHAR] = {CHAROID},
+	[TL_INT4] = {INT4OID},
+	[TL_INT8] = {INT8OID, NULL, F_INT8EQ},
+	[TL_TEXT] = {TEXTOID, NULL, F_TEXTEQ},
+	[TL_TIMESTAMPTZ] = {TIMESTAMPTZOID},
+	[TL_UUID] = {UUIDOID, NULL, F_UUID_EQ},
+	[TL_AMOUNT] = {InvalidOid, "amount"},
+	[TL_AMOUNT_RANGE] = {InvalidOid, "amount_range"},
+	[TL_OPERATION] = {InvalidOid, "operation"},
+	[TL_TOKEN_KIND] = {InvalidOid, "token_kind", F_ENUM_EQ},
+};
+
+/* clang-format off */
+static const TlLookupSpec lookups[TL_LOOKUP_COUNT] = {
+	[TL_ACCOUNT_BY_ID] = {TL_ACCOUNT, 1, {TL_ACCOUNT_ID}},
+	[TL_ACCOUNT_BY_NAME] = {
+		TL_ACCOUNT, 3,
+		{TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME}
+	},
+	[TL_ENTRY_BY_DEDUP] = {TL_ENTRY, 2, {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID}},
+	[TL_ENTRY_BY_KEY] = {TL_ENTRY, 1, {TL_ENTRY_DEDUP}},
+	[TL_TYPE_BY_ID] = {TL_TOKEN_TYPE, 1, {TL_TYPE_ID}},
+	[TL_TYPE_BY_NAME] = {TL_TOKEN_TYPE, 2, {TL_TYPE_KIND, TL_TYPE_NAME}},
+	[TL_PARTY_BY_ID] = {TL_PARTY, 1, {TL_PARTY_ID}},
+	[TL_SUSPENDED_PARTY] = {TL_PARTY, 1, {TL_PARTY_ID}, true}
+};
+/* clang-format on */
+
+const TlLookupSpec *
+tl_lookup_spec(TlLookup lookup)
+{
+	return &lookups[lookup];
+}
+
+/* The function by which look-ups compare a column */
+RegProcedure
+tl_equality(TlRelation relation, int column)
+{
+	return column_types[tl_relations[relation].columns[column].type].equals;
+}
+
+/* ---------------------------------------------------------------------
+ * Complaints
+ * ---------------------------------------------------------------------
+ */
+
+/* An object of the extension is missing. */
+pg_noreturn static void
+refuse_missing(const char *what, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s trainledger.%s is missing", what, name),
+			 errdetail("The extension \"trainledger\" needs it."),
+			 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
+}
+
+pg_noreturn static void
+refuse_column_type(const char *relation, const char *column, Oid type,
+				   Oid wanted)
+{
+	const char *needed = format_type_be_qualified(wanted);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("column \"%s\" of trainledger.%s has type %s",
+					column, relation, format_type_be_qualified(type)),
+			 errdetail("The extension \"trainledger\" needs type %s.",
+					   needed),
+			 errhint("Change it back: ALTER TABLE trainledger.%s ALTER COLUMN %s TYPE %s.",
+					 relation, quote_identifier(column), needed)));
+}
+
+/* A column that never is null is null. */
+void
+tl_refuse_null(TlRelation relation, int column)
+{
+	const TlRelationSpec *spec = &tl_relations[relation];
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("unexpected null in column \"%s\" of trainledger.%s",
+					spec->columns[column].name, spec->name),
+			 errdetail("The table was changed by hand."),
+			 errhint("Find the row, restore its value, and set the column NOT NULL again.")));
+}
+
+/* ---------------------------------------------------------------------
+ * Looking up
+ * ---------------------------------------------------------------------
+ */
+
+static Oid
+find_relation(const char *what, const char *name)
+{
+	Oid relid = get_relname_relid(name, catalog->schema);
+
+	if (!OidIsValid(relid))
+		refuse_missing(what, name);
+	return relid;
+}
+
+static Oid
+find_type(const char *name)
+{
+	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
+									   CStringGetDatum(name),
+							   ObjectIdGetDatum(catalog->schema));
+
+	if (!OidIsValid(type))
+		refuse_missing("type", name);
+	return type;
+}
+
+static Oid
+find_label(TlColumnType type, const char *label)
+{
+	Oid			oid = GetSysCacheOid2(ENUMTYPOIDNAME, Anum_pg_enum_oid,
+							  ObjectIdGetDatum(catalog->types[type]),
+									  CStringGetDatum(label));
+
+	if (!OidIsValid(oid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("label \"%s\" of type trainledger.%s is missing",
+						label, column_types[type].name),
+				 errdetail("The extension \"trainledger\" needs it."),
+				 errhint("If it was renamed, rename it back with ALTER TYPE.")));
+	return oid;
+}
+
+static AttrNumber
+find_column(Oid relid, const TlRelationSpec *spec, const TlColumn *column)
+{
+	HeapTuple	tuple = SearchSysCacheAttName(relid, column->name);
+	Oid wanted = catalog->types[column->type];
+	Oid			type;
+	Oid			collation;
+	AttrNumber	number;
+
+	if (!HeapTupleIsValid(tuple))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of trainledger.%s is missing",
+						column->name, spec->name),
+				 errdetail("The extension \"trainledger\" needs it."),
+				 errhint("If it was renamed, rename it back; else restore the table from a backup.")));
+	number = ((Form_pg_attribute) GETSTRUCT(tuple))->attnum;
+	type = ((Form_pg_attribute) GETSTRUCT(tuple))->atttypid;
+	collation = ((Form_pg_attribute) GETSTRUCT(tuple))->attcollation;
+	ReleaseSysCache(tuple);
+
+	if (type != wanted)
+		refuse_column_type(spec->name, column->name, type, wanted);
+	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("column \"%s\" of trainledger.%s has a nondeterministic collation",
+						column->name, spec->name),
+				 errdetail("Texts of the books are compared byte for byte."),
+				 errhint("Change it back: ALTER TABLE trainledger.%s ALTER COLUMN %s TYPE text COLLATE \"default\".",
+						 spec->name, quote_identifier(column->name))));
+	return number;
+}
+
+/* A table must be a table of the heap; what is partitioned has no rows. */
+static void
+check_relation(Oid relid, const TlRelationSpec *spec)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Form_pg_class form;
+	char		relkind;
+	Oid			access_method;
+
+	if (!HeapTupleIsValid(tuple))
+		refuse_missing("table", spec->name);
+	form = (Form_pg_class) GETSTRUCT(tuple);
+	relkind = form->relkind;
+	access_method = form->relam;
+	ReleaseSysCache(tuple);
+
+	if (relkind == spec->relkind &&
+		(relkind != RELKIND_RELATION || access_method == HEAP_TABLE_AM_OID))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 spec->relkind == RELKIND_RELATION ?
+			 errmsg("trainledger.%s is not a plain table", spec->name) :
+			 errmsg("trainledger.%s is not a composite type", spec->name),
+			 relkind != spec->relkind ?
+			 errdetail_relkind_not_supported(relkind) :
+			 errdetail("It has another access method than heap."),
+			 errhint("Put the object back that the extension made, or restore the database from a backup.")));
+}
+
+static void
+load_relation(TlRelation relation)
+{
+	const TlRelationSpec *spec = &tl_relations[relation];
+	TlTable *table = &catalog->tables[relation];
+	Oid			relid = find_relation(spec->relkind == RELKIND_RELATION ?
+								  "table" :
+								  "type",
+							  spec->name);
+
+	/* known before it is read, so that a change meanwhile is noticed */
+	table->relid = relid;
+	check_relation(relid, spec);
+	for (int i = 0; i < spec->count; i++)
+		table->columns[i] = tl_has_column(relation, i) ?
+								find_column(relid, spec, &spec->columns[i]) :
+								InvalidAttrNumber;
+}
+
+/* ---------------------------------------------------------------------
+ * Indexes
+ * ---------------------------------------------------------------------
+ */
+
+/* Whether an index is there to be read, now or in later transactions */
+static bool
+is_ready(Relation index)
+{
+	return index->rd_index->indisvalid && index->rd_index->indisready &&
+		index->rd_index->indislive && index->rd_rel->relam == BTREE_AM_OID;
+}
+
+/*
+ * Whether this transaction may read it: an index that was built over rows with
+ * older versions in other places is for later snapshots (see the README of the
+ * heap about broken HOT chains).
+ */
+static bool
+is_usable_now(Relation index)
+{
+	HeapTupleHeader made = index->rd_indextuple->t_data;
+
+	return !index->rd_index->indcheckxmin ||
+		TransactionIdPrecedes(HeapTupleHeaderGetXmin(made), TransactionXmin);
+}
+
+/* Whether a column of an index compares as the look-up does */
+static bool
+compares_alike(Relation index, int column, RegProcedure equals)
+{
+	Oid			type = index->rd_opcintype[column];
+	Oid			collation = index->rd_indcollation[column];
+	Oid equality = get_opfamily_member(index->rd_opfamily[column],
+											   type, type,
+											   BTEqualStrategyNumber);
+
+	return OidIsValid(equality) && get_opcode(equality) == equals &&
+		(!OidIsValid(collation) || get_collation_isdeterministic(collation));
+}
+
+/*
+ * Whether the first columns of an index are those of the key, in any order,
+ * and if so, in which.
+ */
+static bool
+match_key(Relation index, const TlLookupSpec *spec, TlAccessPath *path)
+{
+	const TlTable *table = &catalog->tables[spec->relation];
+	Form_pg_index form = index->rd_index;
+
+	if (form->indnkeyatts < spec->count)
+		return false;
+	for (int i = 0; i < spec->count; i++)
+	{
+		RegProcedure equals;
+		int			part = 0;
+
+		while (part < spec->count &&
+			   table->columns[spec->key[part]] != form->indkey.values[i])
+			part++;
+		if (part == spec->count)
+			return false;
+		equals = tl_equality(spec->relation, spec->key[part]);
+		if (!compares_alike(index, i, equals))
+			return false;
+		for (int j = 0; j < i; j++)
+		{
+			if (path->order[j] == part)
+				return false;
+		}
+		path->order[i] = part;
+	}
+	path->ascends = (index->rd_indoption[0] & INDOPTION_DESC) == 0;
+	return true;
+}
+
+/* A column, as index predicates have it */
+static Var *
+column_var(TlRelation relation, int column)
+{
+	const TlTable *table = &catalog->tables[relation];
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(table->relid, table->columns[column], &type, &typmod,
+						  &collation);
+	return makeVar(1, table->columns[column], type, typmod, collation, 0);
+}
+
+static NullTest *
+is_not_null(Var *var)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = (Expr *) var;
+	test->nulltesttype = IS_NOT_NULL;
+	test->argisrow = false;
+	test->location = -1;
+	return test;
+}
+
+/*
+ * Whether a partial index has every row that the look-up can find: its
+ * predicate follows from a key that is not null.  One for suspended parties
+ * must have them and nobody else.
+ */
+static bool
+match_predicate(Relation index, const TlLookupSpec *spec)
+{
+	List	   *predicate = RelationGetIndexPredicate(index);
+	List	   *known = NIL;
+
+	if (spec->finds_suspended)
+	{
+		known = list_make1(column_var(TL_PARTY, TL_PARTY_IS_SUSPENDED));
+		return predicate != NIL &&
+			predicate_implied_by(predicate, known, false) &&
+			predicate_implied_by(known, predicate, false);
+	}
+	if (predicate == NIL)
+		return true;
+	for (int i = 0; i < spec->count; i++)
+		known = lappend(known, is_not_null(column_var(spec->relation,
+													  spec->key[i])));
+	return predicate_implied_by(predicate, known, false);
+}
+
+/* Take an index for a look-up if it serves and there is none yet. */
+static void
+consider_index(Relation index, const TlLookupSpec *spec, TlAccessPath *best)
+{
+	Form_pg_index form = index->rd_index;
+	TlAccessPath path = {.index = RelationGetRelid(index)};
+
+	if (!is_ready(index) || !match_key(index, spec, &path) ||
+		!match_predicate(index, spec))
+		return;
+	if (!is_usable_now(index))
+		waits_for_index = true;
+	else if (!OidIsValid(best->index))
+	{
+		path.is_unique = best->is_unique;
+		*best = path;
+	}
+
+	/* one that cannot be read yet keeps keys unique all the same */
+	if (form->indisunique && form->indimmediate &&
+		form->indnkeyatts == spec->count)
+		best->is_unique = true;
+}
+
+static void
+load_paths(TlRelation relation)
+{
+	Relation table = table_open(catalog->tables[relation].relid,
+								   AccessShareLock);
+	List	   *indexes = RelationGetIndexList(table);
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		for (int i = 0; i < TL_LOOKUP_COUNT; i++)
+		{
+			if (lookups[i].relation == relation)
+				consider_index(index, &lookups[i], &catalog->paths[i]);
+		}
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	table_close(table, AccessShareLock);
+}
+
+/* ---------------------------------------------------------------------
+ * Sequences
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Numbers of bookings must be given out in their order and be there after a
+ * crash: what follows the books by them would pass over what comes later.
+ */
+static Oid
+find_booking_sequence(void)
+{
+	Oid			relid = find_relation("sequence", "booking_no_seq");
+	HeapTuple	tuple = SearchSysCache1(SEQRELID, ObjectIdGetDatum(relid));
+	Form_pg_sequence form;
+	bool		is_sound;
+
+	if (!HeapTupleIsValid(tuple))
+		refuse_missing("sequence", "booking_no_seq");
+	form = (Form_pg_sequence) GETSTRUCT(tuple);
+	is_sound = form->seqincrement == 1 && form->seqcache == 1 &&
+		!form->seqcycle && form->seqtypid == INT8OID &&
+		get_rel_persistence(relid) == RELPERSISTENCE_PERMANENT;
+	ReleaseSysCache(tuple);
+
+	if (!is_sound)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("sequence trainledger.booking_no_seq was altered"),
+				 errdetail("Bookings are numbered in their order, one by one, and no number comes twice."),
+				 errhint("Use ALTER SEQUENCE trainledger.booking_no_seq AS bigint INCREMENT 1 CACHE 1 NO CYCLE, and SET LOGGED.")));
+	return relid;
+}
+
+/* ---------------------------------------------------------------------
+ * The catalog
+ * ---------------------------------------------------------------------
+ */
+
+static void
+load_catalog(void)
+{
+	catalog->schema = tl_schema();
+	for (int i = 0; i < TL_COLUMN_TYPE_COUNT; i++)
+		catalog->types[i] = column_types[i].name == NULL ?
+										column_types[i].oid :
+										find_type(column_types[i].name);
+	for (int i = 0; i < TL_OPERATION_COUNT; i++)
+		catalog->operations[i] = find_label(TL_OPERATION,
+										   tl_operation_names[i]);
+	catalog->kind_credit = find_label(TL_TOKEN_KIND, "credit");
+	catalog->booked_entry_type = find_type("booked_entry");
+	catalog->account_id_seq = find_relation("sequence", "account_id_seq");
+	catalog->booking_no_seq = find_booking_sequence();
+
+	is_short_of_indexes = waits_for_index = false;
+	memset(catalog->paths, 0, sizeof(catalog->paths));
+	for (int i = 0; i < TL_RELATION_COUNT; i++)
+	{
+		load_relation((TlRelation) i);
+		if (tl_relations[i].relkind == RELKIND_RELATION)
+			load_paths((TlRelation) i);
+	}
+	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
+	{
+		if (!OidIsValid(catalog->paths[i].index))
+			is_short_of_indexes = true;
+	}
+}
+
+static bool
+is_ours(Oid relid)
+{
+	for (int i = 0; i < TL_RELATION_COUNT; i++)
+	{
+		if (catalog->tables[i].relid == relid)
+			return true;
+	}
+	for (int i = 0; i < TL_LOOKUP_COUNT; i++)
+	{
+		if (catalog->paths[i].index == relid)
+			return true;
+	}
+	return false;
+}
+
+/* Relcache callback: only marks, must not look anything up. */
+static void
+forget_relation(Datum arg pg_attribute_unused(), Oid relid)
+{
+	/* while it is loaded, nobody knows yet which relations it is about */
+	catalog_is_outdated = true;
+	if (relid == InvalidOid || is_short_of_indexes || is_ours(relid))
+		tl_catalog_is_known = false;
+}
+
+/* Syscache callback of sequences and labels */
+static void
+forget_object(Datum arg pg_attribute_unused(),
+			  int cache pg_attribute_unused(),
+			  uint32 hash pg_attribute_unused())
+{
+	catalog_is_outdated = true;
+	tl_catalog_is_known = false;
+}
+
+static void
+forget_at_end(XactEvent event pg_attribute_unused(),
+			  void *arg pg_attribute_unused())
+{
+	if (waits_for_index)
+		tl_catalog_is_known = false;
+}
+
+static void
+register_callbacks(void)
+{
+	static bool are_registered = false;
+
+	if (are_registered)
+		return;
+	CacheRegisterRelcacheCallback(forget_relation, (Datum) 0);
+	CacheRegisterSyscacheCallback(SEQRELID, forget_object, (Datum) 0);
+	CacheRegisterSyscacheCallback(ENUMOID, forget_object, (Datum) 0);
+	RegisterXactCallback(forget_at_end, NULL);
+	are_registered = true;
+}
+
+/* Load what tl_catalog() returns. */
+void
+tl_load_catalog(void)
+{
+	register_callbacks();
+
+	/*
+	 * Again where tables change while their catalogs are read, but not for
+	 * ever: debug_discard_caches makes them change all the time.
+	 */
+	catalog_is_outdated = true;
+	for (int attempt = 0; catalog_is_outdated && attempt < 10; attempt++)
+	{
+		catalog_is_outdated = false;
+		load_catalog();
+	}
+
+	/* published last: an error above leaves nothing half valid behind */
+	catalog->generation++;
+	tl_catalog_is_known = true;
+}
+
+/* Complain where no index keeps two rows from having one key. */
+void
+tl_require_unique(TlLookup lookup)
+{
+	const TlLookupSpec *spec = &lookups[lookup];
+	const TlRelationSpec *relation = &tl_relations[spec->relation];
+	StringInfoData columns;
+
+	if (tl_catalog()->paths[lookup].is_unique)
+		return;
+	initStringInfo(&columns);
+	for (int i = 0; i < spec->count; i++)
+		appendStringInfo(&columns, "%s%s", i > 0 ? ", " : "",
+						 relation->columns[spec->key[i]].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("no unique index of trainledger.%s is on (%s)",
+					relation->name, columns.data),
+			 errdetail("Without it one row could be made twice."),
+			 errhint("Create it: CREATE UNIQUE INDEX ON trainledger.%s (%s).",
+					 relation->name, columns.data)));
+}
+
+/* Which operation an enum label is. */
+TlOperation
+tl_operation_from_oid(Oid label)
+{
+	const TlCatalog *cat = tl_catalog();
+
+	for (int i = 0; i < TL_OPERATION_COUNT; i++)
+	{
+		if (cat->operations[i] == label)
+			return (TlOperation) i;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("unknown label of type trainledger.operation"),
+			 errdetail("Operations are those that the extension made."),
+			 errhint("Use an operation of the documentation.")));
+}
+
+const char *
+tl_operation_name(TlOperation operation)
+{
+	return tl_operation_names[operation];
+}

@@ -1,0 +1,162 @@
+/*-------------------------------------------------------------------------
+ *
+ * columns.h
+ *		The relations and columns that the ledger reads and writes by itself,
+ *		by name and type.
+ *
+ * columns.c has the lists; everything that goes through the columns of an
+ * entry walks the one of entries: the row in, the row out, the INSERT, the
+ * result of a posting and the check of the table.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/columns.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TL_COLUMNS_H
+#define TL_COLUMNS_H
+
+#include "postgres.h"
+
+/* Types of columns */
+typedef enum TlColumnType
+{
+	TL_BOOL,
+	TL_CHAR,					/* "char", one byte */
+	TL_INT4,
+	TL_INT8,
+	TL_TEXT,
+	TL_TIMESTAMPTZ,
+	TL_UUID,
+	TL_AMOUNT,
+	TL_AMOUNT_RANGE,
+	TL_OPERATION,
+	TL_TOKEN_KIND
+} TlColumnType;
+
+#define TL_COLUMN_TYPE_COUNT	(TL_TOKEN_KIND + 1)
+
+/* In the order of the labels of trainledger.operation */
+typedef enum TlOperation
+{
+	TL_OP_INIT,
+	TL_OP_ADD,
+	TL_OP_SUBTRACT,
+	TL_OP_ISSUE,
+	TL_OP_ADJUST,
+	TL_OP_REDEEM,
+	TL_OP_REFUND,
+	TL_OP_EXPIRE,
+	TL_OP_HOLD,
+	TL_OP_CAPTURE,
+	TL_OP_RELEASE
+} TlOperation;
+
+#define TL_OPERATION_COUNT		(TL_OP_RELEASE + 1)
+
+typedef enum TlRelation
+{
+	TL_ACCOUNT,
+	TL_ENTRY,
+	TL_BOOKED_ENTRY,			/* the composite type that postings return */
+	TL_TOKEN_TYPE,
+	TL_PARTY
+} TlRelation;
+
+#define TL_RELATION_COUNT		(TL_PARTY + 1)
+
+/* Columns of account */
+enum
+{
+	TL_ACCOUNT_ID,
+	TL_ACCOUNT_PARTY_ID,
+	TL_ACCOUNT_TOKEN_TYPE_ID,
+	TL_ACCOUNT_NAME,
+	TL_ACCOUNT_INITIAL_BALANCE,
+	TL_ACCOUNT_BALANCE,
+	TL_ACCOUNT_ENTRY_COUNT,
+	TL_ACCOUNT_LAST_ENTRY_AT,
+	TL_ACCOUNT_COLUMN_COUNT
+};
+
+/* Columns of entry and of booked_entry */
+enum
+{
+	TL_ENTRY_ACCOUNT_ID,
+	TL_ENTRY_ENTRY_NO,
+	TL_ENTRY_OPERATION,
+	TL_ENTRY_DELTA,
+	TL_ENTRY_BALANCE,
+	TL_ENTRY_SOURCE,
+	TL_ENTRY_DESCRIPTION,
+	TL_ENTRY_RECORDED_AT,
+	TL_ENTRY_CREATED_AT,
+	TL_ENTRY_DEVICE,
+	TL_ENTRY_BOOKED_BY,
+	TL_ENTRY_BOOKING_NO,
+	TL_ENTRY_IS_REPLAY,
+	TL_ENTRY_DEDUP,
+	TL_ENTRY_KEYED_CALL,
+	TL_ENTRY_COLUMN_COUNT
+};
+
+/* Columns of token_type */
+enum
+{
+	TL_TYPE_ID,
+	TL_TYPE_KIND,
+	TL_TYPE_NAME,
+	TL_TYPE_SCALE,
+	TL_TYPE_BOUNDS,
+	TL_TYPE_IS_ACTIVE,
+	TL_TYPE_IS_ARCHIVED,
+	TL_TYPE_COLUMN_COUNT
+};
+
+/* Columns of party */
+enum
+{
+	TL_PARTY_ID,
+	TL_PARTY_IS_SUSPENDED,
+	TL_PARTY_COLUMN_COUNT
+};
+
+#define TL_MAX_COLUMNS			TL_ENTRY_COLUMN_COUNT
+
+typedef struct TlColumn
+{
+	const char *name;
+	TlColumnType type;
+
+	/* of an entry: where TlEntry keeps the value, and whether it has one */
+	int			offset;
+	int			has_offset;		/* 0: always, but a null pointer or zero char
+								 * where is_optional */
+	bool		is_optional;	/* may be null */
+	bool		is_internal;	/* of the table alone, not shown to users */
+	bool		is_derived;		/* of the result alone, not stored */
+} TlColumn;
+
+typedef struct TlRelationSpec
+{
+	const char *name;
+	char		relkind;
+	const TlColumn *columns;
+	int			count;
+} TlRelationSpec;
+
+extern const TlRelationSpec tl_relations[TL_RELATION_COUNT];
+extern const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT];
+extern const char *const tl_operation_names[TL_OPERATION_COUNT];
+
+/* Whether a relation has a column of its list */
+static inline bool
+tl_has_column(TlRelation relation, int column)
+{
+	const TlColumn *spec = &tl_relations[relation].columns[column];
+
+	return relation == TL_BOOKED_ENTRY ? !spec->is_internal : !spec->is_derived;
+}
+
+#endif							/* TL_COLUMNS_H */

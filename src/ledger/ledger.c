@@ -1,0 +1,798 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.c
+ *		The rules of posting (contract, section 6): rounding, bounds, expected
+ *		balance, duplicates and idempotency keys, and the order in which a
+ *		request is refused (section 4).
+ *
+ * A posting reads the account and probes for a duplicate in one snapshot,
+ * checks, and then writes under the condition that the account still has as
+ * many entries as it was read with.  If somebody was faster it starts again,
+ * this time with the account's row locked.  So a check is never out of date,
+ * and equal requests that race meet as a duplicate and never as a violated
+ * index; no subtransaction is needed.
+ *
+ * Under REPEATABLE READ and SERIALIZABLE the write itself raises 40001 where
+ * somebody was faster, as any UPDATE does.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/ledger.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/evp.h>
+
+#include "access/xact.h"
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/builtins.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+
+#include "ledger/ledger.h"
+#include "ledger/read.h"
+#include "ledger/write.h"
+
+/* What one try at a posting came to; RACED: somebody was faster, try again */
+typedef enum Attempt
+{
+	ATTEMPT_BOOKED,
+	ATTEMPT_REPLAYED,
+	ATTEMPT_REFUSED,
+	ATTEMPT_RACED
+} Attempt;
+
+/*
+ * An opening may lose once to another with its key, to who makes the default
+ * type and to who opens the account.
+ */
+#define MAX_LOST_OPENINGS	3
+
+/* Amounts in messages: canonical text in the current memory context */
+static const char *
+amount_text(TlAmount value)
+{
+	char	   *text = palloc(TL_AMOUNT_BUFLEN);
+
+	tl_amount_to_text(value, text);
+	return text;
+}
+
+/* Whether a decimal text has no digit but 0 before its exponent */
+bool
+tl_is_zero(const char *decimal)
+{
+	for (; *decimal && *decimal != 'e' && *decimal != 'E'; decimal++)
+	{
+		if (*decimal >= '1' && *decimal <= '9')
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Check what the arguments alone show (TL400).  An adjustment is signed; an
+ * account may be opened with any balance.  Zero moves nothing, so only an
+ * opening may be zero.
+ */
+bool
+tl_check_request(const TlRequest *request, TlRefusal *refusal)
+{
+	bool		is_signed = (request->operation == TL_OP_ADJUST ||
+							 request->operation == TL_OP_INIT);
+	TlRounding	toward_zero = TL_ROUND_FLOOR;
+	TlAmount	ignored;
+
+	/* out of range is here what no scale and no rounding make fit */
+	if (request->amount[0] == '-')
+		toward_zero = TL_ROUND_CEIL;
+	switch (tl_decimal_to_amount(request->amount, strlen(request->amount),
+								 true, 0, toward_zero, &ignored))
+	{
+		case TL_DECIMAL_OK:
+			break;
+		case TL_DECIMAL_SYNTAX:
+			tl_refuse(refusal, TL_INVALID, "amount", "amount is not a number",
+					  "Give a finite decimal number.",
+					  "The amount is %.64s.", request->amount);
+			return false;
+		default:
+			tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
+					  "An amount has at most 13 digits before the point.",
+					  "The amount is %.64s.", request->amount);
+			return false;
+	}
+	if (!is_signed && request->amount[0] == '-' && !tl_is_zero(request->amount))
+	{
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
+				  "Use subtract to take tokens off, or adjust for a signed amount.",
+				  "The amount of %s is %.64s.",
+				  tl_operation_name(request->operation), request->amount);
+		return false;
+	}
+	if (request->operation != TL_OP_INIT && tl_is_zero(request->amount))
+	{
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is zero",
+				  "Give an amount other than zero.",
+				  "The amount of %s is %.64s.",
+				  tl_operation_name(request->operation), request->amount);
+		return false;
+	}
+	if (request->has_recorded_at && TIMESTAMP_NOT_FINITE(request->recorded_at))
+	{
+		tl_refuse(refusal, TL_INVALID, "recorded_at",
+				  "recorded_at is not finite",
+				  "Give the time by the client's clock, or null.",
+				  "The argument recorded_at is infinite.");
+		return false;
+	}
+	if (request->expected != NULL &&
+		tl_decimal_to_amount(request->expected, strlen(request->expected),
+							 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
+							 &ignored) == TL_DECIMAL_SYNTAX)
+	{
+		tl_refuse(refusal, TL_INVALID, "balance_expected",
+				  "expected balance is not a number",
+				  "Give a finite decimal number, or null.",
+				  "The expected balance is %.64s.", request->expected);
+		return false;
+	}
+	return true;
+}
+
+/*
+ * The signed change that a request asks for at a scale.  False (TL400): it
+ * does not fit, or nothing is left of it after rounding.
+ */
+static bool
+round_request(const TlRequest *request, int scale, TlAmount *delta,
+			  TlRefusal *refusal)
+{
+	TlAmount	amount;
+
+	if (tl_decimal_to_amount(request->amount, strlen(request->amount), true,
+							 scale, request->rounding,
+							 &amount) != TL_DECIMAL_OK)
+	{
+		tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
+				  "An amount has at most 13 digits before the point.",
+				  "The amount is %.64s.", request->amount);
+		return false;
+	}
+	if (amount == 0 && request->operation != TL_OP_INIT)
+	{
+		tl_refuse(refusal, TL_INVALID, "amount",
+				  "amount is zero after rounding",
+				  "Give an amount that is not zero at the token type's scale.",
+				  "The amount is %.64s and the token type has %d decimals.",
+				  request->amount, scale);
+		return false;
+	}
+
+	/* only an adjustment or opening can be negative: no overflow here */
+	*delta = request->operation == TL_OP_SUBTRACT ? -amount : amount;
+	return true;
+}
+
+/*
+ * Add delta to a balance within the type's bounds (TL054, TL055).  A balance
+ * that an amount cannot hold is out of bounds too.
+ */
+bool
+tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
+				TlAmount *result, TlRefusal *refusal)
+{
+	bool		overflows = tl_amount_add_overflow(balance, delta, result);
+
+	if ((overflows && delta > 0) ||
+		(!overflows && type->has_upper &&
+		 (*result > type->upper ||
+		  (*result == type->upper && !type->upper_inclusive))))
+	{
+		tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
+				  "balance out of upper bound",
+				  "Add less, or have the bounds of the token type changed.",
+				  "The balance is %s, the change %s and the upper bound %s.",
+				  amount_text(balance), amount_text(delta),
+				  amount_text(type->has_upper ? type->upper : TL_AMOUNT_MAX));
+		return false;
+	}
+	if (overflows ||
+		(type->has_lower &&
+		 (*result < type->lower ||
+		  (*result == type->lower && !type->lower_inclusive))))
+	{
+		tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
+				  "balance out of lower bound",
+				  "Take less, or add to the balance first.",
+				  "The balance is %s, the change %s and the lower bound %s.",
+				  amount_text(balance), amount_text(delta),
+				  amount_text(type->has_lower ? type->lower : TL_AMOUNT_MIN));
+		return false;
+	}
+	return true;
+}
+
+/* What is left in a lot is never below zero, whatever its type says. */
+void
+tl_bound_lot(TlTokenType *type)
+{
+	if (!type->has_lower || type->lower < 0)
+	{
+		type->has_lower = true;
+		type->lower_inclusive = true;
+		type->lower = 0;
+	}
+}
+
+/*
+ * Whether the type is in use (TL058) and the party may take more (TL409: a
+ * suspended party keeps what it has and acquires nothing).
+ */
+bool
+tl_check_acquire(const TlTokenType *type, int64 party_id, bool acquires,
+				 bool is_suspended, TlRefusal *refusal)
+{
+	if (!type->is_active)
+	{
+		tl_refuse(refusal, TL_REJECTED, "token_type", "transaction rejected",
+				  "Activate the token type first.",
+				  "The token type is not active.");
+		return false;
+	}
+	if (acquires && is_suspended)
+	{
+		tl_refuse(refusal, TL_CONFLICT, "party_id", "party is suspended",
+				  "A suspended party keeps what it has and acquires nothing.",
+				  "Party %lld is suspended.", (long long) party_id);
+		return false;
+	}
+	return true;
+}
+
+static bool
+check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
+{
+	TlAmount	expected;
+
+	if (request->expected == NULL)
+		return true;
+
+	/* what an amount cannot hold exactly cannot be the balance */
+	if (tl_decimal_to_amount(request->expected, strlen(request->expected),
+							 true, TL_AMOUNT_SCALE, TL_ROUND_EXACT,
+							 &expected) == TL_DECIMAL_OK &&
+		expected == balance)
+		return true;
+
+	tl_refuse(refusal, TL_BALANCE_MISMATCH, "balance_expected",
+			  "balance mismatch",
+			  "Read the balance and decide again.",
+			  "The balance would be %s and was expected to be %.64s.",
+			  amount_text(balance), request->expected);
+	return false;
+}
+
+static bool
+same_text(const text *a, const text *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+/* Whether an entry is what the request, rounded to delta, would book. */
+bool
+tl_same_request(const TlRequest *request, TlAmount delta, const TlEntry *entry)
+{
+	return entry->operation == request->operation &&
+		entry->delta == delta &&
+		entry->has_recorded_at == request->has_recorded_at &&
+		(!entry->has_recorded_at ||
+		 entry->recorded_at == request->recorded_at) &&
+		same_text(entry->source, request->source) &&
+		same_text(entry->description, request->description) &&
+		same_text(entry->device, request->device);
+}
+
+static void
+digest_number(EVP_MD_CTX *context, int64 number)
+{
+	uint64		bytes = pg_hton64((uint64) number);
+
+	EVP_DigestUpdate(context, &bytes, sizeof(bytes));
+}
+
+/* Length first, so that no two lists of texts give the same bytes */
+static void
+digest_text(EVP_MD_CTX *context, const text *value)
+{
+	digest_number(context, value ? (int64) VARSIZE_ANY_EXHDR(value) : -1);
+	if (value)
+		EVP_DigestUpdate(context, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/*
+ * The fingerprint of a request by which its duplicate is found: recorded_at
+ * in milliseconds since 1970, 48 bits, then 80 bits of SHA-256 over all that
+ * makes two requests the same.  attempt 1, 2 ... gives other ones, for the case
+ * that a different request has the same.
+ */
+void
+tl_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
+			   pg_uuid_t *result)
+{
+	static EVP_MD *sha256 = NULL;
+	static EVP_MD_CTX *context = NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	int64		epoch_msec = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+		(USECS_PER_DAY / 1000);
+	int64		msec = request->recorded_at / 1000 -
+		(request->recorded_at % 1000 < 0) + epoch_msec;
+	uint64		prefix = pg_hton64((uint64) msec << 16);
+
+	/* fetched once and kept for the life of the session: no leak */
+	if (sha256 == NULL)
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (context == NULL)
+		context = EVP_MD_CTX_new();
+	if (sha256 == NULL || context == NULL ||
+		EVP_DigestInit_ex2(context, sha256, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not initialize SHA-256")));
+
+	digest_number(context, attempt);
+	digest_number(context, request->operation);
+	digest_number(context, delta);
+	digest_number(context, request->recorded_at);
+	digest_text(context, request->source);
+	digest_text(context, request->description);
+	digest_text(context, request->device);
+	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not compute SHA-256")));
+
+	memcpy(result->data, &prefix, 6);
+	memcpy(result->data + 6, digest, UUID_LEN - 6);
+}
+
+/* ---------------------------------------------------------------------
+ * Refusals that the single posting and the batch have in common
+ * ---------------------------------------------------------------------
+ */
+
+void
+tl_refuse_account_id(TlRefusal *refusal, int64 account_id)
+{
+	tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
+			  "Look the id up in trainledger.account.",
+			  "There is no account %lld.", (long long) account_id);
+}
+
+void
+tl_refuse_lot(TlRefusal *refusal, int64 account_id)
+{
+	tl_refuse(refusal, TL_CONFLICT, "account_id",
+			  "account is a lot of training tokens",
+			  "Use adjust_training_tokens, redeem_training_tokens and their like.",
+			  "Account %lld is not a credit account.",
+			  (long long) account_id);
+}
+
+static void
+refuse_used_key(TlRefusal *refusal, const char *detail)
+{
+	tl_refuse(refusal, TL_KEY_REUSED, "idempotency_key",
+			  "idempotency key was used for a different request",
+			  "Use a new key for a new request, and the same request to repeat one.",
+			  "%s", detail);
+}
+
+void
+tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
+{
+	refuse_used_key(refusal,
+					psprintf("The key belongs to entry %lld of account %lld.",
+							 (long long) entry->entry_no,
+							 (long long) entry->account_id));
+}
+
+void
+tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
+{
+	tl_refuse(refusal, TL_DUPLICATE, "recorded_at", "duplicate transaction",
+			  "It is booked already; where it is meant twice, give another recorded_at or idempotency keys.",
+			  "Entry %lld of account %lld records the same transaction.",
+			  (long long) entry->entry_no, (long long) entry->account_id);
+}
+
+static void
+refuse_party(TlRefusal *refusal, int64 party_id)
+{
+	tl_refuse(refusal, TL_NOT_FOUND, "party_id", "party not found",
+			  "Look the id up in trainledger.party.",
+			  "There is no party %lld.", (long long) party_id);
+}
+
+static void
+refuse_type_name(TlRefusal *refusal, text *name)
+{
+	tl_refuse(refusal, TL_NOT_FOUND, "token_type", "token type not found",
+			  "Look the name up in trainledger.token_type.",
+			  "There is no credit token type \"%s\".",
+			  text_to_cstring(name));
+}
+
+/* ---------------------------------------------------------------------
+ * One try
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * The key of the request is known: it is the first entry once more, or TL422
+ * for another request.
+ */
+static Attempt
+replay_key(const TlRequest *request, bool rounds, TlAmount delta,
+		   const TlEntry *first, TlEntry *entry, TlRefusal *refusal)
+{
+	if (rounds && first->keyed_call == request->call &&
+		tl_same_request(request, delta, first))
+	{
+		*entry = *first;
+		entry->is_replay = true;
+		return ATTEMPT_REPLAYED;
+	}
+	tl_refuse_key(refusal, first);
+	return ATTEMPT_REFUSED;
+}
+
+/*
+ * Find out whether an equal request is booked (TL056), and where not, the
+ * fingerprint to book this one with.
+ */
+static bool
+find_duplicate(TlBooks *books, const TlRequest *request, TlAmount delta,
+			   int64 account_id, pg_uuid_t *fingerprint, TlEntry *found)
+{
+	for (int attempt = 0;; attempt++)
+	{
+		CHECK_FOR_INTERRUPTS();
+		tl_fingerprint(request, delta, attempt, fingerprint);
+		if (!tl_read_dedup(books, fingerprint, account_id, found))
+			return false;
+		if (found->keyed_call == 0 && tl_same_request(request, delta, found))
+			return true;
+		/* another request with the same fingerprint: take the next one */
+	}
+}
+
+/* The entry that a request makes, apart from its numbers and balance */
+static void
+start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->operation = request->operation;
+	entry->delta = delta;
+	entry->has_recorded_at = request->has_recorded_at;
+	entry->recorded_at = request->recorded_at;
+	if (request->has_key)
+	{
+		entry->has_dedup = true;
+		entry->dedup = request->key;
+		entry->keyed_call = request->call;
+	}
+	entry->source = request->source;
+	entry->description = request->description;
+	entry->device = request->device;
+	entry->booked_by = request->booked_by;
+}
+
+/* Post on an account that is there. */
+static Attempt
+attempt_on_account(TlBooks *books, const TlRequest *request,
+				   const TlAccount *account, const TlTokenType *type,
+				   TlEntry *entry, TlRefusal *refusal)
+{
+	TlEntry		first;
+	TlAccount	after = *account;
+	const TlAccount *accounts[] = {&after};
+	TlEntry    *entries[] = {entry};
+	TlAmount	delta = 0;
+	bool		rounds = round_request(request, type->scale, &delta, refusal);
+	bool		is_suspended;
+
+	if (request->has_key &&
+		tl_read_dedup(books, &request->key, account->id, &first))
+		return replay_key(request, rounds, delta, &first, entry, refusal);
+	if (!rounds)
+		return ATTEMPT_REFUSED;
+
+	if (request->operation == TL_OP_INIT)
+	{
+		tl_refuse(refusal, TL_ALREADY_INITIALISED, "account_name",
+				  "account already initialised",
+				  "Use add or subtract.",
+				  "Account %lld has %lld entries.",
+				  (long long) account->id, (long long) account->entry_count);
+		return ATTEMPT_REFUSED;
+	}
+
+	start_entry(request, delta, entry);
+	if (!request->has_key && request->has_recorded_at)
+	{
+		if (find_duplicate(books, request, delta, account->id,
+						   &entry->dedup, &first))
+		{
+			tl_refuse_duplicate(refusal, &first);
+			return ATTEMPT_REFUSED;
+		}
+		entry->has_dedup = true;
+	}
+
+	if (account->is_lot)
+	{
+		tl_refuse_lot(refusal, account->id);
+		return ATTEMPT_REFUSED;
+	}
+	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
+	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
+						  refusal) ||
+		!tl_check_within(type, account->balance, delta, &entry->balance,
+						 refusal) ||
+		!check_expected(request, entry->balance, refusal))
+		return ATTEMPT_REFUSED;
+
+	entry->account_id = account->id;
+	entry->entry_no = ++after.entry_count;
+	entry->created_at = Max(request->now, account->last_entry_at);
+	after.balance = entry->balance;
+	after.last_entry_at = entry->created_at;
+	if (tl_write_postings(books, accounts, 1, entries, 1) == 1)
+		return ATTEMPT_BOOKED;
+	return ATTEMPT_RACED;
+}
+
+/*
+ * Whether a key is new to a party that has no such account yet; if not, it was
+ * used for another request (contract, section 4).
+ */
+static bool
+is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
+		   TlRefusal *refusal)
+{
+	TlEntry		first;
+	const char *call;
+
+	if (tl_read_party_key(books, key, party_id, &first))
+	{
+		tl_refuse_key(refusal, &first);
+		return false;
+	}
+	call = tl_read_party_request(key, party_id);
+	if (call != NULL)
+		refuse_used_key(refusal, psprintf("The key was used for %s.", call));
+	return call == NULL;
+}
+
+/*
+ * No index makes a key unique per party, so its openings queue up until the
+ * transaction ends.  True: somebody was faster with this key, though the
+ * snapshot of the transaction may be too old to see it.
+ */
+static bool
+lose_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
+{
+	TlEntry		ignored;
+	bool		found;
+
+	tl_lock_party(party_id);
+	PushActiveSnapshot(GetLatestSnapshot());
+	found = tl_read_party_key(books, key, party_id, &ignored);
+	PopActiveSnapshot();
+	return found;
+}
+
+/*
+ * Post for a party that has no such account: only an opening can succeed.
+ * type is NULL where the default type is to be made with it.
+ */
+static Attempt
+attempt_without_account(TlBooks *books, const TlRequest *request,
+						const TlTarget *target, const TlTokenType *type,
+						TlEntry *entry, TlRefusal *refusal)
+{
+	TlTokenType default_type = {
+		.is_credit = true,
+		.scale = 2,
+		.is_active = true,
+	};
+	const TlTokenType *used = type ? type : &default_type;
+	TlAmount	delta = 0;
+	pg_uuid_t	type_id = used->id;
+	bool		rounds = round_request(request, used->scale, &delta, refusal);
+	bool		is_suspended;
+
+	if (!tl_read_party(books, target->party_id, &is_suspended))
+	{
+		refuse_party(refusal, target->party_id);
+		return ATTEMPT_REFUSED;
+	}
+	if (request->has_key &&
+		!is_new_key(books, &request->key, target->party_id, refusal))
+		return ATTEMPT_REFUSED;
+	if (!rounds)
+		return ATTEMPT_REFUSED;
+	if (request->operation != TL_OP_INIT)
+	{
+		tl_refuse(refusal, TL_NOT_INITIALISED, "account_name",
+				  "account not initialised",
+				  "Initialise the account first.",
+				  "Party %lld has no account \"%s\" of token type \"%s\".",
+				  (long long) target->party_id,
+				  text_to_cstring(target->account_name),
+				  text_to_cstring(target->type_name));
+		return ATTEMPT_REFUSED;
+	}
+
+	start_entry(request, delta, entry);
+	if (!tl_check_acquire(used, target->party_id, true, is_suspended, refusal))
+		return ATTEMPT_REFUSED;
+	if (used->is_archived)
+	{
+		tl_refuse(refusal, TL_CONFLICT, "token_type", "token type is archived",
+				  "Use a token type that is not archived.",
+				  "Token type \"%s\" is archived: no new account is opened.",
+				  text_to_cstring(target->type_name));
+		return ATTEMPT_REFUSED;
+	}
+	if (!tl_check_within(used, 0, delta, &entry->balance, refusal) ||
+		!check_expected(request, entry->balance, refusal))
+		return ATTEMPT_REFUSED;
+
+	if (request->has_key &&
+		lose_key(books, &request->key, target->party_id))
+		return ATTEMPT_RACED;
+
+	/* nothing was written up to here; from here on nothing is refused */
+	if (type == NULL && !tl_write_default_type(request->now, &type_id))
+		return ATTEMPT_RACED;
+	entry->entry_no = 1;
+	entry->created_at = request->now;
+	if (!tl_write_account(entry, target->party_id, &type_id,
+						  target->account_name))
+		return ATTEMPT_RACED;
+	return ATTEMPT_BOOKED;
+}
+
+static bool
+is_default_name(const text *name)
+{
+	return VARSIZE_ANY_EXHDR(name) == 7 &&
+		memcmp(VARDATA_ANY(name), "default", 7) == 0;
+}
+
+static Attempt
+attempt_posting(TlBooks *books, const TlRequest *request,
+				const TlTarget *target, int64 *account_id, TlEntry *entry,
+				TlRefusal *refusal)
+{
+	TlAccount	account;
+	TlTokenType type;
+
+	if (target->by_id)
+	{
+		if (!tl_read_account(books, target->account_id, &account))
+		{
+			tl_refuse_account_id(refusal, target->account_id);
+			return ATTEMPT_REFUSED;
+		}
+		if (!tl_read_type(books, &account.token_type_id, &type))
+			elog(ERROR, "account %lld has no token type",
+				 (long long) account.id);
+	}
+	else
+	{
+		if (!tl_read_credit_type(books, target->type_name, &type))
+		{
+			bool		ignored;
+
+			if (is_default_name(target->type_name))
+				return attempt_without_account(books, request, target, NULL,
+											   entry, refusal);
+			if (!tl_read_party(books, target->party_id, &ignored))
+				refuse_party(refusal, target->party_id);
+			else
+				refuse_type_name(refusal, target->type_name);
+			return ATTEMPT_REFUSED;
+		}
+		if (!tl_read_named_account(books, target->party_id, &type.id,
+								   target->account_name, &account))
+			return attempt_without_account(books, request, target, &type,
+										   entry, refusal);
+	}
+
+	*account_id = account.id;
+	return attempt_on_account(books, request, &account, &type, entry, refusal);
+}
+
+/* Nobody was faster: a trigger keeps the row from being inserted. */
+static void
+refuse_opening(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("account was not opened"),
+			 errdetail("No other account was in its way."),
+			 errhint("Look for a trigger or rule on trainledger.account or trainledger.token_type.")));
+}
+
+/*
+ * Book a request that tl_check_request() has let pass.  Must run as the owner
+ * of the books.  On TL_BOOKED and TL_REPLAYED *entry is the entry; on
+ * TL_REFUSED *refusal says why, and nothing was written.
+ */
+TlOutcome
+tl_ledger_post(const TlRequest *request, const TlTarget *target,
+			   TlEntry *entry, TlRefusal *refusal)
+{
+	TlBooks		books;
+	Attempt		outcome;
+	bool		fresh = false;
+	int64		account_id = 0;
+	int64		locked_id = 0;
+	int			lost_openings = 0;
+
+	tl_books_open(&books, true);
+	for (;;)
+	{
+		CHECK_FOR_INTERRUPTS();
+
+		/*
+		 * The statement's own snapshot is as good as a new one, and cheaper,
+		 * until it turns out to be out of date.
+		 */
+		tl_books_push_snapshot(fresh);
+		outcome = attempt_posting(&books, request, target, &account_id,
+								  entry, refusal);
+		tl_books_pop_snapshot();
+
+		if (outcome == ATTEMPT_RACED)
+		{
+			if (IsolationUsesXactSnapshot())
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+
+			/* the first in the queue must win, or a hot account starves */
+			if (account_id != 0)
+			{
+				tl_lock_account(account_id, locked_id);
+				locked_id = account_id;
+			}
+			else if (++lost_openings > MAX_LOST_OPENINGS)
+				refuse_opening();
+		}
+		else if (outcome != ATTEMPT_REFUSED || fresh ||
+				 IsolationUsesXactSnapshot())
+			break;
+		fresh = true;
+	}
+	tl_books_close(&books);
+
+	switch (outcome)
+	{
+		case ATTEMPT_BOOKED:
+			return TL_BOOKED;
+		case ATTEMPT_REPLAYED:
+			return TL_REPLAYED;
+		default:
+			return TL_REFUSED;
+	}
+}

@@ -1,0 +1,40 @@
+/*-------------------------------------------------------------------------
+ *
+ * ledger.h
+ *		The rules of posting.  A subject fills in a TlRequest and a TlTarget and
+ *		calls tl_ledger_post(); it never writes a balance itself.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/ledger.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TL_LEDGER_H
+#define TL_LEDGER_H
+
+#include "ledger/posting.h"
+
+
+extern TlOutcome tl_ledger_post(const TlRequest *request,
+								const TlTarget *target,
+								TlEntry *entry, TlRefusal *refusal);
+extern bool tl_is_zero(const char *decimal);
+extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
+extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
+							TlAmount delta, TlAmount *result,
+							TlRefusal *refusal);
+extern void tl_bound_lot(TlTokenType *type);
+extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
+							 bool acquires, bool is_suspended,
+							 TlRefusal *refusal);
+extern bool tl_same_request(const TlRequest *request, TlAmount delta,
+							const TlEntry *entry);
+extern void tl_fingerprint(const TlRequest *request, TlAmount delta,
+						   int attempt, pg_uuid_t *result);
+extern void tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
+extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
+extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
+extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
+
+#endif							/* TL_LEDGER_H */

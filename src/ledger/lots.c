@@ -1,0 +1,82 @@
+/*-------------------------------------------------------------------------
+ *
+ * lots.c
+ *		Opening the accounts of lots of training tokens, and ids of what
+ *		belongs to a party, for the functions of sections 8 and 9 of the
+ *		contract.  They run as the owner of the books.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/lots.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "utils/builtins.h"
+
+#include "access/access.h"
+#include "ledger/books.h"
+#include "ledger/write.h"
+
+/* What token entries carry as their source (contract, section 8) */
+#define TOKEN_SOURCE	"training-tokens"
+
+PG_FUNCTION_INFO_V1(tl_new_id);
+PG_FUNCTION_INFO_V1(tl_new_issue_id);
+PG_FUNCTION_INFO_V1(tl_open_lot);
+
+/* _new_id(sequence regclass, party_id bigint) returns bigint */
+Datum
+tl_new_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(tl_make_id(PG_GETARG_OID(0), PG_GETARG_INT64(1)));
+}
+
+/*
+ * _new_issue_id(party_id bigint) returns uuid: a random one (version 4) whose
+ * last 10 bits are the home of the party.
+ */
+Datum
+tl_new_issue_id(PG_FUNCTION_ARGS)
+{
+	int64		home = PG_GETARG_INT64(0) & TL_HOME_MASK;
+	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+
+	if (!pg_strong_random(uuid, UUID_LEN))
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not generate random values")));
+	uuid->data[6] = (uuid->data[6] & 0x0f) | 0x40;
+	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
+	uuid->data[14] = (uuid->data[14] & 0xfc) | (home >> 8);
+	uuid->data[15] = home & 0xff;
+	PG_RETURN_UUID_P(uuid);
+}
+
+/*
+ * _open_lot(party_id, token_type_id, quantity, notes) returns bigint: opens an
+ * account without a name, its first entry being the issue.  All was checked.
+ */
+Datum
+tl_open_lot(PG_FUNCTION_ARGS)
+{
+	TlAmount	quantity = PG_GETARG_AMOUNT(2);
+	TlEntry		entry = {
+		.entry_no = 1,
+		.operation = TL_OP_ISSUE,
+		.delta = quantity,
+		.balance = quantity,
+		.created_at = tl_clock(),
+		.source = cstring_to_text(TOKEN_SOURCE),
+		.description = PG_GETARG_TEXT_PP(3),
+		.booked_by = tl_booked_by(),
+	};
+
+	tl_books_push_snapshot(true);
+	if (!tl_write_account(&entry, PG_GETARG_INT64(0), PG_GETARG_UUID_P(1),
+						  NULL))
+		elog(ERROR, "account of a lot is there already");
+	tl_books_pop_snapshot();
+	PG_RETURN_INT64(entry.account_id);
+}

@@ -1,0 +1,120 @@
+/*-------------------------------------------------------------------------
+ *
+ * posting.h
+ *		What a posting is made of: the request, where it goes, and the rows that
+ *		it reads and writes (contract, section 6).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/posting.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TL_POSTING_H
+#define TL_POSTING_H
+
+#include "access/htup.h"
+#include "utils/uuid.h"
+
+#include "base/trainledger.h"
+#include "ledger/columns.h"
+#include "types/amount.h"
+
+
+/*
+ * The call that an idempotency key came with: the same key in another call is
+ * another request (contract, section 4).  Kept in entry.keyed_call.
+ */
+#define TL_CALL_CREDIT		'c'
+#define TL_CALL_POST		'p'
+#define TL_CALL_BATCH		'b'
+#define TL_CALL_LOTS		't'
+
+/* A posting as it was asked for. */
+typedef struct TlRequest
+{
+	char		call;			/* TL_CALL_* */
+	TlOperation operation;
+	const char *amount;			/* decimal text, exponent allowed; subtract
+								 * takes it off */
+	TlRounding	rounding;		/* to the scale of the token type */
+	text	   *source;
+	text	   *description;
+	text	   *device;			/* may be NULL */
+	bool		has_recorded_at;
+	TimestampTz recorded_at;
+	bool		has_key;
+	pg_uuid_t	key;
+	const char *expected;		/* balance that must result, or NULL */
+	TimestampTz now;			/* tl_clock() of the call */
+	text	   *booked_by;
+} TlRequest;
+
+/* Where it is to be booked: an account by id, or a party's by names. */
+typedef struct TlTarget
+{
+	bool		by_id;
+	int64		account_id;		/* by_id */
+	int64		party_id;		/* else */
+	text	   *account_name;
+	text	   *type_name;
+} TlTarget;
+
+typedef struct TlTokenType
+{
+	pg_uuid_t	id;
+	bool		is_credit;
+	int			scale;
+	bool		is_active;
+	bool		is_archived;
+	bool		has_lower;
+	bool		has_upper;
+	bool		lower_inclusive;
+	bool		upper_inclusive;
+	TlAmount	lower;
+	TlAmount	upper;
+} TlTokenType;
+
+typedef struct TlAccount
+{
+	int64		id;
+	int64		party_id;
+	pg_uuid_t	token_type_id;
+	bool		is_lot;
+	TlAmount	balance;
+	int64		entry_count;
+	TimestampTz last_entry_at;
+	HeapTuple	row;			/* as it was read; not changed by postings */
+	int64		entries_read;	/* entry_count in row */
+} TlAccount;
+
+/* A row of trainledger.entry; texts are in the memory context of the call. */
+typedef struct TlEntry
+{
+	int64		account_id;
+	int64		entry_no;
+	TlAmount	delta;
+	TlAmount	balance;
+	TimestampTz created_at;
+	TimestampTz recorded_at;	/* has_recorded_at */
+	int64		booking_no;
+	pg_uuid_t	dedup;			/* has_dedup */
+	text	   *source;
+	text	   *description;
+	text	   *device;			/* may be NULL */
+	text	   *booked_by;
+	TlOperation operation;
+	char		keyed_call;		/* 0: dedup is no idempotency key */
+	bool		has_recorded_at;
+	bool		has_dedup;
+	bool		is_replay;		/* answers a repeated request */
+} TlEntry;
+
+typedef enum TlOutcome
+{
+	TL_BOOKED,					/* entry is new */
+	TL_REPLAYED,				/* entry was booked before, with this key */
+	TL_REFUSED					/* nothing was written; see the refusal */
+} TlOutcome;
+
+#endif							/* TL_POSTING_H */

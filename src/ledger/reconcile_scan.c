@@ -1,0 +1,391 @@
+/*-------------------------------------------------------------------------
+ *
+ * reconcile_scan.c
+ *		Which accounts have to be looked at closely?  (contract, section 6:
+ *		reconcile)
+ *
+ * Entries are written in the order of their numbers, and lie in a table of them
+ * in nearly that order, account by account: sessions fill pages of their own
+ * side by side, so that of neighbours in time the later may lie before the
+ * earlier.  One pass over the table then needs no more of an account than where
+ * its last entry left it, and the few entries that came too early: the next one
+ * has to continue it, and the account has to stand where the last one did.  Any
+ * account of which this cannot be said is doubtful.  It need not be wrong: its
+ * entries may lie far out of order, in room that was used again.  The aggregate
+ * entry_chain (reconcile.c) takes entries in any order and says what is wrong;
+ * it costs more, and is asked about those alone.
+ *
+ * Accounts are dealt out to parts by a hash of their ids, for as many processes
+ * as there are and as the memory of one can hold.  Each part reads everything
+ * and leaves out what is not its own.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/reconcile_scan.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "common/hashfn.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+#include "base/progress.h"
+#include "ledger/books.h"
+#include "types/amount.h"
+
+/* What is looked at of an entry */
+typedef struct Entry
+{
+	int64		entry_no;
+	TlAmount	delta;
+	TlAmount	balance;
+	TimestampTz created_at;
+} Entry;
+
+/* Where the entries of an account have come to */
+typedef struct Tally
+{
+	int64		account_id;
+	int64		entry_no;		/* of the last one, 0: none so far */
+	TlAmount	first_balance;	/* after the first one */
+	TlAmount	balance;		/* after the last one */
+	TimestampTz created_at;		/* of the last one */
+	Entry	   *early;			/* that came before their turn, ascending */
+	uint16		early_count;
+	uint16		early_room;		/* 0: none is allocated */
+	bool		is_doubtful;
+	bool		has_account;
+	char		status;			/* for the hash table */
+} Tally;
+
+/*
+ * More entries than this that wait for one make an account doubtful.  Some
+ * sessions times the entries of a page wait at most where one account is posted
+ * to by all of them.
+ */
+#define MAX_EARLY			512
+#define FIRST_EARLY			4
+
+static uint32 hash_account(int64 account_id);
+
+#define SH_PREFIX			tallies
+#define SH_ELEMENT_TYPE		Tally
+#define SH_KEY_TYPE			int64
+#define SH_KEY				account_id
+#define SH_HASH_KEY(table, key)		hash_account(key)
+#define SH_EQUAL(table, a, b)		((a) == (b))
+#define SH_SCOPE			static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* Accounts to start the table with; it grows as they come */
+#define FIRST_ACCOUNTS		1024
+
+typedef struct Part
+{
+	uint32		number;			/* from 0 */
+	uint32		count;			/* of parts */
+} Part;
+
+PG_FUNCTION_INFO_V1(tl_doubtful_accounts);
+
+static uint32
+hash_account(int64 account_id)
+{
+	return murmurhash32((uint32) (account_id ^ (account_id >> 32)));
+}
+
+/*
+ * Whether an account belongs to a part.  The high bits of the hash decide; the
+ * low ones are left to the hash table.
+ */
+static bool
+is_in_part(int64 account_id, Part part)
+{
+	return ((uint64) hash_account(account_id) * part.count) >> 32 ==
+		part.number;
+}
+
+/* ---------------------------------------------------------------------
+ * The pass over the entries
+ * ---------------------------------------------------------------------
+ */
+
+static void
+doubt(Tally *tally)
+{
+	tally->is_doubtful = true;
+	if (tally->early_room > 0)
+		pfree(tally->early);
+	tally->early_count = tally->early_room = 0;
+}
+
+/* The next entry of an account, by its number, has to continue it. */
+static void
+append_entry(Tally *tally, const Entry *entry)
+{
+	TlAmount	expected;
+
+	if (tl_amount_add_overflow(tally->balance, entry->delta, &expected) ||
+		entry->balance != expected || entry->created_at < tally->created_at)
+	{
+		doubt(tally);
+		return;
+	}
+	if (entry->entry_no == 1)
+		tally->first_balance = entry->balance;
+	tally->entry_no = entry->entry_no;
+	tally->balance = entry->balance;
+	tally->created_at = entry->created_at;
+}
+
+/* An entry came before its turn: have it wait. */
+static void
+keep_early(Tally *tally, const Entry *entry, MemoryContext context)
+{
+	int			place = tally->early_count;
+
+	if (entry->entry_no <= tally->entry_no || place == MAX_EARLY)
+	{
+		doubt(tally);
+		return;
+	}
+	if (place == tally->early_room)
+	{
+		int			room = Max(FIRST_EARLY, 2 * place);
+
+		if (place == 0)
+			tally->early = MemoryContextAlloc(context, room * sizeof(Entry));
+		else
+			tally->early = repalloc(tally->early, room * sizeof(Entry));
+		tally->early_room = room;
+	}
+
+	/* most often it is the last of those that wait */
+	while (place > 0 && tally->early[place - 1].entry_no > entry->entry_no)
+	{
+		tally->early[place] = tally->early[place - 1];
+		place--;
+	}
+	tally->early[place] = *entry;
+	tally->early_count++;
+}
+
+/* Append those whose turn has come. */
+static void
+take_early(Tally *tally)
+{
+	int			taken = 0;
+
+	while (taken < tally->early_count &&
+		   tally->early[taken].entry_no == tally->entry_no + 1)
+	{
+		append_entry(tally, &tally->early[taken++]);
+		if (tally->is_doubtful)
+			return;
+	}
+	tally->early_count -= taken;
+	memmove(tally->early, tally->early + taken,
+			tally->early_count * sizeof(Entry));
+	if (tally->early_count == 0)
+	{
+		pfree(tally->early);
+		tally->early_room = 0;
+	}
+}
+
+static void
+add_entry(Tally *tally, TupleTableSlot *slot, MemoryContext context)
+{
+	Entry		entry;
+
+	if (tally->is_doubtful)
+		return;
+	entry.entry_no =
+		DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ENTRY_NO));
+	entry.delta = DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_DELTA));
+	entry.balance =
+		DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_BALANCE));
+	entry.created_at =
+		DatumGetTimestampTz(tl_column(slot, TL_ENTRY, TL_ENTRY_CREATED_AT));
+
+	if (entry.entry_no != tally->entry_no + 1)
+		keep_early(tally, &entry, context);
+	else
+	{
+		append_entry(tally, &entry);
+		if (tally->early_count > 0)
+			take_early(tally);
+	}
+}
+
+static Tally *
+find_or_make_tally(tallies_hash *tallies, int64 account_id)
+{
+	bool		found;
+	Tally	   *tally = tallies_insert(tallies, account_id, &found);
+
+	if (!found)
+	{
+		tally->entry_no = 0;
+		tally->first_balance = tally->balance = 0;
+		tally->created_at = DT_NOBEGIN;
+		tally->early_count = tally->early_room = 0;
+		tally->is_doubtful = tally->has_account = false;
+	}
+	return tally;
+}
+
+/*
+ * A scan from the first page on, whoever else is reading the table: entries
+ * are wanted in their order.
+ */
+static TableScanDesc
+begin_ordered_scan(Relation table)
+{
+	return table_beginscan_strat(table, GetActiveSnapshot(), 0, NULL, true,
+								 false);
+}
+
+/*
+ * Add up the entries of a part.  One process of those that share the work
+ * tells how far it is.
+ */
+static void
+add_entries(tallies_hash *tallies, Relation table, Part part)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc scan = begin_ordered_scan(table);
+	TlProgress	progress;
+	int64		done = 0;
+
+	tl_progress_start(&progress,
+					  psprintf("entries read, for part %u of %u",
+							   part.number + 1, part.count),
+					  (int64) Max(table->rd_rel->reltuples, 0));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		int64		account_id =
+			DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ACCOUNT_ID));
+
+		if (is_in_part(account_id, part))
+			add_entry(find_or_make_tally(tallies, account_id), slot,
+					  tallies->ctx);
+		if (IsParallelWorker())
+			CHECK_FOR_INTERRUPTS();
+		else
+			tl_progress_step(&progress, ++done);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ---------------------------------------------------------------------
+ * The pass over the accounts
+ * ---------------------------------------------------------------------
+ */
+
+/* Whether an account stands where its entries left it. */
+static bool
+agrees(const Tally *tally, TupleTableSlot *slot)
+{
+	return !tally->is_doubtful && tally->early_count == 0 &&
+		tally->entry_no ==
+		DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ENTRY_COUNT)) &&
+		tally->first_balance ==
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT,
+								 TL_ACCOUNT_INITIAL_BALANCE)) &&
+		tally->balance ==
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_BALANCE)) &&
+		tally->created_at ==
+		DatumGetTimestampTz(tl_column(slot, TL_ACCOUNT,
+									  TL_ACCOUNT_LAST_ENTRY_AT));
+}
+
+static void
+return_account(ReturnSetInfo *result, int64 account_id)
+{
+	Datum		value = Int64GetDatum(account_id);
+	bool		is_null = false;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+}
+
+/* Return the accounts of a part that do not agree with their entries. */
+static void
+compare_accounts(tallies_hash *tallies, Relation table, Part part,
+				 ReturnSetInfo *result)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc scan = begin_ordered_scan(table);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		int64		account_id =
+			DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ID));
+		Tally	   *tally;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_in_part(account_id, part))
+			continue;
+		tally = tallies_lookup(tallies, account_id);
+		if (tally != NULL)
+			tally->has_account = true;
+		if (tally == NULL || !agrees(tally, slot))
+			return_account(result, account_id);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Return those that have entries alone. */
+static void
+return_missing(tallies_hash *tallies, ReturnSetInfo *result)
+{
+	tallies_iterator at;
+	const Tally *tally;
+
+	tallies_start_iterate(tallies, &at);
+	while ((tally = tallies_iterate(tallies, &at)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!tally->has_account)
+			return_account(result, tally->account_id);
+	}
+}
+
+/*
+ * _doubtful_accounts(part integer, parts integer) returns setof bigint: those
+ * of one part, 0, 1 ..., out of so many; each once.  As the owner of the books.
+ */
+Datum
+tl_doubtful_accounts(PG_FUNCTION_ARGS)
+{
+	Part		part = {
+		.number = PG_GETARG_UINT32(0),
+		.count = PG_GETARG_UINT32(1),
+	};
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	TlBooks		books;
+	tallies_hash *tallies = tallies_create(CurrentMemoryContext,
+										   FIRST_ACCOUNTS, NULL);
+
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	tl_books_open(&books, false);
+	add_entries(tallies, books.tables[TL_ENTRY], part);
+	compare_accounts(tallies, books.tables[TL_ACCOUNT], part, result);
+	return_missing(tallies, result);
+	tallies_destroy(tallies);
+
+	/* locks are kept: what is looked at next must be the same tables */
+	tl_books_close(&books);
+	return (Datum) 0;
+}

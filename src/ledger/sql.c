@@ -1,0 +1,207 @@
+/*-------------------------------------------------------------------------
+ *
+ * sql.c
+ *		The face of single postings to SQL: post() and the typed calls of
+ *		credit accounts (contract, sections 6 and 7).
+ *
+ * The functions are not strict: a missing argument is TL400, not a null.
+ * They run as their caller up to here and act as the owner of the books for
+ * the posting itself (see access.c).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/sql.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "access/access.h"
+#include "base/arguments.h"
+#include "ledger/catalog.h"
+#include "ledger/entry.h"
+#include "ledger/ledger.h"
+
+PG_FUNCTION_INFO_V1(tl_post);
+PG_FUNCTION_INFO_V1(tl_credit_init);
+PG_FUNCTION_INFO_V1(tl_credit_add);
+PG_FUNCTION_INFO_V1(tl_credit_subtract);
+
+/* Where the arguments that all postings have stand in an argument list */
+typedef struct ArgumentPlaces
+{
+	int			amount;
+	int			source;
+	int			description;
+	int			recorded_at;
+	int			rounding;
+	int			expected;
+	int			device;
+	int			key;
+} ArgumentPlaces;
+
+static const ArgumentPlaces post_places = {2, 3, 4, 5, 6, 7, 8, 9};
+static const ArgumentPlaces credit_places = {1, 2, 3, 4, 7, 8, 9, 10};
+
+/* post() has its party and token type by the account */
+static const TlArgumentName post_names[] = {
+	{"party_id", "account_id"},
+	{"token_type", "account_id"},
+	{NULL, NULL},
+};
+
+static bool
+refuse_missing(const char *name, TlRefusal *refusal)
+{
+	tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
+			  "This argument is required.", "The argument %s is null.", name);
+	return false;
+}
+
+static text *
+text_arg(FunctionCallInfo fcinfo, int argno)
+{
+	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
+}
+
+/* Take the arguments that all postings have; false: refused (TL400). */
+static bool
+take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
+			 TlRequest *request, TlRefusal *refusal)
+{
+	request->amount = tl_numeric_arg(fcinfo, places->amount);
+	if (request->amount == NULL)
+		return refuse_missing("amount", refusal);
+	request->source = text_arg(fcinfo, places->source);
+	request->description = text_arg(fcinfo, places->description);
+	request->device = text_arg(fcinfo, places->device);
+	if (!tl_check_text("source", request->source, true, refusal) ||
+		!tl_check_text("description", request->description, false, refusal) ||
+		!tl_check_text("device", request->device, false, refusal))
+		return false;
+	request->has_recorded_at = !PG_ARGISNULL(places->recorded_at);
+	if (request->has_recorded_at)
+		request->recorded_at = PG_GETARG_TIMESTAMPTZ(places->recorded_at);
+	request->rounding = PG_ARGISNULL(places->rounding) ? TL_ROUND_HALF_AWAY :
+		tl_rounding_from_oid(PG_GETARG_OID(places->rounding));
+	request->expected = tl_numeric_arg(fcinfo, places->expected);
+	request->has_key = !PG_ARGISNULL(places->key);
+	if (request->has_key)
+		request->key = *PG_GETARG_UUID_P(places->key);
+	return true;
+}
+
+/* Post and return the entry, or raise the refusal. */
+static Datum
+post_or_raise(TlRequest *request, const TlTarget *target)
+{
+	TlRefusal	refusal = {0};
+	TlEntry		entry;
+	TlOutcome	outcome;
+	TlOwnerSwitch saved;
+
+	if (!tl_check_request(request, &refusal))
+		tl_raise(&refusal);
+
+	request->now = tl_clock();
+	request->booked_by = tl_booked_by();
+	tl_become_owner(&saved);
+	outcome = tl_ledger_post(request, target, &entry, &refusal);
+	tl_restore_user(&saved);
+
+	if (outcome == TL_REFUSED)
+	{
+		if (target->by_id)
+			tl_rename_argument(&refusal, post_names);
+		tl_raise(&refusal);
+	}
+	return tl_entry_datum(&entry);
+}
+
+/* post(account_id, operation, amount, source, ...) returns booked_entry */
+Datum
+tl_post(PG_FUNCTION_ARGS)
+{
+	TlRequest	request = {.call = TL_CALL_POST};
+	TlTarget	target = {.by_id = true};
+	TlRefusal	refusal = {0};
+
+	if (PG_ARGISNULL(0))
+		refuse_missing("account_id", &refusal);
+	else if (PG_ARGISNULL(1))
+		refuse_missing("operation", &refusal);
+	if (refusal.sqlerrcode != 0)
+		tl_raise(&refusal);
+
+	target.account_id = PG_GETARG_INT64(0);
+	request.operation = tl_operation_from_oid(PG_GETARG_OID(1));
+	if (request.operation != TL_OP_ADD &&
+		request.operation != TL_OP_SUBTRACT &&
+		request.operation != TL_OP_ADJUST)
+	{
+		tl_refuse(&refusal, TL_INVALID, "operation",
+				  "operation cannot be posted",
+				  "Post add, subtract or adjust; the others have functions of their own.",
+				  "The operation is %s.",
+				  tl_operation_name(request.operation));
+		tl_raise(&refusal);
+	}
+	if (!take_request(fcinfo, &post_places, &request, &refusal))
+		tl_raise(&refusal);
+	if (request.description == NULL)
+		request.description = cstring_to_text("");
+	return post_or_raise(&request, &target);
+}
+
+/* credit_init, credit_add, credit_subtract (party_id, amount, ...) */
+static Datum
+credit(FunctionCallInfo fcinfo, TlOperation operation)
+{
+	TlRequest	request = {.call = TL_CALL_CREDIT, .operation = operation};
+	TlTarget	target = {.by_id = false};
+	TlRefusal	refusal = {0};
+
+	if (PG_ARGISNULL(0))
+		refuse_missing("party_id", &refusal);
+	else if (PG_ARGISNULL(3))
+		refuse_missing("description", &refusal);
+	else if (PG_ARGISNULL(4))
+		refuse_missing("recorded_at", &refusal);
+	if (refusal.sqlerrcode != 0)
+		tl_raise(&refusal);
+
+	target.party_id = PG_GETARG_INT64(0);
+	target.account_name = PG_ARGISNULL(5) ? cstring_to_text("default") :
+		PG_GETARG_TEXT_PP(5);
+	target.type_name = PG_ARGISNULL(6) ? cstring_to_text("default") :
+		PG_GETARG_TEXT_PP(6);
+	if (!take_request(fcinfo, &credit_places, &request, &refusal) ||
+		!tl_check_name("account_name", target.account_name, &refusal) ||
+		!tl_check_name("token_type", target.type_name, &refusal))
+		tl_raise(&refusal);
+	return post_or_raise(&request, &target);
+}
+
+Datum
+tl_credit_init(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_INIT);
+}
+
+Datum
+tl_credit_add(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_ADD);
+}
+
+Datum
+tl_credit_subtract(PG_FUNCTION_ARGS)
+{
+	return credit(fcinfo, TL_OP_SUBTRACT);
+}

@@ -1,0 +1,764 @@
+/*-------------------------------------------------------------------------
+ *
+ * reader.c
+ *		Reads the XML documents of signup tokens as a stream (contract,
+ *		section 10; DESIGN, "XML").
+ *
+ * The push parser of libxml2 is fed a piece at a time and calls back with
+ * elements and text.  A callback must not raise: the jump would cross the
+ * parser.  So it notes what is refused and stops the parser; between two
+ * pieces the refusal is raised, or the tokens that are complete are handed
+ * on.  Memory is that of one piece and its tokens, whatever the document.
+ *
+ * Nothing is ever loaded: a DOCTYPE is refused before it is read, so that
+ * there are no entities but the five of XML, and core's entity loader, which
+ * loads nothing, is in force.  No text of the document stands in a message,
+ * as it could be a code; nor do libxml2's messages, which quote it.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/signup/reader.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <limits.h>
+#include <libxml/parser.h>
+
+#include "catalog/namespace.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "utils/datetime.h"
+#include "utils/memutils.h"
+#include "utils/xml.h"
+
+#include "signup/signup.h"
+
+#ifndef USE_LIBXML
+#error "trainledger needs a PostgreSQL that is built with libxml2"
+#endif
+
+/* What libxml2 hands to those who listen for errors: const from 2.12 on */
+#if LIBXML_VERSION >= 21200
+typedef const xmlError *TlXmlError;
+#else
+typedef xmlErrorPtr TlXmlError;
+#endif
+
+/* Bytes given to the parser at a time */
+#define PIECE_BYTES			65536
+
+/*
+ * A tag, comment or processing instruction that is so long after a piece and
+ * has no end yet is refused.  libxml2 reads a tag only when it has all of it,
+ * compares its attributes with each other, and cannot be cancelled meanwhile.
+ */
+#define MARKUP_BYTES		65536
+
+/* libxml2 tells the encoding by the first bytes */
+#define FIRST_BYTES			4
+
+/* The longest text, 250 characters of 4 bytes, and some */
+#define TEXT_BYTES			1024
+
+#define MAX_CODE_CHARS		250
+#define OVERLONG_CODE		"longer than 250 characters"
+#define MAX_ID_CHARS		50
+#define OVERLONG_ID			"longer than 50 characters"
+
+/* Depth of elements: the document, Tokens, Token, its elements */
+#define TOKENS_DEPTH		1
+#define TOKEN_DEPTH			2
+#define ELEMENT_DEPTH		3
+
+#define NOT_WELL_FORMED		"not well-formed XML"
+#define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
+
+
+const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
+	{"TokenId", "id"},
+	{"TokenCode", "code"},
+	{"TokenType", "type"},
+	{"TokenTypeId", "type_id"},
+	{"Active", "active"},
+	{"MaximumActivations", "maximum_activations"},
+	{"TokenExpiration", "expiration"},
+};
+
+/* A text being read, in UTF-8, without the blanks around it */
+typedef struct Text
+{
+	int			length;
+	bool		is_overlong;
+	char		bytes[TEXT_BYTES + 1];
+} Text;
+
+/* What is wrong with the document; what is NULL where nothing is */
+typedef struct Fault
+{
+	const char *what;
+	int64		position;		/* of the token, 0 where it is not one's */
+	SignupElement element;
+	int64		line;
+	char		unknown[MAX_ID_CHARS + 1];	/* name of an unknown element */
+} Fault;
+
+typedef struct Reader
+{
+	xmlParserCtxtPtr parser;
+	bool		is_update;
+	MemoryContext context;		/* of the tokens that are complete */
+
+	int			depth;
+	const xmlChar *namespace;	/* of the root, and so of every element */
+	int64		position;		/* of the current token, from 1 */
+	SignupElement element;		/* current element */
+	bool		given[SIGNUP_ELEMENT_COUNT];
+	Text		texts[SIGNUP_ELEMENT_COUNT];
+
+	SignupToken *first;			/* complete, in document order */
+	SignupToken **end;
+	bool		out_of_memory;
+	Fault		fault;
+} Reader;
+
+/* ---------------------------------------------------------------------
+ * Refusals
+ * ---------------------------------------------------------------------
+ */
+
+/*
+ * Refuse a document: what is wrong, with the token's position and the
+ * element in the message where they are known.
+ */
+void
+tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
+				 SignupElement element, const char *what,
+				 const char *detail, const char *hint)
+{
+	TlRefusal	refusal = {
+		.sqlerrcode = sqlerrcode,
+		.argument = "document",
+		.hint = hint,
+	};
+	StringInfoData message;
+
+	initStringInfo(&message);
+	if (position > 0)
+		appendStringInfo(&message, "token %lld", (long long) position);
+	else
+		appendStringInfo(&message, "line %lld", (long long) line);
+	if (element != SIGNUP_NO_ELEMENT)
+		appendStringInfo(&message, ", %s",
+						 tl_signup_elements[element].element);
+	appendStringInfo(&message, ": %s", what);
+
+	refusal.message = message.data;
+	refusal.detail = detail ? detail :
+		psprintf("Line %lld of the document.", (long long) line);
+	tl_raise(&refusal);
+}
+
+/* Note what is wrong, the first time, and stop the parser. */
+static void
+note_fault(Reader *reader, int64 position, SignupElement element,
+		   const char *what)
+{
+	if (reader->fault.what != NULL)
+		return;
+	reader->fault.what = what;
+	reader->fault.position = position;
+	reader->fault.element = element;
+	reader->fault.line = 1;
+
+	/* libxml2 guesses the encoding before it hands its parser over */
+	if (reader->parser == NULL)
+		return;
+	if (reader->parser->input != NULL)
+		reader->fault.line = reader->parser->input->line;
+	xmlStopParser(reader->parser);
+}
+
+/* The content is not that of a document of tokens. */
+static void
+refuse(Reader *reader, SignupElement element, const char *what)
+{
+	note_fault(reader,
+			   reader->depth >= TOKEN_DEPTH ? reader->position : 0,
+			   element, what);
+}
+
+/* The document is not XML that is read here. */
+static void
+refuse_form(Reader *reader, const char *what)
+{
+	note_fault(reader, 0, SIGNUP_NO_ELEMENT, what);
+}
+
+static void
+raise_fault(const Reader *reader)
+{
+	const Fault *fault = &reader->fault;
+	const char *what = fault->what;
+
+	if (fault->unknown[0] != '\0')
+		what = psprintf("%s \"%s\"", what, fault->unknown);
+	tl_signup_refuse(TL_INVALID, fault->position, fault->line,
+					 fault->element, what, NULL,
+					 "A document has Tokens, in it Token, and in each the elements TokenId, TokenCode, TokenType, TokenTypeId, Active, MaximumActivations, TokenExpiration, each once at most.");
+}
+
+/* ---------------------------------------------------------------------
+ * Values
+ * ---------------------------------------------------------------------
+ */
+
+/* White space of XML */
+static inline bool
+is_blank(xmlChar c)
+{
+	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+/* Blanks that lead are left out, those that trail are taken off later. */
+static void
+append_text(Text *text, const xmlChar *chars, int length)
+{
+	for (int i = 0; i < length; i++)
+	{
+		if (is_blank(chars[i]) &&
+			(text->length == 0 || text->length == TEXT_BYTES))
+			continue;
+		if (text->length == TEXT_BYTES)
+		{
+			text->is_overlong = true;
+			return;
+		}
+		text->bytes[text->length++] = (char) chars[i];
+	}
+}
+
+static void
+trim_text(Text *text)
+{
+	while (text->length > 0 &&
+		   is_blank((xmlChar) text->bytes[text->length - 1]))
+		text->length--;
+	text->bytes[text->length] = '\0';
+}
+
+/* Characters as the database counts them: in SQL_ASCII, bytes */
+static int
+count_chars(const Text *text)
+{
+	int			count = 0;
+
+	if (GetDatabaseEncoding() == PG_SQL_ASCII)
+		return text->length;
+	for (int i = 0; i < text->length; i++)
+		if (((unsigned char) text->bytes[i] & 0xC0) != 0x80)
+			count++;
+	return count;
+}
+
+/* A positive number of at most 2^31 - 1 */
+static bool
+parse_number(const Text *text, int32 *number)
+{
+	char	   *end;
+	long		value;
+
+	if (text->bytes[0] < '0' || text->bytes[0] > '9')
+		return false;
+	errno = 0;
+	value = strtol(text->bytes, &end, 10);
+	*number = (int32) value;
+	return errno == 0 && *end == '\0' && value > 0 && value <= INT_MAX;
+}
+
+static bool
+parse_truth(const Text *text, bool *truth)
+{
+	*truth = strcmp(text->bytes, "true") == 0 || strcmp(text->bytes, "1") == 0;
+	return *truth || strcmp(text->bytes, "false") == 0 ||
+		strcmp(text->bytes, "0") == 0;
+}
+
+/* YYYY-MM-DDTHH:MM:SS or with a blank for the T, in UTC; a Z may follow */
+static bool
+parse_expiration(const Text *text, TimestampTz *expiration)
+{
+	static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
+	int			length = text->length;
+
+	if (length != (int) sizeof(shape) - 1 && length != (int) sizeof(shape) - 2)
+		return false;
+	for (int i = 0; i < length; i++)
+	{
+		char		c = text->bytes[i];
+
+		if (shape[i] == 'd' ? (c < '0' || c > '9') :
+			c != shape[i] && !(shape[i] == 'T' && c == ' '))
+			return false;
+	}
+	/* second 60 of its last day leads beyond the year that can be printed */
+	return tl_parse_utc(text->bytes, expiration) &&
+		*expiration <
+		(date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/* ---------------------------------------------------------------------
+ * Tokens
+ * ---------------------------------------------------------------------
+ */
+
+static char *
+keep_text(Reader *reader, SignupElement element)
+{
+	const Text *text = &reader->texts[element];
+	char	   *copy;
+
+	if (!reader->given[element])
+		return NULL;
+	copy = MemoryContextAllocExtended(reader->context, text->length + 1,
+									  MCXT_ALLOC_NO_OOM);
+	if (copy == NULL)
+		reader->out_of_memory = true;
+	else
+		memcpy(copy, text->bytes, text->length + 1);
+	return copy;
+}
+
+/* What is wrong with the elements that are there or are not; NULL if nothing */
+static const char *
+find_missing(const Reader *reader, SignupElement *element)
+{
+	static const SignupElement needed[] = {
+		SIGNUP_TYPE,
+		SIGNUP_TYPE_ID,
+		SIGNUP_MAXIMUM,
+	};
+
+	*element = SIGNUP_ID;
+	if (reader->is_update)
+		return reader->given[SIGNUP_ID] ? NULL : "missing";
+	if (reader->given[SIGNUP_ID])
+		return "not allowed, new tokens get their ids from the server";
+	for (int i = 0; i < (int) lengthof(needed); i++)
+	{
+		*element = needed[i];
+		if (!reader->given[*element])
+			return "missing";
+	}
+	return NULL;
+}
+
+/* What is wrong with the text of an element; fills in the token's value. */
+static const char *
+read_value(Reader *reader, SignupElement element, SignupToken *token)
+{
+	static const char *const wrong_value[SIGNUP_ELEMENT_COUNT] = {
+		[SIGNUP_TYPE] = "not 1, 2, 3 or 4",
+		[SIGNUP_ACTIVE] = "not true or false",
+		[SIGNUP_MAXIMUM] = "not a positive number",
+		[SIGNUP_EXPIRATION] = "not a date such as 2023-12-31T23:59:59",
+	};
+	Text	   *text = &reader->texts[element];
+	int			most = element == SIGNUP_CODE ? MAX_CODE_CHARS : MAX_ID_CHARS;
+	bool		is_right;
+
+	trim_text(text);
+	token->expires = text->length > 0;
+	if (element == SIGNUP_EXPIRATION && !token->expires)
+		return NULL;
+	if (text->length == 0)
+		return "empty";
+	if (text->is_overlong || count_chars(text) > most)
+		return element == SIGNUP_CODE ? OVERLONG_CODE : OVERLONG_ID;
+
+	switch (element)
+	{
+		case SIGNUP_TYPE:
+			is_right = parse_number(text, &token->type) && token->type <= 4;
+			break;
+		case SIGNUP_ACTIVE:
+			is_right = parse_truth(text, &token->active);
+			break;
+		case SIGNUP_MAXIMUM:
+			is_right = parse_number(text, &token->maximum);
+			break;
+		case SIGNUP_EXPIRATION:
+			is_right = parse_expiration(text, &token->expiration);
+			break;
+		default:
+			is_right = true;
+	}
+	return is_right ? NULL : wrong_value[element];
+}
+
+/* A token is complete: check it and put it at the end of the list. */
+static void
+end_token(Reader *reader)
+{
+	SignupToken *token;
+	SignupElement element;
+	const char *what = find_missing(reader, &element);
+
+	if (what != NULL)
+	{
+		refuse(reader, element, what);
+		return;
+	}
+	token = MemoryContextAllocExtended(reader->context, sizeof(SignupToken),
+									   MCXT_ALLOC_NO_OOM | MCXT_ALLOC_ZERO);
+	if (token == NULL)
+	{
+		reader->out_of_memory = true;
+		xmlStopParser(reader->parser);
+		return;
+	}
+	for (element = 0; element < SIGNUP_ELEMENT_COUNT; element++)
+	{
+		if (!reader->given[element])
+			continue;
+		what = read_value(reader, element, token);
+		if (what != NULL)
+		{
+			refuse(reader, element, what);
+			return;
+		}
+	}
+	token->position = reader->position;
+	token->line = reader->parser->input->line;
+	memcpy(token->given, reader->given, sizeof(token->given));
+	token->id = keep_text(reader, SIGNUP_ID);
+	token->code = keep_text(reader, SIGNUP_CODE);
+	token->type_id = keep_text(reader, SIGNUP_TYPE_ID);
+	*reader->end = token;
+	reader->end = &token->next;
+}
+
+static void
+start_token(Reader *reader)
+{
+	reader->position++;
+	for (int i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
+	{
+		reader->given[i] = false;
+		reader->texts[i].length = 0;
+		reader->texts[i].is_overlong = false;
+	}
+}
+
+static void
+start_element(Reader *reader, const char *name)
+{
+	for (int i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
+	{
+		if (strcmp(name, tl_signup_elements[i].element) != 0)
+			continue;
+		if (reader->given[i])
+			refuse(reader, i, "there twice");
+		reader->given[i] = true;
+		reader->element = i;
+		return;
+	}
+
+	/* the name is shown where it is one; anything else might be a code */
+	if (strlen(name) <= MAX_ID_CHARS &&
+		name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0')
+		strlcpy(reader->fault.unknown, name, sizeof(reader->fault.unknown));
+	refuse(reader, SIGNUP_NO_ELEMENT, "unknown element");
+}
+
+/* ---------------------------------------------------------------------
+ * Callbacks of the parser; user_data is the Reader
+ * ---------------------------------------------------------------------
+ */
+
+static void
+on_start(void *user_data, const xmlChar *localname,
+		 const xmlChar *prefix pg_attribute_unused(), const xmlChar *uri,
+		 int nb_namespaces pg_attribute_unused(),
+		 const xmlChar **namespaces pg_attribute_unused(),
+		 int nb_attributes pg_attribute_unused(),
+		 int nb_defaulted pg_attribute_unused(),
+		 const xmlChar **attributes pg_attribute_unused())
+{
+	Reader	   *reader = (Reader *) user_data;
+	const char *name = (const char *) localname;
+
+	if (reader->fault.what != NULL)
+		return;
+	reader->depth++;
+	if (reader->depth == TOKENS_DEPTH)
+		reader->namespace = uri;
+	else if (!xmlStrEqual(uri, reader->namespace))
+	{
+		refuse(reader, SIGNUP_NO_ELEMENT,
+			   "an element of another namespace than Tokens");
+		return;
+	}
+
+	if (reader->depth == TOKENS_DEPTH)
+	{
+		if (strcmp(name, "Tokens") != 0)
+			refuse(reader, SIGNUP_NO_ELEMENT, "the root is not Tokens");
+	}
+	else if (reader->depth == TOKEN_DEPTH)
+	{
+		start_token(reader);
+		if (strcmp(name, "Token") != 0)
+			refuse(reader, SIGNUP_NO_ELEMENT, "an element that is not Token");
+	}
+	else if (reader->depth == ELEMENT_DEPTH)
+		start_element(reader, name);
+	else
+		refuse(reader, reader->element, "has elements in it");
+}
+
+static void
+on_end(void *user_data, const xmlChar *localname pg_attribute_unused(),
+	   const xmlChar *prefix pg_attribute_unused(),
+	   const xmlChar *uri pg_attribute_unused())
+{
+	Reader	   *reader = (Reader *) user_data;
+
+	if (reader->fault.what != NULL)
+		return;
+	if (reader->depth == TOKEN_DEPTH)
+		end_token(reader);
+	/* a fault belongs to the token that it was found in */
+	if (reader->fault.what == NULL)
+		reader->depth--;
+}
+
+static void
+on_characters(void *user_data, const xmlChar *chars, int length)
+{
+	Reader	   *reader = (Reader *) user_data;
+
+	if (reader->fault.what != NULL)
+		return;
+	if (reader->depth == ELEMENT_DEPTH)
+	{
+		append_text(&reader->texts[reader->element], chars, length);
+		return;
+	}
+	for (int i = 0; i < length; i++)
+	{
+		if (!is_blank(chars[i]))
+		{
+			refuse(reader, SIGNUP_NO_ELEMENT, "text between the elements");
+			return;
+		}
+	}
+}
+
+static void
+on_doctype(void *user_data, const xmlChar *name pg_attribute_unused(),
+		   const xmlChar *external_id pg_attribute_unused(),
+		   const xmlChar *system_id pg_attribute_unused())
+{
+	refuse_form((Reader *) user_data,
+				"a document type declaration is not allowed");
+}
+
+static void
+on_error(void *user_data, TlXmlError error)
+{
+	if (error->level >= XML_ERR_ERROR)
+		refuse_form((Reader *) user_data, NOT_WELL_FORMED);
+}
+
+/* ---------------------------------------------------------------------
+ * The document
+ * ---------------------------------------------------------------------
+ */
+
+/* A text in the encoding of the database, or NULL where it cannot hold it */
+static char *
+to_database_encoding(char *text)
+{
+	int			encoding = GetDatabaseEncoding();
+	int			length = (int) strlen(text);
+	int			size;
+	char	   *converted;
+	Oid			proc;
+
+	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
+		return text;
+	proc = FindDefaultConversionProc(PG_UTF8, encoding);
+	if (!OidIsValid(proc))
+		return NULL;
+	size = length * MAX_CONVERSION_GROWTH + 1;
+	converted = palloc(size);
+	if (pg_do_encoding_conversion_buf(proc, PG_UTF8, encoding,
+									  (unsigned char *) text, length,
+									  (unsigned char *) converted, size,
+									  true) != length)
+		return NULL;
+	return converted;
+}
+
+static void
+convert_text(const SignupToken *token, char **text, SignupElement element)
+{
+	if (*text == NULL)
+		return;
+	*text = to_database_encoding(*text);
+	if (*text == NULL)
+		tl_signup_refuse(TL_INVALID, token->position, token->line, element,
+						 "a character that the database's encoding lacks",
+						 NULL, "Use characters of the database's encoding.");
+}
+
+/* Raise what the callbacks noted, or hand on the tokens that are complete. */
+static void
+hand_on(Reader *reader, SignupHandler handler, void *arg)
+{
+	MemoryContext caller = MemoryContextSwitchTo(reader->context);
+
+	if (reader->out_of_memory)
+		ereport(ERROR,
+				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	if (reader->fault.what != NULL)
+		raise_fault(reader);
+	for (SignupToken *token = reader->first; token; token = token->next)
+	{
+		convert_text(token, &token->id, SIGNUP_ID);
+		convert_text(token, &token->code, SIGNUP_CODE);
+		convert_text(token, &token->type_id, SIGNUP_TYPE_ID);
+		handler(token, arg);
+	}
+
+	MemoryContextSwitchTo(caller);
+	MemoryContextReset(reader->context);
+	reader->first = NULL;
+	reader->end = &reader->first;
+}
+
+/* What the parser has been given and waits to have more of */
+static ptrdiff_t
+unread_bytes(const Reader *reader)
+{
+	const xmlParserInput *input = reader->parser->input;
+
+	return input ? input->end - input->cur : 0;
+}
+
+/*
+ * Whether the parser was given bytes that are none in the document's encoding.
+ * Behind the root it would leave them, and what follows, unread.
+ */
+static bool
+has_undecoded_bytes(const Reader *reader)
+{
+	const xmlParserInput *input = reader->parser->input;
+	const xmlParserInputBuffer *buffer = input ? input->buf : NULL;
+
+	return buffer != NULL &&
+		(buffer->error != 0 ||
+		 (buffer->raw != NULL && xmlBufUse(buffer->raw) > 0));
+}
+
+/* Feed the document to the parser, a piece at a time. */
+static void
+read_pieces(Reader *reader, const char *document, size_t size,
+			SignupHandler handler, void *arg)
+{
+	size_t		offset = Min(size, FIRST_BYTES);
+	bool		is_last = false;
+
+	while (!is_last)
+	{
+		size_t		length = Min(size - offset, PIECE_BYTES);
+		int			status;
+
+		CHECK_FOR_INTERRUPTS();
+		is_last = offset + length == size;
+		status = xmlParseChunk(reader->parser, document + offset, (int) length,
+							   is_last);
+		if (status != XML_ERR_OK && !reader->out_of_memory)
+			refuse_form(reader, NOT_WELL_FORMED);
+		if (unread_bytes(reader) > MARKUP_BYTES)
+			refuse_form(reader, OVERLONG_MARKUP);
+		hand_on(reader, handler, arg);
+		offset += length;
+	}
+	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed ||
+		has_undecoded_bytes(reader))
+		refuse_form(reader, NOT_WELL_FORMED);
+	hand_on(reader, handler, arg);
+}
+
+/*
+ * Read a document of new tokens, or of changes to tokens, and hand each token
+ * on.  Raises TL400 with the token's position and the
+ * element, or the line.
+ */
+void
+tl_read_signup_tokens(const char *document, size_t size, bool is_update,
+					  SignupHandler handler, void *arg)
+{
+	static xmlSAXHandler callbacks = {
+		.initialized = XML_SAX2_MAGIC,
+		.internalSubset = on_doctype,
+		.startElementNs = on_start,
+		.endElementNs = on_end,
+		.characters = on_characters,
+		.cdataBlock = on_characters,
+		.ignorableWhitespace = on_characters,
+		.serror = on_error,
+	};
+	Reader	   *reader = palloc0(sizeof(Reader));
+	PgXmlErrorContext *errors;
+
+	if (size > (size_t) tl_xml_max_bytes)
+	{
+		TlRefusal	refusal = {0};
+
+		tl_refuse(&refusal, TL_INVALID, "document", "document is too large",
+				  "Send the tokens in several documents, or have trainledger.xml_max_bytes raised.",
+				  "The document has %zu bytes and may have %d.",
+				  size, tl_xml_max_bytes);
+		tl_raise(&refusal);
+	}
+
+	reader->is_update = is_update;
+	reader->end = &reader->first;
+	reader->context = AllocSetContextCreate(CurrentMemoryContext,
+											"signup tokens",
+											ALLOCSET_DEFAULT_SIZES);
+
+	/* in this mode core neither raises nor prints what libxml2 says */
+	errors = pg_xml_init(PG_XML_STRICTNESS_LEGACY);
+	PG_TRY();
+	{
+		reader->parser = xmlCreatePushParserCtxt(&callbacks, reader, document,
+												 (int) Min(size, FIRST_BYTES),
+												 NULL);
+		if (reader->fault.what != NULL)
+			raise_fault(reader);
+		if (reader->parser == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_OUT_OF_MEMORY),
+					 errmsg("out of memory")));
+		(void) xmlCtxtUseOptions(reader->parser, XML_PARSE_NONET);
+		read_pieces(reader, document, size, handler, arg);
+	}
+	PG_CATCH();
+	{
+		if (reader->parser != NULL)
+			xmlFreeParserCtxt(reader->parser);
+		pg_xml_done(errors, true);
+		PG_RE_THROW();
+	}
+	PG_END_TRY();
+
+	xmlFreeParserCtxt(reader->parser);
+	pg_xml_done(errors, false);
+	MemoryContextDelete(reader->context);
+	pfree(reader);
+}

@@ -1,0 +1,98 @@
+/*-------------------------------------------------------------------------
+ *
+ * signup.h
+ *		Signup tokens in XML documents (contract, section 10).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/signup/signup.h
+ *
+ *-------------------------------------------------------------------------
+ */
+#ifndef TL_SIGNUP_H
+#define TL_SIGNUP_H
+
+#include "utils/rel.h"
+#include "utils/tuplestore.h"
+
+#include "base/trainledger.h"
+
+/* The elements of a token, in the order in which a document prints them */
+typedef enum SignupElement
+{
+	SIGNUP_ID,
+	SIGNUP_CODE,
+	SIGNUP_TYPE,
+	SIGNUP_TYPE_ID,
+	SIGNUP_ACTIVE,
+	SIGNUP_MAXIMUM,
+	SIGNUP_EXPIRATION
+} SignupElement;
+
+#define SIGNUP_ELEMENT_COUNT	(SIGNUP_EXPIRATION + 1)
+#define SIGNUP_NO_ELEMENT		SIGNUP_ELEMENT_COUNT
+
+/* What an element is called and which column of signup_token it is */
+typedef struct SignupElementName
+{
+	const char *element;
+	const char *column;
+} SignupElementName;
+
+extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
+
+/* A token as a document has it; texts are NULL where they are not given */
+typedef struct SignupToken
+{
+	struct SignupToken *next;
+	int64		position;		/* in the document, from 1 */
+	int64		line;			/* where it ends */
+	bool		given[SIGNUP_ELEMENT_COUNT];
+	char	   *id;
+	char	   *code;
+	char	   *type_id;
+	int32		type;
+	int32		maximum;
+	bool		active;
+	bool		expires;		/* false where TokenExpiration is empty */
+	TimestampTz expiration;
+} SignupToken;
+
+/*
+ * The columns of the tokens of a document as a table, document_token: what
+ * stands in the document is not null
+ */
+enum
+{
+	DOC_POSITION,
+	DOC_LINE,
+	DOC_ID,
+	DOC_CODE,
+	DOC_TYPE,
+	DOC_TYPE_ID,
+	DOC_ACTIVE,
+	DOC_MAXIMUM,
+	DOC_EXPIRATION,
+	DOC_CLEARS_EXPIRATION,
+	DOC_COLUMN_COUNT
+};
+
+/* Takes a token, in document order; it is gone after the call. */
+typedef void (*SignupHandler)(const SignupToken *token, void *arg);
+
+/* signup_reader.c */
+extern void tl_read_signup_tokens(const char *document, size_t size,
+								  bool is_update, SignupHandler handler,
+								  void *arg);
+pg_noreturn extern void tl_signup_refuse(int sqlerrcode, int64 position,
+										 int64 line, SignupElement element,
+										 const char *what, const char *detail,
+										 const char *hint);
+
+/* signup_direct.c */
+extern bool tl_signup_direct_applies(Relation table);
+extern void tl_signup_direct_insert(Relation table, Tuplestorestate *tokens,
+									TupleDesc tokens_desc,
+									Tuplestorestate *rows);
+
+#endif							/* TL_SIGNUP_H */

@@ -1,0 +1,121 @@
+/*-------------------------------------------------------------------------
+ *
+ * rounding.c
+ *		The enum trainledger.rounding, round_amount() and format_amount()
+ *		(contract, section 3).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/types/rounding.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "catalog/pg_enum.h"
+#include "utils/builtins.h"
+#include "utils/syscache.h"
+
+#include "base/trainledger.h"
+#include "types/amount.h"
+
+/* The SQL label of each mode; TL_ROUND_EXACT has none */
+static const struct
+{
+	const char *label;
+	TlRounding	mode;
+} rounding_labels[] = {
+	{"round", TL_ROUND_HALF_AWAY},
+	{"floor", TL_ROUND_FLOOR},
+	{"ceil", TL_ROUND_CEIL},
+	{"half_even", TL_ROUND_HALF_EVEN}};
+
+PG_FUNCTION_INFO_V1(tl_round_amount);
+PG_FUNCTION_INFO_V1(tl_format_amount);
+
+static void check_scale(int scale);
+
+/*
+ * The mode that a label of enum trainledger.rounding stands for.  Raises an
+ * error for an oid that is no such label.
+ */
+TlRounding
+tl_rounding_from_oid(Oid label)
+{
+	HeapTuple	tuple = SearchSysCache1(ENUMOID, ObjectIdGetDatum(label));
+	TlRounding	mode = TL_ROUND_EXACT;
+
+	if (HeapTupleIsValid(tuple))
+	{
+		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuple);
+
+		for (size_t i = 0; i < lengthof(rounding_labels); i++)
+		{
+			if (strcmp(NameStr(form->enumlabel),
+					   rounding_labels[i].label) == 0)
+				mode = rounding_labels[i].mode;
+		}
+		ReleaseSysCache(tuple);
+	}
+	if (mode == TL_ROUND_EXACT)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+				 errmsg("unknown rounding mode, enum label %u", label)));
+	return mode;
+}
+
+/*
+ * Refuse (TL400) a number of decimals that an amount cannot have.
+ */
+static void
+check_scale(int scale)
+{
+	TlRefusal	refusal = {0};
+
+	if (scale >= 0 && scale <= TL_AMOUNT_SCALE)
+		return;
+	tl_refuse(&refusal, TL_INVALID, "scale", "scale is out of range",
+			  psprintf("Give a scale from 0 to %d.", TL_AMOUNT_SCALE),
+			  "The scale is %d.", scale);
+	tl_raise(&refusal);
+}
+
+/*
+ * round_amount(value numeric, scale integer, mode rounding): the value with
+ * at most scale decimals.  TL400 for a scale outside 0..6; 22003 for a result
+ * that no amount can hold, NaN and the infinities.  Strict.
+ */
+Datum
+tl_round_amount(PG_FUNCTION_ARGS)
+{
+	Numeric		value = PG_GETARG_NUMERIC(0);
+	int			scale = PG_GETARG_INT32(1);
+	TlRounding	mode = tl_rounding_from_oid(PG_GETARG_OID(2));
+	TlAmount	result = 0;
+
+	check_scale(scale);
+	if (tl_numeric_to_amount(value, scale, mode, &result) != TL_DECIMAL_OK)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("amount out of range")));
+	PG_RETURN_AMOUNT(result);
+}
+
+/*
+ * format_amount(value amount, scale integer): the value as text with exactly
+ * scale decimals, halves rounded away from zero.  TL400 for a scale outside
+ * 0..6.  Strict.
+ */
+Datum
+tl_format_amount(PG_FUNCTION_ARGS)
+{
+	TlAmount	value = PG_GETARG_AMOUNT(0);
+	int			scale = PG_GETARG_INT32(1);
+	char		text[TL_AMOUNT_BUFLEN];
+	int			length;
+
+	check_scale(scale);
+	length = tl_amount_to_fixed_text(value, scale, text);
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(text, length));
+}
