@@ -31,6 +31,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "utils/regproc.h"
 #include "utils/syscache.h"
 
 #include "access/access.h"
@@ -88,15 +89,27 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 	PG_RETURN_BOOL(true);
 }
 
+/* A function of the extension; what has another name or schema is missing. */
+static Oid
+find_function(char *name, int count, const Oid *types, bool missing_ok)
+{
+	List	   *qualified = list_make2(makeString("trainledger"),
+									   makeString(name));
+	Oid			function = LookupFuncName(qualified, count, types, true);
+
+	if (!OidIsValid(function) && !missing_ok)
+		tl_refuse_missing("function",
+						  funcname_signature_string(name, count, NIL, types));
+	return function;
+}
+
 /* Whether a role has a level of access. */
 bool
 tl_role_has(Oid role, const char *level)
 {
 	char	   *mark = psprintf("%s_access", level);
-	List	   *name = list_make2(makeString("trainledger"), makeString(mark));
-	Oid			function = LookupFuncName(name, 0, NULL, false);
 
-	return tl_may_execute(function, role);
+	return tl_may_execute(find_function(mark, 0, NULL, false), role);
 }
 
 /*
@@ -122,19 +135,41 @@ tl_twin(Oid function, const char *prefix, bool missing_ok)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc proc;
-	List	   *name;
 	Oid			twin;
 
+	/* somebody may drop the function that is running */
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_FUNCTION),
+				 errmsg("function with OID %u does not exist", function)));
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	name = list_make2(makeString("trainledger"),
-					  makeString(psprintf("%s%s", prefix,
-										  NameStr(proc->proname))));
-	twin = LookupFuncName(name, proc->pronargs, proc->proargtypes.values,
-						  missing_ok);
+	twin = find_function(psprintf("%s%s", prefix, NameStr(proc->proname)),
+						 proc->pronargs, proc->proargtypes.values, missing_ok);
 	ReleaseSysCache(tuple);
 	return twin;
+}
+
+/*
+ * The function that does the work of another one: with an underscore in front
+ * of its name.  Its result is passed on as it is, and so has to be of the same
+ * type.
+ */
+Oid
+tl_worker_of(Oid function)
+{
+	Oid			worker = tl_twin(function, "_", false);
+
+	if (get_func_prokind(worker) == PROKIND_FUNCTION &&
+		get_func_rettype(worker) == get_func_rettype(function) &&
+		get_func_retset(worker) == get_func_retset(function))
+		return worker;
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s does not return what %s does",
+					format_procedure_qualified(worker),
+					format_procedure_qualified(function)),
+			 errdetail("The extension \"trainledger\" needs a function with the same result."),
+			 errhint("Put the function back that the extension made, or restore the database from a backup.")));
 }
 
 /*
@@ -213,7 +248,7 @@ tl_as_owner(PG_FUNCTION_ARGS)
 
 	if (inner == NULL)
 	{
-		Oid			function = tl_twin(fcinfo->flinfo->fn_oid, "_", false);
+		Oid			function = tl_worker_of(fcinfo->flinfo->fn_oid);
 		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
 											   sizeof(FmgrInfo));
 

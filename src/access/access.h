@@ -30,6 +30,7 @@ extern Oid	tl_caller(void);
 extern bool tl_role_has(Oid role, const char *level);
 extern bool tl_acts_as_owner(void);
 extern Oid	tl_twin(Oid function, const char *prefix, bool missing_ok);
+extern Oid	tl_worker_of(Oid function);
 extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
 extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
 

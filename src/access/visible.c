@@ -69,7 +69,7 @@ sees_accounts(FunctionCallInfo fcinfo, int64 *id)
 	FmgrInfo	function;
 	Datum		result;
 
-	fmgr_info(tl_twin(fcinfo->flinfo->fn_oid, "_", false), &function);
+	fmgr_info(tl_worker_of(fcinfo->flinfo->fn_oid), &function);
 	InitFunctionCallInfoData(*call, &function, 0, InvalidOid, NULL, NULL);
 	result = FunctionCallInvoke(call);
 	*id = DatumGetInt64(result);

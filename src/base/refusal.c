@@ -112,7 +112,10 @@ tl_raise_refusal(PG_FUNCTION_ARGS)
 
 	if (code == NULL || refusal.message == NULL || strlen(code) != 5 ||
 		strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
-		elog(ERROR, "a refusal needs an SQLSTATE and a message");
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a refusal needs an SQLSTATE and a message"),
+				 errhint("Give five digits and capital letters, and a text.")));
 	refusal.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
 									   code[4]);
 	if (strncmp(code, "TL", 2) == 0)

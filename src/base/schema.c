@@ -1,7 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * schema.c
- *		The schema of the extension, and the owner of its tables.
+ *		The schema of the extension, the owner of its tables, and what is said
+ *		when one of its objects is not what it was made as (55000).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -14,6 +15,7 @@
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/syscache.h"
@@ -23,6 +25,46 @@
 /* The owner of this relation, as it was when it was looked up */
 static Oid	relation = InvalidOid;
 static Oid	owner = InvalidOid;
+
+/* An object of the extension is missing. */
+void
+tl_refuse_missing(const char *what, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("%s trainledger.%s is missing", what, name),
+			 errdetail("The extension \"trainledger\" needs it."),
+			 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
+}
+
+/* A column of the extension has another type than it was made with. */
+void
+tl_refuse_column_type(const char *relation, const char *column, Oid type,
+					  Oid wanted)
+{
+	const char *needed = format_type_be_qualified(wanted);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("column \"%s\" of trainledger.%s has type %s",
+					column, relation, format_type_be_qualified(type)),
+			 errdetail("The extension \"trainledger\" needs type %s.",
+					   needed),
+			 errhint("Change it back: ALTER TABLE trainledger.%s ALTER COLUMN %s TYPE %s.",
+					 relation, quote_identifier(column), needed)));
+}
+
+/* A column that never is null is null. */
+void
+tl_refuse_null_in(const char *relation, const char *column)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("unexpected null in column \"%s\" of trainledger.%s",
+					column, relation),
+			 errdetail("The table was changed by hand."),
+			 errhint("Find the row, restore its value, and set the column NOT NULL again.")));
+}
 
 Oid
 tl_schema(void)
@@ -54,11 +96,7 @@ find_owner(void)
 	relation = get_relname_relid("account", tl_schema());
 	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
 	if (!HeapTupleIsValid(tuple))
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("table trainledger.account is missing"),
-				 errdetail("Its owner is the role that all writes act as."),
-				 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
+		tl_refuse_missing("table", "account");
 	found = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
 	return found;

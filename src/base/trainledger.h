@@ -102,5 +102,11 @@ extern int64 tl_make_id(Oid sequence, int64 party_id);
 /* schema.c */
 extern Oid	tl_schema(void);
 extern Oid	tl_owner(void);
+pg_noreturn extern void tl_refuse_missing(const char *what, const char *name);
+pg_noreturn extern void tl_refuse_column_type(const char *relation,
+											  const char *column, Oid type,
+											  Oid wanted);
+pg_noreturn extern void tl_refuse_null_in(const char *relation,
+										  const char *column);
 
 #endif							/* TRAINLEDGER_H */

@@ -82,9 +82,9 @@ typedef enum Statement
 #define NEWEST_FIRST	" ORDER BY entry_no DESC"
 
 #define SELECT_DELEGATE \
-	"SELECT id, data::pg_catalog.text," \
-	" pg_catalog.to_json(flags)::pg_catalog.text, rfid, barcode," \
-	" external_id, pg_catalog.to_json(sources)::pg_catalog.text," \
+	"SELECT id, pg_catalog.to_json(data)::pg_catalog.text AS data," \
+	" pg_catalog.to_json(flags)::pg_catalog.text AS flags, rfid, barcode," \
+	" external_id, pg_catalog.to_json(sources)::pg_catalog.text AS sources," \
 	" created_at, updated_at FROM trainledger.party WHERE "
 
 /* clang-format off */
@@ -165,18 +165,62 @@ read_row(Statement statement, Datum *values, bool read_only)
 	return SPI_processed == 1;
 }
 
+/*
+ * A value of a row that was read of a table; what an owner may have done to
+ * the column is an error and no crash.
+ */
 static Datum
-cell(HeapTuple row, int number)
+cell(const char *table, HeapTuple row, int number, Oid type)
 {
+	TupleDesc	columns = SPI_tuptable->tupdesc;
+	const char *name = NameStr(TupleDescAttr(columns, number - 1)->attname);
+	Oid			found = SPI_gettypeid(columns, number);
 	bool		isnull;
+	Datum		value = SPI_getbinval(row, columns, number, &isnull);
 
-	return SPI_getbinval(row, SPI_tuptable->tupdesc, number, &isnull);
+	if (found != type)
+		tl_refuse_column_type(table, name, found, type);
+	if (isnull)
+		tl_refuse_null_in(table, name);
+	return value;
+}
+
+static int64
+cell_int64(const char *table, HeapTuple row, int number)
+{
+	return DatumGetInt64(cell(table, row, number, INT8OID));
+}
+
+static TlAmount
+cell_amount(const char *table, HeapTuple row, int number)
+{
+	return DatumGetAmount(cell(table, row, number,
+							   tl_catalog()->types[TL_AMOUNT]));
+}
+
+static TimestampTz
+cell_time(const char *table, HeapTuple row, int number)
+{
+	return DatumGetTimestampTz(cell(table, row, number, TIMESTAMPTZOID));
+}
+
+/* As a text, of whatever type it is; NULL: it is null */
+static char *
+cell_optional(HeapTuple row, int number)
+{
+	return SPI_getvalue(row, SPI_tuptable->tupdesc, number);
 }
 
 static char *
-cell_text(HeapTuple row, int number)
+cell_text(const char *table, HeapTuple row, int number)
 {
-	return SPI_getvalue(row, SPI_tuptable->tupdesc, number);
+	TupleDesc	columns = SPI_tuptable->tupdesc;
+	char	   *text = cell_optional(row, number);
+
+	if (text == NULL)
+		tl_refuse_null_in(table,
+						  NameStr(TupleDescAttr(columns, number - 1)->attname));
+	return text;
 }
 
 /* ---------------------------------------------------------------------
@@ -277,16 +321,16 @@ print_delegate(void)
 
 	initStringInfo(&out);
 	appendStringInfo(&out, "{\"data\":%s,\"flags\":%s,",
-					 cell_text(row, 2), cell_text(row, 3));
-	print_optional(&out, "rfid", cell_text(row, 4));
-	print_optional(&out, "barcode", cell_text(row, 5));
-	print_optional(&out, "externalId", cell_text(row, 6));
+					 cell_text("party", row, 2), cell_text("party", row, 3));
+	print_optional(&out, "rfid", cell_optional(row, 4));
+	print_optional(&out, "barcode", cell_optional(row, 5));
+	print_optional(&out, "externalId", cell_optional(row, 6));
 	appendStringInfo(&out, "\"id\":%lld,\"sources\":%s,\"createdAt\":",
-					 (long long) DatumGetInt64(cell(row, 1)),
-					 cell_text(row, 7));
-	print_time(&out, DatumGetTimestampTz(cell(row, 8)));
+					 (long long) cell_int64("party", row, 1),
+					 cell_text("party", row, 7));
+	print_time(&out, cell_time("party", row, 8));
 	appendStringInfoString(&out, ",\"updatedAt\":");
-	print_time(&out, DatumGetTimestampTz(cell(row, 9)));
+	print_time(&out, cell_time("party", row, 9));
 	appendStringInfoChar(&out, '}');
 	return out.data;
 }
@@ -442,7 +486,7 @@ find_delegate(CreditForm *form, Delegate *delegate)
 		if (!read_row(DELEGATE_BY_ID + (i - FIELD_DELEGATE_ID), &value,
 					  false))
 			return LOOKUP_NOT_FOUND;
-		party_id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
+		party_id = cell_int64("party", SPI_tuptable->vals[0], 1);
 		if (result == LOOKUP_NOT_FOUND)
 		{
 			delegate->party_id = party_id;
@@ -611,7 +655,7 @@ find_delegate_by(const char *id_type, const char *id, Delegate *delegate)
 			return false;
 		if (!read_row(DELEGATE_BY_ID + i, &value, true))
 			return false;
-		delegate->party_id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
+		delegate->party_id = cell_int64("party", SPI_tuptable->vals[0], 1);
 		delegate->document = print_delegate();
 		return true;
 	}
@@ -638,8 +682,8 @@ find_account(int64 party_id, Account *account)
 
 	if (!read_row(NAMED_ACCOUNT, values, true))
 		return false;
-	account->id = DatumGetInt64(cell(SPI_tuptable->vals[0], 1));
-	account->balance = DatumGetAmount(cell(SPI_tuptable->vals[0], 2));
+	account->id = cell_int64("account", SPI_tuptable->vals[0], 1);
+	account->balance = cell_amount("account", SPI_tuptable->vals[0], 2);
 	return true;
 }
 
@@ -647,10 +691,12 @@ find_account(int64 party_id, Account *account)
 static void
 print_entry(StringInfo out, HeapTuple row, const Account *account)
 {
-	print_transaction(out, DatumGetTimestampTz(cell(row, 2)),
-					  cell_text(row, 3), DatumGetAmount(cell(row, 4)),
-					  DatumGetAmount(cell(row, 5)), cell_text(row, 6),
-					  cell_text(row, 7), account->name, account->token_type);
+	print_transaction(out, cell_time("entry", row, 2),
+					  cell_text("entry", row, 3),
+					  cell_amount("entry", row, 4),
+					  cell_amount("entry", row, 5),
+					  cell_text("entry", row, 6), cell_text("entry", row, 7),
+					  account->name, account->token_type);
 }
 
 static void
@@ -721,7 +767,7 @@ print_history(StringInfo out, const Account *account, const HistoryPage *page)
 		if (SPI_processed == 0)
 			break;
 		print_chunk(out, first, account);
-		last = DatumGetInt64(cell(SPI_tuptable->vals[SPI_processed - 1], 1));
+		last = cell_int64("entry", SPI_tuptable->vals[SPI_processed - 1], 1);
 		left -= (int64) SPI_processed;
 		first = false;
 		SPI_freetuptable(SPI_tuptable);

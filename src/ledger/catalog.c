@@ -112,50 +112,13 @@ tl_equality(TlRelation relation, int column)
 	return column_types[tl_relations[relation].columns[column].type].equals;
 }
 
-/* ---------------------------------------------------------------------
- * Complaints
- * ---------------------------------------------------------------------
- */
-
-/* An object of the extension is missing. */
-pg_noreturn static void
-refuse_missing(const char *what, const char *name)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("%s trainledger.%s is missing", what, name),
-			 errdetail("The extension \"trainledger\" needs it."),
-			 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
-}
-
-pg_noreturn static void
-refuse_column_type(const char *relation, const char *column, Oid type,
-				   Oid wanted)
-{
-	const char *needed = format_type_be_qualified(wanted);
-
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("column \"%s\" of trainledger.%s has type %s",
-					column, relation, format_type_be_qualified(type)),
-			 errdetail("The extension \"trainledger\" needs type %s.",
-					   needed),
-			 errhint("Change it back: ALTER TABLE trainledger.%s ALTER COLUMN %s TYPE %s.",
-					 relation, quote_identifier(column), needed)));
-}
-
 /* A column that never is null is null. */
 void
 tl_refuse_null(TlRelation relation, int column)
 {
 	const TlRelationSpec *spec = &tl_relations[relation];
 
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("unexpected null in column \"%s\" of trainledger.%s",
-					spec->columns[column].name, spec->name),
-			 errdetail("The table was changed by hand."),
-			 errhint("Find the row, restore its value, and set the column NOT NULL again.")));
+	tl_refuse_null_in(spec->name, spec->columns[column].name);
 }
 
 /* ---------------------------------------------------------------------
@@ -169,7 +132,7 @@ find_relation(const char *what, const char *name)
 	Oid relid = get_relname_relid(name, catalog->schema);
 
 	if (!OidIsValid(relid))
-		refuse_missing(what, name);
+		tl_refuse_missing(what, name);
 	return relid;
 }
 
@@ -181,7 +144,7 @@ find_type(const char *name)
 							   ObjectIdGetDatum(catalog->schema));
 
 	if (!OidIsValid(type))
-		refuse_missing("type", name);
+		tl_refuse_missing("type", name);
 	return type;
 }
 
@@ -224,7 +187,7 @@ find_column(Oid relid, const TlRelationSpec *spec, const TlColumn *column)
 	ReleaseSysCache(tuple);
 
 	if (type != wanted)
-		refuse_column_type(spec->name, column->name, type, wanted);
+		tl_refuse_column_type(spec->name, column->name, type, wanted);
 	if (OidIsValid(collation) && !get_collation_isdeterministic(collation))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -246,7 +209,7 @@ check_relation(Oid relid, const TlRelationSpec *spec)
 	Oid			access_method;
 
 	if (!HeapTupleIsValid(tuple))
-		refuse_missing("table", spec->name);
+		tl_refuse_missing("table", spec->name);
 	form = (Form_pg_class) GETSTRUCT(tuple);
 	relkind = form->relkind;
 	access_method = form->relam;
@@ -479,7 +442,7 @@ find_booking_sequence(void)
 	bool		is_sound;
 
 	if (!HeapTupleIsValid(tuple))
-		refuse_missing("sequence", "booking_no_seq");
+		tl_refuse_missing("sequence", "booking_no_seq");
 	form = (Form_pg_sequence) GETSTRUCT(tuple);
 	is_sound = form->seqincrement == 1 && form->seqcache == 1 &&
 		!form->seqcycle && form->seqtypid == INT8OID &&

@@ -93,6 +93,8 @@ extern const char *tl_operation_name(TlOperation operation);
 extern const TlLookupSpec *tl_lookup_spec(TlLookup lookup);
 extern RegProcedure tl_equality(TlRelation relation, int column);
 extern void tl_require_unique(TlLookup lookup);
+
+/* What an owner has done to objects of the extension (55000) */
 pg_noreturn extern void tl_refuse_null(TlRelation relation, int column);
 
 /*

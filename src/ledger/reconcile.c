@@ -20,6 +20,7 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -29,6 +30,7 @@
 #include "utils/typcache.h"
 
 #include "base/trainledger.h"
+#include "ledger/catalog.h"
 #include "types/amount.h"
 
 /* What is kept of an entry */
@@ -65,6 +67,10 @@ typedef struct Chain
 	int			break_room;
 } Chain;
 
+/* The types that are filled in here */
+#define RESULT_TYPE		"_entry_chain_result"
+#define BREAK_TYPE		"_entry_break"
+
 PG_FUNCTION_INFO_V1(tl_entry_chain_add);
 PG_FUNCTION_INFO_V1(tl_entry_chain_final);
 
@@ -75,6 +81,10 @@ static void join_runs(Chain *chain);
 static int	compare_runs(const void *a, const void *b);
 static void check_link(Chain *chain, const Link *before, const Link *entry);
 static void check_balance(Chain *chain, TlAmount before, const Link *entry);
+pg_noreturn static void refuse_altered(const char *type);
+static void check_columns(TupleDesc tupdesc, const char *name,
+						  const Oid *types, int count);
+static Oid	break_type(Oid array_type);
 static Numeric sum_of_deltas(const Chain *chain);
 static void add_break(Chain *chain, const Link *entry, TlAmount before,
 					  bool is_time);
@@ -116,16 +126,20 @@ new_chain(MemoryContext context)
 Datum
 tl_entry_chain_add(PG_FUNCTION_ARGS)
 {
+	static const int columns[] = {
+		TL_ENTRY_ENTRY_NO,
+		TL_ENTRY_DELTA,
+		TL_ENTRY_BALANCE,
+		TL_ENTRY_CREATED_AT,
+	};
 	MemoryContext context = chain_context(fcinfo);
 	Chain	   *chain;
 	Run		   *last;
 	Run			run;
 
-	for (int i = 1; i <= 4; i++)
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("an entry has no nulls")));
+	for (int i = 0; i < (int) lengthof(columns); i++)
+		if (PG_ARGISNULL(i + 1))
+			tl_refuse_null(TL_ENTRY, columns[i]);
 	if (PG_ARGISNULL(0))
 		chain = new_chain(context);
 	else
@@ -250,6 +264,39 @@ add_break(Chain *chain, const Link *entry, TlAmount before, bool is_time)
 	found->is_time = is_time;
 }
 
+static void
+refuse_altered(const char *type)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("type trainledger.%s was altered", type),
+			 errdetail("The extension \"trainledger\" needs it as it was made."),
+			 errhint("Alter it back, or restore the database from a backup.")));
+}
+
+/* The first columns of a row type that is filled in here are of these types. */
+static void
+check_columns(TupleDesc tupdesc, const char *name, const Oid *types,
+			  int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (TupleDescAttr(tupdesc, i)->atttypid != types[i])
+			refuse_altered(name);
+	}
+}
+
+/* The type of the breaks in a result, by that of the array of them */
+static Oid
+break_type(Oid array_type)
+{
+	Oid			type = get_element_type(array_type);
+
+	if (!OidIsValid(type) || !OidIsValid(get_typ_typrelid(type)))
+		refuse_altered(RESULT_TYPE);
+	return type;
+}
+
 /*
  * entry_chain_final(internal): a row of trainledger._entry_chain_result.
  */
@@ -258,8 +305,12 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 {
 	Chain	   *chain;
 	TupleDesc	tupdesc;
-	Datum		values[8];
-	bool		nulls[8] = {false};
+	Oid			amount = tl_catalog()->types[TL_AMOUNT];
+	Oid			types[] = {
+		INT8OID, INT8OID, amount, INT8OID, amount, TIMESTAMPTZOID, NUMERICOID
+	};
+	Datum		values[lengthof(types) + 1];	/* and the breaks */
+	bool		nulls[lengthof(values)] = {false};
 	int64		entries = 0;
 	const Link *last;
 
@@ -269,7 +320,8 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 	chain = (Chain *) PG_GETARG_POINTER(0);
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
 		tupdesc->natts != lengthof(values))
-		elog(ERROR, "entry_chain_final does not return its row type");
+		refuse_altered(RESULT_TYPE);
+	check_columns(tupdesc, RESULT_TYPE, types, lengthof(types));
 
 	join_runs(chain);
 	values[6] = NumericGetDatum(sum_of_deltas(chain));
@@ -357,17 +409,21 @@ minus(Datum number, TlAmount amount)
 static ArrayType *
 describe_breaks(Chain *chain, Oid array_type)
 {
-	Oid			row_type = get_element_type(array_type);
+	static const Oid types[] = {TEXTOID, NUMERICOID, NUMERICOID};
+	Oid			row_type = break_type(array_type);
 	TupleDesc	tupdesc = lookup_rowtype_tupdesc(row_type, -1);
 	Datum	   *rows = palloc_array(Datum, chain->break_count);
 	ArrayType  *result;
 
+	if (tupdesc->natts != lengthof(types))
+		refuse_altered(BREAK_TYPE);
+	check_columns(tupdesc, BREAK_TYPE, types, lengthof(types));
 	for (int i = 0; i < chain->break_count; i++)
 	{
 		const Break *found = chain->breaks + i;
 		const char *what = "running balance";
-		Datum		values[3];
-		bool		nulls[3] = {false};
+		Datum		values[lengthof(types)];
+		bool		nulls[lengthof(types)] = {false};
 
 		if (found->is_time)
 			what = "booking time runs backwards";

@@ -30,6 +30,7 @@
 #include "access/parallel.h"
 #include "access/table.h"
 #include "access/tableam.h"
+#include "catalog/pg_inherits.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -246,11 +247,20 @@ find_or_make_tally(tallies_hash *tallies, int64 account_id)
 
 /*
  * A scan from the first page on, whoever else is reading the table: entries
- * are wanted in their order.
+ * are wanted in their order.  The rows of child tables, which every SELECT has,
+ * would be left out.
  */
 static TableScanDesc
 begin_ordered_scan(Relation table)
 {
+	if (table->rd_rel->relhassubclass &&
+		find_inheritance_children(RelationGetRelid(table), NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("trainledger.%s has child tables",
+						RelationGetRelationName(table)),
+				 errdetail("What is in the books is in the table itself."),
+				 errhint("Detach them with ALTER TABLE ... NO INHERIT.")));
 	return table_beginscan_strat(table, GetActiveSnapshot(), 0, NULL, true,
 								 false);
 }

@@ -60,8 +60,10 @@ tl_rounding_from_oid(Oid label)
 	}
 	if (mode == TL_ROUND_EXACT)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-				 errmsg("unknown rounding mode, enum label %u", label)));
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("unknown label of type trainledger.rounding"),
+				 errdetail("Rounding modes are those that the extension made."),
+				 errhint("Use a mode of the documentation; rename one that was renamed back with ALTER TYPE.")));
 	return mode;
 }
 
