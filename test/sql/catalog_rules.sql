@@ -147,7 +147,7 @@ SELECT oid::regclass AS not_invoker FROM relation
 WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false);
 
 -- reads are not volatile, writes are, and neither runs in a worker unless it
--- may; the documents set response.status, which a worker may not. A learner
+-- may (parallel.sql has them run there); the documents set response.status, which a worker may not. A learner
 -- writes a claim of its own; a preview is for operators and only reads; the
 -- fields of a body are read with errors caught, in a subtransaction.
 SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
@@ -165,35 +165,6 @@ OR p.proparallel = 's' AND p.prosrc ~* '(_caller_name|_require_admin_for_id|has_
 SELECT proname AS handles_errors_in_workers FROM function
 WHERE language = 'plpgsql' AND proparallel <> 'u' AND prosrc ~* '^\s*EXCEPTION\s+WHEN';
 SELECT oid::regprocedure AS strict_write FROM function WHERE provolatile = 'v' AND proisstrict;
--- the same answers with workers as without
-SELECT count(trainledger.credit_init(p.id, 5, 's', 'd', '2023-04-04'))
-FROM trainledger.add_party('person', 'Rules', barcode => 'rules') p;
-SET ROLE regress_learner;
-SELECT set_config('trainledger.party_id', p.party_id::text, false) IS NOT NULL AS set
-FROM (SELECT regress.party('rules') AS party_id) p;
-RESET ROLE;
-SELECT regress.party('rules') AS party, regress.account('rules') AS account \gset
-SET trainledger.party_id = :party;
-SELECT set_config(name, 'on', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
-SET ROLE regress_learner;
-SELECT barcode FROM trainledger.party;
-SELECT a.balance, e.balance FROM trainledger.account a JOIN trainledger.entry e ON e.account_id = a.id;
-SELECT (trainledger.find_party('barcode', 'rules')).name, trainledger.credit_balance(:party), trainledger.balance_at(:account, 'infinity'),
-	(trainledger.credit_account(:party)).name AS account, trainledger.has_level('learner'), trainledger.has_level('reader'),
-	trainledger.current_party() = :party AS current_party, trainledger.home(1025),
-	trainledger.global_id('Person', '1'), trainledger.round_amount(1.005, 2), trainledger.format_amount(1, 2);
-SELECT count(*) FROM trainledger.credit_history(:party);
-SELECT regress.sqlstate('SELECT trainledger.reconcile()');
-SET ROLE regress_reader;
-SELECT count(*) > 0 AS sees FROM trainledger.party;
-SELECT count(*) FROM trainledger.reconcile(:account);
-RESET ROLE;
-SET trainledger.clock = '2023-04-04 08:41:30';
-SELECT trainledger.clock() AT TIME ZONE 'UTC' AS clock;
-RESET trainledger.clock;
-RESET trainledger.party_id;
-SELECT set_config(name, 'off', false) FROM pg_settings WHERE name IN ('force_parallel_mode', 'debug_parallel_query');
-
 -- constraints and indexes have names of their own: TABLE_…, and no number
 SELECT conname AS odd_name FROM pg_constraint c JOIN relation r ON r.oid = c.conrelid
 WHERE contype <> 'n' AND (left(conname, length(relname) + 1) <> relname || '_' OR conname ~ '\d$');
