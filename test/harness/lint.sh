@@ -30,11 +30,9 @@ check()
 }
 
 # What the server itself is compiled with, as far as both compilers know it.
-# Its headers are not ours to warn about: -isystem.
-server_headers=$pg_include/server
 strict=(-std=gnu99 -O2 -fno-strict-aliasing -fwrapv -Wall -Wextra -Werror
     -Wmissing-prototypes -Wpointer-arith -Wdeclaration-after-statement -Wvla
-    -Wendif-labels -Wformat-security -isystem "$server_headers")
+    -Wendif-labels -Wformat-security)
 
 # clang does not know the format attribute that the headers were built with.
 compile()
@@ -45,7 +43,7 @@ compile()
     [ "$compiler" != clang ] || set -- "$@" -Wno-ignored-attributes
     as_server make -s with_llvm=no PG_CONFIG="$pg_config" clean
     as_server make -j2 -k -s with_llvm=no PG_CONFIG="$pg_config" \
-        CC="$compiler" CFLAGS="${strict[*]} $*" all
+        CC="$compiler" CFLAGS="${strict[*]} ${headers[*]} $*" all
 }
 
 # Off are checks of taste, and those that the server's own macros and calling
@@ -63,7 +61,7 @@ tidy()
 {
     as_server clang-tidy --quiet --warnings-as-errors='*' \
         --checks="$tidy_checks" "${sources[@]}" -- -std=gnu99 -Isrc \
-        -isystem "$server_headers" \
+        "${headers[@]}" \
         -D_GNU_SOURCE "${xml_cflags[@]}"
 }
 
@@ -97,6 +95,8 @@ catalogue()
 
 install_packages "${server_packages[@]}" clang clang-tidy clang-format shellcheck
 create_private_server
+# not ours to warn about
+headers=(-isystem "$("$pg_config" --includedir-server)")
 mapfile -t sources < <(find src -name '*.c' | sort)
 mapfile -t code < <(find src test -name '*.[ch]' | sort)
 mapfile -t scripts < <(find .ci/run test -name '*.sh' -o -path .ci/run | sort)

@@ -7,7 +7,12 @@
 # Whatever happens, it is taken down and the folder removed.
 #
 #   install_packages NAME ...   installs the Debian packages that are missing
-#   create_private_server       makes the folder, copies, builds, installs
+#   create_private_folder       makes the folder and copies the checkout
+#   create_private_server [PG_CONFIG]
+#                               the same, where there is no folder yet, and a
+#                               copy of the server's tree of that pg_config,
+#                               Debian's PostgreSQL 15 unless another is given
+#   build_and_install           builds the copied checkout for that tree
 #   start_server NAME=VALUE ... makes a cluster with these settings, starts it
 #   as_server COMMAND ...       runs a command as the server's user
 #   save_results                copies what the tests wrote to test/results
@@ -18,24 +23,25 @@
 #   checkout    the project's folder
 #   private     the throw-away folder (PRIVATE_BASE names the one it is made in)
 #   workdir     the copy of the checkout in it, also the working directory
+#   server      the folder of a server: its tree, checkout, data, socket, log;
+#               the private folder, unless a script makes a second one in it
 #   pg_bin      the private tree's programs
+#   pg_config   the one among them that says where the tree is
+#   pgxs_src    what the tree has to build and test extensions
 # and the usual PGHOST, PGPORT, PGUSER, PGDATABASE.
 
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 pg_version=15
-pg_lib=/usr/lib/postgresql/$pg_version
-pg_share=/usr/share/postgresql/$pg_version
-pg_include=/usr/include/postgresql/$pg_version
-pg_config=$pg_lib/bin/pg_config
-pgxs_src=$pg_lib/lib/pgxs/src
+debian_pg_config=/usr/lib/postgresql/$pg_version/bin/pg_config
 server_packages=(gcc libc6-dev make pkg-config "postgresql-$pg_version"
     "postgresql-server-dev-$pg_version" libxml2-dev libssl-dev)
 
 marker=.trainledger-private-server
 private=
 workdir=
+server=
 keep=
 child=
 
@@ -222,9 +228,13 @@ copy_checkout()
     chmod -R u+rwX,go+rX "$workdir"
 }
 
-# Makes the private folder: the server's tree, as it lies under /usr, and the
-# checkout. The server finds its files from where it stands itself.
-create_private_server()
+# Gives files to the server's user.
+give_to_server()
+{
+    [ "$(id -u)" -ne 0 ] || chown -R postgres:postgres "$@"
+}
+
+create_private_folder()
 {
     local base=${PRIVATE_BASE:-${TMPDIR:-/tmp}}
 
@@ -234,36 +244,59 @@ create_private_server()
     private=$(mktemp -d "$base/trainledger.XXXXXX")
     private=$(cd "$private" && pwd -P)
     touch "$private/$marker"
-
-    mkdir -p "$private$pg_lib" "$private${pg_share%/*}" "$private"/{home,tmp,socket,log}
-    cp -a "$pg_lib/bin" "$private$pg_lib/"
-    tar -C "$pg_lib" --exclude=lib/bitcode --exclude=lib/pgxs -cf - lib |
-        tar -C "$private$pg_lib" -xf -
-    cp -a "$pg_share" "$private${pg_share%/*}/"
-
+    mkdir "$private"/{home,tmp,log}
+    server=$private
     workdir=$private/checkout
-    pg_bin=$private$pg_lib/bin
     copy_checkout
-
     chmod 700 "$private"
+    give_to_server "$private"
     export HOME=$private/home TMPDIR=$private/tmp
-    export PATH=$pg_bin:/usr/local/bin:/usr/bin:/bin
-    if [ "$(id -u)" -eq 0 ]; then
-        chown -R postgres:postgres "$private"
-        export USER=postgres LOGNAME=postgres
-    fi
+    [ "$(id -u)" -ne 0 ] || export USER=postgres LOGNAME=postgres
     cd "$workdir"
+}
+
+# Copies the tree of a pg_config into $server, as it lies on the machine, and
+# takes it into use. Programs find their files from where they stand
+# themselves, and so does the copied pg_config: what is built with it is
+# installed into the copy. The tree's own client library comes along.
+copy_tree()
+{
+    local original=$1 what folder
+
+    [ -x "$original" ] || die "there is no $original"
+    mkdir -p "$server"/{socket,log}
+    for what in bindir pkglibdir sharedir includedir-server; do
+        folder=$("$original" "--$what")
+        mkdir -p "$server$folder"
+        tar -C "$folder" --exclude=./bitcode -cf - . | tar -C "$server$folder" -xf -
+    done
+    folder=$("$original" --libdir)
+    mkdir -p "$server$folder"
+    cp -a "$folder"/libpq.so* "$server$folder/"
+
+    pg_bin=$server$("$original" --bindir)
+    pg_config=$pg_bin/pg_config
+    pgxs_src=$server$("$original" --pkglibdir)/pgxs/src
+    export PATH=$pg_bin:/usr/local/bin:/usr/bin:/bin
+    export LD_LIBRARY_PATH=$server$folder
+    give_to_server "$server"
+}
+
+create_private_server()
+{
+    [ -n "$private" ] || create_private_folder
+    copy_tree "${1:-$debian_pg_config}"
 }
 
 # Builds the copied checkout and installs it into the private tree. Arguments
 # go to make. No bitcode for the just-in-time compiler: nobody reads it here.
 build_and_install()
 {
-    local log=$private/log/build.log
+    local log=$server/log/build.log
 
-    say "Building trainledger for PostgreSQL $pg_version"
-    if ! as_server make -j2 --no-print-directory with_llvm=no \
-        PG_CONFIG="$pg_config" DESTDIR="$private" "$@" install \
+    say "Building trainledger for $("$pg_config" --version)"
+    if ! as_server make -C "$server/checkout" -j2 --no-print-directory \
+        with_llvm=no PG_CONFIG="$pg_config" "$@" install \
         >"$log" 2>&1; then
         cat "$log"
         die "the build failed"
@@ -274,15 +307,15 @@ build_and_install()
 # Makes a cluster with the given settings and starts it.
 start_server()
 {
-    local data=$private/data setting
+    local data=$server/data log=$server/log setting
 
-    say "Starting a private server in $private"
+    say "Starting a private server in $server"
     as_server initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
-        --lc-messages=C --no-sync >"$private/log/initdb.log" 2>&1 ||
-        { cat "$private/log/initdb.log"; die "initdb failed"; }
+        --lc-messages=C --no-sync >"$log/initdb.log" 2>&1 ||
+        { cat "$log/initdb.log"; die "initdb failed"; }
     {
         echo "listen_addresses = ''"
-        echo "unix_socket_directories = '$private/socket'"
+        echo "unix_socket_directories = '$server/socket'"
         echo "unix_socket_permissions = 0700"
         echo "timezone = 'UTC'"
         echo "log_timezone = 'UTC'"
@@ -292,10 +325,10 @@ start_server()
         done
     } >>"$data/postgresql.conf"
 
-    export PGHOST=$private/socket PGPORT=5432 PGUSER=postgres
+    export PGHOST=$server/socket PGPORT=5432 PGUSER=postgres
     export PGDATABASE=postgres
-    as_server pg_ctl -D "$data" -l "$private/log/server.log" -w -s start ||
-        { cat "$private/log/server.log"; die "the server does not start"; }
+    as_server pg_ctl -D "$data" -l "$log/server.log" -w -s start ||
+        { cat "$log/server.log"; die "the server does not start"; }
 }
 
 # Settings for tests: nothing here has to outlive a crash of the machine.
@@ -315,15 +348,15 @@ keep_private_server()
 }
 
 # Copies what the tests wrote, and what they left in their own test/results, to
-# test/results in the checkout (RESULTS names another folder): what is left to
-# read when the private folder is gone.
+# test/results in the checkout, or the folder in it that is named (RESULTS names
+# another): what is left to read when the private folder is gone.
 save_results()
 {
-    local target=${RESULTS:-$checkout/test/results} name
+    local target=${RESULTS:-$checkout/test/results${1:+/$1}} name
 
     [ -n "${RESULTS:-}" ] || rm -rf "$target" 2>/dev/null || return 0
     mkdir -p "$target" 2>/dev/null || return 0
-    for name in results output_iso regression.diffs regression.out \
+    for name in results output_iso output_discard regression.diffs regression.out \
         tmp_check/log test/results/.; do
         [ ! -e "$workdir/$name" ] || cp -R "$workdir/$name" "$target/"
     done

@@ -25,25 +25,11 @@ END
     chmod 755 "$pg_bin/postgres"
 }
 
-# The sanitizers write into the servers' logs.
-count_reports()
-{
-    local log count
-
-    for log in "$private/log/server.log" tmp_check/log/*.log; do
-        count=$(grep -cE 'ERROR: AddressSanitizer|runtime error:' "$log" 2>/dev/null || true)
-        [ "${count:-0}" -gt 0 ] || continue
-        say "--- reports of the sanitizers in ${log##*/}"
-        grep -A 25 -E 'ERROR: AddressSanitizer|runtime error:' "$log" | head -n 200
-        failed=$((failed + count))
-    done
-}
-
 install_packages "${test_packages[@]}"
 create_private_server
 build_and_install COPT="-O1 -fno-wrapv -fsanitize=address,undefined -fno-sanitize-recover=all"
 wrap_postgres
 start_server "${fast_settings[@]}" jit=off
 run_suites
-count_reports
+count_in_logs 'ERROR: AddressSanitizer|runtime error:'
 finish

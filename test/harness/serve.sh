@@ -26,7 +26,7 @@ export PGDATABASE=books
 as_server psql -X -q -c 'CREATE EXTENSION trainledger'
 run_script test/api/sample.sql
 run_script doc/deploy/roles.sql
-run_script "$private$pg_share/extension/trainledger_graphql.sql"
+run_script "$("$pg_config" --sharedir)/extension/trainledger_graphql.sql"
 
 secret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export TRAINLEDGER_JWT_SECRET=$secret

@@ -6,19 +6,33 @@
 #                 all of them). TAP tests start servers of their own and find
 #                 the number of rounds or samples to run in TRAINLEDGER_SOAK,
 #                 which is N.
-#   finish        prints `N passed, N failed`, the last line; ends the script,
-#                 well only if something passed and nothing failed
+#   run_discarding TEST ...
+#                 runs regression tests in a database of their own while the
+#                 server discards what it has cached whenever it may: a use of
+#                 something freed shows (a server with assertions)
+#   count_in_logs PATTERN
+#                 every line of the servers' logs that matches is a failure
+#   finish        prints how long each suite took, and `N passed, N failed`, the
+#                 last line; ends the script, well only if something passed and
+#                 nothing failed
 
 # shellcheck source=test/harness/faces.sh
 . "$checkout/test/harness/faces.sh"
 
 export N=${N:-2000}
-test_packages=("${server_packages[@]}" perl libipc-run-perl
-    "postgresql-$pg_version-cron" chromium)
+tap_packages=("${server_packages[@]}" perl libipc-run-perl)
+test_packages=("${tap_packages[@]}" "postgresql-$pg_version-cron" chromium)
 # Some packages of node bring npm with them and stand in the way of Debian's.
 command -v npm >/dev/null || test_packages+=(npm)
 passed=0
 failed=0
+times=()
+
+# took WHAT SINCE: remembers the time since, a value of SECONDS
+took()
+{
+    times+=("$1 $((SECONDS - $2)) s")
+}
 
 # Counts the result lines of pg_regress (of version 15, and the TAP form of
 # later ones). Tests it did not come to, and a failure without any failed
@@ -55,11 +69,12 @@ expect_something()
 # pg_regress NAME of the suite, program, folder of its output, tests.
 run_pg_regress()
 {
-    local title=$1 program=$2 output=$3 status=0
+    local title=$1 program=$2 output=$3 status=0 began=$SECONDS
     shift 3
 
     say
     say "$title"
+    as_server mkdir -p "$output"
     expect_something "$@"
     as_server bash -c '"$@" | tee "$0"; exit "${PIPESTATUS[0]}"' \
         "$private/log/$title.log" \
@@ -71,6 +86,7 @@ run_pg_regress()
     # The names follow the options.
     while [[ ${1-} == --* ]]; do shift; done
     count_regress "$private/log/$title.log" $# "$status"
+    took "$title" "$began"
 }
 
 # Regression tests, all in one database.
@@ -84,17 +100,27 @@ run_regress()
 run_isolation()
 {
     [ $# -gt 0 ] || return 0
-    as_server mkdir -p output_iso
     run_pg_regress isolation \
         "$pgxs_src/test/isolation/pg_isolation_regress" output_iso \
         --dbname=isolation_regression --load-extension=trainledger "$@"
+}
+
+run_discarding()
+{
+    local program=$pgxs_src/test/regress/pg_regress
+    [ $# -gt 0 ] || return 0
+    # which takes hours when caches are discarded, and is no matter here
+    run_pg_regress discard_install "$program" output_discard \
+        --dbname=discard_regression install
+    PGOPTIONS='-c debug_discard_caches=1' run_pg_regress discard "$program" \
+        output_discard --dbname=discard_regression --use-existing "$@"
 }
 
 # Every single TAP result counts. A script that dies or breaks its plan counts
 # as one failure more.
 run_tap()
 {
-    local log=$private/log/tap.log status=0 good bad
+    local log=$private/log/tap.log status=0 began=$SECONDS good bad
 
     [ $# -gt 0 ] || return 0
     case "$*" in
@@ -125,6 +151,7 @@ run_tap()
     fi
     passed=$((passed + good))
     failed=$((failed + bad))
+    took tap "$began"
 }
 
 # The ends of the servers' own logs, which say more than the TAP output.
@@ -151,9 +178,28 @@ run_suites()
     run_tap "${tap[@]}"
 }
 
+count_in_logs()
+{
+    local pattern=$1 log count
+
+    for log in "$private/log/server.log" tmp_check/log/*.log; do
+        count=$(grep -acE "$pattern" "$log" 2>/dev/null || true)
+        [ "${count:-0}" -gt 0 ] || continue
+        say "--- found in ${log##*/}"
+        grep -aE -A 25 "$pattern" "$log" | head -n 200
+        failed=$((failed + count))
+    done
+}
+
+# finish [NAME]: NAME is that of a folder for the results, in test/results
 finish()
 {
-    save_results
+    local part
+
+    save_results "$@"
+    for part in "${times[@]}"; do
+        say "time: $part"
+    done
     say "$passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ] || exit 1
     exit 0
