@@ -4,9 +4,12 @@
 #   make demo      the worked examples on a private server (KEEP=1 leaves it up)
 #   make serve     the REST and GraphQL faces over sample data, until Ctrl-C
 #   make test      every test on a private server
+#   make test-assert   the tests of C code on a server with assertions, built
+#                  from Debian's source: regression, isolation, DDL under load
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
-#   make bench     side-by-side figures
+#   make bench     side-by-side figures; BENCH=compare BASE=REVISION make bench
+#                  compares with the library of another revision
 #   make lint      compiler warnings, static analysis, format, catalogue rules
 #
 # The second group installs what it needs (Debian packages, with apt), so it
@@ -30,6 +33,7 @@ REGRESS_OPTS = --inputdir=test
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
 ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+DISCARD = caches
 TAP_TESTS = $(if $(PROVE_TESTS),1)
 
 .DEFAULT_GOAL = all
@@ -37,7 +41,7 @@ TAP_TESTS = $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server. None of them needs PGXS.
 
-HARNESS_GOALS = demo serve test soak sanitize bench lint
+HARNESS_GOALS = demo serve test test-assert soak sanitize bench lint
 
 .PHONY: $(HARNESS_GOALS)
 
@@ -51,10 +55,13 @@ test:
 soak:
 	@exec env N=$(or $(N),20000) PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
 
-# TAP tests run under the sanitizers only where they are named.
-sanitize:
-	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
-		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS))' \
+# TAP tests run with assertions and under the sanitizers only where they are
+# named, but for those of DDL under load. DISCARD names the regression tests
+# that run while caches are discarded.
+test-assert: TAP_HERE = $(sort $(wildcard test/t/17*_ddl*.pl))
+test-assert sanitize:
+	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
+		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
 		test/harness/$@.sh
 
 # ---------------------------------------------------------------------------
