@@ -1,15 +1,11 @@
 #!/bin/bash
 # make bench: side-by-side figures, measured in one run on one server.
 #
-# Expects PGHOST, PGPORT, PGUSER (a superuser) and PGDATABASE, an empty
-# database of a server that nobody else uses, and pgbench and psql of that
-# server on the PATH: test/harness/bench.sh sees to all that.
-#
 #   QUICK=1       one round: about a minute, and good for a first look alone
 #   ROUNDS=15     rounds of each measurement
 #   DURATION=1    seconds that one variant runs in a round
-#   BENCH_OUTPUT  file for the same tables as Markdown, instead of
-#                 test/results/bench.md
+#
+# common.sh says what else there is, and what is expected.
 #
 # What is compared:
 #   ours    trainledger.post and trainledger.credit_add, with every check on
@@ -20,111 +16,30 @@
 # All single postings are sent by pgbench -M prepared, take the same values, book one
 # entry, answer with it, and look for duplicates in the same index.
 #
-# Other work on the machine changes the speed from second to second, so the
-# variants take turns within each round, every second round in reverse order,
-# and a ratio is the median of the ratios of the rounds. Many short rounds tell
-# more than a few long ones. A figure in postings per second is the median of
-# its rounds, and by itself says little. The spread beside a ratio is that of
-# the middle half of the rounds: where it is wide, the machine was not quiet.
+# Many short rounds tell more than a few long ones. A figure in postings per
+# second is the median of its rounds, and by itself says little. The spread
+# beside a ratio is that of the middle half of the rounds: where it is wide, the
+# machine was not quiet.
 #
 # Missed targets are shown and do not fail the run.
 
-set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
+# shellcheck source=test/bench/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+# shellcheck source=test/bench/postings.sh
+. ./postings.sh
 
-quick=${QUICK:-}
 rounds=${ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 15)}
 duration=${DURATION:-1}
 wal_postings=$([ -n "$quick" ] && echo 4000 || echo 20000)
-accounts=100000
-output=${BENCH_OUTPUT:-../results/bench.md}
-superuser=$PGUSER
-
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-export PGCLIENTENCODING=UTF8
-
-die()
-{
-    printf 'error: %s\n' "$*" >&2
-    exit 1
-}
-
-as_superuser()
-{
-    PGUSER=$superuser psql -X -q -v ON_ERROR_STOP=1 "$@"
-}
-
-query()
-{
-    as_superuser -A -t -c "$1"
-}
 
 # --------------------------------------------------------------------------
 # Running
 # --------------------------------------------------------------------------
 
-# Postings by each side, to compare with the entries at the end.
-ours_posted=0
-twin_posted=0
-start=190000000000000
-
-# One run of pgbench with the arguments after the first two: VARIANT SYNC …
-# Leaves its tps in $tps and its number of transactions in $transactions.
-run_pgbench()
-{
-    local variant=$1 sync=$2 log=$scratch/pgbench.log
-    shift 2
-
-    PGUSER=bench_application PGOPTIONS="-c synchronous_commit=$sync ${options:-}" \
-        pgbench -n -f "$scratch/$variant.sql" "$@" >"$log" 2>&1 ||
-        { cat "$log" >&2; die "$variant does not run"; }
-    tps=$(sed -n 's/^tps = \([0-9.]*\).*/\1/p' "$log")
-    transactions=$(sed -n 's/^number of transactions actually processed: \([0-9]*\).*/\1/p' "$log")
-    if [ -z "$tps" ] || [ -z "$transactions" ]; then
-        cat "$log" >&2
-        die "no figures from $variant"
-    fi
-}
-
-count_postings()
-{
-    case $1 in
-        hand_* | plpgsql_* | batch_sets | batch_bare) twin_posted=$((twin_posted + $2)) ;;
-        *) ours_posted=$((ours_posted + $2)) ;;
-    esac
-}
-
-# Single postings: VARIANT SYNC CLIENTS then -T or -t and its value
-run_postings()
-{
-    local variant=$1 sync=$2 clients=$3
-    shift 3
-
-    # client times of different runs never meet
-    start=$((start + 1000000000))
-    run_pgbench "$variant" "$sync" -M prepared -c "$clients" \
-        -j "$([ "$clients" -gt 1 ] && echo 2 || echo 1)" \
-        -D "accounts=$accounts" -D "start=$start" -D n=0 "$@"
-    count_postings "$variant" "$transactions"
-}
-
 # record WHAT SYNC CLIENTS ROUND VARIANT VALUE
 record()
 {
     query "INSERT INTO bench.result VALUES ('$1', '$2', $3, $4, '$5', $6)"
-}
-
-# The names given, in order in odd rounds and in reverse in even ones
-in_turn()
-{
-    local round=$1
-    shift
-    if [ $((round % 2)) -eq 1 ]; then
-        printf '%s\n' "$@"
-    else
-        printf '%s\n' "$@" | tac
-    fi
 }
 
 measure_tps()
@@ -173,16 +88,6 @@ measure_wal()
     done
 }
 
-# One batch after another: VARIANT ACCOUNTS SIZE CALLS
-run_batches()
-{
-    local variant=$1 which=$2 size=$3 calls=$4
-
-    options="-c bench.accounts=$which -c bench.size=$size" \
-        run_pgbench "$variant" on -c 1 -t "$calls"
-    count_postings "$variant" $((size * transactions))
-}
-
 # Postings per second of batches: ACCOUNTS SIZE
 measure_batches()
 {
@@ -225,31 +130,6 @@ measure_batch_wal()
 # --------------------------------------------------------------------------
 # Showing
 # --------------------------------------------------------------------------
-
-# heading TEXT, and a note on the lines after it
-heading()
-{
-    printf '\n%s\n' "$1"
-    printf '\n## %s\n\n' "$1" >>"$markdown"
-    shift
-    while [ $# -gt 0 ]; do
-        printf '%s\n' "$1"
-        printf '%s\n' "$1" >>"$markdown"
-        shift
-    done
-}
-
-# The rows of a query, for people and as Markdown
-table()
-{
-    as_superuser -P footer=off -P border=1 -c "$1"
-    {
-        echo
-        as_superuser -A -F ' | ' -P footer=off -c "$1" |
-            awk '{ print "| " $0 " |" }
-                NR == 1 { gsub(/[^|]/, "-"); print "|" $0 "|" }'
-    } >>"$markdown"
-}
 
 # Time of one durable write of 8 kB, in microseconds
 write_time()
@@ -448,37 +328,15 @@ show_disk()
 # The run
 # --------------------------------------------------------------------------
 
-# Every posting that pgbench counted must be booked, on both sides.
-check_books()
-{
-    local ours twin
-
-    ours=$(query "SELECT count(*) FROM trainledger.entry")
-    twin=$(query "SELECT count(*) FROM twin.entry")
-    [ $((ours - entries_before)) -eq "$ours_posted" ] ||
-        die "$ours_posted postings of ours, $((ours - entries_before)) entries"
-    [ $((twin - entries_before)) -eq "$twin_posted" ] ||
-        die "$twin_posted postings of the twin, $((twin - entries_before)) entries"
-    [ -z "$(query "SELECT * FROM trainledger.reconcile(1025)")" ] ||
-        die "reconcile finds a difference"
-}
-
 load=$(cut -d ' ' -f 1 /proc/loadavg)
 write_usec=$(write_time)
-# No autovacuum and no timed checkpoint falls on one variant and not another.
-query "ALTER SYSTEM SET autovacuum = off"
-query "ALTER SYSTEM SET checkpoint_timeout = '1h'"
-query "SELECT pg_reload_conf()" >"$scratch/void"
+quiet_server
 echo "Filling the books"
-as_superuser -o "$scratch/void" -v accounts="$accounts" -f setup.sql
-entries_before=$(query "SELECT count(*) FROM twin.entry")
+fill_books .
 
 singles=(post hand_post plpgsql_post credit_add hand_credit_add
     plpgsql_credit_add)
-for variant in "${singles[@]}" post_neither post_key; do
-    cat client.sql "$variant.sql" >"$scratch/$variant.sql"
-done
-cp batch_*.sql "$scratch"
+write_scripts . "${singles[@]}" post_neither post_key
 
 echo "Measuring (about $((50 * rounds * (2 * duration + 1) / 2 + 120)) seconds)"
 # first of all, while both sides have as many entries: the pages of an index
@@ -498,7 +356,6 @@ done
 without_full_pages measure_batch_wal
 check_books
 
-markdown=$scratch/bench.md
 printf '# trainledger: side-by-side figures\n' >"$markdown"
 show_machine
 show_tps

@@ -3,8 +3,9 @@
 #
 # Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
 # name an empty database, one for each. BENCH names the scripts, of which all
-# run otherwise. What they write to test/results stays. The data lies on a real
-# disk, not in memory.
+# run otherwise but compare, which needs BASE, the revision to compare with.
+# What they write to test/results stays. The data is on a real disk, not in
+# memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/faces.sh
@@ -16,15 +17,43 @@ case "$(stat -f -c %T "$PRIVATE_BASE")" in
     tmpfs | ramfs) die "$PRIVATE_BASE is in memory: give PRIVATE_BASE=FOLDER" ;;
 esac
 
+scripts=${BENCH:-run tokens signup programs double_entry hot growth rest}
+case " $scripts " in
+    *" compare "*)
+        [ -n "${BASE:-}" ] || die "what to compare with? give BASE=REVISION"
+        servers=2
+        ;;
+    *) servers=1 ;;
+esac
+# together a quarter of the memory, as PostgreSQL's manual has it
+settings=(max_wal_size=8GB max_connections=200 huge_pages="${HUGE_PAGES:-off}"
+    shared_buffers="$(awk -v "servers=$servers" \
+        '/^MemTotal/ { print int($2 / 4 / servers) }' /proc/meminfo)kB")
+
+# The revision BASE, beside the checkout in all: tree, cluster and figures.
+start_base()
+{
+    server=$private/base
+    mkdir -p "$server/checkout"
+    git -C "$checkout" archive "$BASE" | tar -C "$server/checkout" -xf - ||
+        die "git has no revision $BASE here"
+    copy_tree "$debian_pg_config"
+    build_and_install
+    start_server "${settings[@]}"
+    as_server createdb bench_compare
+    export BASE_HOST=$PGHOST BASE_BENCH=$server/checkout/test/bench
+    server=$private
+}
+
 install_packages "${server_packages[@]}" perl
+create_private_folder
+[ "$servers" -eq 1 ] || start_base
 create_private_server
 build_and_install
-# a quarter of the memory, as PostgreSQL's manual has it
-start_server shared_buffers="$(awk '/^MemTotal/ { print int($2 / 4) }' /proc/meminfo)kB" \
-    max_wal_size=8GB max_connections=200 huge_pages="${HUGE_PAGES:-off}"
+start_server "${settings[@]}"
 as_server mkdir -p test/results
 status=0
-for script in ${BENCH:-run tokens signup programs double_entry hot growth rest}; do
+for script in $scripts; do
     [ "$script" != rest ] || install_rest "$private/rest"
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
