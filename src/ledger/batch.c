@@ -371,7 +371,7 @@ read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
 	}
 	type = palloc(sizeof(TlTokenType));
 	if (!tl_read_type(books, &this->account.token_type_id, type))
-		elog(ERROR, "account %lld has no token type", (long long) this->id);
+		tl_refuse_without_type(this->id);
 	if (this->account.is_lot)
 		tl_bound_lot(type);
 	this->type = type;

@@ -66,6 +66,8 @@ close_tables(TlBooks *books)
 static void
 open_tables(TlBooks *books, bool to_write)
 {
+	static uint64 seen = 0;		/* generation of the catalog */
+
 	for (;;)
 	{
 		const TlCatalog *cat = tl_catalog();
@@ -79,7 +81,11 @@ open_tables(TlBooks *books, bool to_write)
 											  lock_mode(i, to_write));
 		}
 		if (tl_catalog()->generation == generation)
+		{
+			books->is_changed = seen != generation;
+			seen = generation;
 			return;
+		}
 		close_tables(books);
 	}
 }

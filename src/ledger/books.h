@@ -39,6 +39,8 @@ typedef struct TlWalk
 /* The tables of the ledger, open and locked.  By TlRelation */
 typedef struct TlBooks
 {
+	bool		is_changed;		/* since they were open last: a table that was
+								 * rewritten is empty for older snapshots */
 	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as they were when opened */
 	Relation	tables[TL_RELATION_COUNT];
 	TupleTableSlot *slots[TL_RELATION_COUNT];

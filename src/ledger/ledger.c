@@ -678,6 +678,17 @@ is_default_name(const text *name)
 		memcmp(VARDATA_ANY(name), "default", 7) == 0;
 }
 
+/* The row that the foreign key of an account refers to is not there. */
+void
+tl_refuse_without_type(int64 account_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("account %lld has no token type", (long long) account_id),
+			 errdetail("trainledger.token_type does not have the type of the account."),
+			 errhint("If the table was replaced, put it back; else restore the row from a backup.")));
+}
+
 static Attempt
 attempt_posting(TlBooks *books, const TlRequest *request,
 				const TlTarget *target, int64 *account_id, TlEntry *entry,
@@ -694,8 +705,7 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 			return ATTEMPT_REFUSED;
 		}
 		if (!tl_read_type(books, &account.token_type_id, &type))
-			elog(ERROR, "account %lld has no token type",
-				 (long long) account.id);
+			tl_refuse_without_type(account.id);
 	}
 	else
 	{
@@ -722,15 +732,18 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 	return attempt_on_account(books, request, &account, &type, entry, refusal);
 }
 
-/* Nobody was faster: a trigger keeps the row from being inserted. */
-static void
-refuse_opening(void)
+/*
+ * Nobody was faster: a trigger keeps the row from being inserted, or its id is
+ * taken.
+ */
+void
+tl_refuse_opening(void)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("account was not opened"),
 			 errdetail("No other account was in its way."),
-			 errhint("Look for a trigger or rule on trainledger.account or trainledger.token_type.")));
+			 errhint("Look for a trigger or rule on trainledger.account or trainledger.token_type, or a sequence trainledger.account_id_seq that was set back.")));
 }
 
 /*
@@ -744,12 +757,13 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 {
 	TlBooks		books;
 	Attempt		outcome;
-	bool		fresh = false;
+	bool		fresh;			/* the snapshot is */
 	int64		account_id = 0;
 	int64		locked_id = 0;
 	int			lost_openings = 0;
 
 	tl_books_open(&books, true);
+	fresh = books.is_changed;
 	for (;;)
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -777,7 +791,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 				locked_id = account_id;
 			}
 			else if (++lost_openings > MAX_LOST_OPENINGS)
-				refuse_opening();
+				tl_refuse_opening();
 		}
 		else if (outcome != ATTEMPT_REFUSED || fresh ||
 				 IsolationUsesXactSnapshot())

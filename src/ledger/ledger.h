@@ -36,5 +36,7 @@ extern void tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
+pg_noreturn extern void tl_refuse_opening(void);
+pg_noreturn extern void tl_refuse_without_type(int64 account_id);
 
 #endif							/* TL_LEDGER_H */

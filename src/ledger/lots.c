@@ -17,6 +17,7 @@
 
 #include "access/access.h"
 #include "ledger/books.h"
+#include "ledger/ledger.h"
 #include "ledger/write.h"
 
 /* What token entries carry as their source (contract, section 8) */
@@ -76,11 +77,7 @@ tl_open_lot(PG_FUNCTION_ARGS)
 	tl_books_push_snapshot(true);
 	if (!tl_write_account(&entry, PG_GETARG_INT64(0), PG_GETARG_UUID_P(1),
 						  NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("account of a lot was not inserted"),
-				 errdetail("No other account of a lot was in its way."),
-				 errhint("Look for a trigger, a rule or another unique index on trainledger.account.")));
+		tl_refuse_opening();
 	tl_books_pop_snapshot();
 	PG_RETURN_INT64(entry.account_id);
 }

@@ -153,14 +153,21 @@ prepare(Statement statement)
 							  CURSOR_OPT_GENERIC_PLAN);
 }
 
-/*
- * The saved plan of a statement, made at its first use in the session.  Kept
- * out of run(), whose locals have to live through a longjmp.
- */
+/* The saved plans, made at their first use in the session */
+static SPIPlanPtr plans[STATEMENT_COUNT];
+
+static void
+forget_plan(Statement statement)
+{
+	if (plans[statement] != NULL)
+		SPI_freeplan(plans[statement]);
+	plans[statement] = NULL;
+}
+
+/* Kept out of run(), whose locals have to live through a longjmp. */
 static pg_noinline SPIPlanPtr
 get_plan(Statement statement)
 {
-	static SPIPlanPtr plans[STATEMENT_COUNT];
 	static Oid	plans_for_amount = InvalidOid;
 	Oid			amount_type = tl_catalog()->types[TL_AMOUNT];
 
@@ -168,11 +175,7 @@ get_plan(Statement statement)
 	if (plans_for_amount != amount_type)
 	{
 		for (int i = 0; i < STATEMENT_COUNT; i++)
-		{
-			if (plans[i] != NULL)
-				SPI_freeplan(plans[i]);
-			plans[i] = NULL;
-		}
+			forget_plan((Statement) i);
 		plans_for_amount = amount_type;
 	}
 
@@ -186,6 +189,29 @@ get_plan(Statement statement)
 		plans[statement] = plan;	/* published last */
 	}
 	return plans[statement];
+}
+
+/*
+ * A rule made something else of a statement.  If that is nothing, its plan
+ * depends on no table and would outlive the rule.
+ */
+pg_noreturn static void
+refuse_rewritten(Statement statement)
+{
+	const char *table = "account";
+
+	if (statement == INSERT_DEFAULT_TYPE)
+		table = "token_type";
+	else if (statement == LOCK_PARTY)
+		table = "party";
+	else if (statement == FIND_PARTY_REQUEST)
+		table = "party_request";
+	forget_plan(statement);
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a rule changes what is done to trainledger.%s", table),
+			 errdetail("The engine's statement was rewritten to another."),
+			 errhint("Drop the rule, or make it DO ALSO.")));
 }
 
 /*
@@ -211,8 +237,7 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	}
 	PG_END_TRY();
 	if (result != expected)
-		elog(ERROR, "unexpected result of a statement: %s",
-			 SPI_result_code_string(result));
+		refuse_rewritten(statement);
 	return SPI_processed;
 }
 
