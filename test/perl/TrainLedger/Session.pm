@@ -37,6 +37,16 @@ sub new
 	return $self;
 }
 
+# The same program with another server process, in this database
+sub reconnect
+{
+	my ($self, $database) = @_;
+
+	$self->query("\\c $database");
+	$self->{backend} = $self->query('SELECT pg_backend_pid()')->{rows}[0];
+	return;
+}
+
 sub handle { return shift->{out}; }
 
 # The process id of the server's end
