@@ -79,6 +79,29 @@ tl_schema(void)
 	return schema;
 }
 
+/* A table or a sequence of the extension; what: which of them it is */
+Oid
+tl_find_relation(const char *what, const char *name)
+{
+	Oid			relid = get_relname_relid(name, tl_schema());
+
+	if (!OidIsValid(relid))
+		tl_refuse_missing(what, name);
+	return relid;
+}
+
+/* Complain where a column of a row is not what C takes it for. */
+void
+tl_require_column_type(const char *relation, TupleDesc columns, int number,
+					   Oid wanted)
+{
+	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
+
+	if (column->atttypid != wanted)
+		tl_refuse_column_type(relation, NameStr(column->attname),
+							  column->atttypid, wanted);
+}
+
 /* Relcache callback: only marks, must not look anything up. */
 static void
 forget_owner(Datum arg pg_attribute_unused(), Oid relid)

@@ -15,6 +15,7 @@
 
 #include "postgres.h"
 
+#include "access/tupdesc.h"
 #include "datatype/timestamp.h"
 #include "fmgr.h"
 #include "utils/guc.h"
@@ -102,6 +103,9 @@ extern int64 tl_make_id(Oid sequence, int64 party_id);
 /* schema.c */
 extern Oid	tl_schema(void);
 extern Oid	tl_owner(void);
+extern Oid	tl_find_relation(const char *what, const char *name);
+extern void tl_require_column_type(const char *relation, TupleDesc columns,
+								   int number, Oid wanted);
 pg_noreturn extern void tl_refuse_missing(const char *what, const char *name);
 pg_noreturn extern void tl_refuse_column_type(const char *relation,
 											  const char *column, Oid type,

@@ -127,16 +127,6 @@ tl_refuse_null(TlRelation relation, int column)
  */
 
 static Oid
-find_relation(const char *what, const char *name)
-{
-	Oid relid = get_relname_relid(name, catalog->schema);
-
-	if (!OidIsValid(relid))
-		tl_refuse_missing(what, name);
-	return relid;
-}
-
-static Oid
 find_type(const char *name)
 {
 	Oid			type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid,
@@ -234,7 +224,7 @@ load_relation(TlRelation relation)
 {
 	const TlRelationSpec *spec = &tl_relations[relation];
 	TlTable *table = &catalog->tables[relation];
-	Oid			relid = find_relation(spec->relkind == RELKIND_RELATION ?
+	Oid			relid = tl_find_relation(spec->relkind == RELKIND_RELATION ?
 								  "table" :
 								  "type",
 							  spec->name);
@@ -436,7 +426,7 @@ load_paths(TlRelation relation)
 static Oid
 find_booking_sequence(void)
 {
-	Oid			relid = find_relation("sequence", "booking_no_seq");
+	Oid			relid = tl_find_relation("sequence", "booking_no_seq");
 	HeapTuple	tuple = SearchSysCache1(SEQRELID, ObjectIdGetDatum(relid));
 	Form_pg_sequence form;
 	bool		is_sound;
@@ -476,7 +466,7 @@ load_catalog(void)
 										   tl_operation_names[i]);
 	catalog->kind_credit = find_label(TL_TOKEN_KIND, "credit");
 	catalog->booked_entry_type = find_type("booked_entry");
-	catalog->account_id_seq = find_relation("sequence", "account_id_seq");
+	catalog->account_id_seq = tl_find_relation("sequence", "account_id_seq");
 	catalog->booking_no_seq = find_booking_sequence();
 
 	is_short_of_indexes = waits_for_index = false;

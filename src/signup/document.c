@@ -20,6 +20,7 @@
 #include <libxml/xmlwriter.h>
 #include <openssl/rand.h>
 
+#include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -38,6 +39,7 @@
 #include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
+#include "utils/typcache.h"
 
 #include "access/access.h"
 #include "base/progress.h"
@@ -55,6 +57,9 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 
 /* Generated ids: 12 hexadecimal digits that count and 12 at random */
 #define ID_CHARS			24
+
+/* How often a code may be taken by somebody who is not to be seen */
+#define MAX_LOST_IMPORTS	10
 
 /* A document being done */
 typedef struct Work
@@ -125,7 +130,7 @@ make_id(char *id, Oid sequence, uint64 tail)
 static Oid
 id_sequence(void)
 {
-	return get_relname_relid("signup_token_id_seq", tl_schema());
+	return tl_find_relation("sequence", "signup_token_id_seq");
 }
 
 /* _signup_id() returns text */
@@ -393,15 +398,30 @@ try_insert(Work *work)
 	return is_inserted;
 }
 
+/* Nobody has the codes that an index takes for taken. */
+static void
+refuse_index(void)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("index trainledger.signup_token_code_key keeps out codes that no signup token has"),
+			 errdetail("It is not the index that the extension made."),
+			 errhint("Drop it, and run CREATE UNIQUE INDEX signup_token_code_key ON trainledger.signup_token (lower(code) COLLATE \"C\").")));
+}
+
 /* Make the tokens of the document. */
 static void
 import_tokens(Work *work)
 {
+	int			lost = 0;
+
 	if (execute(find_unknown_item, SPI_OK_SELECT) > 0)
 		refuse_item();
 	while (!try_insert(work))
 	{
 		CHECK_FOR_INTERRUPTS();
+		if (++lost > MAX_LOST_IMPORTS)
+			refuse_index();
 		(void) execute(find_taken_code, SPI_OK_SELECT);
 		if (first_row_int64(1) > 0)
 			refuse_found(TL_CONFLICT, SIGNUP_CODE, "code is taken",
@@ -581,19 +601,19 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	}
 	document = PG_GETARG_BYTEA_PP(0);
 
-	InitMaterializedSRF(fcinfo, 0);
 	work.is_update = is_update;
 	work.id_sequence = id_sequence();
 	work.id_tail = make_id_tail();
-	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	work.tupdesc = make_tupdesc();
 	work.tokens = tuplestore_begin_heap(false, false, maintenance_work_mem);
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  is_update, keep_token, &work);
 
-	work.table = table_open(get_relname_relid("signup_token",
-											  tl_schema()),
+	work.table = table_open(tl_find_relation("table", "signup_token"),
 							ShareUpdateExclusiveLock);
+	/* rows of the table as it is from now on */
+	InitMaterializedSRF(fcinfo, 0);
+	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
 	SPI_connect();
 	register_tokens(&work);
 	work_on(&work);
@@ -690,18 +710,43 @@ print_expiration(TimestampTz expiration, char separator)
 					tm.tm_mday, separator, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+/* Where the elements of a token are in a row of this type */
+static void
+find_columns(TupleDesc columns, AttrNumber *numbers)
+{
+	for (SignupElement i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
+	{
+		const SignupElementName *name = &tl_signup_elements[i];
+
+		numbers[i] = SPI_fnumber(columns, name->column);
+		if (numbers[i] <= 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("column \"%s\" of trainledger.signup_token is missing",
+							name->column),
+					 errdetail("A document of signup tokens has it."),
+					 errhint("If it was renamed, rename it back; else restore the table from a backup.")));
+		tl_require_column_type("signup_token", columns, numbers[i],
+							   name->type);
+	}
+}
+
 /* The columns of a signup token as texts, in the order of SignupElement */
 static void
-write_token(xmlTextWriterPtr writer, HeapTupleHeader row, char separator)
+write_token(xmlTextWriterPtr writer, HeapTupleHeader row, TupleDesc columns,
+			const AttrNumber *numbers, char separator)
 {
+	HeapTupleData tuple = {
+		.t_len = HeapTupleHeaderGetDatumLength(row),
+		.t_data = row,
+	};
 	bool		is_null;
 	Datum		value;
 
 	xmlTextWriterStartElement(writer, BAD_CAST "Token");
 	for (SignupElement i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
 	{
-		value = GetAttributeByName(row, tl_signup_elements[i].column,
-								   &is_null);
+		value = heap_getattr(&tuple, numbers[i], columns, &is_null);
 		if (is_null)
 			continue;
 		switch (i)
@@ -731,17 +776,22 @@ static void
 write_tokens(xmlTextWriterPtr writer, ArrayType *tokens, char separator)
 {
 	ArrayIterator iterator = array_create_iterator(tokens, 0, NULL);
+	TupleDesc	columns = lookup_rowtype_tupdesc(ARR_ELEMTYPE(tokens), -1);
+	AttrNumber	numbers[SIGNUP_ELEMENT_COUNT];
 	Datum		row;
 	bool		is_null;
 
+	find_columns(columns, numbers);
 	xmlTextWriterStartElement(writer, BAD_CAST "Tokens");
 	while (array_iterate(iterator, &row, &is_null))
 	{
 		if (!is_null)
-			write_token(writer, DatumGetHeapTupleHeader(row), separator);
+			write_token(writer, DatumGetHeapTupleHeader(row), columns, numbers,
+						separator);
 		CHECK_FOR_INTERRUPTS();
 	}
 	xmlTextWriterEndElement(writer);
+	ReleaseTupleDesc(columns);
 	array_free_iterator(iterator);
 }
 

@@ -27,6 +27,7 @@
 #include <libxml/parser.h>
 
 #include "catalog/namespace.h"
+#include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/datetime.h"
@@ -77,13 +78,13 @@ typedef xmlErrorPtr TlXmlError;
 
 
 const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
-	{"TokenId", "id"},
-	{"TokenCode", "code"},
-	{"TokenType", "type"},
-	{"TokenTypeId", "type_id"},
-	{"Active", "active"},
-	{"MaximumActivations", "maximum_activations"},
-	{"TokenExpiration", "expiration"},
+	{"TokenId", "id", TEXTOID},
+	{"TokenCode", "code", TEXTOID},
+	{"TokenType", "type", INT4OID},
+	{"TokenTypeId", "type_id", TEXTOID},
+	{"Active", "active", BOOLOID},
+	{"MaximumActivations", "maximum_activations", INT4OID},
+	{"TokenExpiration", "expiration", TIMESTAMPTZOID},
 };
 
 /* A text being read, in UTF-8, without the blanks around it */

@@ -37,6 +37,7 @@ typedef struct SignupElementName
 {
 	const char *element;
 	const char *column;
+	Oid			type;			/* of the column */
 } SignupElementName;
 
 extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
