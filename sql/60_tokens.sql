@@ -983,10 +983,9 @@ BEGIN
 	IF EXISTS (SELECT FROM unnest(account_ids, are_open) m(account_id, is_open)
 			   JOIN trainledger.token_lot l ON l.account_id = m.account_id
 			   WHERE l.is_open <> m.is_open) THEN
-		RAISE EXCEPTION USING ERRCODE = 'triggered_data_change_violation',
-			MESSAGE = 'token lot was not updated',
-			DETAIL = 'Whether anything is left in it could not be kept.',
-			HINT = 'Look for a trigger or rule on trainledger.token_lot.';
+		PERFORM trainledger._refuse('27000', 'token lot was not updated',
+			'Whether anything is left in it could not be kept.',
+			'Look for a trigger or rule on trainledger.token_lot.', NULL);
 	END IF;
 END;
 $$;
