@@ -33,6 +33,18 @@ BEGIN
 		CASE WHEN r.hint IS NULL THEN 'without a hint' END);
 END
 $$;
+-- Whether what was answered is in the books, found without any index
+CREATE FUNCTION pg_temp.books(party bigint, suspended bigint) RETURNS text LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	found text;
+BEGIN
+	SELECT concat_ws(' ', sum(a.balance), sum(a.entry_count), sum(s.sum), sum(s.count)) INTO found
+	FROM trainledger.account a, LATERAL (SELECT sum(e.delta), count(*) FROM trainledger.entry e WHERE e.account_id + 0 = a.id) s
+	WHERE a.party_id IN (party, suspended);
+	RETURN CASE found WHEN '24 9 24 9' THEN 'right' ELSE 'right, but the books have ' || found END;
+END
+$$;
 -- All calls of the engine, which look at different things; a complaint that
 -- several make stands there once
 CREATE FUNCTION pg_temp.calls() RETURNS text LANGUAGE plpgsql VOLATILE
@@ -59,15 +71,7 @@ BEGIN
 		(14, format($q$SELECT trainledger.credit_add(%s, 1, 's', '', '2024-02-01', 'ddl', 'nothing')$q$, party), 'TL404'),
 		(15, $q$SELECT trainledger.post(7, 'add', 1, 's')$q$, 'TL404')
 	) v(n, call, wanted), LATERAL (SELECT pg_temp.came_to(v.call, v.wanted) OFFSET 0) x(c);
-	-- what was answered is in the books, found without any index
-	IF complaints IS NULL AND (SELECT (sum(a.balance), sum(a.entry_count), sum(s.sum), sum(s.count)) IS DISTINCT FROM (23, 10, 23, 10)
-		FROM trainledger.account a, LATERAL (SELECT sum(e.delta), count(*) FROM trainledger.entry e WHERE e.account_id + 0 = a.id) s
-		WHERE a.party_id IN (party, suspended)) THEN
-		RETURN 'other books';
-	END IF;
-	RETURN coalesce(complaints, 'right');
-EXCEPTION WHEN undefined_table OR undefined_column OR undefined_function THEN
-	RETURN 'right';	-- nothing to compare with
+	RETURN coalesce(complaints, pg_temp.books(party, suspended));
 END
 $$;
 -- What the calls come to while something is altered, and after that is undone
@@ -155,11 +159,11 @@ FROM (VALUES
 	(127, 'account.balance: numeric', pg_temp.retype('account', 'balance', 'numeric')),
 	(128, 'account.id: text', pg_temp.retype('account', 'id', 'text')),
 	(129, 'a domain', 'CREATE DOMAIN regress.number AS bigint; ' || pg_temp.retype('account', 'entry_count', 'regress.number')),
-	(130, 'token_type.scale: another column, bigint', 'ALTER TABLE trainledger.token_type RENAME scale TO was; ALTER TABLE trainledger.token_type ADD COLUMN scale bigint DEFAULT 2'),
-	(131, 'token_type.bounds: another column, text', $$ALTER TABLE trainledger.token_type RENAME bounds TO was; ALTER TABLE trainledger.token_type ADD COLUMN bounds text DEFAULT '(,)'$$),
-	(132, 'party.is_suspended: another column, text', $$ALTER TABLE trainledger.party RENAME is_suspended TO was; ALTER TABLE trainledger.party ADD COLUMN is_suspended text DEFAULT 't'$$),
+	(130, 'token_type.scale: another column, bigint', 'ALTER TABLE trainledger.token_type RENAME scale TO was; ALTER TABLE trainledger.token_type ADD COLUMN scale bigint'),
+	(131, 'token_type.bounds: another column, text', $$ALTER TABLE trainledger.token_type RENAME bounds TO was; ALTER TABLE trainledger.token_type ADD COLUMN bounds text$$),
+	(132, 'party.is_suspended: another column, text', $$ALTER TABLE trainledger.party RENAME is_suspended TO was; ALTER TABLE trainledger.party ADD COLUMN is_suspended text$$),
 	(133, 'names of columns exchanged', 'ALTER TABLE trainledger.account RENAME balance TO was; ALTER TABLE trainledger.account RENAME last_entry_at TO balance; ALTER TABLE trainledger.account RENAME was TO last_entry_at'),
-	(134, 'a nondeterministic collation', $$CREATE COLLATION regress.loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false); ALTER TABLE trainledger.account ALTER COLUMN name TYPE text COLLATE regress.loose$$),
+	(134, 'a nondeterministic collation', $$CREATE COLLATION regress.loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false); SELECT pg_temp.free('trainledger.account', 'name'); ALTER TABLE trainledger.account ALTER COLUMN name TYPE text COLLATE regress.loose$$),
 
 	-- everybody was suspended, duplicates were raw violations
 	(200, 'party_suspended of people', 'DROP INDEX trainledger.party_suspended; CREATE INDEX party_suspended ON trainledger.party(id) WHERE kind = ''person'''),

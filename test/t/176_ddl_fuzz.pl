@@ -137,7 +137,8 @@ sub is_under_way
 {
 	my ($call, $answer, $change) = @_;
 
-	return 1 if $change->{rewrites} && $call->{reads};
+	return 1
+	  if $change->{rewrites} && $call->{reads} && $answer->{sqlstate} !~ /^XX/;
 	return 1
 	  if $change->{returned}
 	  && ($answer->{sqlstate} eq '42804'

@@ -407,7 +407,7 @@ sub index_rebuilt
 		name => "REINDEX $how $name",
 		do => ["REINDEX $how trainledger.$name"],
 		undo => [],
-		outside => $how =~ /CONC/,
+		outside => $how =~ /CONC/ ? 1 : 0,
 		strict => 1
 	};
 }
@@ -647,7 +647,7 @@ sub column_added
 		name => "$table: a column added, $what" . (@more ? ', filled by a trigger' : ''),
 		do => [ "ALTER TABLE trainledger.$table ADD COLUMN $what", @more ],
 		undo => \@undo,
-		rewrites => $what =~ /clock|random|GENERATED/,
+		rewrites => $what =~ /clock|random|GENERATED/ ? 1 : 0,
 		returned => $returned{$table},
 		strict => 1
 	};
