@@ -400,7 +400,7 @@ INSERT INTO regress.call (before, call) VALUES
 	($$SET LOCAL max_stack_depth = '150kB'$$, $$sync_cohort(PROGRAM, COHORT, format('exists($%s)', repeat('.**', 600)), mode => 'open')$$),
 	($$SELECT regress.done('cancel_ticket(TICKET)')$$, $$cancel_ticket(TICKET)$$),
 	($$CREATE TRIGGER nothing BEFORE INSERT ON cohort FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$confirm_cohort(PROGRAM, 'Other')$$),
-	($$CREATE TRIGGER nothing BEFORE UPDATE ON token_lot FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$redeem_training_tokens(ORG, GOLD, 10, 'all')$$);
+	($$CREATE TRIGGER nothing BEFORE UPDATE ON token_lot FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$redeem_training_tokens(ORG, GOLD, 1, 'all')$$);
 INSERT INTO regress.call (call) VALUES
 	-- documents have names of their own for what they take
 	($$trainledger_api."ProgramsAfter"('[]')$$),
