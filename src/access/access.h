@@ -13,7 +13,7 @@
 #define TL_ACCESS_H
 
 #include "fmgr.h"
-
+#include "nodes/execnodes.h"
 
 /* access.c */
 
@@ -41,5 +41,20 @@ extern text *tl_booked_by(void);
 
 /* api.c */
 extern bool tl_in_request(void);
+
+/* collection.c */
+
+/* Rows of a view in place of the rows that a function of trainledger returns */
+typedef struct TlCollection
+{
+	Oid			row_type;		/* of the function */
+	Oid			view_type;
+	bool		read_only;		/* whether it only reads */
+} TlCollection;
+
+extern Datum tl_collection_row(const TlCollection *collection, Datum row);
+extern void tl_collection_rows(const TlCollection *collection,
+							   const ReturnSetInfo *rows,
+							   Tuplestorestate *target);
 
 #endif							/* TL_ACCESS_H */

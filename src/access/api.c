@@ -14,11 +14,14 @@
 #include "postgres.h"
 
 #include "catalog/pg_proc.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/json.h"
 #include "utils/lsyscache.h"
+#include "utils/tuplestore.h"
+#include "utils/typcache.h"
 
 #include "access/access.h"
 #include "base/trainledger.h"
@@ -30,6 +33,8 @@ typedef struct ApiTarget
 {
 	FmgrInfo	function;
 	bool		as_owner;
+	bool		has_collection; /* whose rows it returns */
+	TlCollection collection;
 } ApiTarget;
 
 /*
@@ -49,6 +54,12 @@ find_target(FmgrInfo *outer)
 		function = tl_twin(outer->fn_oid, "_", false);
 		target->as_owner = func_volatile(function) == PROVOLATILE_VOLATILE;
 	}
+	target->collection.row_type = get_func_rettype(function);
+	target->collection.view_type = get_func_rettype(outer->fn_oid);
+	target->collection.read_only =
+		func_volatile(function) != PROVOLATILE_VOLATILE;
+	target->has_collection =
+		target->collection.row_type != target->collection.view_type;
 	fmgr_info_cxt(function, &target->function, outer->fn_mcxt);
 	target->function.fn_expr = outer->fn_expr;
 	return target;
@@ -137,6 +148,32 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 	return result;
 }
 
+/* The twin fills a tuplestore of its own. */
+static Datum
+return_rows(FunctionCallInfo fcinfo, ApiTarget *target)
+{
+	ReturnSetInfo *returned = (ReturnSetInfo *) fcinfo->resultinfo;
+	ReturnSetInfo rows;
+
+	InitMaterializedSRF(fcinfo, 0);
+	rows = *returned;
+	rows.allowedModes = SFRM_Materialize;
+	rows.expectedDesc =
+		lookup_rowtype_tupdesc_copy(target->collection.row_type, -1);
+	rows.setResult = NULL;
+	rows.setDesc = NULL;
+
+	fcinfo->resultinfo = (Node *) &rows;
+	call_target(fcinfo, target);
+	fcinfo->resultinfo = (Node *) returned;
+	if (rows.setResult != NULL)
+	{
+		tl_collection_rows(&target->collection, &rows, returned->setResult);
+		tuplestore_end(rows.setResult);
+	}
+	return (Datum) 0;
+}
+
 /*
  * Body of the functions of trainledger_api that are not documents with an
  * error form of their own.
@@ -144,7 +181,15 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 Datum
 tl_api(PG_FUNCTION_ARGS)
 {
-	if (fcinfo->flinfo->fn_extra == NULL)
-		fcinfo->flinfo->fn_extra = find_target(fcinfo->flinfo);
-	return call_target(fcinfo, (ApiTarget *) fcinfo->flinfo->fn_extra);
+	ApiTarget  *target = (ApiTarget *) fcinfo->flinfo->fn_extra;
+	Datum		result;
+
+	if (target == NULL)
+		fcinfo->flinfo->fn_extra = target = find_target(fcinfo->flinfo);
+	if (target->has_collection && fcinfo->flinfo->fn_retset)
+		return return_rows(fcinfo, target);
+	result = call_target(fcinfo, target);
+	if (target->has_collection && !fcinfo->isnull)
+		return tl_collection_row(&target->collection, result);
+	return result;
 }

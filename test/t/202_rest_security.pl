@@ -69,7 +69,7 @@ my %seen_of = (
 	redemption_allocations => 'redemption_id IN (SELECT r.id FROM trainledger_api.redemptions r WHERE r.party_id = 5001)',
 	signup_tokens => 'false',
 	map { $_ => $all } qw(catalog_items regions currencies credit_token_types
-	  training_token_types training_pass_types training_pass_type_contents
+	  training_token_types token_types training_pass_types training_pass_type_contents
 	  training_pass_type_options training_pass_type_prices program_kinds
 	  programs cohorts));
 # Of the lots, her organisation's too
@@ -571,6 +571,7 @@ sub good_calls
 		credit_add => sub { +{ %credit, source => shift, recorded_at => '2026-01-01Z' } },
 		credit_subtract => sub { +{ %credit, source => shift, recorded_at => '2026-01-01Z' } },
 		credit_balance => sub { +{ party_id => 9001 } },
+		credit_history => sub { +{ party_id => 9001 } },
 		issue_training_tokens => sub { +{ token_type_id => $id, party_id => 9001, quantity => 1 } },
 		adjust_training_tokens => sub { +{ issue_id => $issue, amount => 1 } },
 		redeem_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },

@@ -21,7 +21,7 @@ my $reader = $faces->token('reader');
 my %named = (
 	party_id => 'parties', organisation_id => 'organisation',
 	parent_id => 'parent',
-	token_type_id => [qw(credit_token_types training_token_types)],
+	token_type_id => [qw(credit_token_types training_token_types token_types)],
 	account_id => 'credit_accounts', issue_id => 'training_token_issues',
 	redemption_id => 'redemptions', item_id => 'catalog_items',
 	pass_type_id => 'training_pass_types', option_id => 'training_pass_type_options',

@@ -37,7 +37,7 @@ sub paths
 		rows($node, "SELECT '/rpc/' || p.proname FROM pg_proc p"
 			  . " WHERE p.pronamespace = 'trainledger_api'::regnamespace"
 			  . " AND has_function_privilege('$role', p.oid, 'EXECUTE')"
-			  . " AND p.prorettype::regtype::text !~ '^trainledger_api\\.'"));
+			  . " AND oidvectortypes(p.proargtypes) !~ '^trainledger_api\\.'"));
 }
 
 my %document;
