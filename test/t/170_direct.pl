@@ -253,53 +253,6 @@ cmp_ok($direct->{MULTI_INSERT} || 0, '>', 0, 'without SQL entries are inserted b
 is($sql->{MULTI_INSERT} || 0, 0, 'by SQL they are not');
 is($direct->{LOCK} || 0, 0, 'no account is locked before it is updated');
 
-# ----------------------------------------------------------------------
-# Indexes that are made and made again while everybody posts
-# ----------------------------------------------------------------------
-
-$node->safe_psql('books', 'CREATE EXTENSION amcheck');
-my @posters = sessions($node, 4);
-my $builder = TrainLedger::Session->new($node, 'books');
-my @builds = (
-	'CREATE INDEX CONCURRENTLY entry_source ON trainledger.entry (source)',
-	'CREATE INDEX CONCURRENTLY account_balance ON trainledger.account (balance)',
-	"CREATE UNIQUE INDEX CONCURRENTLY entry_upper ON trainledger.entry ((-account_id), entry_no) WHERE source <> 'x'",
-	'REINDEX INDEX CONCURRENTLY trainledger.entry_pkey',
-	'REINDEX INDEX CONCURRENTLY trainledger.account_pkey',
-	'REINDEX TABLE CONCURRENTLY trainledger.entry');
-my @left = @builds;
-my %states;
-my $other = 0;
-drive(
-	[ @posters, $builder ],
-	sub {
-		my ($i) = @_;
-		return shift @left if $i == @posters;
-		return undef if !@left;
-		return
-		    'SELECT entry_no FROM trainledger.post('
-		  . any(@accounts) . ", 'adjust', 0.1, 'busy')"
-		  if $other++ % 3 == 0;
-		return 'SELECT count(*) FROM trainledger.post_batch('
-		  . quoted(map { any(@accounts) } 1 .. 20)
-		  . "::bigint[], array_fill('-0.1'::trainledger.amount, ARRAY[20]), 'busy', skip_refused => true)";
-	},
-	sub {
-		my ($i, $result) = @_;
-		$states{ ($i == @posters ? 'built ' : 'posted ') . $result->{sqlstate} }++;
-		return undef;
-	});
-note join ', ', map { "$_ $states{$_}" } sort keys %states;
-is($states{'built 00000'}, scalar @builds, 'all indexes were made');
-cmp_ok($states{'posted 00000'}, '>', 50, 'while everybody posted');
-is(join(' ', grep { !/ (00000|TL05[45])$/ } keys %states), '', 'and nothing failed');
-# amcheck raises where an index lacks a row
-is($node->safe_psql('books', <<'END'), 7, 'every index has every row');
-SELECT count(*) FILTER (WHERE i.indisvalid) FROM pg_index i CROSS JOIN LATERAL bt_index_check(i.indexrelid, true)
-WHERE i.indrelid IN ('trainledger.entry'::regclass, 'trainledger.account'::regclass)
-END
-books_are_right($node, 'while indexes were made');
-
 no_crash($node, $started, 'direct');
 $node->stop;
 done_testing();
