@@ -4,6 +4,7 @@
 -- are few, and the books are prepared with caches as they are.
 \pset format unaligned
 \set VERBOSITY terse
+SET client_min_messages = warning;	-- a batch that takes long says how far it is
 SET debug_discard_caches = 0;
 SET search_path = trainledger, public;
 SELECT name FROM add_credit_token_type('caches', lower_bound => 0);
