@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 
+use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -153,6 +154,20 @@ sub state_of
 	return $session->query($sql)->{sqlstate};
 }
 
+# Dumps a database; pg_dump has nothing to say of it.
+sub dump_ok
+{
+	my ($database, $what, @options) = @_;
+	my ($out, $error);
+
+	my $done = IPC::Run::run(
+		[ $node->installed_command('pg_dump'), @options, $node->connstr($database) ],
+		'>', \$out, '2>', \$error);
+	ok($done, $what);
+	is($error, '', "$what: no warning");
+	return;
+}
+
 # What is expected of a database that holds the restored books
 sub check_restored
 {
@@ -275,9 +290,7 @@ sub check_restored
 $node->safe_psql('postgres', "CREATE DATABASE $_")
   for qw(custom inserts parallel everything moving);
 
-$node->command_ok(
-	[ 'pg_dump', '-Fc', '-f', "$dir/custom", $node->connstr('books') ],
-	'pg_dump in custom format');
+dump_ok('books', 'pg_dump in custom format', '-Fc', '-f', "$dir/custom");
 $node->command_ok(
 	[
 		'pg_restore', '--exit-on-error', '-d', $node->connstr('custom'),
@@ -286,9 +299,7 @@ $node->command_ok(
 	'pg_restore');
 check_restored('custom', 'custom', 'books');
 
-$node->command_ok(
-	[ 'pg_dump', '--inserts', '-f', "$dir/inserts.sql", $node->connstr('books') ],
-	'pg_dump as INSERTs');
+dump_ok('books', 'pg_dump as INSERTs', '--inserts', '-f', "$dir/inserts.sql");
 $node->command_ok(
 	[
 		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/inserts.log", '-d',
@@ -297,9 +308,8 @@ $node->command_ok(
 	'they run');
 check_restored('inserts', 'inserts', 'books');
 
-$node->command_ok(
-	[ 'pg_dump', '-Fd', '-j4', '-f', "$dir/folder", $node->connstr('books') ],
-	'pg_dump in directory format by four processes');
+dump_ok('books', 'pg_dump in directory format by four processes',
+	'-Fd', '-j4', '-f', "$dir/folder");
 {
 	local $ENV{PGOPTIONS} = '-c session_replication_role=replica';
 	$node->command_ok(
@@ -342,6 +352,103 @@ for my $database ('books', 'everything')
 }
 is(difference($dumped{everything}, $dumped{books}),
 	'', 'both dumps are the same');
+
+# A hosted database: an event trigger turns row security on for every new table,
+# and default privileges give others rights on whatever is made and take PUBLIC's.
+# Another superuser restores the books into it from a plain dump. They are the
+# same, and everybody sees and may do what was so before.
+$node->safe_psql('postgres', 'CREATE ROLE dump_host SUPERUSER LOGIN');
+$node->safe_psql('postgres', 'CREATE ROLE dump_guest');
+$node->safe_psql('postgres', 'CREATE DATABASE hosted');
+$node->safe_psql('hosted', <<'SQL');
+SET ROLE dump_host;
+CREATE FUNCTION public.secure() RETURNS event_trigger LANGUAGE plpgsql AS $$
+DECLARE
+	made record;
+BEGIN
+	FOR made IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' LOOP
+		EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', made.object_identity);
+	END LOOP;
+END
+$$;
+CREATE EVENT TRIGGER secure ON ddl_command_end WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+	EXECUTE FUNCTION public.secure();
+ALTER DEFAULT PRIVILEGES REVOKE USAGE ON TYPES FROM PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON TYPES TO dump_guest;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON TABLES TO dump_guest, PUBLIC;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON SEQUENCES TO dump_guest;
+ALTER DEFAULT PRIVILEGES GRANT ALL ON FUNCTIONS TO dump_guest;
+ALTER DEFAULT PRIVILEGES GRANT USAGE ON SCHEMAS TO dump_guest, PUBLIC;
+SQL
+dump_ok('books', 'pg_dump in plain format', '-f', "$dir/plain.sql");
+$node->command_ok(
+	[
+		'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/hosted.log", '-U',
+		'dump_host', '-d', $node->connstr('hosted'), '-f', "$dir/plain.sql"
+	],
+	'another superuser restores it where others have default privileges');
+
+# What others than the owner have
+sub granted
+{
+	my ($database) = @_;
+
+	return $node->safe_psql($database, q{
+		SELECT o.object, a.grantee::regrole, a.privilege_type FROM (
+			SELECT p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), p.pronamespace FROM pg_proc p
+			UNION ALL SELECT c.oid::regclass::text, c.relowner, c.relacl, c.relnamespace FROM pg_class c
+			UNION ALL SELECT n.nspname, n.nspowner, n.nspacl, n.oid FROM pg_namespace n
+		) o(object, owner, rights, namespace), aclexplode(o.rights) a
+		WHERE o.namespace::regnamespace::text ~ '^trainledger' AND a.grantee <> o.owner});
+}
+is(difference(granted('hosted'), granted('books')),
+	'', 'rights are the same there');
+is( $node->safe_psql(
+		'hosted', q{
+		SELECT t.oid::regtype FROM pg_type t
+		WHERE t.typnamespace = 'trainledger'::regnamespace AND NOT has_type_privilege('public', t.oid, 'USAGE')}),
+	'',
+	'types are for everybody there');
+
+# What each level sees, and what has no level
+sub seen
+{
+	my ($database, $role, $party) = @_;
+	my @relations = rows_of($database, q{
+		SELECT c.oid::regclass FROM pg_class c
+		WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relkind IN ('r', 'v') ORDER BY 1});
+
+	return $node->safe_psql($database,
+		"SET ROLE $role; SET trainledger.party_id = '$party';"
+		  . join ' UNION ALL ',
+		map { "SELECT '$_', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $_ t" }
+		  @relations);
+}
+
+sub rows_of
+{
+	my ($database, $sql) = @_;
+	return split /\n/, $node->safe_psql($database, $sql);
+}
+my $somebody = $node->safe_psql('books',
+	"SELECT id FROM trainledger.party WHERE barcode = 'b1'");
+for my $level (qw(learner reader operator admin))
+{
+	my $seen = seen('books', "dump_$level", $somebody);
+	is(difference(seen('hosted', "dump_$level", $somebody), $seen),
+		'', "level $level sees the same there");
+	like($seen, qr/^trainledger\.region\|1\|/m, "level $level sees the catalogue");
+}
+is( state_of('hosted', 'dump_guest', 'SELECT FROM trainledger.region'),
+	'42501', 'default privileges open no table');
+is( state_of('hosted', 'dump_guest', 'SELECT trainledger.clock()'),
+	'42501', 'and no function');
+dump_ok('hosted', 'pg_dump from there, plain', '-f', "$dir/hosted.sql");
+dump_ok('hosted', 'pg_dump from there, custom', '-Fc', '-f', "$dir/hosted");
+unlike(slurp_file("$dir/hosted.sql"),
+	qr/^(GRANT|REVOKE) .*trainledger.*(dump_guest|PUBLIC)/m,
+	'a dump from there says nothing of the rights of others');
+$node->safe_psql('hosted', 'DROP EXTENSION trainledger; DROP OWNED BY dump_guest');
 
 # A dump while postings come in is of one moment: the books in it are right.
 {
