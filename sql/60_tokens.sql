@@ -302,16 +302,14 @@ COMMENT ON COLUMN trainledger.token_issue.created_at IS 'When it was issued.';
 -- The engine, for lots (src/ledger_lots.c)
 
 CREATE FUNCTION trainledger._new_issue_id(party_id bigint) RETURNS uuid
-AS 'MODULE_PATHNAME', 'tl_new_issue_id'
-LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'tl_new_issue_id' LANGUAGE C VOLATILE PARALLEL SAFE;
 REVOKE ALL ON FUNCTION trainledger._new_issue_id(bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._new_issue_id(bigint) IS
 'Internal: a random uuid that ends in the home of a party.';
 
 CREATE FUNCTION trainledger._new_id(sequence regclass, party_id bigint)
 RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_new_id'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_new_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._new_id(regclass, bigint) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._new_id(regclass, bigint) IS
 'Internal: the next id of something that belongs to a party.';
@@ -319,8 +317,7 @@ COMMENT ON FUNCTION trainledger._new_id(regclass, bigint) IS
 CREATE FUNCTION trainledger._open_lot(
 	party_id bigint, token_type_id uuid, quantity trainledger.amount,
 	notes text) RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_open_lot'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_open_lot' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._open_lot(
 	bigint, uuid, trainledger.amount, text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._open_lot(

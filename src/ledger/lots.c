@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/regproc.h"
 
 #include "access/access.h"
 #include "ledger/books.h"
@@ -27,10 +28,26 @@ PG_FUNCTION_INFO_V1(tl_new_id);
 PG_FUNCTION_INFO_V1(tl_new_issue_id);
 PG_FUNCTION_INFO_V1(tl_open_lot);
 
+/* These are for functions of the owner's, which leave out nothing. */
+static void
+refuse_nulls(FunctionCallInfo fcinfo)
+{
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %d of %s is null", i + 1,
+							format_procedure(fcinfo->flinfo->fn_oid)),
+					 errhint("Call the function that is documented.")));
+	}
+}
+
 /* _new_id(sequence regclass, party_id bigint) returns bigint */
 Datum
 tl_new_id(PG_FUNCTION_ARGS)
 {
+	refuse_nulls(fcinfo);
 	PG_RETURN_INT64(tl_make_id(PG_GETARG_OID(0), PG_GETARG_INT64(1)));
 }
 
@@ -44,6 +61,7 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 	int64		home = PG_GETARG_INT64(0) & TL_HOME_MASK;
 	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
 
+	refuse_nulls(fcinfo);
 	if (!pg_strong_random(uuid, UUID_LEN))
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
@@ -70,10 +88,11 @@ tl_open_lot(PG_FUNCTION_ARGS)
 		.balance = quantity,
 		.created_at = tl_clock(),
 		.source = cstring_to_text(TOKEN_SOURCE),
-		.description = PG_GETARG_TEXT_PP(3),
 		.booked_by = tl_booked_by(),
 	};
 
+	refuse_nulls(fcinfo);
+	entry.description = PG_GETARG_TEXT_PP(3);
 	tl_books_push_snapshot(true);
 	if (!tl_write_account(&entry, PG_GETARG_INT64(0), PG_GETARG_UUID_P(1),
 						  NULL))

@@ -307,7 +307,13 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 	TupleDesc	tupdesc;
 	Oid			amount = tl_catalog()->types[TL_AMOUNT];
 	Oid			types[] = {
-		INT8OID, INT8OID, amount, INT8OID, amount, TIMESTAMPTZOID, NUMERICOID
+		INT8OID,
+		INT8OID,
+		amount,
+		INT8OID,
+		amount,
+		TIMESTAMPTZOID,
+		NUMERICOID,
 	};
 	Datum		values[lengthof(types) + 1];	/* and the breaks */
 	bool		nulls[lengthof(values)] = {false};

@@ -87,9 +87,9 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 		CREATE FUNCTION trainledger._first_visible_account() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'; SET LOCAL ROLE regress_altered$$, $$SELECT * FROM trainledger.entry$$),
 	(21, 'a child of entry', $$CREATE TABLE child () INHERITS (trainledger.entry)$$, $$SELECT * FROM trainledger.reconcile()$$),
 	(22, 'a child of account that is gone', $$CREATE TABLE child () INHERITS (trainledger.account); DROP TABLE child$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(23, 'entry renamed', $$ALTER TABLE trainledger.entry RENAME TO entries$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(24, 'entry moved', $$ALTER EXTENSION trainledger DROP TABLE trainledger.entry; ALTER TABLE trainledger.entry SET SCHEMA public$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(25, 'a view in its place', $$ALTER TABLE trainledger.entry RENAME TO entries; CREATE VIEW trainledger.entry AS TABLE trainledger.entries$$, $$SELECT * FROM trainledger.reconcile()$$),
+	(23, 'entry renamed', $$ALTER TABLE trainledger.entry RENAME TO entries$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
+	(24, 'entry moved', $$ALTER EXTENSION trainledger DROP TABLE trainledger.entry; ALTER TABLE trainledger.entry SET SCHEMA public$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
+	(25, 'a view in its place', $$ALTER TABLE trainledger.entry RENAME TO entries; CREATE VIEW trainledger.entry AS TABLE trainledger.entries$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
 	(26, 'no account is inserted', $$CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER nothing BEFORE INSERT ON trainledger.account FOR EACH ROW EXECUTE FUNCTION nothing()$$,
 		$$SELECT i.* FROM trainledger.add_training_token_type('T') t, trainledger.issue_training_tokens(t.id, 1, 1) i$$)) v(n, name, alteration, call),
