@@ -20,6 +20,13 @@ CREATE TABLE posting_refused (
 	refused_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- Whoever drains the queue locks this row. An advisory lock would do too, but
+-- any login can take one and keep it.
+CREATE TABLE posting_queue_drainer (
+	only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one)
+);
+INSERT INTO posting_queue_drainer DEFAULT VALUES;
+
 -- Books whatever is in the queue and returns how many that were. What it takes
 -- out and what it books are one transaction: after an error or a crash all of
 -- it is in the queue still. One works at a time; another one has nothing to do.
@@ -30,7 +37,8 @@ DECLARE
 	batch record;
 	drained bigint := 0;
 BEGIN
-	IF NOT pg_try_advisory_xact_lock('posting_queue'::regclass::oid::bigint) THEN
+	PERFORM FROM posting_queue_drainer FOR UPDATE SKIP LOCKED;
+	IF NOT FOUND THEN
 		RETURN 0;
 	END IF;
 	FOR batch IN

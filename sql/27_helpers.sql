@@ -7,6 +7,13 @@ REVOKE ALL ON FUNCTION trainledger._caller_name() FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._caller_name() IS
 'Internal: who is calling: the claim sub of the request, else the role.';
 
+CREATE FUNCTION trainledger._lock(mutex text) RETURNS void
+AS 'MODULE_PATHNAME', 'tl_lock_by_name'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION trainledger._lock(text) FROM PUBLIC;
+COMMENT ON FUNCTION trainledger._lock(text) IS
+'Internal: takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
+
 /*
  * The one way to raise.  Which argument is to blame, if any, is said in
  * trainledger.h.  Reads raise as their caller, who may therefore call this.

@@ -356,7 +356,7 @@ BEGIN
 	-- a change of code holds its token and may wait for another's, as
 	-- documents do: one at a time, or they would wait for each other
 	IF code IS NOT NULL THEN
-		LOCK TABLE trainledger.signup_token IN SHARE UPDATE EXCLUSIVE MODE;
+		PERFORM trainledger._lock('signup codes');
 	END IF;
 	SELECT t.* INTO made FROM trainledger.signup_token t
 	WHERE t.id = signup_token_id FOR NO KEY UPDATE;

@@ -268,7 +268,7 @@ BEGIN
 			'Give the books to another owner first.', 'role_name');
 	END IF;
 	-- one at a time: others write the same rows of the catalog
-	LOCK TABLE trainledger.privilege IN SHARE UPDATE EXCLUSIVE MODE;
+	PERFORM trainledger._lock('access');
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
 		WHERE n.nspname IN ('trainledger', 'trainledger_api',

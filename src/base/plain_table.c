@@ -26,31 +26,24 @@
 
 #include "base/plain_table.h"
 
-/* Whether this is so of every index of a table. */
-bool
-tl_every_index(Relation table, bool (*is_so)(Relation index))
+/* Whether every index of a table is checked at once, and by itself. */
+static bool
+has_plain_indexes(Relation table)
 {
 	List	   *indexes = RelationGetIndexList(table);
-	bool		every = true;
+	bool		plain = true;
 	ListCell   *cell;
 
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
 
-		every = every && is_so(index);
+		plain = plain && index->rd_index->indimmediate &&
+			!index->rd_index->indisexclusion;
 		index_close(index, NoLock);
 	}
 	list_free(indexes);
-	return every;
-}
-
-/* Whether an index is checked at once, and by itself. */
-static bool
-is_plain_index(Relation index)
-{
-	return index->rd_index->indimmediate &&
-		!index->rd_index->indisexclusion;
+	return plain;
 }
 
 /* A plain table of the heap, on which no rule and no odd index hangs */
@@ -62,7 +55,7 @@ tl_is_plain_table(Relation table)
 		!table->rd_rel->relispartition &&
 		!table->rd_rel->relhassubclass &&
 		table->rd_rules == NULL &&
-		tl_every_index(table, is_plain_index);
+		has_plain_indexes(table);
 }
 
 /*

@@ -25,7 +25,6 @@ typedef struct TlIndexes
 	ResultRelInfo *info;
 } TlIndexes;
 
-extern bool tl_every_index(Relation table, bool (*is_so)(Relation index));
 extern bool tl_is_plain_table(Relation table);
 extern bool tl_is_plain_column(TupleDesc columns, AttrNumber number,
 							   bool optional);

@@ -100,6 +100,35 @@ extern TimestampTz tl_clock(void);
 #define TL_HOME_MASK			((INT64CONST(1) << TL_HOME_BITS) - 1)
 extern int64 tl_make_id(Oid sequence, int64 party_id);
 
+/* ---------------------------------------------------------------------
+ * Mutual exclusion of our own (mutex.c)
+ *
+ * A mutex is an advisory lock with the tag (database, 0, TlMutex,
+ * TL_LOCK_CLASS).  pg_locks shows the last three as classid, objid and
+ * objsubid.  SQL's own functions, pg_advisory_lock() and its kind, make tags
+ * whose last field is 1 or 2, so no login can take one of ours.
+ * ---------------------------------------------------------------------
+ */
+#define TL_LOCK_CLASS			0x544C	/* "TL" */
+
+typedef enum TlMutex
+{
+	/*
+	 * Documents of signup tokens and changes of a code.  Each of them holds
+	 * tokens and codes and goes on to others, in any order: two at a time
+	 * would wait for each other.
+	 */
+	TL_MUTEX_SIGNUP_CODES = 1,
+
+	/*
+	 * grant_access() and revoke_access(), which write the same rows of the
+	 * system catalogs
+	 */
+	TL_MUTEX_ACCESS
+} TlMutex;
+
+extern void tl_lock(TlMutex mutex);
+
 /* schema.c */
 extern Oid	tl_schema(void);
 extern Oid	tl_owner(void);

@@ -21,13 +21,10 @@
 #include <openssl/rand.h>
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
-#include "executor/tstoreReceiver.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
 #include "mb/pg_wchar.h"
@@ -36,7 +33,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/queryenvironment.h"
-#include "utils/resowner.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 #include "utils/typcache.h"
@@ -58,17 +54,13 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 /* Generated ids: 12 hexadecimal digits that count and 12 at random */
 #define ID_CHARS			24
 
-/* How often a code may be taken by somebody who is not to be seen */
-#define MAX_LOST_IMPORTS	10
-
 /* A document being done */
 typedef struct Work
 {
 	bool		is_update;
 	Oid			id_sequence;
 	uint64		id_tail;		/* of all new ids */
-	Relation	table;			/* signup_token */
-	ReturnSetInfo *result;
+	Tuplestorestate *rows;		/* the result */
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
 	int64		count;
@@ -250,8 +242,8 @@ register_tokens(Work *work)
 		elog(ERROR, "could not register the tokens of a document");
 }
 
-/* Run a statement; returns what SPI_processed says. */
-static uint64
+/* Run a statement; returns how many rows it found or wrote. */
+static int64
 execute(const char *statement, int expected)
 {
 	int			status = SPI_execute(statement, false, 0);
@@ -259,18 +251,30 @@ execute(const char *statement, int expected)
 	if (status != expected)
 		elog(ERROR, "unexpected result of a statement: %s",
 			 SPI_result_code_string(status));
-	return SPI_processed;
+	return (int64) SPI_processed;
 }
 
-/* A number in the first row of the last statement */
-static int64
-first_row_int64(int column)
+/* A column of the first row of the last statement, which is not null */
+static Datum
+first_row(int column)
 {
 	bool		is_null;
-	Datum		value = SPI_getbinval(SPI_tuptable->vals[0],
-									  SPI_tuptable->tupdesc, column, &is_null);
 
-	return is_null ? 0 : DatumGetInt64(value);
+	return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, column,
+						 &is_null);
+}
+
+/* Append a row of signup_token to the result. */
+static void
+return_row(Work *work, Datum row)
+{
+	HeapTupleHeader header = DatumGetHeapTupleHeader(row);
+	HeapTupleData tuple = {
+		.t_len = HeapTupleHeaderGetDatumLength(header),
+		.t_data = header,
+	};
+
+	tuplestore_puttuple(work->rows, &tuple);
 }
 
 /* ---------------------------------------------------------------------
@@ -284,32 +288,48 @@ static const char find_unknown_item[] =
 	"  WHERE c.kind = trainledger._signup_kind(d.type) AND c.code = d.type_id)"
 	" ORDER BY d.position LIMIT 1";
 
-static const char insert_tokens[] =
-	"INSERT INTO trainledger.signup_token AS t"
-	" (id, code, type, type_id, active, maximum_activations, expiration,"
-	"  created_at)"
-	" SELECT d.id, d.code, d.type, d.type_id, coalesce(d.active, true),"
-	"  d.maximum_activations, d.expiration, trainledger.clock()"
-	" FROM document_token d RETURNING t.*";
-
-static const char find_taken_code[] =
-	"SELECT min(p.position), min(p.line) FROM ("
-	" SELECT d.position, d.line,"
-	"  row_number() OVER (PARTITION BY lower(d.code) COLLATE \"C\""
-	"   ORDER BY d.position) > 1 OR EXISTS ("
-	"    SELECT FROM trainledger.signup_token t"
-	"    WHERE lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\")"
-	"  AS is_taken"
+#define INSERT_TOKENS \
+	"INSERT INTO trainledger.signup_token AS t" \
+	" (id, code, type, type_id, active, maximum_activations, expiration," \
+	"  created_at)" \
+	" SELECT d.id, d.code, d.type, d.type_id, coalesce(d.active, true)," \
+	"  d.maximum_activations, d.expiration, trainledger.clock()" \
 	" FROM document_token d"
-	" ORDER BY 3 DESC, 1 LIMIT 1) AS p WHERE p.is_taken";
+
+static const char insert_tokens[] =
+	INSERT_TOKENS " ON CONFLICT DO NOTHING RETURNING t";
+
+/* To be asked after insert_tokens: a token has its own code then. */
+static const char find_taken_code[] =
+	"SELECT d.position, d.line FROM document_token d"
+	" JOIN trainledger.signup_token t"
+	"  ON lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\""
+	"  AND t.id <> d.id"
+	" ORDER BY d.position LIMIT 1";
+
+#define IS_MISSING \
+	" WHERE NOT EXISTS (SELECT FROM trainledger.signup_token o" \
+	"  WHERE o.id = d.id)"
+
+static const char insert_missing[] =
+	INSERT_TOKENS IS_MISSING " ON CONFLICT DO NOTHING";
+
+static const char find_missing[] =
+	"SELECT d.position, d.line FROM document_token d" IS_MISSING
+	" ORDER BY d.position LIMIT 1";
+
+static const char read_tokens[] =
+	"SELECT t FROM document_token d"
+	" JOIN trainledger.signup_token t ON t.id = d.id"
+	" ORDER BY d.position";
 
 /* Refuse the token that a statement found. */
 static void
 refuse_found(int sqlerrcode, SignupElement element, const char *what,
 			 const char *detail, const char *hint)
 {
-	tl_signup_refuse(sqlerrcode, first_row_int64(1), first_row_int64(2),
-					 element, what, detail, hint);
+	tl_signup_refuse(sqlerrcode, DatumGetInt64(first_row(1)),
+					 DatumGetInt64(first_row(2)), element, what, detail, hint);
 }
 
 static void
@@ -320,119 +340,104 @@ refuse_item(void)
 				 "Look the code up in trainledger.catalog_item.");
 }
 
-/* Insert the tokens with SQL; the rows go to the result. */
-static void
-insert_by_sql(Tuplestorestate *rows)
+/* Where the rows go that a statement returns: to the result */
+typedef struct RowReceiver
 {
-	DestReceiver *receiver = CreateTuplestoreDestReceiver();
-	SPIExecuteOptions options = {.dest = receiver};
+	DestReceiver pub;
+	Work	   *work;
+	TlProgress	progress;
+	int64		done;
+} RowReceiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+	RowReceiver *this = (RowReceiver *) self;
+	bool		is_null;
+
+	return_row(this->work, slot_getattr(slot, 1, &is_null));
+	tl_progress_step(&this->progress, ++this->done);
+	return true;
+}
+
+static void
+start_receiver(DestReceiver *self pg_attribute_unused(),
+			   int operation pg_attribute_unused(),
+			   TupleDesc tupdesc pg_attribute_unused())
+{
+}
+
+static void
+end_receiver(DestReceiver *self pg_attribute_unused())
+{
+}
+
+/* Run a statement whose rows make the result; returns how many. */
+static int64
+return_rows(Work *work, const char *statement, int expected)
+{
+	RowReceiver receiver = {
+		.pub = {receive_row, start_receiver, end_receiver, end_receiver,
+		DestTuplestore},
+		.work = work,
+	};
+	SPIExecuteOptions options = {.dest = &receiver.pub};
 	int			status;
 
-	SetTuplestoreDestReceiverParams(receiver, rows, CurrentMemoryContext,
-									false, NULL, NULL);
-	status = SPI_execute_extended(insert_tokens, &options);
-	if (status != SPI_OK_INSERT_RETURNING)
+	tl_progress_start(&receiver.progress, "tokens made", work->count);
+	tuplestore_clear(work->rows);
+	status = SPI_execute_extended(statement, &options);
+	if (status != expected)
 		elog(ERROR, "unexpected result of a statement: %s",
 			 SPI_result_code_string(status));
-	receiver->rDestroy(receiver);
+	return receiver.done;
 }
 
-/* Insert the tokens; the rows go to the result, in the document's order. */
+/* Refuse a token whose code another one has. */
 static void
-insert_rows(Work *work)
+refuse_taken_code(void)
 {
-	Tuplestorestate *rows = work->result->setResult;
-
-	tuplestore_clear(rows);
-	if (tl_signup_direct_applies(work->table))
-		tl_signup_direct_insert(work->table, work->tokens, work->tupdesc,
-								rows);
-	else
-		insert_by_sql(rows);
+	if (execute(find_taken_code, SPI_OK_SELECT) > 0)
+		refuse_found(TL_CONFLICT, SIGNUP_CODE, "code is taken",
+					 "A signup token has this code, or one before it in the document.",
+					 "Choose another, or change the token that exists.");
 }
 
-/* Whether a code is taken, and not what an index of a user's keeps. */
-static bool
-is_code_taken(const ErrorData *error)
+/* Refuse a token that is not inserted though no token is in its way. */
+static void
+refuse_missing(void)
 {
-	return error->sqlerrcode == ERRCODE_UNIQUE_VIOLATION &&
-		error->constraint_name != NULL &&
-		strcmp(error->constraint_name, "signup_token_code_key") == 0;
+	(void) execute(find_missing, SPI_OK_SELECT);
+	refuse_found(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION, SIGNUP_NO_ELEMENT,
+				 "no row was inserted", "No other token has its code.",
+				 "Look for a trigger or a unique index of your own on trainledger.signup_token.");
 }
 
 /*
- * Insert the tokens in a subtransaction.  Where a code is taken, nothing is
- * left of it and the answer is false.  Looking first would cost as much again
- * as the insertion and still have to expect this.
+ * Make the tokens of the document.  A token whose code is taken is not
+ * inserted, and then nothing of the document stays.  If the snapshot does not
+ * show the token that has the code, ON CONFLICT raises 40001.
  */
-static bool
-try_insert(Work *work)
-{
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	volatile bool is_inserted = false;
-
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	PG_TRY();
-	{
-		insert_rows(work);
-		ReleaseCurrentSubTransaction();
-		is_inserted = true;
-	}
-	PG_CATCH();
-	{
-		ErrorData  *error;
-
-		MemoryContextSwitchTo(context);
-		error = CopyErrorData();
-		FlushErrorState();
-		RollbackAndReleaseCurrentSubTransaction();
-		if (!is_code_taken(error))
-			ReThrowError(error);
-		FreeErrorData(error);
-	}
-	PG_END_TRY();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return is_inserted;
-}
-
-/* Nobody has the codes that an index takes for taken. */
-static void
-refuse_index(void)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("index trainledger.signup_token_code_key keeps out codes that no signup token has"),
-			 errdetail("It is not the index that the extension made."),
-			 errhint("Drop it, and run CREATE UNIQUE INDEX signup_token_code_key ON trainledger.signup_token (lower(code) COLLATE \"C\").")));
-}
-
-/* Make the tokens of the document. */
 static void
 import_tokens(Work *work)
 {
-	int			lost = 0;
+	int64		missing = work->count;
 
 	if (execute(find_unknown_item, SPI_OK_SELECT) > 0)
 		refuse_item();
-	while (!try_insert(work))
+	missing -= return_rows(work, insert_tokens, SPI_OK_INSERT_RETURNING);
+	if (missing == 0)
+		return;
+
+	/* what was in the way may be gone again */
+	refuse_taken_code();
+	missing -= execute(insert_missing, SPI_OK_INSERT);
+	if (missing > 0)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (++lost > MAX_LOST_IMPORTS)
-			refuse_index();
-		(void) execute(find_taken_code, SPI_OK_SELECT);
-		if (first_row_int64(1) > 0)
-			refuse_found(TL_CONFLICT, SIGNUP_CODE, "code is taken",
-						 "A signup token has this code, or one before it in the document.",
-						 "Choose another, or change the token that exists.");
-		/* the other token is not to be seen: it is gone again, or new */
-		if (IsolationUsesXactSnapshot())
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent update")));
+		refuse_taken_code();
+		refuse_missing();
 	}
+	(void) return_rows(work, read_tokens, SPI_OK_SELECT);
 }
 
 /* ---------------------------------------------------------------------
@@ -441,9 +446,8 @@ import_tokens(Work *work)
  */
 
 static const char update_token[] =
-	"SELECT t.* FROM trainledger._update_signup_token("
-	"$1, $2, $3, $4, $5, $6, $7,"
-	" CASE WHEN $8 THEN '{expiration}'::text[] ELSE '{}' END) AS t";
+	"SELECT trainledger._update_signup_token($1, $2, $3, $4, $5, $6, $7,"
+	" CASE WHEN $8 THEN '{expiration}'::text[] ELSE '{}' END)";
 
 static SignupElement
 element_of_column(const char *column)
@@ -500,7 +504,7 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 		rethrow_for_token(token, context);
 	}
 	PG_END_TRY();
-	tuplestore_puttuple(work->result->setResult, SPI_tuptable->vals[0]);
+	return_row(work, first_row(1));
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -531,12 +535,9 @@ static const char find_unknown[] =
 static void
 refuse_unknown(void)
 {
-	bool		is_null;
-
 	if (execute(find_unknown, SPI_OK_SELECT) == 0)
 		return;
-	if (DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0],
-								   SPI_tuptable->tupdesc, 3, &is_null)))
+	if (DatumGetBool(first_row(3)))
 		refuse_item();
 	refuse_found(TL_NOT_FOUND, SIGNUP_ID, "signup token not found",
 				 "There is no signup token with this id.",
@@ -579,10 +580,8 @@ apply_tokens(Work *work)
  */
 
 /*
- * Do what a document says.  Two documents at a time could name the same
- * tokens in different orders and wait for each other, so one waits for the
- * other to end; so does _update_signup_token where it changes a code.
- * Claims, new tokens and other changes hold one token and go on meanwhile.
+ * Do what a document says, one at a time: see TL_MUTEX_SIGNUP_CODES.  Claims,
+ * new tokens and other changes hold one token and go on meanwhile.
  */
 static Datum
 do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
@@ -609,16 +608,14 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  is_update, keep_token, &work);
 
-	work.table = table_open(tl_find_relation("table", "signup_token"),
-							ShareUpdateExclusiveLock);
+	tl_lock(TL_MUTEX_SIGNUP_CODES);
 	/* rows of the table as it is from now on */
 	InitMaterializedSRF(fcinfo, 0);
-	work.result = (ReturnSetInfo *) fcinfo->resultinfo;
+	work.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 	SPI_connect();
 	register_tokens(&work);
 	work_on(&work);
 	SPI_finish();
-	table_close(work.table, NoLock);
 	tuplestore_end(work.tokens);
 	return (Datum) 0;
 }

@@ -12,9 +12,6 @@
 #ifndef TL_SIGNUP_H
 #define TL_SIGNUP_H
 
-#include "utils/rel.h"
-#include "utils/tuplestore.h"
-
 #include "base/trainledger.h"
 
 /* The elements of a token, in the order in which a document prints them */
@@ -89,11 +86,5 @@ pg_noreturn extern void tl_signup_refuse(int sqlerrcode, int64 position,
 										 int64 line, SignupElement element,
 										 const char *what, const char *detail,
 										 const char *hint);
-
-/* signup_direct.c */
-extern bool tl_signup_direct_applies(Relation table);
-extern void tl_signup_direct_insert(Relation table, Tuplestorestate *tokens,
-									TupleDesc tokens_desc,
-									Tuplestorestate *rows);
 
 #endif							/* TL_SIGNUP_H */

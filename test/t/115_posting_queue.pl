@@ -126,7 +126,11 @@ $acknowledged{'ffffffff-0000-4000-8000-000000000000'} = [ $accounts[0], 1 ];
 $node->stop('immediate');
 $node->start;
 some_postings($size / 2);
+# no advisory lock that a login can take keeps the queue from being drained
+my ($nosy) = sessions($node, 1);
+$nosy->query("SELECT pg_advisory_lock('desk.posting_queue'::regclass::oid::bigint)");
 drain_all();
+$nosy->quit;
 
 is($node->safe_psql('books', 'SELECT count(*) FROM desk.posting_queue'), 0,
 	'the queue is empty');
