@@ -6,12 +6,10 @@
 \set VERBOSITY terse
 SET client_min_messages = error;
 SELECT name FROM trainledger.add_credit_token_type('ddl', lower_bound => 0, upper_bound => 1000);
-SELECT barcode, (trainledger.update_party(p.id, is_suspended => barcode = 'ddl-2')).is_suspended
-FROM unnest('{ddl-1,ddl-2}'::text[]) AS b, trainledger.add_party('person', b, barcode => b) p ORDER BY 1;
-SELECT trainledger.update_party(regress.party('ddl-2'), is_suspended => false) IS NOT NULL AS opened_first;
+SELECT barcode FROM unnest('{ddl-1,ddl-2}'::text[]) AS b, trainledger.add_party('person', b, barcode => b);
 SELECT balance FROM unnest('{ddl-1,ddl-2}'::text[]) AS b,
 	trainledger.credit_init(regress.party(b), 10, 's', '', '2024-01-01', 'ddl', 'ddl');
-SELECT trainledger.update_party(regress.party('ddl-2'), is_suspended => true) IS NOT NULL AS suspended_again;
+SELECT is_suspended FROM trainledger.update_party(regress.party('ddl-2'), is_suspended => true);
 SELECT balance FROM trainledger.credit_add(regress.party('ddl-1'), 1, 's', 'booked before', '2024-01-02', 'ddl', 'ddl');
 SELECT regress.account('ddl-1', 'ddl') AS one, regress.account('ddl-2', 'ddl') AS two \gset
 SET regress.one = :one;
@@ -231,7 +229,6 @@ SELECT indisvalid FROM pg_index WHERE indexrelid = 'trainledger.entry_dedup'::re
 SELECT pg_temp.altered('') AS calls_are;
 DROP INDEX trainledger.entry_dedup;
 CREATE UNIQUE INDEX entry_dedup ON trainledger.entry (dedup, account_id) WHERE dedup IS NOT NULL;
-COMMENT ON INDEX trainledger.entry_dedup IS NULL;
 SELECT pg_temp.altered('') AS calls_are;
 
 -- Which object it is and what to do
