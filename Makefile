@@ -29,9 +29,10 @@ EXTRA_CLEAN = tmp_check
 # The tests, each of them discovered; the one named install comes first.
 REGRESS_FOUND = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS = $(filter install,$(REGRESS_FOUND)) $(filter-out install,$(REGRESS_FOUND))
-REGRESS_OPTS = --inputdir=test
+# Their databases have encoding UTF8 on a cluster of another one too.
+REGRESS_OPTS = --inputdir=test --encoding=UTF8
 ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --load-extension=$(EXTENSION)
+ISOLATION_OPTS = --inputdir=test --encoding=UTF8 --load-extension=$(EXTENSION)
 PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
 DISCARD = caches
 TAP_TESTS = $(if $(PROVE_TESTS),1)

@@ -79,7 +79,7 @@ run_pg_regress()
     as_server bash -c '"$@" | tee "$0"; exit "${PIPESTATUS[0]}"' \
         "$private/log/$title.log" \
         "$program" --bindir="$pg_bin" --inputdir=test --outputdir="$output" \
-        "$@" || status=$?
+        --encoding=UTF8 "$@" || status=$?
     if [ "$status" -ne 0 ] && [ -s "$output/regression.diffs" ]; then
         cat "$output/regression.diffs"
     fi
