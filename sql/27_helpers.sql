@@ -9,7 +9,7 @@ COMMENT ON FUNCTION trainledger._caller_name() IS
 
 CREATE FUNCTION trainledger._lock(mutex text) RETURNS void
 AS 'MODULE_PATHNAME', 'tl_lock_by_name'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION trainledger._lock(text) FROM PUBLIC;
 COMMENT ON FUNCTION trainledger._lock(text) IS
 'Internal: takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';

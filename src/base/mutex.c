@@ -61,7 +61,8 @@ tl_lock(TlMutex mutex)
 Datum
 tl_lock_by_name(PG_FUNCTION_ARGS)
 {
-	const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *name = PG_ARGISNULL(0) ? "" :
+		text_to_cstring(PG_GETARG_TEXT_PP(0));
 
 	for (size_t i = 0; i < lengthof(mutexes); i++)
 	{

@@ -456,7 +456,8 @@ INSERT INTO regress.blameless VALUES
 	('party_id or email is missing', 'either would do'),
 	('userId or email is missing', 'either would do'),
 	('body is not an object', 'it is no argument of a document'),
-	('no row was inserted into cohort', 'the trigger is to blame');
+	('no row was inserted into cohort', 'the trigger is to blame'),
+	('token lot was not updated', 'the trigger is to blame');
 SELECT c.call, c.message AS no_argument FROM regress.call c
 WHERE c.argument IS NULL AND c.message NOT IN (SELECT b.message FROM regress.blameless b);
 SELECT b.message AS has_an_argument FROM regress.blameless b
