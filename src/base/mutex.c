@@ -72,5 +72,7 @@ tl_lock_by_name(PG_FUNCTION_ARGS)
 			PG_RETURN_VOID();
 		}
 	}
-	elog(ERROR, "no such mutex: %s", name);
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("there is no mutex \"%s\"", name)));
 }
