@@ -111,7 +111,8 @@ sub judge
 	$seen{"answer $state"}++;
 	return 'the server process is gone' if $answer->{lost};
 	return 'it hangs' if $state eq '57014';
-	return undef if $change_beside && is_under_way($call, $answer, $change_beside);
+	return undef
+	  if $change_beside && is_under_way($call, $state, "@{ $answer->{rows} }", $change_beside);
 	return 'an internal error' if $state =~ /^(XX|58|57)/;
 	if (!$unknown && $books->is_right($call, $text))
 	{
@@ -130,20 +131,22 @@ sub judge
 	return $state eq '00000' ? 'a wrong answer' : 'another error';
 }
 
-# What a call that had to wait for a change may come to, whatever we do: a read
-# by the snapshot of a statement, and a row that has other columns by now (of
-# which core itself complains so).
+# What a call that had to wait for a change may come to, whatever we do: what is
+# read by the snapshot of a statement, by functions that are stable too, may be
+# a table that is empty; a row may have other columns by now, of which core
+# itself complains so; and who locks two things, such as an index after its
+# table, can be in the way of a call that has read and then writes.
 sub is_under_way
 {
-	my ($call, $answer, $change) = @_;
+	my ($call, $state, $rows, $change) = @_;
+	my $statements = "@{ $change->{do} } @{ $change->{undo} }";
 
-	return 1
-	  if $change->{rewrites} && $call->{reads} && $answer->{sqlstate} !~ /^XX/;
+	return 1 if $change->{rewrites} && ($call->{reads} ? $state !~ /^XX/ : $state =~ /^TL(404|057)$/);
 	return 1
 	  if $change->{returned}
-	  && ($answer->{sqlstate} eq '42804'
-		|| "@{ $answer->{rows} }" =~ /cache lookup failed for type 0/);
-	return 0;
+	  && ($state eq '42804' || $rows =~ /cache lookup failed for type 0/);
+	return $state eq '40P01'
+	  && $statements =~ /FOREIGN KEY|CASCADE|PARTITION|REINDEX \w+ (?!CONC)/;
 }
 
 sub ask
@@ -224,7 +227,7 @@ sub undo_change
 {
 	my ($session, $change) = @_;
 
-	$spoiled = 1 if $change->{fresh};
+	$spoiled = 1 if $change->{fresh} || $change->{unknown};
 	return if $spoiled;
 	complain("it cannot be undone ($change->{name}): $transcript[-1]")
 	  unless run_as($session, $change->{as}, @{ $change->{undo} });
@@ -376,10 +379,6 @@ sub beside_calls
 	push @transcript, "-- beside calls: $change->{name}";
 	$change_beside = $change;
 	$owner->query("RESET ROLE; SET ROLE $change->{as}");
-	# what locks two things, such as an index after its table, can be in the way
-	# of a call that has read and then writes
-	$change->{allow}{'40P01'} = 1
-	  if "@{ $change->{do} } @{ $change->{undo} }" =~ /FOREIGN KEY|CASCADE|REINDEX \w+ (?!CONC)/;
 	drive(
 		[ @sessions[ 0 .. 3 ], $owner ],
 		sub {

@@ -603,7 +603,8 @@ sub columns_swapped
 		do => \@swap,
 		undo => \@swap,
 		blind => 1,
-		allow => [ @missing, @misfit, '22P02', '42P13', '42P16' ]
+		# into columns that are not the ones they are taken for
+		allow => [ @missing, @misfit, '22P02', '23502', '42P13', '42P16' ]
 	};
 }
 
@@ -795,7 +796,8 @@ sub table_replaced
 		do => [ "ALTER TABLE $name SET SCHEMA elsewhere", $do ],
 		undo => [ $undo, "ALTER TABLE elsewhere.$table SET SCHEMA trainledger" ],
 		blind => 1,
-		allow => [ @missing, @misfit, '42501', '42P10' ],
+		# what it has no defaults for, or nobody a right to
+		allow => [ @missing, @misfit, '23502', '42501', '42P10' ],
 		@more
 	};
 }
@@ -817,7 +819,7 @@ sub table_partitioned
 		],
 		fresh => 1,
 		blind => 1,
-		allow => [ @missing, @misfit, '42501' ]
+		allow => [ @missing, @misfit, '23502', '42501', '42P10' ]
 	};
 }
 
@@ -848,7 +850,8 @@ sub table_kept
 	my $name = "trainledger.$table";
 	my $column = $self->{columns}{$table}[0];
 	my ($what, $do, $undo, %more) = @{
-		any([ 'a child', "CREATE TABLE public.child () INHERITS ($name)", 'DROP TABLE public.child' ],
+		# of which reconcile wants nothing
+		any([ 'a child', "CREATE TABLE public.child () INHERITS ($name)", 'DROP TABLE public.child', strict => 0 ],
 			[ 'a parent', "CREATE TABLE public.parent ($column->{name} $column->{type}" . ($column->{notnull} ? ' NOT NULL' : '') . "); ALTER TABLE $name INHERIT public.parent", "ALTER TABLE $name NO INHERIT public.parent; DROP TABLE public.parent" ],
 			[ 'unlogged', "ALTER TABLE $name SET UNLOGGED", "ALTER TABLE $name SET LOGGED", rewrites => 1 ],
 			# whose handler is that of heap, which its name does not say
@@ -1032,7 +1035,8 @@ sub sequence_changed
 		name => "$sequence $do",
 		do => ["ALTER SEQUENCE $sequence $do"],
 		undo => [$undo],
-		strict => !@codes,
+		# the numbers of bookings have to be as they are
+		strict => !@codes && $name ne 'booking_no_seq',
 		allow => \@codes
 	};
 }
