@@ -134,8 +134,9 @@ sub judge
 # What a call that had to wait for a change may come to, whatever we do: what is
 # read by the snapshot of a statement, by functions that are stable too, may be
 # a table that is empty; a row may have other columns by now, of which core
-# itself complains so; and who locks two things, such as an index after its
-# table, can be in the way of a call that has read and then writes.
+# itself complains so, as it does where it compiles a function for a row type that
+# goes away meanwhile; and who locks two things, such as an index after its table,
+# can be in the way of a call that has read and then writes.
 sub is_under_way
 {
 	my ($call, $state, $rows, $change) = @_;
@@ -145,6 +146,8 @@ sub is_under_way
 	return 1
 	  if $change->{returned}
 	  && ($state eq '42804' || $rows =~ /cache lookup failed for type 0/);
+	return 1
+	  if $rows =~ /could not open relation with OID \d+.*compilation of PL\/pgSQL function/s;
 	return $state eq '40P01'
 	  && $statements =~ /FOREIGN KEY|CASCADE|PARTITION|REINDEX \w+ (?!CONC)/;
 }
