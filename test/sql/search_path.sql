@@ -54,14 +54,15 @@ SELECT count(*) AS types FROM unnest('{text,uuid,jsonb,json,regclass,regprocedur
 SELECT count(*) > 30 AS tables FROM pg_class c,
 	regress_trap.make(format('CREATE TABLE regress_trap.%I (id pg_catalog.int8)', c.relname)) made
 WHERE c.relnamespace = 'trainledger'::regnamespace AND c.relkind IN ('r', 'v') AND made;
--- and somebody who may create in trainledger itself: a function that takes text
--- where ours takes another type, which a literal without a type would prefer
+-- and somebody who may create in our schemas: beside each function that ours call,
+-- one that takes text where that takes another type, which a literal without a
+-- type would prefer
 SELECT count(*) > 50 AS overloads FROM pg_proc p
 CROSS JOIN LATERAL (SELECT DISTINCT t FROM unnest(p.proargtypes) t WHERE t <> 'text'::regtype) instead
-CROSS JOIN LATERAL regress_trap.make(format('CREATE FUNCTION trainledger.%I(%s) RETURNS void LANGUAGE plpgsql AS $f$ BEGIN RAISE ''trapped''; END $f$',
-	p.proname, (SELECT string_agg(format_type(CASE WHEN a.t = instead.t THEN 'text'::regtype ELSE a.t END, NULL), ', ' ORDER BY n)
+CROSS JOIN LATERAL regress_trap.make(format('CREATE FUNCTION %s.%I(%s) RETURNS void LANGUAGE plpgsql AS $f$ BEGIN RAISE ''trapped''; END $f$',
+	p.pronamespace::regnamespace, p.proname, (SELECT string_agg(format_type(CASE WHEN a.t = instead.t THEN 'text'::regtype ELSE a.t END, NULL), ', ' ORDER BY n)
 		FROM unnest(p.proargtypes) WITH ORDINALITY a(t, n)))) made
-WHERE p.pronamespace = 'trainledger'::regnamespace AND p.proname ~ '^_' AND made;
+WHERE (p.pronamespace = 'trainledger'::regnamespace AND p.proname ~ '^_' OR p.pronamespace = 'trainledger_internal'::regnamespace) AND made;
 -- a trap snaps
 SET search_path = regress_trap, pg_catalog;
 SELECT lower('A'::pg_catalog.text);
@@ -266,7 +267,7 @@ DECLARE
 	trap regprocedure;
 BEGIN
 	FOR trap IN SELECT oid FROM pg_proc
-		WHERE pronamespace = 'trainledger'::regnamespace AND prosrc ~ 'trapped'
+		WHERE pronamespace::regnamespace::text ~ '^trainledger' AND prosrc ~ 'trapped'
 	LOOP
 		EXECUTE format('DROP FUNCTION %s', trap);
 	END LOOP;
