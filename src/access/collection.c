@@ -34,6 +34,7 @@
  * The key of a collection: columns that have the same names in the view and in
  * the rows that functions of trainledger return.  It is the id, but for these.
  */
+/* clang-format off */
 static const struct
 {
 	const char *view;
@@ -45,6 +46,7 @@ static const struct
 	{"memberships", {"program_id", "party_id"}},
 	{"regions", {"code"}},
 };
+/* clang-format on */
 
 static const char *const default_key[MAX_KEY_COLUMNS] = {"id"};
 
@@ -64,7 +66,7 @@ static HTAB *readers = NULL;
 static const char *const *
 key_of(const char *view)
 {
-	for (int i = 0; i < lengthof(keys); i++)
+	for (size_t i = 0; i < lengthof(keys); i++)
 	{
 		if (strcmp(keys[i].view, view) == 0)
 			return keys[i].columns;
