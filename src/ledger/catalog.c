@@ -66,21 +66,21 @@ static bool waits_for_index = false;
 /* Built-in types by OID, those of the extension by name */
 static const struct
 {
-	Oid			oid;
 	const char *name;
+	Oid			oid;
 	RegProcedure equals;		/* in look-ups */
 }			column_types[TL_COLUMN_TYPE_COUNT] = {
-	[TL_BOOL] = {BOOLOID},
-	[TL_CHAR] = {CHAROID},
-	[TL_INT4] = {INT4OID},
-	[TL_INT8] = {INT8OID, NULL, F_INT8EQ},
-	[TL_TEXT] = {TEXTOID, NULL, F_TEXTEQ},
-	[TL_TIMESTAMPTZ] = {TIMESTAMPTZOID},
-	[TL_UUID] = {UUIDOID, NULL, F_UUID_EQ},
-	[TL_AMOUNT] = {InvalidOid, "amount"},
-	[TL_AMOUNT_RANGE] = {InvalidOid, "amount_range"},
-	[TL_OPERATION] = {InvalidOid, "operation"},
-	[TL_TOKEN_KIND] = {InvalidOid, "token_kind", F_ENUM_EQ},
+	[TL_BOOL] = {NULL, BOOLOID},
+	[TL_CHAR] = {NULL, CHAROID},
+	[TL_INT4] = {NULL, INT4OID},
+	[TL_INT8] = {NULL, INT8OID, F_INT8EQ},
+	[TL_TEXT] = {NULL, TEXTOID, F_TEXTEQ},
+	[TL_TIMESTAMPTZ] = {NULL, TIMESTAMPTZOID},
+	[TL_UUID] = {NULL, UUIDOID, F_UUID_EQ},
+	[TL_AMOUNT] = {"amount"},
+	[TL_AMOUNT_RANGE] = {"amount_range"},
+	[TL_OPERATION] = {"operation"},
+	[TL_TOKEN_KIND] = {"token_kind", InvalidOid, F_ENUM_EQ},
 };
 
 /* clang-format off */
