@@ -142,6 +142,7 @@ sub is_under_way
 	my ($call, $state, $rows, $change) = @_;
 	my $statements = "@{ $change->{do} } @{ $change->{undo} }";
 
+	return 1 if $state eq '55000';
 	return 1 if $change->{rewrites} && ($call->{reads} ? $state !~ /^XX/ : $state =~ /^TL(404|057)$/);
 	return 1
 	  if $change->{returned}
