@@ -453,3 +453,24 @@ FROM (VALUES
 ) v(n, statement), pg_temp.damage(statement) d ORDER BY n, d.problem, d.expected;
 ROLLBACK;
 SELECT count(*) FROM reconcile();
+
+-- The number of a booking: one for all that a transaction writes, whatever the
+-- way and whatever a savepoint took back, and another one for the next
+SET ROLE regress_admin;
+SELECT name FROM add_training_token_type('ledger-booking');
+SET ROLE regress_operator;
+BEGIN;
+SELECT booking_no AS booking, is_replay FROM post(regress.account('ledger-1'), 'add', 1, 'till', idempotency_key => '1ed6e500-0000-4000-8000-0000000000b1') \gset
+SAVEPOINT s;
+SELECT booking_no = :booking AS same FROM post(regress.account('ledger-1'), 'add', 2, 'till');
+ROLLBACK TO s;
+SELECT booking_no = :booking AS same FROM credit_init(regress.party('ledger-1'), 3, 's', 'd', now(), 'booking', 'ledger');
+SELECT count(*) FROM post_batch(ARRAY[regress.account('ledger-1'), regress.account('ledger-1', 'booking', 'ledger')], '{1,1}', 's');
+SELECT count(*) FROM issue_training_tokens(regress.type('ledger-booking', 'training'), regress.party('ledger-1'), 5);
+COMMIT;
+SELECT count(*) AS entries, count(DISTINCT account_id) AS accounts FROM entry WHERE booking_no = :booking;
+SELECT booking_no > :booking AS later, is_replay FROM post(regress.account('ledger-1'), 'subtract', 1, 'till');
+-- who comes again gets the first entry, with its number
+SELECT booking_no = :booking AS first, is_replay FROM post(regress.account('ledger-1'), 'add', 1, 'till', idempotency_key => '1ed6e500-0000-4000-8000-0000000000b1');
+SELECT bool_and(booking_no IS NOT NULL AND NOT is_replay) AS listed FROM credit_history(regress.party('ledger-1'), 'booking', 'ledger');
+RESET ROLE;
