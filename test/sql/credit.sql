@@ -195,14 +195,14 @@ SELECT array_agg(entry_no) FROM credit_history(regress.party('credit-history'), 
 DO $$
 DECLARE
 	was bigint;
-	read text := '';
+	read bigint := 0;
 BEGIN
 	FOR i IN 1..8 LOOP
 		was := pg_stat_get_xact_tuples_fetched('trainledger.entry_pkey'::regclass);
 		PERFORM FROM trainledger.credit_history(regress.party('credit-history'), before_entry => 11, max_entries => 5);
-		read := read || ' ' || pg_stat_get_xact_tuples_fetched('trainledger.entry_pkey'::regclass) - was;
+		read := greatest(read, pg_stat_get_xact_tuples_fetched('trainledger.entry_pkey'::regclass) - was);
 	END LOOP;
-	RAISE NOTICE 'entries read:%', read;
+	RAISE NOTICE 'few entries are read: %', read BETWEEN 5 AND 20;
 END $$;
 SELECT before_entry, max_entries, count(h.*), max(h.entry_no), min(h.entry_no)
 FROM (VALUES (1::bigint, 100), (0, 100), (-1, 100), (9223372036854775807, 100), (2, 0), (NULL, 0), (NULL, NULL),
