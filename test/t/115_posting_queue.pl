@@ -117,7 +117,7 @@ sub drain_all
 }
 
 my @failed = some_postings($size / 2);
-cmp_ok(scalar(@failed), '>', 5, 'drains failed in the end');
+cmp_ok(scalar(@failed), '>', 0, 'drains failed in the end');
 is(scalar(grep { $_ ne '22012' } @failed), 0, 'by nothing but their division by zero');
 
 # the server goes down with postings in the queue
