@@ -498,7 +498,7 @@ FROM (SELECT view, name, comment FROM _column
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION _require_level(twin text) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
