@@ -61,7 +61,7 @@ soak:
 # TAP tests run with assertions and under the sanitizers only where they are
 # named, but for those of DDL under load. DISCARD names the regression tests
 # that run while caches are discarded.
-test-assert: TAP_HERE = $(sort $(wildcard test/t/17*_ddl*.pl))
+test-assert: TAP_HERE = $(wildcard test/t/*_ddl_load.pl)
 test-assert sanitize:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
 		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
