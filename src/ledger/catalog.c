@@ -70,31 +70,34 @@ static const struct
 	Oid			oid;
 	RegProcedure equals;		/* in look-ups */
 }			column_types[TL_COLUMN_TYPE_COUNT] = {
-	[TL_BOOL] = {NULL, BOOLOID},
-	[TL_CHAR] = {NULL, CHAROID},
-	[TL_INT4] = {NULL, INT4OID},
-	[TL_INT8] = {NULL, INT8OID, F_INT8EQ},
-	[TL_TEXT] = {NULL, TEXTOID, F_TEXTEQ},
-	[TL_TIMESTAMPTZ] = {NULL, TIMESTAMPTZOID},
-	[TL_UUID] = {NULL, UUIDOID, F_UUID_EQ},
-	[TL_AMOUNT] = {"amount"},
-	[TL_AMOUNT_RANGE] = {"amount_range"},
-	[TL_OPERATION] = {"operation"},
-	[TL_TOKEN_KIND] = {"token_kind", InvalidOid, F_ENUM_EQ},
+	[TL_BOOL] = {.oid = BOOLOID},
+	[TL_CHAR] = {.oid = CHAROID},
+	[TL_INT4] = {.oid = INT4OID},
+	[TL_INT8] = {.oid = INT8OID, .equals = F_INT8EQ},
+	[TL_TEXT] = {.oid = TEXTOID, .equals = F_TEXTEQ},
+	[TL_TIMESTAMPTZ] = {.oid = TIMESTAMPTZOID},
+	[TL_UUID] = {.oid = UUIDOID, .equals = F_UUID_EQ},
+	[TL_AMOUNT] = {.name = "amount"},
+	[TL_AMOUNT_RANGE] = {.name = "amount_range"},
+	[TL_OPERATION] = {.name = "operation"},
+	[TL_TOKEN_KIND] = {.name = "token_kind", .equals = F_ENUM_EQ},
 };
 
 /* clang-format off */
 static const TlLookupSpec lookups[TL_LOOKUP_COUNT] = {
-	[TL_ACCOUNT_BY_ID] = {TL_ACCOUNT, 1, {TL_ACCOUNT_ID}},
+	[TL_ACCOUNT_BY_ID] = {TL_ACCOUNT, 1, {TL_ACCOUNT_ID}, false},
 	[TL_ACCOUNT_BY_NAME] = {
 		TL_ACCOUNT, 3,
-		{TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME}
+		{TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME},
+		false
 	},
-	[TL_ENTRY_BY_DEDUP] = {TL_ENTRY, 2, {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID}},
-	[TL_ENTRY_BY_KEY] = {TL_ENTRY, 1, {TL_ENTRY_DEDUP}},
-	[TL_TYPE_BY_ID] = {TL_TOKEN_TYPE, 1, {TL_TYPE_ID}},
-	[TL_TYPE_BY_NAME] = {TL_TOKEN_TYPE, 2, {TL_TYPE_KIND, TL_TYPE_NAME}},
-	[TL_PARTY_BY_ID] = {TL_PARTY, 1, {TL_PARTY_ID}},
+	[TL_ENTRY_BY_DEDUP] = {
+		TL_ENTRY, 2, {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID}, false
+	},
+	[TL_ENTRY_BY_KEY] = {TL_ENTRY, 1, {TL_ENTRY_DEDUP}, false},
+	[TL_TYPE_BY_ID] = {TL_TOKEN_TYPE, 1, {TL_TYPE_ID}, false},
+	[TL_TYPE_BY_NAME] = {TL_TOKEN_TYPE, 2, {TL_TYPE_KIND, TL_TYPE_NAME}, false},
+	[TL_PARTY_BY_ID] = {TL_PARTY, 1, {TL_PARTY_ID}, false},
 	[TL_SUSPENDED_PARTY] = {TL_PARTY, 1, {TL_PARTY_ID}, true}
 };
 /* clang-format on */

@@ -18,82 +18,98 @@
 
 /* clang-format off */
 static const TlColumn account_columns[TL_ACCOUNT_COLUMN_COUNT] = {
-	[TL_ACCOUNT_ID] = {"id", TL_INT8},
-	[TL_ACCOUNT_PARTY_ID] = {"party_id", TL_INT8},
-	[TL_ACCOUNT_TOKEN_TYPE_ID] = {"token_type_id", TL_UUID},
-	[TL_ACCOUNT_NAME] = {"name", TL_TEXT},
-	[TL_ACCOUNT_INITIAL_BALANCE] = {"initial_balance", TL_AMOUNT},
-	[TL_ACCOUNT_BALANCE] = {"balance", TL_AMOUNT},
-	[TL_ACCOUNT_ENTRY_COUNT] = {"entry_count", TL_INT8},
-	[TL_ACCOUNT_LAST_ENTRY_AT] = {"last_entry_at", TL_TIMESTAMPTZ},
+	[TL_ACCOUNT_ID] = {.name = "id", .type = TL_INT8},
+	[TL_ACCOUNT_PARTY_ID] = {.name = "party_id", .type = TL_INT8},
+	[TL_ACCOUNT_TOKEN_TYPE_ID] = {.name = "token_type_id", .type = TL_UUID},
+	[TL_ACCOUNT_NAME] = {.name = "name", .type = TL_TEXT},
+	[TL_ACCOUNT_INITIAL_BALANCE] = {.name = "initial_balance", .type = TL_AMOUNT},
+	[TL_ACCOUNT_BALANCE] = {.name = "balance", .type = TL_AMOUNT},
+	[TL_ACCOUNT_ENTRY_COUNT] = {.name = "entry_count", .type = TL_INT8},
+	[TL_ACCOUNT_LAST_ENTRY_AT] = {.name = "last_entry_at", .type = TL_TIMESTAMPTZ},
 };
 
 /* The one list of an entry's columns */
 const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT] = {
 	[TL_ENTRY_ACCOUNT_ID] = {
-		"account_id", TL_INT8, offsetof(TlEntry, account_id),
+		.name = "account_id", .type = TL_INT8,
+		.offset = offsetof(TlEntry, account_id),
 	},
 	[TL_ENTRY_ENTRY_NO] = {
-		"entry_no", TL_INT8, offsetof(TlEntry, entry_no),
+		.name = "entry_no", .type = TL_INT8,
+		.offset = offsetof(TlEntry, entry_no),
 	},
 	[TL_ENTRY_OPERATION] = {
-		"operation", TL_OPERATION, offsetof(TlEntry, operation),
+		.name = "operation", .type = TL_OPERATION,
+		.offset = offsetof(TlEntry, operation),
 	},
 	[TL_ENTRY_DELTA] = {
-		"delta", TL_AMOUNT, offsetof(TlEntry, delta),
+		.name = "delta", .type = TL_AMOUNT,
+		.offset = offsetof(TlEntry, delta),
 	},
 	[TL_ENTRY_BALANCE] = {
-		"balance", TL_AMOUNT, offsetof(TlEntry, balance),
+		.name = "balance", .type = TL_AMOUNT,
+		.offset = offsetof(TlEntry, balance),
 	},
 	[TL_ENTRY_SOURCE] = {
-		"source", TL_TEXT, offsetof(TlEntry, source),
+		.name = "source", .type = TL_TEXT,
+		.offset = offsetof(TlEntry, source),
 	},
 	[TL_ENTRY_DESCRIPTION] = {
-		"description", TL_TEXT, offsetof(TlEntry, description),
+		.name = "description", .type = TL_TEXT,
+		.offset = offsetof(TlEntry, description),
 	},
 	[TL_ENTRY_RECORDED_AT] = {
-		"recorded_at", TL_TIMESTAMPTZ, offsetof(TlEntry, recorded_at),
-		offsetof(TlEntry, has_recorded_at), .is_optional = true,
+		.name = "recorded_at", .type = TL_TIMESTAMPTZ,
+		.offset = offsetof(TlEntry, recorded_at),
+		.has_offset = offsetof(TlEntry, has_recorded_at), .is_optional = true,
 	},
 	[TL_ENTRY_CREATED_AT] = {
-		"created_at", TL_TIMESTAMPTZ, offsetof(TlEntry, created_at),
+		.name = "created_at", .type = TL_TIMESTAMPTZ,
+		.offset = offsetof(TlEntry, created_at),
 	},
 	[TL_ENTRY_DEVICE] = {
-		"device", TL_TEXT, offsetof(TlEntry, device), .is_optional = true,
+		.name = "device", .type = TL_TEXT,
+		.offset = offsetof(TlEntry, device), .is_optional = true,
 	},
 	[TL_ENTRY_BOOKED_BY] = {
-		"booked_by", TL_TEXT, offsetof(TlEntry, booked_by),
+		.name = "booked_by", .type = TL_TEXT,
+		.offset = offsetof(TlEntry, booked_by),
 	},
 	[TL_ENTRY_BOOKING_NO] = {
-		"booking_no", TL_INT8, offsetof(TlEntry, booking_no),
+		.name = "booking_no", .type = TL_INT8,
+		.offset = offsetof(TlEntry, booking_no),
 	},
 	[TL_ENTRY_IS_REPLAY] = {
-		"is_replay", TL_BOOL, offsetof(TlEntry, is_replay),
+		.name = "is_replay", .type = TL_BOOL,
+		.offset = offsetof(TlEntry, is_replay),
 		.is_derived = true,
 	},
 	[TL_ENTRY_DEDUP] = {
-		"dedup", TL_UUID, offsetof(TlEntry, dedup),
-		offsetof(TlEntry, has_dedup), .is_optional = true, .is_internal = true,
+		.name = "dedup", .type = TL_UUID,
+		.offset = offsetof(TlEntry, dedup),
+		.has_offset = offsetof(TlEntry, has_dedup), .is_optional = true,
+		.is_internal = true,
 	},
 	[TL_ENTRY_KEYED_CALL] = {
-		"keyed_call", TL_CHAR, offsetof(TlEntry, keyed_call),
+		.name = "keyed_call", .type = TL_CHAR,
+		.offset = offsetof(TlEntry, keyed_call),
 		.is_optional = true, .is_internal = true,
 	},
 };
 
 static const TlColumn type_columns[TL_TYPE_COLUMN_COUNT] = {
-	[TL_TYPE_ID] = {"id", TL_UUID},
-	[TL_TYPE_KIND] = {"kind", TL_TOKEN_KIND},
-	[TL_TYPE_NAME] = {"name", TL_TEXT},
-	[TL_TYPE_SCALE] = {"scale", TL_INT4},
-	[TL_TYPE_BOUNDS] = {"bounds", TL_AMOUNT_RANGE},
-	[TL_TYPE_IS_ACTIVE] = {"is_active", TL_BOOL},
-	[TL_TYPE_IS_ARCHIVED] = {"is_archived", TL_BOOL},
+	[TL_TYPE_ID] = {.name = "id", .type = TL_UUID},
+	[TL_TYPE_KIND] = {.name = "kind", .type = TL_TOKEN_KIND},
+	[TL_TYPE_NAME] = {.name = "name", .type = TL_TEXT},
+	[TL_TYPE_SCALE] = {.name = "scale", .type = TL_INT4},
+	[TL_TYPE_BOUNDS] = {.name = "bounds", .type = TL_AMOUNT_RANGE},
+	[TL_TYPE_IS_ACTIVE] = {.name = "is_active", .type = TL_BOOL},
+	[TL_TYPE_IS_ARCHIVED] = {.name = "is_archived", .type = TL_BOOL},
 };
 
 static const TlColumn party_columns[TL_PARTY_COLUMN_COUNT] = {
-	[TL_PARTY_ID] = {"id", TL_INT8},
-	[TL_PARTY_IS_SUSPENDED] = {"is_suspended", TL_BOOL},
+	[TL_PARTY_ID] = {.name = "id", .type = TL_INT8},
+	[TL_PARTY_IS_SUSPENDED] = {.name = "is_suspended", .type = TL_BOOL},
 };
 
 const TlRelationSpec tl_relations[TL_RELATION_COUNT] = {
