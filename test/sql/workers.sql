@@ -121,9 +121,11 @@ GRANT SELECT ON regress.tables TO PUBLIC;
 CREATE FUNCTION regress.workers(whole boolean, scans boolean) RETURNS bigint LANGUAGE sql
 AS $$
 	SELECT count(set_config(s.name, CASE WHEN s.name ~ '^(force|debug)' THEN CASE WHEN whole THEN 'regress' ELSE 'off' END
+		-- alone is alone, also where other tests have made tables large
+		WHEN s.name ~ '^max_' THEN CASE WHEN whole OR scans THEN s.boot_val ELSE '0' END
 		WHEN s.vartype = 'bool' THEN (NOT scans)::text WHEN scans THEN '0' ELSE s.boot_val END, false))
 	FROM pg_settings s WHERE s.name IN ('force_parallel_mode', 'debug_parallel_query', 'parallel_setup_cost', 'parallel_tuple_cost',
-		'min_parallel_table_scan_size', 'parallel_leader_participation', 'enable_indexscan', 'enable_bitmapscan')
+		'min_parallel_table_scan_size', 'max_parallel_workers_per_gather', 'parallel_leader_participation', 'enable_indexscan', 'enable_bitmapscan')
 $$;
 CREATE TABLE regress.answer (who text, workers boolean, read text, in_worker boolean, answer text);
 GRANT INSERT ON regress.answer TO PUBLIC;
