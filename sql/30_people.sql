@@ -180,7 +180,7 @@ COMMENT ON FUNCTION trainledger.update_party(
 CREATE FUNCTION trainledger._check_party(
 	email text, rfid text, barcode text, external_id text,
 	organisation_id bigint, data jsonb, attributes jsonb) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -229,7 +229,7 @@ COMMENT ON FUNCTION trainledger._check_party(
 
 CREATE FUNCTION trainledger._taken_party_column(made trainledger.party)
 RETURNS text
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
 	SELECT CASE
 		WHEN p.id = made.id THEN 'id'
@@ -292,7 +292,8 @@ BEGIN
 		INSERT INTO trainledger.party AS p SELECT (made).*
 		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
 		EXIT WHEN stored.id IS NOT NULL;
-		taken := coalesce(trainledger._taken_party_column(made), 'email');
+		taken := trainledger._taken_party_column(made);
+		PERFORM trainledger._require_conflict('party', taken IS NOT NULL);
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND taken = 'id';
 		PERFORM trainledger._raise_taken('party',

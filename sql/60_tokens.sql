@@ -412,7 +412,7 @@ COMMENT ON FUNCTION trainledger._check_notes(text, text) IS
 'Internal: TL400 where a text is longer than 8192 bytes.';
 
 CREATE FUNCTION trainledger._party(party_id bigint) RETURNS trainledger.party
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -450,7 +450,7 @@ COMMENT ON FUNCTION trainledger._require_person(trainledger.party, text) IS
 'Internal: TL400 where a party is not a person.';
 
 CREATE FUNCTION trainledger._person(party_id bigint) RETURNS trainledger.party
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -467,7 +467,7 @@ COMMENT ON FUNCTION trainledger._person(bigint) IS
 
 CREATE FUNCTION trainledger._training_type(token_type_id uuid)
 RETURNS trainledger.token_type
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -527,7 +527,7 @@ COMMENT ON FUNCTION trainledger._require_not_archived(trainledger.token_type, te
  */
 CREATE FUNCTION trainledger._require_not_suspended(
 	holder trainledger.party, argument text) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -749,7 +749,7 @@ COMMENT ON FUNCTION trainledger._check_to_come(date) IS
 'Internal: TL400 where the end of a day is past.';
 
 CREATE FUNCTION trainledger._issue(issue_id uuid) RETURNS trainledger.token_issue
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -1067,7 +1067,7 @@ COMMENT ON FUNCTION trainledger.redeem_training_tokens(
 
 CREATE FUNCTION trainledger._redemption(redemption_id bigint)
 RETURNS trainledger.redemption
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -343,7 +343,7 @@ COMMENT ON FUNCTION trainledger._pass_type(bigint) IS
 
 CREATE FUNCTION trainledger._pass_option(
 	option_id bigint) RETURNS trainledger.pass_type_option
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -567,7 +567,7 @@ COMMENT ON FUNCTION trainledger._remove_pass_content(bigint, bigint[], bigint[])
 CREATE FUNCTION trainledger._catalog_item(
 	kind trainledger.catalog_kind, id bigint, argument text)
 RETURNS trainledger.catalog_item
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -926,7 +926,7 @@ COMMENT ON FUNCTION trainledger._update_pass_price(bigint, numeric, text[]) IS
 
 CREATE FUNCTION trainledger._pass_view(
 	pass_id bigint) RETURNS trainledger.training_pass
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1025,7 +1025,7 @@ COMMENT ON FUNCTION trainledger._after_period(
 
 CREATE FUNCTION trainledger._option_of(
 	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1345,7 +1345,7 @@ COMMENT ON FUNCTION trainledger._reassign_pass(bigint, bigint) IS
 
 CREATE FUNCTION trainledger._covering_pass(
 	party_id bigint, item_id bigint, at timestamptz) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -233,7 +233,7 @@ COMMENT ON FUNCTION trainledger._signup_kind(integer) IS
 
 CREATE FUNCTION trainledger._signup_item(
 	type integer, type_id text, argument text) RETURNS bigint
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

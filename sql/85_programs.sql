@@ -342,7 +342,7 @@ COMMENT ON COLUMN trainledger.program_info.is_active IS 'Whether it is among the
 
 CREATE FUNCTION trainledger._program_kind(id uuid, argument text)
 RETURNS trainledger.program_kind
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -363,7 +363,7 @@ COMMENT ON FUNCTION trainledger._program_kind(uuid, text) IS
 'Internal: a program kind by id, or TL404.';
 
 CREATE FUNCTION trainledger._program(id uuid) RETURNS trainledger.program
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -626,7 +626,7 @@ COMMENT ON FUNCTION trainledger.programs_after(date, uuid) IS
 
 CREATE FUNCTION trainledger._require_cohort(program_id uuid, cohort_id uuid)
 RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -1225,7 +1225,7 @@ COMMENT ON FUNCTION trainledger.consume_ticket(bigint, uuid) IS
 
 CREATE FUNCTION trainledger._ready_ticket(of_party bigint, for_kind uuid)
 RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -313,7 +313,7 @@ COMMENT ON FUNCTION trainledger."_UserTickets"(json) IS
 
 CREATE FUNCTION trainledger._user(user_id text, email text)
 RETURNS trainledger.party
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

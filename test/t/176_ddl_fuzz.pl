@@ -137,9 +137,9 @@ sub judge
 	return $state eq '00000' ? 'a wrong answer' : 'another error';
 }
 
-# What a call that had to wait for a change may come to, whatever we do: what is
-# read by the snapshot of a statement, by functions that are stable too, may be
-# a table that is empty; a row may have other columns by now, of which core
+# What a call that had to wait for a change may come to, whatever we do: what a
+# read, or a look-up of an account in a function that reads, finds by the
+# snapshot of its statement may be a table that is empty; a row may have other columns by now, of which core
 # itself complains so, as it does where it compiles a function for a row type that
 # goes away meanwhile; and who locks two things, such as an index after its table,
 # can be in the way of a call that has read and then writes.
@@ -149,7 +149,7 @@ sub is_under_way
 	my $statements = "@{ $change->{do} } @{ $change->{undo} }";
 
 	return 1 if $state eq '55000';
-	return 1 if $change->{rewrites} && ($call->{reads} ? $state !~ /^XX/ : $state =~ /^TL(404|057)$/);
+	return 1 if $change->{rewrites} && ($call->{reads} ? $state !~ /^XX/ : $state eq 'TL057');
 	return 1
 	  if $change->{returned}
 	  && ($state eq '42804' || $rows =~ /cache lookup failed for type 0/);

@@ -135,7 +135,7 @@ for my $role (qw(nosy admin))
 	$session->quit;
 }
 is($owner->query("SELECT trainledger._lock('nothing')")->{sqlstate},
-	'XX000', 'a name that is not known');
+	'22023', 'a name that is not known');
 
 # ----------------------------------------------------------------------
 # A login that holds every advisory lock it can name
