@@ -5,7 +5,7 @@
 #                 ISOLATION and the TAP tests of PROVE_TESTS (the Makefile lists
 #                 all of them). TAP tests start servers of their own and find
 #                 the number of rounds or samples to run in TRAINLEDGER_SOAK,
-#                 which is N.
+#                 which is N; TAP_JOBS of them run at a time.
 #   run_discarding TEST ...
 #                 runs regression tests in a database of their own while the
 #                 server discards what it has cached whenever it may: a use of
@@ -20,6 +20,8 @@
 . "$checkout/test/harness/faces.sh"
 
 export N=${N:-2000}
+# Many TAP tests wait more than they work, so that two of them share the time.
+TAP_JOBS=${TAP_JOBS:-2}
 tap_packages=("${server_packages[@]}" perl libipc-run-perl)
 test_packages=("${tap_packages[@]}" "postgresql-$pg_version-cron" chromium)
 # Some packages of node bring npm with them and stand in the way of Debian's.
@@ -139,7 +141,7 @@ run_tap()
         TESTLOGDIR="$workdir/tmp_check/log" \
         PERL5LIB="$pgxs_src/test/perl:$workdir/test/perl" \
         TRAINLEDGER_SOAK="$N" PGPORT=65432 \
-        prove --verbose --timer "$@" || status=$?
+        prove --jobs "$TAP_JOBS" --verbose --timer "$@" || status=$?
     good=$(grep -aE '^ok [0-9]' "$log" | grep -acviE '# skip' || true)
     bad=$(grep -aE '^not ok [0-9]' "$log" | grep -acviE '# todo' || true)
     bad=$((bad + $(grep -acE '^  (Non-zero exit status|Parse errors):' "$log" || true)))
