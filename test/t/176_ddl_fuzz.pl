@@ -156,7 +156,7 @@ sub is_under_way
 	return 1
 	  if $rows =~ /could not open relation with OID \d+.*compilation of PL\/pgSQL function/s;
 	return $state eq '40P01'
-	  && $statements =~ /FOREIGN KEY|CASCADE|PARTITION|REINDEX \w+ (?!CONC)/;
+	  && $statements =~ /FOREIGN KEY|CASCADE|PARTITION|SET SCHEMA|REINDEX \w+ (?!CONC)/;
 }
 
 sub ask

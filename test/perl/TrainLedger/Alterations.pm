@@ -603,8 +603,9 @@ sub columns_swapped
 		do => \@swap,
 		undo => \@swap,
 		blind => 1,
-		# into columns that are not the ones they are taken for
-		allow => [ @missing, @misfit, '22P02', '23502', '42P13', '42P16' ]
+		# into columns that are not the ones they are taken for, in which what is
+		# looked up by SQL is not found
+		allow => [ @missing, @misfit, '22007', '22P02', '23502', '42P13', '42P16', 'TL404' ]
 	};
 }
 
