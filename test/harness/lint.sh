@@ -5,6 +5,7 @@
 #   clang-tidy       defects and suspicious code
 #   layout           clang-format, the amount of blanks aside; tabs; 80 columns
 #   scripts          shellcheck, warnings and errors
+#   spelling         codespell, in sources, tests and documents
 #   lint.sql         comments, privileges and search_path of every member of
 #                    the extension, in a private server
 #
@@ -87,13 +88,29 @@ layout()
     return "$status"
 }
 
+# What codespell takes for mistakes:
+#   fro        going to and fro
+#   isnt       a function of Test::More
+#   anothers   a column of tests: what is another's
+known_words=fro,isnt,anothers
+# Answers of other systems, and what npm and the tests write
+skipped="test/api/*.md,*/package-lock.json,test/expected,test/results"
+
+# A letter after a backslash belongs to it and not to the word that follows.
+spelling()
+{
+    as_server codespell --quiet-level=3 --ignore-words-list="$known_words" \
+        --skip="$skipped" --ignore-regex='\\[a-zA-Z]' "$@"
+}
+
 catalogue()
 {
     as_server psql -X -q -A -t -v ON_ERROR_STOP=1 \
         -c 'CREATE EXTENSION trainledger' -f test/harness/lint.sql
 }
 
-install_packages "${server_packages[@]}" clang clang-tidy clang-format shellcheck
+install_packages "${server_packages[@]}" clang clang-tidy clang-format shellcheck \
+    codespell
 create_private_server
 # not ours to warn about
 headers=(-isystem "$("$pg_config" --includedir-server)")
@@ -110,6 +127,7 @@ done
 check clang-tidy tidy
 check layout layout "${code[@]}"
 check shellcheck as_server shellcheck -x -S warning "${scripts[@]}"
+check codespell spelling src sql doc test ./*.md
 
 build_and_install
 start_server "${fast_settings[@]}"
