@@ -25,6 +25,9 @@ my $seed = $ENV{TRAINLEDGER_SEED} || 20261122;
 srand $seed;
 note "seed $seed";
 
+# make soak does more of what only time and chance bring about
+my $ROUNDS = soak() > 2000 ? 20 : 2;
+
 $node->safe_psql('books', <<'END');
 SELECT trainledger.add_catalog_item('course', 'C1', 'Course');
 SELECT trainledger.create_signup_token(1, 'C1', 5, 'token ' || i, id => 't' || i) FROM generate_series(1, 8) i;
@@ -284,14 +287,14 @@ $owner->query('ROLLBACK');
 	my @makers = map { session_as('postgres') } 1 .. 2;
 	my (%writer_seen, %maker_seen, @bad);
 	my @left = (
-		map({ ("REINDEX INDEX CONCURRENTLY trainledger.$_") x 3 } 'signup_token_pkey', 'signup_token_code_key'),
-		('REINDEX TABLE CONCURRENTLY trainledger.signup_token', 'ANALYZE trainledger.signup_token') x 2,
+		map({ ("REINDEX INDEX CONCURRENTLY trainledger.$_") x $ROUNDS } 'signup_token_pkey', 'signup_token_code_key'),
+		('REINDEX TABLE CONCURRENTLY trainledger.signup_token', 'ANALYZE trainledger.signup_token') x $ROUNDS,
 		map({ "ALTER TABLE trainledger.signup_token $_" }
 			q(ADD CONSTRAINT fits CHECK (maximum_activations > 0) NOT VALID),
 			'VALIDATE CONSTRAINT fits', 'DROP CONSTRAINT fits', 'ALTER created_at SET STORAGE plain'),
 		map({ ("CREATE INDEX CONCURRENTLY more ON trainledger.signup_token ($_)", 'DROP INDEX CONCURRENTLY trainledger.more') } 'type_id', 'active, code'));
 	# not ANALYZE: while it waits for REINDEX, REINDEX waits for its snapshot
-	my @aside = ('VACUUM trainledger.signup_token') x 20;
+	my @aside = ('VACUUM trainledger.signup_token') x (10 * $ROUNDS);
 	my $done = 0;
 
 	drive(
@@ -386,7 +389,7 @@ END
 {
 	my @eight = map { session_as('admin') } 1 .. 8;
 
-	for my $round (1 .. 5)
+	for my $round (1 .. $ROUNDS)
 	{
 		my @answers = at_once($node, \@eight,
 			map({ apply($_ % 2 ? (t1 => 'swap a', t2 => 'swap b') : (t2 => 'swap a', t1 => 'swap b')) } 1 .. 4),
@@ -394,7 +397,7 @@ END
 		like(outcome(@answers), qr/^00000 \d(, TL409 \d)?$/, "round $round: documents of the same codes and tokens in both orders do not deadlock");
 	}
 
-	for my $round (1 .. 5)
+	for my $round (1 .. $ROUNDS)
 	{
 		my @levels = map { (qw(learner reader operator admin))[ ($_ + $round) % 4 ] } 1 .. 8;
 		my @answers = at_once($node, \@eight,
