@@ -1,7 +1,10 @@
 # Runs the examples of README.md and doc/*.md: every block of SQL, in one
 # session and a new database per file.  What a block prints is compared with
 # the plain block that follows it at once; where none follows, it has to run
-# without an error.
+# without an error.  Then the names: the documents name every function, view,
+# table and type of the schema trainledger, and nothing of
+# trainledger_internal; levels and labels in doc/reference.md are those of the
+# catalogue.
 
 use strict;
 use warnings;
@@ -73,5 +76,117 @@ foreach my $file (@files)
 	}
 }
 
+names($node->connstr('doc_readme_md'));
+
 $node->stop;
 done_testing();
+
+# The rows of a query, each with its columns joined by |
+sub rows
+{
+	my ($connstr, $query) = @_;
+	my ($stdout, $stderr);
+
+	IPC::Run::run([ 'psql', '-XAtq', '-d', $connstr, '-c', $query ],
+		'>', \$stdout, '2>', \$stderr)
+	  or die $stderr;
+	return split /\n/, $stdout;
+}
+
+sub names
+{
+	my ($connstr) = @_;
+	my $text = join "\n", map { slurp_file($_) } @files;
+	(my $prose = $text) =~ s/^ *```.*?^ *```$//msg;
+	my @spans = $prose =~ /`([^`]+)`/g;
+	my %named = map { $_ => 1 } @spans, map { /\w+/g } @spans;
+	my %called = map { $_ => 1 } map { /^(\w+)(?:\(|$)/ ? $1 : () } @spans;
+
+	my @product = rows($connstr, objects('trainledger') . <<'SQL');
+SELECT DISTINCT name FROM object o
+WHERE (kind <> 'function' OR NOT EXISTS (
+	SELECT FROM pg_proc p WHERE p.oid = o.oid
+	AND (-- a trigger, or for the policies: nobody calls it
+		p.prorettype = 'trigger'::regtype
+		OR EXISTS (SELECT FROM pg_depend d
+			WHERE d.classid = 'pg_policy'::regclass
+			AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = p.oid)
+		-- behind a type, an operator, a cast, an index or an aggregate
+		OR EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput,
+			t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout))
+		OR EXISTS (SELECT FROM pg_operator x WHERE x.oprcode = p.oid)
+		OR EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid)
+		OR EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)
+		OR EXISTS (SELECT FROM pg_range r
+			WHERE p.oid IN (r.rngcanonical, r.rngsubdiff))
+		OR EXISTS (SELECT FROM pg_aggregate a WHERE p.oid IN (a.aggtransfn,
+			a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn,
+			a.aggmtransfn, a.aggminvtransfn, a.aggmfinalfn)))))
+AND name !~ '^_|^document_|_document$|^signup_error$|^entries_until$' -- until these are in trainledger_internal
+ORDER BY 1
+SQL
+	cmp_ok(scalar @product, '>', 100, 'there are functions, views, tables and types');
+	is("@{[ grep { !$named{$_} } @product ]}", '',
+		'the documents name everything in trainledger');
+
+	my @internal = rows($connstr, objects('trainledger_internal') . <<'SQL');
+SELECT name FROM object
+EXCEPT
+-- what is something else to the user too
+SELECT proname FROM pg_proc WHERE pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+EXCEPT
+SELECT unnest(proargnames) FROM pg_proc WHERE pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+EXCEPT
+SELECT typname FROM pg_type WHERE typnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+EXCEPT
+SELECT a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+EXCEPT
+SELECT enumlabel FROM pg_enum
+ORDER BY 1
+SQL
+	is("@{[ grep { $called{$_} } @internal ]}", '',
+		'and nothing in trainledger_internal');
+	is("@{[ $text =~ /trainledger_internal\.\w+/g ]}", '',
+		'nor with its schema');
+
+	my $reference = slurp_file("$root/doc/reference.md");
+	my %level = $reference =~ /^\| `(\w+)` \| (learner|reader|operator|admin) \|/mg;
+	my %right = map { split /\|/ } rows($connstr,
+		'SELECT function_name, level FROM trainledger.privilege');
+	cmp_ok(scalar keys %level, '>', 50, 'functions have levels');
+	is("@{[ grep { $level{$_} ne ($right{$_} // 'none') } sort keys %level ]}", '',
+		'levels are those of the view privilege');
+
+	my @labels = rows($connstr, <<'SQL');
+SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid
+WHERE t.typnamespace = 'trainledger'::regnamespace ORDER BY 1, e.enumsortorder
+SQL
+	my @missing = grep {
+		my ($type, $label) = split /\|/;
+		$reference !~ /^\| `$type` \| .*`$label`/m;
+	} @labels;
+	is("@missing", '', 'enum types have all their labels');
+}
+
+# The functions, views, tables and types of a schema, without array and row
+# types
+sub objects
+{
+	my ($schema) = @_;
+
+	return <<SQL;
+WITH object AS (
+	SELECT 'function' AS kind, p.oid, p.proname AS name
+	FROM pg_proc p WHERE p.pronamespace = '$schema'::regnamespace
+	UNION ALL
+	SELECT 'relation', c.oid, c.relname FROM pg_class c
+	WHERE c.relnamespace = '$schema'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm')
+	UNION ALL
+	SELECT 'type', t.oid, t.typname
+	FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+	WHERE t.typnamespace = '$schema'::regnamespace
+	AND t.typelem = 0 AND (c.relkind IS NULL OR c.relkind = 'c')
+)
+SQL
+}
