@@ -1,7 +1,7 @@
 -- A queue in front of an account that everybody posts to: see "A hot account"
--- in doc/ledger.md. Run it in the books' database, in a schema of the
--- application's own, by the role that is to own the queue; that role needs
--- level operator.
+-- in doc/ledger.md. Run it in the books' database, in a schema of your
+-- application, as the role that is to own the queue. That role needs level
+-- operator.
 
 CREATE TABLE posting_queue (
 	id bigint GENERATED ALWAYS AS IDENTITY,
@@ -13,23 +13,23 @@ CREATE TABLE posting_queue (
 	idempotency_key uuid
 );
 
--- What the ledger would not book, and why
+-- Postings that the ledger refused, and why
 CREATE TABLE posting_refused (
 	LIKE posting_queue,
 	refusal text NOT NULL,
 	refused_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Whoever drains the queue locks this row. An advisory lock would do too, but
--- any login can take one and keep it.
+-- The session that drains the queue locks this row. An advisory lock would do
+-- too, but any login can take one and keep it.
 CREATE TABLE posting_queue_drainer (
 	only_one boolean PRIMARY KEY DEFAULT true CHECK (only_one)
 );
 INSERT INTO posting_queue_drainer DEFAULT VALUES;
 
--- Books whatever is in the queue and returns how many that were. What it takes
--- out and what it books are one transaction: after an error or a crash all of
--- it is in the queue still. One works at a time; another one has nothing to do.
+-- Books everything in the queue and returns the number of postings. It removes
+-- and books them in one transaction: after an error or a crash all of them are
+-- still in the queue. One session drains at a time; any other returns 0.
 CREATE FUNCTION drain_posting_queue() RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 AS $$

@@ -1,6 +1,6 @@
 /*
- * Roles for the faces of trainledger: run it with psql, as a superuser, in
- * the database that has the extension.
+ * Roles for the REST and GraphQL APIs of trainledger: run it with psql, as a
+ * superuser, in the database that has the extension.
  *
  * authenticator is the login of PostgREST and of PostGraphile. It has no
  * rights of its own (NOINHERIT) and becomes the role that a token names.
@@ -18,9 +18,9 @@ SELECT trainledger.grant_access('web_reader', 'reader');
 SELECT trainledger.grant_access('web_operator', 'operator');
 SELECT trainledger.grant_access('web_admin', 'admin');
 
--- A time without a zone is UTC, and times are answered in UTC and in one form,
--- whatever the server or the database is set to. PostgREST applies the settings
--- of the role that it becomes: give a role of your own the same.
+-- A time without a zone is UTC, and answers have times in UTC and in one form,
+-- whatever the settings of the server or the database. PostgREST applies the
+-- settings of the role that it becomes: give your own roles the same.
 DO $$
 DECLARE
 	role_name name;
@@ -34,6 +34,6 @@ BEGIN
 END
 $$;
 
--- A request that waits or works longer than this is given up.
+-- A request that waits or runs longer than this is cancelled.
 ALTER ROLE authenticator SET statement_timeout = '30s';
 ALTER ROLE authenticator SET idle_in_transaction_session_timeout = '30s';

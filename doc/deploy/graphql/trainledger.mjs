@@ -1,6 +1,5 @@
-// What PostGraphile 5 has to be told to serve the schema trainledger_graphql:
-// plugins for the smart tags of trainledger_graphql.sql, and nothing that
-// knows a view or a function by name.
+// The PostGraphile 5 preset for the schema trainledger_graphql: plugins for the
+// smart tags of trainledger_graphql.sql. It knows no view and no function by name.
 
 import { constant, lambda, SafeError } from "postgraphile/grafast";
 import { defaultMaskError } from "postgraphile/grafserv";
@@ -43,7 +42,7 @@ const SCALARS = {
   TokenAmount: {
     description:
       "Number of tokens. Read from an Int, a Float or a String (exact), printed as a number with all its digits.",
-    // digits beyond those of a double are kept
+    // keeps digits beyond those of a double
     serialize: (value) =>
       JSON.rawJSON(String(value).replace(/(\.\d*?)0+$/, "$1").replace(/\.$/, "")),
     parseValue: parseAmount,
@@ -87,9 +86,9 @@ const ScalarsPlugin = {
 
 // ---------------------------------------------------------------------------
 // Names: the column "id" is the field "id", the list of a view is its plural,
-// and what is called an input in the database is an input of that name. (Of
-// such a type PostGraphile makes XInputRecord and, from that, an input; views
-// have inputs too, which nothing uses.)
+// and a type named X_input in the database is the input XInput. (PostGraphile
+// makes XInputRecord of such a type, and an input from that. It makes inputs for
+// views too, which nothing uses.)
 // ---------------------------------------------------------------------------
 
 const NamesPlugin = {
@@ -442,8 +441,8 @@ function ordered(codec, $connection, fieldArgs) {
 const MAXIMUM_DEPTH = 12;
 const MAXIMUM_FIELDS = 1000;
 
-// A validation rule: how deep a document goes and how many fields it has, with
-// its fragments written out. Questions about the schema itself are not counted.
+// A validation rule: the depth of a document and the number of its fields, with
+// fragments expanded. Introspection is not counted.
 function limits(context) {
   const known = new Map();
 
@@ -463,7 +462,7 @@ function limits(context) {
     return whole;
   }
 
-  // Fragments in a circle are refused by another rule
+  // Another rule refuses circular fragments
   function measureFragment(name) {
     if (!known.has(name)) {
       known.set(name, { depth: 0, fields: 0 });
@@ -503,8 +502,8 @@ const LimitsPlugin = {
 // Errors
 // ---------------------------------------------------------------------------
 
-// Refusals, values that are none, missing rights, cancelled statements and
-// conflicts may be read by the client; it gets the SQLSTATE, DETAIL and HINT.
+// The client sees refusals, invalid values, missing rights, cancelled statements
+// and conflicts, with SQLSTATE, DETAIL and HINT.
 const PUBLIC_STATES = /^(TL\w{3}|22\w{3}|42501|57014|40001|40P01)$/;
 
 export function maskError(error) {
@@ -523,8 +522,8 @@ export default {
   plugins: [
     ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, LimitsPlugin,
   ],
-  // Nodes are found by their lists; what can be asked is what the views and
-  // functions say, and nothing beside it.
+  // Nodes are found in their lists. The schema has what the views and functions
+  // define, and nothing else.
   disablePlugins: [
     "NodePlugin", "NodeAccessorPlugin", "PgTableNodePlugin",
     "PgNodeIdAttributesPlugin", "AddNodeInterfaceToSuitableTypesPlugin",
