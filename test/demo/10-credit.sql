@@ -1,17 +1,17 @@
 -- Event credit accounts: the worked examples of the event system's document,
--- with their own figures and times.
+-- with its figures and times.
 
 \echo
 \echo 'EVENT CREDIT ACCOUNTS'
 \echo '====================='
-\echo 'Delegates get things at an event with tokens. Requests and answers below are'
-\echo 'those of the event system; a key per line is for reading only.'
+\echo 'Delegates pay with tokens at an event. Requests and answers are those of the'
+\echo 'event system, printed one key per line.'
 
 SET trainledger.clock = '2017-12-05T04:27:18Z';
 SELECT FROM trainledger.add_party('person', 'Delegate one',
 	barcode => '130102568017', sources => '{admin}', id => 1) \g /dev/null
 
--- Opening, and twice adding
+-- Open the account and add twice
 
 \set request 'POST /credit-token/transaction/init'
 \set call credit_token_transaction_init
@@ -35,7 +35,7 @@ SELECT FROM trainledger.add_party('person', 'Delegate one',
 \set id 1
 \ir read.psql
 
--- Taking: there are no bounds on this token type, so that it may go below zero
+-- Subtract: this token type has no bounds, so the balance may go below zero
 
 \set request 'POST /credit-token/transaction/subtract'
 \set call credit_token_transaction_subtract
@@ -54,12 +54,12 @@ SELECT FROM trainledger.add_party('person', 'Delegate one',
 
 -- The three forms of errors
 
-\set request 'POST /credit-token/transaction/init, on an account that is there: 409'
+\set request 'POST /credit-token/transaction/init, the account exists already: 409'
 \set call credit_token_transaction_init
 \set body '{"delegate_id": 1, "amount": 5, "source": "Insomnia Test", "description": "User account initialisation: balance=5", "recordedAt": 1512516382}'
 \ir call.psql
 
-\set request 'POST /credit-token/transaction/add, for a delegate that is not there: 404'
+\set request 'POST /credit-token/transaction/add, unknown delegate: 404'
 \set call credit_token_transaction_add
 \set body '{"delegate_id": 77, "amount": 5, "source": "Insomnia Test", "description": "User competition win: Competition#123, Pick a winner, prize=5", "recordedAt": 1512516382}'
 \ir call.psql

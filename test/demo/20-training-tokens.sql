@@ -1,10 +1,10 @@
 -- Training tokens: the worked examples of the training management system's
--- document, with its own names, ids, figures and times.
+-- document, with its names, ids, figures and times.
 
 \echo
 \echo 'TRAINING TOKENS'
 \echo '==============='
-\echo 'Ids are the global ids of the original: base64 of Type:key.'
+\echo 'Ids are the global ids of the original system: base64 of Type:key.'
 
 SET trainledger.clock = '2023-04-04T08:41:30Z';
 SELECT FROM trainledger.add_party('organisation', 'Administrate', id => 2) \g /dev/null
@@ -40,7 +40,7 @@ FROM trainledger.extend_training_tokens(
 	'37e7883d1c9d471fb8eabd4a1138dce8', '2023-12-31');
 \set ECHO none
 
-\echo 'trainingTokenBalances.adjust: 200 more, by hand'
+\echo 'trainingTokenBalances.adjust: 200 more'
 SET trainledger.clock = '2023-04-04T08:48:23Z';
 \set ECHO queries
 SELECT current_balance AS "currentBalance", initial_balance AS "initialBalance"
@@ -56,7 +56,7 @@ WHERE i.id = '37e7883d1c9d471fb8eabd4a1138dce8'
 ORDER BY e.entry_no;
 \set ECHO none
 
-\echo 'And what the document does not show: redeem, refund, expire'
+\echo 'Not in the document: redeem, refund, expire'
 \set ECHO queries
 SELECT quantity, refunded, reference FROM trainledger.redeem_training_tokens(
 	2, '8848a3b38adf45db8ff60fafcbd3b3f6', 12, 'Event 4711, two places');

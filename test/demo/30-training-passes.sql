@@ -1,5 +1,5 @@
 -- Training passes: the worked examples of the training management system's
--- document, with its own names, ids, figures and times.
+-- document, with its names, ids, figures and times.
 
 \echo
 \echo 'TRAINING PASSES'
@@ -12,7 +12,7 @@ SELECT FROM trainledger.add_catalog_item('learning_path', 'FIRST-AID', 'First Ai
 SELECT FROM trainledger.add_region('DR', 'Dresden') \g /dev/null
 SELECT FROM trainledger.add_currency('USD', 'U.S. Dollars') \g /dev/null
 
--- What the first query of the document finds
+-- The rows that the document's first query finds
 SELECT FROM trainledger.create_pass_type('Gold', 'Gold pass', id => 1) \g /dev/null
 SELECT FROM trainledger.add_pass_content(1, '{11}', '{1}') \g /dev/null
 SELECT FROM trainledger.create_pass_option(1, 'Yearly', 'years', 1, id => 1) \g /dev/null
@@ -83,7 +83,7 @@ SELECT lifecycle_state AS "lifecycleState", valid_from, valid_until
 FROM trainledger.revoke_pass(2);
 \set ECHO none
 
-\echo 'A pass that was revoked stays so:'
+\echo 'A revoked pass stays revoked:'
 \set ON_ERROR_STOP off
 \set ECHO queries
 SELECT * FROM trainledger.revoke_pass(2);

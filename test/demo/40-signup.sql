@@ -1,11 +1,11 @@
 -- Self-signup tokens: the requests of the learning system's document, with
--- values in place of its words for them.
+-- values instead of its placeholders.
 
 \echo
 \echo 'SELF-SIGNUP TOKENS'
 \echo '=================='
-\echo 'Requests and answers are those of the learning system; an element per line is'
-\echo 'for reading only.'
+\echo 'Requests and answers are those of the learning system, printed one element per'
+\echo 'line.'
 
 SET trainledger.clock = '2023-04-28T09:00:00Z';
 SELECT FROM trainledger.add_catalog_item('course', 'SAFETY-1', 'Safety at work') \g /dev/null
@@ -25,7 +25,7 @@ SELECT id AS two FROM trainledger.signup_token WHERE code = 'Q&A' \gset
 \set body ''
 \ir document.psql
 
-\set request 'PUT /tokens?source=MyApp, only what is there changes'
+\set request 'PUT /tokens?source=MyApp, only the elements that are there change'
 \set call update_tokens
 \set body '<Tokens> <Token> <TokenId>' :two '</TokenId> <Active>true</Active> <TokenExpiration>2024-02-29 00:00:00</TokenExpiration> </Token> </Tokens>'
 \ir document.psql
@@ -37,16 +37,16 @@ SELECT id AS two FROM trainledger.signup_token WHERE code = 'Q&A' \gset
 
 -- Errors
 
-\set request 'POST /tokens, the second token of a type that there is not: 400'
+\set request 'POST /tokens, the second token has an unknown type: 400'
 \set call create_tokens
 \set body '<Tokens> <Token> <TokenCode>SUMMER-2023</TokenCode> <TokenType>1</TokenType> <TokenTypeId>SAFETY-1</TokenTypeId> <MaximumActivations>5</MaximumActivations> </Token> <Token> <TokenCode>AUTUMN-2023</TokenCode> <TokenType>7</TokenType> <TokenTypeId>SAFETY-1</TokenTypeId> <MaximumActivations>5</MaximumActivations> </Token> </Tokens>'
 \ir document.psql
 
-\set request 'POST /tokens, with an entity that names a file: 400'
+\set request 'POST /tokens, with an entity that refers to a file: 400'
 \set body '<!DOCTYPE Tokens [<!ENTITY e SYSTEM "file:///etc/passwd">]> <Tokens> <Token> <TokenCode>&e;</TokenCode> </Token> </Tokens>'
 \ir document.psql
 
-\set request 'POST /tokens, a code that is taken: 409'
+\set request 'POST /tokens, the code exists already: 409'
 \set body '<Tokens> <Token> <TokenCode>welcome-2023</TokenCode> <TokenType>1</TokenType> <TokenTypeId>SAFETY-1</TokenTypeId> <MaximumActivations>5</MaximumActivations> </Token> </Tokens>'
 \ir document.psql
 
@@ -63,7 +63,7 @@ SELECT id AS two FROM trainledger.signup_token WHERE code = 'Q&A' \gset
 \set ECHO queries
 SELECT party_id, created_at FROM trainledger.claim_signup_token('welcome-2023', 91);
 
--- again: the same claim, and nothing is used up
+-- again: the same claim, and no activation is used
 SELECT party_id, created_at FROM trainledger.claim_signup_token('WELCOME-2023', 91);
 
 SELECT p.name, i.kind, i.code, t.activations, t.maximum_activations
@@ -77,7 +77,7 @@ JOIN trainledger.party p ON p.id = c.party_id;
 SELECT * FROM trainledger.claim_signup_token('WELCOME-2023', 92);
 \set ON_ERROR_STOP on
 
--- without a code, one is made
+-- without a code, the server makes one
 SELECT code FROM trainledger.create_signup_token(1, 'SAFETY-1', 10);
 \set ECHO none
 RESET trainledger.clock;

@@ -1,5 +1,5 @@
 -- Programs: the calls of the learning platform's document, in its order. The
--- document has no figures; ids and names are ours.
+-- document has no figures; ids and names are made up.
 
 \echo
 \echo 'PROGRAMS'
@@ -35,7 +35,7 @@ SELECT FROM (VALUES ('Kim', 'Sales', 4, 'c0000000-0000-4000-8000-000000000001'),
 SELECT '    ' || p AS " " FROM json_array_elements(trainledger_api."ListActivePrograms"()) AS p \g (format=unaligned tuples_only=on)
 
 \echo
-\echo 'A purchase that is reported twice, by user and by address, makes one ticket:'
+\echo 'A purchase reported twice, by user and by address, makes one ticket:'
 \set call CreateProgramTicket
 \set body '{"userId": "c0000000-0000-4000-8000-000000000001", "programKindId": "a0000000-0000-4000-8000-000000000001", "externalId": "e0000000-0000-4000-8000-000000000001", "sku": "LEAD-2023", "baseSku": "LEAD"}'
 \ir core.psql
@@ -55,7 +55,7 @@ SELECT '    ' || p AS " " FROM json_array_elements(trainledger_api."ListActivePr
 \ir core.psql
 
 \echo
-\echo 'A cohort is made once; confirming it again gives its id:'
+\echo 'A cohort is created once; confirming it again returns its id:'
 \set call ConfirmCohort
 \set body '{"programId": "b0000000-0000-4000-8000-000000000001", "cohortName": "Sales"}'
 \ir core.psql
@@ -63,7 +63,7 @@ SELECT :'answer'::json #>> '{}' AS sales \gset
 \ir core.psql
 
 \echo
-\echo 'Kim is in the program, Lee is not: a closed sync moves Kim, an open one takes Lee in:'
+\echo 'Kim is in the program, Lee is not: a closed sync moves Kim, an open one adds Lee:'
 \set call SyncCohort
 SELECT json_build_object('programId', 'b0000000-0000-4000-8000-000000000001', 'cohortId', :'sales',
 	'query', '$.attributes.department == "Sales" && $.attributes.grade > 3', 'role', 'member', 'mode', 'closed') AS body \gset
@@ -80,7 +80,7 @@ SELECT replace(:'body', 'closed', 'open') AS body \gset
 \ir core.psql
 
 \echo
-\echo 'The ticket, for any kind of leadership, opens the other program:'
+\echo 'The ticket, for every kind of leadership, admits Kim to the other program:'
 \set ECHO queries
 SELECT t.state, p.name AS program
 FROM trainledger.find_party('email', 'kim@example.com') k,
@@ -97,7 +97,7 @@ WHERE e.program_id = 'b0000000-0000-4000-8000-000000000001'
 ORDER BY p.name, e.id;
 \set ECHO none
 
-\echo 'Refusals: a path to a value instead of a condition, and a ticket that is used up:'
+\echo 'Refusals: a path to a value instead of a condition, and no ticket left:'
 \set ON_ERROR_STOP off
 \set ECHO queries
 SELECT trainledger.sync_cohort('b0000000-0000-4000-8000-000000000001', :'sales', '$.attributes.department');
