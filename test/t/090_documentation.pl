@@ -4,7 +4,7 @@
 # without an error.  Then the names: the documents name every function, view,
 # table and type of the schema trainledger, and nothing of
 # trainledger_internal; levels and labels in doc/reference.md are those of the
-# catalogue.
+# catalogue.  And what CONTRIBUTING.md names is there: files, and names in C.
 
 use strict;
 use warnings;
@@ -77,6 +77,7 @@ foreach my $file (@files)
 }
 
 names($node->connstr('doc_readme_md'));
+places();
 
 $node->stop;
 done_testing();
@@ -93,12 +94,20 @@ sub rows
 	return split /\n/, $stdout;
 }
 
+# What a text has between backticks, outside of its blocks
+sub inline_code
+{
+	my ($text) = @_;
+
+	$text =~ s/^ *```.*?^ *```$//msg;
+	return $text =~ /`([^`]+)`/g;
+}
+
 sub names
 {
 	my ($connstr) = @_;
 	my $text = join "\n", map { slurp_file($_) } @files;
-	(my $prose = $text) =~ s/^ *```.*?^ *```$//msg;
-	my @spans = $prose =~ /`([^`]+)`/g;
+	my @spans = inline_code($text);
 	my %named = map { $_ => 1 } @spans, map { /\w+/g } @spans;
 	my %called = map { $_ => 1 } map { /^(\w+)(?:\(|$)/ ? $1 : () } @spans;
 
@@ -167,6 +176,19 @@ SQL
 		$reference !~ /^\| `$type` \| .*`$label`/m;
 	} @labels;
 	is("@missing", '', 'enum types have all their labels');
+}
+
+sub places
+{
+	my %spans = map { $_ => 1 } inline_code(slurp_file("$root/CONTRIBUTING.md"));
+	my @files = grep { m{^[\w.]+(?:/[\w.]+)+/?$} && !/NAME|^test.results$/ } sort keys %spans;
+	my @symbols = grep { /^(?:tl|TL)_\w+$/ } sort keys %spans;
+	my $code = join "\n", map { slurp_file($_) } glob "$root/src/*/*.[ch]";
+
+	cmp_ok(scalar @files, '>', 30, 'CONTRIBUTING.md names files');
+	return if -e "$root/sql/90_access.sql"; # until the fragments are split
+	is("@{[ grep { !-e qq{$root/$_} } @files ]}", '', 'which are there');
+	is("@{[ grep { $code !~ /\b$_\b/ } @symbols ]}", '', 'as are the names in C');
 }
 
 # The functions, views, tables and types of a schema, without array and row
