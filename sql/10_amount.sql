@@ -20,15 +20,15 @@ COMMENT ON FUNCTION trainledger.amount_out(trainledger.amount) IS
 
 CREATE FUNCTION trainledger.amount_recv(internal)
 	RETURNS trainledger.amount
-	AS 'MODULE_PATHNAME', 'tl_amount_recv'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'int8recv'
+	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_recv(internal) IS
 	'Reads an amount in binary form: millionths in eight bytes.';
 
 CREATE FUNCTION trainledger.amount_send(trainledger.amount)
 	RETURNS bytea
-	AS 'MODULE_PATHNAME', 'tl_amount_send'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'int8send'
+	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_send(trainledger.amount) IS
 	'Gives an amount in binary form: millionths in eight bytes.';
 
@@ -223,8 +223,8 @@ COMMENT ON FUNCTION trainledger.amount_sub(trainledger.amount, trainledger.amoun
 
 CREATE FUNCTION trainledger.amount_uplus(trainledger.amount)
 	RETURNS trainledger.amount
-	AS 'MODULE_PATHNAME', 'tl_amount_uplus'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'int8up'
+	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_uplus(trainledger.amount) IS
 	'Gives the amount itself.';
 
@@ -429,36 +429,36 @@ COMMENT ON FUNCTION trainledger.amount_smaller(trainledger.amount, trainledger.a
 
 CREATE FUNCTION trainledger.amount_sum_accum(internal, trainledger.amount)
 	RETURNS internal
-	AS 'MODULE_PATHNAME', 'tl_amount_sum_accum'
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+	AS 'int8_avg_accum'
+	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_sum_accum(internal, trainledger.amount) IS
 	'Adds an amount to the state of sum() and avg().';
 
 CREATE FUNCTION trainledger.amount_sum_inverse(internal, trainledger.amount)
 	RETURNS internal
-	AS 'MODULE_PATHNAME', 'tl_amount_sum_inverse'
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+	AS 'int8_avg_accum_inv'
+	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_sum_inverse(internal, trainledger.amount) IS
 	'Takes an amount off the state of sum() and avg() when it leaves the window.';
 
 CREATE FUNCTION trainledger.amount_sum_combine(internal, internal)
 	RETURNS internal
-	AS 'MODULE_PATHNAME', 'tl_amount_sum_combine'
-	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
+	AS 'int8_avg_combine'
+	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_sum_combine(internal, internal) IS
 	'Joins two states of sum() or avg().';
 
 CREATE FUNCTION trainledger.amount_sum_serialize(internal)
 	RETURNS bytea
-	AS 'MODULE_PATHNAME', 'tl_amount_sum_serialize'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'int8_avg_serialize'
+	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_sum_serialize(internal) IS
 	'Sends a state of sum() or avg() to another process.';
 
 CREATE FUNCTION trainledger.amount_sum_deserialize(bytea, internal)
 	RETURNS internal
-	AS 'MODULE_PATHNAME', 'tl_amount_sum_deserialize'
-	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+	AS 'int8_avg_deserialize'
+	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.amount_sum_deserialize(bytea, internal) IS
 	'Receives a state of sum() or avg().';
 

@@ -1,11 +1,11 @@
 /*-------------------------------------------------------------------------
  *
  * amount.c
- *		The type trainledger.amount: text and binary I/O, arithmetic, casts
- *		(contract, section 3).
+ *		The type trainledger.amount: text I/O, arithmetic, casts (contract,
+ *		section 3).
  *
- * Comparison, hashing and sorting need no code: the SQL script borrows those
- * of int8.  All functions here are strict.
+ * Binary I/O, comparison, hashing and sorting need no code: the SQL script
+ * borrows those of int8.  All functions here are strict.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -17,7 +17,6 @@
 
 #include <stdlib.h>
 
-#include "libpq/pqformat.h"
 #include "parser/scansup.h"
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
@@ -30,12 +29,9 @@
 
 PG_FUNCTION_INFO_V1(tl_amount_in);
 PG_FUNCTION_INFO_V1(tl_amount_out);
-PG_FUNCTION_INFO_V1(tl_amount_recv);
-PG_FUNCTION_INFO_V1(tl_amount_send);
 PG_FUNCTION_INFO_V1(tl_amount_add);
 PG_FUNCTION_INFO_V1(tl_amount_sub);
 PG_FUNCTION_INFO_V1(tl_amount_uminus);
-PG_FUNCTION_INFO_V1(tl_amount_uplus);
 PG_FUNCTION_INFO_V1(tl_amount_abs);
 PG_FUNCTION_INFO_V1(tl_amount_mul_bigint);
 PG_FUNCTION_INFO_V1(tl_bigint_mul_amount);
@@ -49,9 +45,6 @@ PG_FUNCTION_INFO_V1(tl_amount_cast_bigint);
 PG_FUNCTION_INFO_V1(tl_amount_cast_double);
 PG_FUNCTION_INFO_V1(tl_amount_cast_json);
 PG_FUNCTION_INFO_V1(tl_amount_cast_jsonb);
-
-static void out_of_range(void);
-static TlAmount multiply(TlAmount value, int64 factor);
 
 /*
  * Raise the error of every operation whose result no amount can hold.
@@ -133,31 +126,6 @@ tl_amount_out(PG_FUNCTION_ARGS)
 }
 
 /*
- * amount_recv(internal): eight bytes, millionths, network order.  Every value
- * of them is an amount.
- */
-Datum
-tl_amount_recv(PG_FUNCTION_ARGS)
-{
-	StringInfo	buffer = (StringInfo) PG_GETARG_POINTER(0);
-
-	PG_RETURN_AMOUNT(pq_getmsgint64(buffer));
-}
-
-/*
- * amount_send(amount): what amount_recv reads.
- */
-Datum
-tl_amount_send(PG_FUNCTION_ARGS)
-{
-	StringInfoData buffer;
-
-	pq_begintypsend(&buffer);
-	pq_sendint64(&buffer, (uint64) PG_GETARG_AMOUNT(0));
-	PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
-}
-
-/*
  * amount + amount.  22003 if the sum is out of range.
  */
 Datum
@@ -165,8 +133,7 @@ tl_amount_add(PG_FUNCTION_ARGS)
 {
 	TlAmount	result;
 
-	if (tl_amount_add_overflow(PG_GETARG_AMOUNT(0), PG_GETARG_AMOUNT(1),
-							   &result))
+	if (pg_add_s64_overflow(PG_GETARG_AMOUNT(0), PG_GETARG_AMOUNT(1), &result))
 		out_of_range();
 	PG_RETURN_AMOUNT(result);
 }
@@ -179,8 +146,7 @@ tl_amount_sub(PG_FUNCTION_ARGS)
 {
 	TlAmount	result;
 
-	if (tl_amount_sub_overflow(PG_GETARG_AMOUNT(0), PG_GETARG_AMOUNT(1),
-							   &result))
+	if (pg_sub_s64_overflow(PG_GETARG_AMOUNT(0), PG_GETARG_AMOUNT(1), &result))
 		out_of_range();
 	PG_RETURN_AMOUNT(result);
 }
@@ -196,15 +162,6 @@ tl_amount_uminus(PG_FUNCTION_ARGS)
 	if (value == TL_AMOUNT_MIN)
 		out_of_range();
 	PG_RETURN_AMOUNT(-value);
-}
-
-/*
- * + amount: the amount itself.
- */
-Datum
-tl_amount_uplus(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_AMOUNT(PG_GETARG_AMOUNT(0));
 }
 
 /*
