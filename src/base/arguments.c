@@ -12,10 +12,8 @@
 #include "postgres.h"
 
 #include "mb/pg_wchar.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 
-#include "base/arguments.h"
+#include "base/trainledger.h"
 
 /*
  * Check a text that is stored with an entry: present where required, and not
@@ -60,14 +58,4 @@ tl_check_name(const char *name, text *value, TlRefusal *refusal)
 		return false;
 	}
 	return true;
-}
-
-/* A numeric argument as text, NULL where it is null */
-char *
-tl_numeric_arg(FunctionCallInfo fcinfo, int argno)
-{
-	if (PG_ARGISNULL(argno))
-		return NULL;
-	return DatumGetCString(DirectFunctionCall1(numeric_out,
-											   PG_GETARG_DATUM(argno)));
 }

@@ -67,6 +67,24 @@ tl_parse_utc(const char *text, TimestampTz *result)
 		tm2timestamp(&tm, fsec, &zone, result) == 0;
 }
 
+/*
+ * Print a point in time to the second, in UTC whatever the session's TimeZone
+ * is: YYYY-MM-DDxHH:MM:SS, with a separator for the x.
+ */
+char *
+tl_print_utc(TimestampTz time, char separator)
+{
+	struct pg_tm tm;
+	fsec_t		fsec;
+
+	if (timestamp2tm(time, NULL, &tm, &fsec, NULL, NULL) != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
+				 errmsg("timestamp out of range")));
+	return psprintf("%04d-%02d-%02d%c%02d:%02d:%02d", tm.tm_year, tm.tm_mon,
+					tm.tm_mday, separator, tm.tm_hour, tm.tm_min, tm.tm_sec);
+}
+
 /* Check hook of trainledger.clock; *extra takes the decoded time. */
 bool
 tl_check_clock(char **newval, void **extra,

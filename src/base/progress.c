@@ -15,7 +15,7 @@
 #include "miscadmin.h"
 #include "utils/timestamp.h"
 
-#include "base/progress.h"
+#include "base/trainledger.h"
 
 #define SILENT_MS			5000
 #define INTERVAL_MS			1000

@@ -20,6 +20,16 @@
 
 PG_FUNCTION_INFO_V1(tl_raise_refusal);
 
+/* clang-format off */
+static const TlRefusalKind kinds[] = {
+#define KIND(name, a, b, c, status, number, words) \
+	{.sqlerrcode = name, .http_status = status, .error_code = number, \
+	 .text = words},
+	TL_REFUSALS(KIND)
+#undef KIND
+};
+/* clang-format on */
+
 /*
  * Fill in a refusal.  argument, message and hint are kept as they are, the
  * detail is formatted into the current memory context.  argument and hint may
@@ -88,6 +98,53 @@ tl_raise(const TlRefusal *refusal)
 	pg_unreachable();
 }
 
+/* Whether an SQLSTATE is of the class of refusals */
+bool
+tl_is_refusal(int sqlerrcode)
+{
+	return ERRCODE_TO_CATEGORY(sqlerrcode) ==
+		MAKE_SQLSTATE('T', 'L', '0', '0', '0');
+}
+
+/* What is known of a refusal by its SQLSTATE; NULL: there is no such one. */
+const TlRefusalKind *
+tl_refusal_kind(int sqlerrcode)
+{
+	for (size_t i = 0; i < lengthof(kinds); i++)
+	{
+		if (kinds[i].sqlerrcode == sqlerrcode)
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+/* The HTTP status of a refusal; one that a user's trigger raises has a 409. */
+int
+tl_http_status(int sqlerrcode)
+{
+	const TlRefusalKind *kind = tl_refusal_kind(sqlerrcode);
+
+	return kind ? kind->http_status : 409;
+}
+
+/*
+ * The error that PG_CATCH() has caught, in this memory context, to be looked
+ * at and thrown again.  Of a refusal the context is left out: it is a walk
+ * through our inner functions and tells the caller nothing.
+ */
+ErrorData *
+tl_catch_error(MemoryContext context)
+{
+	ErrorData  *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	if (tl_is_refusal(error->sqlerrcode))
+		error->context = NULL;
+	return error;
+}
+
 static char *
 text_or_null(FunctionCallInfo fcinfo, int argno)
 {
@@ -118,16 +175,14 @@ tl_raise_refusal(PG_FUNCTION_ARGS)
 				 errhint("Give five digits and capital letters, and a text.")));
 	refusal.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
 									   code[4]);
-	if (strncmp(code, "TL", 2) == 0)
+	if (tl_is_refusal(refusal.sqlerrcode))
+	{
+		if (tl_refusal_kind(refusal.sqlerrcode) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("there is no refusal %s", code),
+					 errhint("Add it to TL_REFUSALS.")));
 		error_context_stack = NULL;
+	}
 	tl_raise(&refusal);
-}
-
-/* The HTTP status of a refusal, by its SQLSTATE (contract, section 4) */
-int
-tl_http_status(int sqlerrcode)
-{
-	const char *code = unpack_sql_state(sqlerrcode);
-
-	return code[2] == '0' ? 409 : atoi(code + 2);
 }

@@ -1,8 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * trainledger.h
- *		What the rooms of trainledger share: SQLSTATEs, refusals, settings, the
- *		business clock, ids, and where the extension is.
+ *		What the rooms of trainledger share: refusals, checks of arguments,
+ *		settings, the business clock, ids, plans, progress, and where the
+ *		extension is.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -17,6 +18,7 @@
 
 #include "access/tupdesc.h"
 #include "datatype/timestamp.h"
+#include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/guc.h"
 #include "utils/uuid.h"
@@ -24,23 +26,55 @@
 #include "base/compat.h"
 
 /* ---------------------------------------------------------------------
- * SQLSTATEs of business refusals (contract, section 4)
+ * Business refusals (contract, section 4)
  * ---------------------------------------------------------------------
  */
-#define TL_ERRCODE(a, b, c)		MAKE_SQLSTATE('T', 'L', a, b, c)
 
-#define TL_ALREADY_INITIALISED	TL_ERRCODE('0', '5', '1')
-#define TL_BALANCE_MISMATCH		TL_ERRCODE('0', '5', '2')
-#define TL_OUT_OF_BOUND			TL_ERRCODE('0', '5', '3')
-#define TL_ABOVE_UPPER_BOUND	TL_ERRCODE('0', '5', '4')
-#define TL_BELOW_LOWER_BOUND	TL_ERRCODE('0', '5', '5')
-#define TL_DUPLICATE			TL_ERRCODE('0', '5', '6')
-#define TL_NOT_INITIALISED		TL_ERRCODE('0', '5', '7')
-#define TL_REJECTED				TL_ERRCODE('0', '5', '8')
-#define TL_INVALID				TL_ERRCODE('4', '0', '0')
-#define TL_NOT_FOUND			TL_ERRCODE('4', '0', '4')
-#define TL_CONFLICT				TL_ERRCODE('4', '0', '9')
-#define TL_KEY_REUSED			TL_ERRCODE('4', '2', '2')
+/*
+ * Every refusal there is: its name, its SQLSTATE behind the TL, the status of
+ * the HTTP answer, and the number and text of it in the documents of credit
+ * accounts, which have none for those that are no conflict of an account.
+ */
+#define TL_REFUSALS(X) \
+	X(TL_ALREADY_INITIALISED, '0', '5', '1', 409, \
+	  1051, "Account already initialised") \
+	X(TL_BALANCE_MISMATCH, '0', '5', '2', 409, \
+	  1052, "Balance mismatch") \
+	X(TL_OUT_OF_BOUND, '0', '5', '3', 409, \
+	  1053, "Balance out of bound") \
+	X(TL_ABOVE_UPPER_BOUND, '0', '5', '4', 409, \
+	  1054, "Balance out of upper bound") \
+	X(TL_BELOW_LOWER_BOUND, '0', '5', '5', 409, \
+	  1055, "Balance out of lower bound") \
+	X(TL_DUPLICATE, '0', '5', '6', 409, \
+	  1056, "Duplicate transaction") \
+	X(TL_NOT_INITIALISED, '0', '5', '7', 409, \
+	  1057, "Account not available") \
+	X(TL_REJECTED, '0', '5', '8', 409, \
+	  1058, "Transaction rejected") \
+	X(TL_INVALID, '4', '0', '0', 400, 0, NULL) \
+	X(TL_NOT_FOUND, '4', '0', '4', 404, 0, NULL) \
+	X(TL_CONFLICT, '4', '0', '9', 409, 0, NULL) \
+	X(TL_GONE, '4', '1', '0', 410, 0, NULL) \
+	X(TL_KEY_REUSED, '4', '2', '2', 422, 0, NULL) \
+	X(TL_TOO_MANY, '4', '2', '9', 429, 0, NULL)
+
+/* Their names as values of errcode() */
+enum
+{
+#define TL_ERRCODE(name, a, b, c, ...) \
+	name = MAKE_SQLSTATE('T', 'L', a, b, c),
+	TL_REFUSALS(TL_ERRCODE)
+#undef TL_ERRCODE
+};
+
+typedef struct TlRefusalKind
+{
+	int			sqlerrcode;
+	int			http_status;
+	int			error_code;		/* 0: documents have none */
+	const char *text;
+} TlRefusalKind;
 
 /*
  * A refusal is a value: the engine fills it in and returns, the typed
@@ -82,7 +116,22 @@ extern void tl_refuse(TlRefusal *refusal, int sqlerrcode,
 extern void tl_rename_argument(TlRefusal *refusal,
 							   const TlArgumentName *names);
 pg_noreturn extern void tl_raise(const TlRefusal *refusal);
+extern bool tl_is_refusal(int sqlerrcode);
+extern const TlRefusalKind *tl_refusal_kind(int sqlerrcode);
 extern int	tl_http_status(int sqlerrcode);
+extern ErrorData *tl_catch_error(MemoryContext context);
+
+/* arguments.c */
+
+/* Longest description, source and device, in bytes (contract, sections 6, 7) */
+#define TL_MAX_TEXT_BYTES		8192
+
+/* Longest text in an index, in characters */
+#define TL_MAX_NAME_CHARS		250
+
+extern bool tl_check_text(const char *name, text *value, bool required,
+						  TlRefusal *refusal);
+extern bool tl_check_name(const char *name, text *value, TlRefusal *refusal);
 
 /* module.c: settings */
 extern char *tl_clock_setting;
@@ -94,11 +143,28 @@ extern bool tl_check_clock(char **newval, void **extra, GucSource source);
 extern void tl_assign_clock(const char *newval, void *extra);
 extern bool tl_parse_utc(const char *text, TimestampTz *result);
 extern TimestampTz tl_clock(void);
+extern char *tl_print_utc(TimestampTz time, char separator);
 
 /* ids.c */
 #define TL_HOME_BITS			10
 #define TL_HOME_MASK			((INT64CONST(1) << TL_HOME_BITS) - 1)
 extern int64 tl_make_id(Oid sequence, int64 party_id);
+
+/* plan.c */
+extern SPIPlanPtr tl_saved_plan(SPIPlanPtr *plan, const char *text, int count,
+								const Oid *types, int options);
+
+/* progress.c: telling how far long work is (contract, section 15) */
+typedef struct TlProgress
+{
+	const char *what;			/* for the notice, such as "postings checked" */
+	int64		total;
+	TimestampTz next;			/* no notice before this */
+} TlProgress;
+
+extern void tl_progress_start(TlProgress *progress, const char *what,
+							  int64 total);
+extern void tl_progress_step(TlProgress *progress, int64 done);
 
 /* ---------------------------------------------------------------------
  * Mutual exclusion of our own (mutex.c)

@@ -25,9 +25,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "base/arguments.h"
-#include "credit/form.h"
-#include "ledger/catalog.h"
+#include "credit/credit.h"
 #include "ledger/ledger.h"
 
 #define BLANK			"This value should not be blank."
@@ -37,7 +35,7 @@
 /* Seconds since 1970 at the end of the year 9999 */
 #define LAST_SECOND		INT64CONST(253402300799)
 
-static const char *const field_names[FIELD_COUNT] = {
+static const char *const field_names[] = {
 	"delegate_id",
 	"delegate_rfid",
 	"delegate_barcode",
@@ -55,97 +53,12 @@ static const char *const field_names[FIELD_COUNT] = {
 	"balanceExpected",
 };
 
+StaticAssertDecl(lengthof(field_names) == FIELD_COUNT, "a field has no name");
+
 /* ---------------------------------------------------------------------
  * Reading
  * ---------------------------------------------------------------------
  */
-
-/* Decoding one JSON value, or the key of {"key": null} */
-typedef struct DecodeState
-{
-	char	   *key;
-	FieldKind	kind;
-	char	   *value;
-} DecodeState;
-
-static TlJsonResult
-take_key(void *context, char *name, bool isnull pg_attribute_unused())
-{
-	((DecodeState *) context)->key = name;
-	TL_JSON_CONTINUE;
-}
-
-static TlJsonResult
-take_structure(void *context)
-{
-	((DecodeState *) context)->kind = KIND_UNUSABLE;
-	TL_JSON_CONTINUE;
-}
-
-static TlJsonResult
-take_scalar(void *context, char *token, JsonTokenType type)
-{
-	DecodeState *state = context;
-
-	/* a scalar inside an array or object does not make it usable */
-	if (state->kind == KIND_UNUSABLE)
-		TL_JSON_CONTINUE;
-	state->value = token;
-	switch (type)
-	{
-		case JSON_TOKEN_STRING:
-			state->kind = KIND_STRING;
-			break;
-		case JSON_TOKEN_NUMBER:
-			state->kind = KIND_NUMBER;
-			break;
-		case JSON_TOKEN_NULL:
-			state->kind = KIND_ABSENT;
-			break;
-		default:
-			state->kind = KIND_UNUSABLE;
-			break;
-	}
-	TL_JSON_CONTINUE;
-}
-
-/* The key of an object field from its text `"key":`, NULL if undecodable */
-static char *
-decode_key(const char *start, int length)
-{
-	StringInfoData object;
-	DecodeState state = {0};
-	JsonSemAction actions = {
-		.semstate = &state,
-		.object_field_start = take_key,
-	};
-
-	initStringInfo(&object);
-	appendStringInfoChar(&object, '{');
-	appendBinaryStringInfo(&object, start, length);
-	appendStringInfoString(&object, "null}");
-	if (pg_parse_json(tl_json_lexer(object.data, object.len, true),
-					  &actions) != JSON_SUCCESS)
-		return NULL;
-	return state.key;
-}
-
-static DecodeState
-decode_value(const char *start, int length)
-{
-	DecodeState state = {.kind = KIND_ABSENT};
-	JsonSemAction actions = {
-		.semstate = &state,
-		.object_start = take_structure,
-		.array_start = take_structure,
-		.scalar = take_scalar,
-	};
-
-	if (pg_parse_json(tl_json_lexer(pnstrdup(start, length), length, true),
-					  &actions) != JSON_SUCCESS)
-		state.kind = KIND_UNUSABLE;
-	return state;
-}
 
 /* Splitting the body: where the field that is being read starts */
 typedef struct SplitState
@@ -154,20 +67,53 @@ typedef struct SplitState
 	JsonLexContext *lexer;
 	MemoryContext scratch;		/* for one field */
 	bool		is_object;
-	const char *key_start;
-	const char *value_start;
+	char	   *key_start;
+	char	   *value_start;
 } SplitState;
 
+/* The text of a JSON string, or NULL where text cannot hold it */
+static char *
+decode_string(char *string, int length)
+{
+	JsonLexContext *lexer = tl_json_lexer(string, length, true);
+
+	return json_lex(lexer) == JSON_SUCCESS ? lexer->strval->data : NULL;
+}
+
+/* What a JSON value is, and its text where it is a string or a number */
+static FieldKind
+decode_value(char *value, int length, char **text)
+{
+	*text = NULL;
+	switch (value[0])
+	{
+		case 'n':
+			return KIND_ABSENT;
+		case 't':
+		case 'f':
+		case '[':
+		case '{':
+			return KIND_UNUSABLE;
+		case '"':
+			*text = decode_string(value, length);
+			return *text ? KIND_STRING : KIND_UNUSABLE;
+		default:
+			*text = pnstrdup(value, length);
+			return KIND_NUMBER;
+	}
+}
+
 static void
-store_field(CreditForm *form, const char *key, const DecodeState *value)
+store_field(CreditForm *form, const char *key, FieldKind kind,
+			const char *value)
 {
 	for (int i = 0; key != NULL && i < FIELD_COUNT; i++)
 	{
 		if (strcmp(key, field_names[i]) == 0)
 		{
 			/* of doubled keys the last one counts */
-			form->kinds[i] = value->kind;
-			form->values[i] = value->value ? pstrdup(value->value) : NULL;
+			form->kinds[i] = kind;
+			form->values[i] = value ? pstrdup(value) : NULL;
 			return;
 		}
 	}
@@ -203,9 +149,10 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 				bool isnull pg_attribute_unused())
 {
 	SplitState *state = context;
-	const char *end = state->lexer->prev_token_terminator;
+	char	   *end = state->lexer->prev_token_terminator;
 	char	   *key;
-	DecodeState value;
+	char	   *value;
+	FieldKind	kind;
 	MemoryContext caller;
 
 	if (state->lexer->lex_level != 1)
@@ -215,10 +162,11 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 	/* between the end of the field before and the key: blanks and a comma */
 	state->key_start += strspn(state->key_start, " \t\r\n,");
 	caller = MemoryContextSwitchTo(state->scratch);
-	key = decode_key(state->key_start, state->value_start - state->key_start);
-	value = decode_value(state->value_start, end - state->value_start);
+	key = decode_string(state->key_start,
+						state->value_start - state->key_start);
+	kind = decode_value(state->value_start, end - state->value_start, &value);
 	MemoryContextSwitchTo(caller);
-	store_field(state->form, key, &value);
+	store_field(state->form, key, kind, value);
 	MemoryContextReset(state->scratch);
 	state->key_start = end;
 	TL_JSON_CONTINUE;
@@ -308,26 +256,30 @@ check_given(CreditForm *form, CreditField field, bool required)
 }
 
 static void
+check_length(CreditForm *form, CreditField field, size_t length, int most)
+{
+	if (length > (size_t) most)
+		form->errors[field] = psprintf("This value is too long. It should have %d characters or less.",
+									   most);
+}
+
+static void
 check_text(CreditForm *form, CreditField field, bool required)
 {
-	if (check_given(form, field, required) &&
-		strlen(form->values[field]) > TL_MAX_TEXT_BYTES)
-		form->errors[field] = psprintf("This value is too long. It should have %d characters or less.",
-									   TL_MAX_TEXT_BYTES);
+	if (check_given(form, field, required))
+		check_length(form, field, strlen(form->values[field]),
+					 TL_MAX_TEXT_BYTES);
 }
 
 /* An account or type name; where it is not given, "default" */
 static void
 check_name(CreditForm *form, CreditField field)
 {
-	if (!check_given(form, field, false))
-	{
+	if (check_given(form, field, false))
+		check_length(form, field, pg_mbstrlen(form->values[field]),
+					 TL_MAX_NAME_CHARS);
+	else
 		form->values[field] = "default";
-		return;
-	}
-	if (pg_mbstrlen(form->values[field]) > TL_MAX_NAME_CHARS)
-		form->errors[field] = psprintf("This value is too long. It should have %d characters or less.",
-									   TL_MAX_NAME_CHARS);
 }
 
 /* Whether a text can be a party's id: digits, as many as always fit a bigint */
@@ -393,7 +345,7 @@ check_operation(CreditForm *form, bool any_operation, TlOperation operation)
 	for (size_t i = 0; i < lengthof(choices); i++)
 	{
 		if (strcmp(form->values[FIELD_OPERATION],
-				   tl_operation_name(choices[i])) == 0 &&
+				   tl_operation_names[choices[i]]) == 0 &&
 			(any_operation || choices[i] == operation))
 		{
 			form->operation = choices[i];
@@ -462,28 +414,13 @@ check_recorded_at(CreditForm *form)
 static void
 check_rounding(CreditForm *form)
 {
-	static const struct
-	{
-		const char *name;
-		TlRounding	mode;
-	} choices[] = {
-		{"round", TL_ROUND_HALF_AWAY},
-		{"floor", TL_ROUND_FLOOR},
-		{"ceil", TL_ROUND_CEIL},
-	};
-
 	form->rounding = TL_ROUND_HALF_AWAY;
 	if (!check_given(form, FIELD_ROUNDING, false))
 		return;
-	for (size_t i = 0; i < lengthof(choices); i++)
-	{
-		if (strcmp(form->values[FIELD_ROUNDING], choices[i].name) == 0)
-		{
-			form->rounding = choices[i].mode;
-			return;
-		}
-	}
-	form->errors[FIELD_ROUNDING] = NOT_A_CHOICE;
+	form->rounding = tl_rounding_from_label(form->values[FIELD_ROUNDING]);
+	if (form->rounding == TL_ROUND_EXACT ||
+		form->rounding == TL_ROUND_HALF_EVEN)
+		form->errors[FIELD_ROUNDING] = NOT_A_CHOICE;
 }
 
 /* Check what the body alone shows.  True: nothing is wrong. */

@@ -22,17 +22,15 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "access/access.h"
-#include "base/arguments.h"
-#include "base/progress.h"
 #include "ledger/catalog.h"
 #include "ledger/ledger.h"
 #include "ledger/read.h"
@@ -79,19 +77,6 @@ typedef struct RowPlace
 	int64		account_id;
 } RowPlace;
 
-/* Keys and fingerprints of the rows booked so far */
-typedef struct DedupKey
-{
-	pg_uuid_t	dedup;
-	int64		account_id;
-} DedupKey;
-
-typedef struct DedupEntry
-{
-	DedupKey	key;			/* must be first */
-	const struct BatchRow *row;
-} DedupEntry;
-
 typedef struct Batch
 {
 	bool		on_lots;		/* on lots, not on credit accounts */
@@ -116,26 +101,59 @@ typedef struct Batch
  * ---------------------------------------------------------------------
  */
 
+/* The arguments that have an element for each row */
+typedef enum ColumnNumber
+{
+	IDS,
+	DELTAS,
+	DESCRIPTIONS,
+	RECORDED_AT,
+	KEYS
+} ColumnNumber;
+
+#define COLUMN_COUNT	(KEYS + 1)
+
+/* clang-format off */
+static const struct
+{
+	const char *name;
+	int			argno;
+	TlColumnType type;
+	bool		is_required;
+}			arguments[COLUMN_COUNT] =
+{
+	[IDS] = {"account_ids", 0, TL_INT8, true},
+	[DELTAS] = {"deltas", 1, TL_AMOUNT, true},
+	[DESCRIPTIONS] = {"descriptions", 3, TL_TEXT, false},
+	[RECORDED_AT] = {"recorded_at", 4, TL_TIMESTAMPTZ, false},
+	[KEYS] = {"idempotency_keys", 5, TL_UUID, false},
+};
+/* clang-format on */
+
 typedef struct Column
 {
-	int			count;
+	int			count;			/* -1: not given */
 	Datum	   *values;
 	bool	   *nulls;
 } Column;
 
-/* An array argument as a column of the batch (TL400); count -1: not given */
+/* An array argument as a column of the batch (TL400) */
 static Column
-take_column(FunctionCallInfo fcinfo, int argno, const char *name,
-			bool required, Oid element_type, int16 length, bool by_value,
-			char align)
+take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 {
+	const char *name = arguments[number].name;
+	int			argno = arguments[number].argno;
+	Oid			type = tl_catalog()->types[arguments[number].type];
 	Column		column = {.count = -1};
-	ArrayType  *array;
 	TlRefusal	refusal = {0};
+	ArrayType  *array;
+	int16		length;
+	bool		by_value;
+	char		align;
 
 	if (PG_ARGISNULL(argno))
 	{
-		if (!required)
+		if (!arguments[number].is_required)
 			return column;
 		tl_refuse(&refusal, TL_INVALID, name, psprintf("%s are missing", name),
 				  "This argument is required.",
@@ -152,7 +170,8 @@ take_column(FunctionCallInfo fcinfo, int argno, const char *name,
 				  ARR_NDIM(array));
 		tl_raise(&refusal);
 	}
-	deconstruct_array(array, element_type, length, by_value, align,
+	get_typlenbyvalalign(type, &length, &by_value, &align);
+	deconstruct_array(array, type, length, by_value, align,
 					  &column.values, &column.nulls, &column.count);
 	return column;
 }
@@ -243,39 +262,29 @@ group_rows(Batch *batch, const RowPlace *places)
 	}
 }
 
-/* The arguments that have an element for each row */
-typedef struct Columns
-{
-	Column		ids;
-	Column		deltas;
-	Column		descriptions;
-	Column		recorded_at;
-	Column		keys;
-} Columns;
-
 /* Fill in what was asked for in a row, which is zeroed. */
 static void
-take_row(const Columns *columns, int number, text *source,
+take_row(const Column *columns, int number, text *source,
 		 text *no_description, BatchRow *row)
 {
 	TlEntry    *entry = &row->entry;
 
 	row->number = number;
-	row->has_delta = is_given(&columns->deltas, number);
+	row->has_delta = is_given(&columns[DELTAS], number);
 	if (row->has_delta)
-		entry->delta = DatumGetAmount(columns->deltas.values[number]);
+		entry->delta = DatumGetAmount(columns[DELTAS].values[number]);
 	entry->source = source;
 	entry->description = no_description;
-	if (is_given(&columns->descriptions, number))
+	if (is_given(&columns[DESCRIPTIONS], number))
 		entry->description =
-			DatumGetTextPP(columns->descriptions.values[number]);
-	entry->has_recorded_at = is_given(&columns->recorded_at, number);
+			DatumGetTextPP(columns[DESCRIPTIONS].values[number]);
+	entry->has_recorded_at = is_given(&columns[RECORDED_AT], number);
 	if (entry->has_recorded_at)
 		entry->recorded_at =
-			DatumGetTimestampTz(columns->recorded_at.values[number]);
-	row->has_key = is_given(&columns->keys, number);
+			DatumGetTimestampTz(columns[RECORDED_AT].values[number]);
+	row->has_key = is_given(&columns[KEYS], number);
 	if (row->has_key)
-		entry->dedup = *DatumGetUUIDP(columns->keys.values[number]);
+		entry->dedup = *DatumGetUUIDP(columns[KEYS].values[number]);
 }
 
 /*
@@ -283,20 +292,20 @@ take_row(const Columns *columns, int number, text *source,
  * batch from going to and fro in memory.
  */
 static void
-take_rows(Batch *batch, const Columns *columns)
+take_rows(Batch *batch, const Column *columns)
 {
 	text	   *no_description = cstring_to_text("");
 	RowPlace   *places;
 
-	batch->row_count = columns->ids.count;
+	batch->row_count = columns[IDS].count;
 	batch->rows = allocate(batch->row_count, sizeof(BatchRow));
 	places = allocate(batch->row_count, sizeof(RowPlace));
 	for (int i = 0; i < batch->row_count; i++)
 	{
 		places[i].number = i;
-		places[i].has_account = is_given(&columns->ids, i);
+		places[i].has_account = is_given(&columns[IDS], i);
 		if (places[i].has_account)
-			places[i].account_id = DatumGetInt64(columns->ids.values[i]);
+			places[i].account_id = DatumGetInt64(columns[IDS].values[i]);
 	}
 	sort_places(places, batch->row_count);
 	for (int i = 0; i < batch->row_count; i++)
@@ -312,31 +321,17 @@ take_rows(Batch *batch, const Columns *columns)
 static void
 take_arguments(FunctionCallInfo fcinfo, Batch *batch)
 {
-	Columns		columns;
-	int			count;
+	Column		columns[COLUMN_COUNT];
 	TlRefusal	refusal = {0};
 
-	columns.ids = take_column(fcinfo, 0, "account_ids", true, INT8OID, 8,
-							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	columns.deltas = take_column(fcinfo, 1, "deltas", true,
-								 tl_catalog()->types[TL_AMOUNT], 8,
-								 FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
-	columns.descriptions = take_column(fcinfo, 3, "descriptions", false,
-									   TEXTOID, -1, false, TYPALIGN_INT);
-	columns.recorded_at = take_column(fcinfo, 4, "recorded_at", false,
-									  TIMESTAMPTZOID, 8, FLOAT8PASSBYVAL,
-									  TYPALIGN_DOUBLE);
-	columns.keys = take_column(fcinfo, 5, "idempotency_keys", false, UUIDOID,
-							   UUID_LEN, false, TYPALIGN_CHAR);
-	count = columns.ids.count;
-	check_length(&columns.deltas, count, "deltas");
-	check_length(&columns.descriptions, count, "descriptions");
-	check_length(&columns.recorded_at, count, "recorded_at");
-	check_length(&columns.keys, count, "idempotency_keys");
+	for (int i = 0; i < COLUMN_COUNT; i++)
+		columns[i] = take_column(fcinfo, i);
+	for (int i = 0; i < COLUMN_COUNT; i++)
+		check_length(&columns[i], columns[IDS].count, arguments[i].name);
 	batch->source = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
 	if (!tl_check_text("source", batch->source, true, &refusal))
 		tl_raise(&refusal);
-	take_rows(batch, &columns);
+	take_rows(batch, columns);
 }
 
 /* ---------------------------------------------------------------------
@@ -444,24 +439,6 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 }
 
 /*
- * Look a key or fingerprint up among the rows of this batch and in the books.
- * Returns the entry, or NULL.
- */
-static const TlEntry *
-find_dedup(Batch *batch, TlBooks *books, const pg_uuid_t *dedup,
-		   int64 account_id, TlEntry *stored)
-{
-	DedupKey	key = {.account_id = account_id};
-	DedupEntry *found;
-
-	key.dedup = *dedup;
-	found = hash_search(batch->dedups, &key, HASH_FIND, NULL);
-	if (found != NULL)
-		return &found->row->entry;
-	return tl_read_dedup(books, dedup, account_id, stored) ? stored : NULL;
-}
-
-/*
  * Whether the books or the rows before have the row's key.  It is then a
  * replay, which has that entry, or refused.
  */
@@ -471,8 +448,8 @@ has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	TlRequest	request = row_request(batch, row);
 	TlEntry    *entry = &row->entry;
 	TlEntry		stored;
-	const TlEntry *first = find_dedup(batch, books, &entry->dedup,
-									  row->account->id, &stored);
+	const TlEntry *first = tl_find_dedup(books, batch->dedups, &entry->dedup,
+										 row->account->id, &stored);
 
 	if (first == NULL)
 		return false;
@@ -486,36 +463,6 @@ has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	entry->balance = first->balance;
 	row->has_entry = true;
 	return true;
-}
-
-/*
- * Whether the books or the rows before have an equal posting (TL056); if not,
- * the row has the fingerprint to be booked with.
- */
-static bool
-is_duplicate(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
-{
-	TlRequest	request = row_request(batch, row);
-	TlEntry    *entry = &row->entry;
-	TlEntry		stored;
-
-	for (int attempt = 0;; attempt++)
-	{
-		const TlEntry *first;
-
-		CHECK_FOR_INTERRUPTS();
-		tl_fingerprint(&request, entry->delta, attempt, &entry->dedup);
-		first = find_dedup(batch, books, &entry->dedup, row->account->id,
-						   &stored);
-		if (first == NULL)
-			return false;
-		if (first->keyed_call == 0 &&
-			tl_same_request(&request, entry->delta, first))
-		{
-			tl_refuse_duplicate(refusal, first);
-			return true;
-		}
-	}
 }
 
 /*
@@ -547,9 +494,14 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	}
 	entry->has_dedup = row->has_key ||
 		(entry->has_recorded_at && !batch->on_lots);
-	if (entry->has_dedup && !row->has_key &&
-		is_duplicate(batch, books, row, refusal))
-		return false;
+	if (entry->has_dedup && !row->has_key)
+	{
+		TlRequest	request = row_request(batch, row);
+
+		if (tl_is_duplicate(books, batch->dedups, &request, delta, at->id,
+							&entry->dedup, refusal))
+			return false;
+	}
 	if (at->account.is_lot && !batch->on_lots)
 	{
 		tl_refuse_lot(refusal, at->id);
@@ -575,17 +527,6 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	return true;
 }
 
-static void
-remember_dedup(Batch *batch, const BatchRow *row)
-{
-	DedupKey	key = {.account_id = row->entry.account_id};
-	DedupEntry *made;
-
-	key.dedup = row->entry.dedup;
-	made = hash_search(batch->dedups, &key, HASH_ENTER, NULL);
-	made->row = row;
-}
-
 /* Whether the batch is refused as a whole, and by a row before this one */
 static bool
 is_in_vain(const Batch *batch, const BatchRow *row)
@@ -603,7 +544,7 @@ try_row(Batch *batch, TlBooks *books, BatchRow *row)
 	if (apply_row(batch, books, row, &refusal))
 	{
 		if (row->is_booked && row->entry.has_dedup)
-			remember_dedup(batch, row);
+			tl_remember_dedup(batch->dedups, &row->entry);
 	}
 	else if (batch->first_refused == NULL ||
 			 row->number < batch->first_refused->number)
@@ -672,17 +613,10 @@ raise_row(const Batch *batch)
 static void
 check_rows(Batch *batch, TlBooks *books, int from)
 {
-	HASHCTL		control = {
-		.keysize = sizeof(DedupKey),
-		.entrysize = sizeof(DedupEntry),
-		.hcxt = CurrentMemoryContext,
-	};
 	TlProgress	progress;
 	int			done = 0;
 
-	batch->dedups = hash_create("trainledger batch", batch->row_count + 1,
-								&control,
-								HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	batch->dedups = tl_make_dedups(batch->row_count);
 	batch->is_any_suspended = tl_is_any_suspended(books);
 	tl_progress_start(&progress, "postings checked", batch->row_count);
 	for (int i = 0; from == 0 && i < batch->orphan_count; i++)
@@ -800,12 +734,12 @@ book(Batch *batch)
 			break;
 
 		/* wait in line for this one; most often the rest is free then too */
-		tl_books_pop_snapshot();
+		PopActiveSnapshot();
 		tl_lock_account(batch->accounts[from].id, locked_id);
 		locked_id = batch->accounts[from].id;
 		tl_books_push_snapshot(true);
 	}
-	tl_books_pop_snapshot();
+	PopActiveSnapshot();
 	tl_books_close(&books);
 }
 

@@ -119,7 +119,7 @@ tl_books_close(TlBooks *books)
 
 /*
  * Make a snapshot active that sees what this transaction has done so far:
- * that of the running statement, or a fresh one.
+ * that of the running statement, or a fresh one.  PopActiveSnapshot() ends it.
  */
 void
 tl_books_push_snapshot(bool fresh)
@@ -127,12 +127,6 @@ tl_books_push_snapshot(bool fresh)
 	CommandCounterIncrement();
 	PushCopiedSnapshot(fresh ? GetTransactionSnapshot() : GetActiveSnapshot());
 	UpdateActiveSnapshotCommandId();
-}
-
-void
-tl_books_pop_snapshot(void)
-{
-	PopActiveSnapshot();
 }
 
 /* ---------------------------------------------------------------------
@@ -144,7 +138,7 @@ tl_books_pop_snapshot(void)
 IndexScanDesc
 tl_open_index_scan(TlBooks *books, TlLookup lookup, int key_count)
 {
-	Relation	table = books->tables[tl_lookup_spec(lookup)->relation];
+	Relation	table = books->tables[tl_lookups[lookup].relation];
 	Relation	index = index_open(books->paths[lookup].index,
 								   AccessShareLock);
 
@@ -170,7 +164,7 @@ tl_end_scan(TlScan *scan)
 static void
 seek_in_index(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 {
-	const TlLookupSpec *spec = tl_lookup_spec(lookup);
+	const TlLookupSpec *spec = &tl_lookups[lookup];
 	const TlAccessPath *path = &books->paths[lookup];
 	ScanKeyData keys[TL_MAX_KEY_PARTS];
 	Relation	index;
@@ -194,7 +188,7 @@ seek_in_index(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 static void
 seek_in_table(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 {
-	const TlLookupSpec *spec = tl_lookup_spec(lookup);
+	const TlLookupSpec *spec = &tl_lookups[lookup];
 	Relation	table = books->tables[spec->relation];
 	ScanKeyData keys[TL_MAX_KEY_PARTS];
 
@@ -232,7 +226,7 @@ tl_seek(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 TupleTableSlot *
 tl_next(TlBooks *books, TlLookup lookup, TlScan *scan)
 {
-	TupleTableSlot *slot = books->slots[tl_lookup_spec(lookup)->relation];
+	TupleTableSlot *slot = books->slots[tl_lookups[lookup].relation];
 	bool		found = scan->by_index != NULL ?
 		index_getnext_slot(scan->by_index, ForwardScanDirection, slot) :
 		table_scan_getnextslot(scan->of_table, ForwardScanDirection, slot);

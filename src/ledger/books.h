@@ -51,7 +51,6 @@ typedef struct TlBooks
 extern void tl_books_open(TlBooks *books, bool to_write);
 extern void tl_books_close(TlBooks *books);
 extern void tl_books_push_snapshot(bool fresh);
-extern void tl_books_pop_snapshot(void);
 extern void tl_seek(TlBooks *books, TlLookup lookup, const Datum *key,
 					TlScan *scan);
 extern TupleTableSlot *tl_next(TlBooks *books, TlLookup lookup, TlScan *scan);

@@ -84,29 +84,37 @@ static const struct
 };
 
 /* clang-format off */
-static const TlLookupSpec lookups[TL_LOOKUP_COUNT] = {
-	[TL_ACCOUNT_BY_ID] = {TL_ACCOUNT, 1, {TL_ACCOUNT_ID}, false},
+const TlLookupSpec tl_lookups[TL_LOOKUP_COUNT] = {
+	[TL_ACCOUNT_BY_ID] = {
+		.relation = TL_ACCOUNT, .count = 1, .key = {TL_ACCOUNT_ID},
+	},
 	[TL_ACCOUNT_BY_NAME] = {
-		TL_ACCOUNT, 3,
-		{TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME},
-		false
+		.relation = TL_ACCOUNT, .count = 3,
+		.key = {TL_ACCOUNT_PARTY_ID, TL_ACCOUNT_TOKEN_TYPE_ID, TL_ACCOUNT_NAME},
 	},
 	[TL_ENTRY_BY_DEDUP] = {
-		TL_ENTRY, 2, {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID}, false
+		.relation = TL_ENTRY, .count = 2,
+		.key = {TL_ENTRY_DEDUP, TL_ENTRY_ACCOUNT_ID},
 	},
-	[TL_ENTRY_BY_KEY] = {TL_ENTRY, 1, {TL_ENTRY_DEDUP}, false},
-	[TL_TYPE_BY_ID] = {TL_TOKEN_TYPE, 1, {TL_TYPE_ID}, false},
-	[TL_TYPE_BY_NAME] = {TL_TOKEN_TYPE, 2, {TL_TYPE_KIND, TL_TYPE_NAME}, false},
-	[TL_PARTY_BY_ID] = {TL_PARTY, 1, {TL_PARTY_ID}, false},
-	[TL_SUSPENDED_PARTY] = {TL_PARTY, 1, {TL_PARTY_ID}, true}
+	[TL_ENTRY_BY_KEY] = {
+		.relation = TL_ENTRY, .count = 1, .key = {TL_ENTRY_DEDUP},
+	},
+	[TL_TYPE_BY_ID] = {
+		.relation = TL_TOKEN_TYPE, .count = 1, .key = {TL_TYPE_ID},
+	},
+	[TL_TYPE_BY_NAME] = {
+		.relation = TL_TOKEN_TYPE, .count = 2,
+		.key = {TL_TYPE_KIND, TL_TYPE_NAME},
+	},
+	[TL_PARTY_BY_ID] = {
+		.relation = TL_PARTY, .count = 1, .key = {TL_PARTY_ID},
+	},
+	[TL_SUSPENDED_PARTY] = {
+		.relation = TL_PARTY, .count = 1, .key = {TL_PARTY_ID},
+		.finds_suspended = true,
+	},
 };
 /* clang-format on */
-
-const TlLookupSpec *
-tl_lookup_spec(TlLookup lookup)
-{
-	return &lookups[lookup];
-}
 
 /* The function by which look-ups compare a column */
 RegProcedure
@@ -408,8 +416,8 @@ load_paths(TlRelation relation)
 
 		for (int i = 0; i < TL_LOOKUP_COUNT; i++)
 		{
-			if (lookups[i].relation == relation)
-				consider_index(index, &lookups[i], &catalog->paths[i]);
+			if (tl_lookups[i].relation == relation)
+				consider_index(index, &tl_lookups[i], &catalog->paths[i]);
 		}
 		index_close(index, AccessShareLock);
 	}
@@ -571,7 +579,7 @@ tl_load_catalog(void)
 void
 tl_require_unique(TlLookup lookup)
 {
-	const TlLookupSpec *spec = &lookups[lookup];
+	const TlLookupSpec *spec = &tl_lookups[lookup];
 	const TlRelationSpec *relation = &tl_relations[spec->relation];
 	StringInfoData columns;
 
@@ -606,10 +614,4 @@ tl_operation_from_oid(Oid label)
 			 errmsg("unknown label of type trainledger.operation"),
 			 errdetail("Operations are those that the extension made."),
 			 errhint("Use an operation of the documentation.")));
-}
-
-const char *
-tl_operation_name(TlOperation operation)
-{
-	return tl_operation_names[operation];
 }

@@ -51,6 +51,8 @@ typedef struct TlLookupSpec
 	bool		finds_suspended;	/* rows where is_suspended, no others */
 } TlLookupSpec;
 
+extern const TlLookupSpec tl_lookups[TL_LOOKUP_COUNT];
+
 /*
  * How a look-up is made: by this index, whose column i compares part order[i]
  * of the key; InvalidOid: no usable index is there.
@@ -89,8 +91,6 @@ extern bool tl_catalog_is_known;
 extern void tl_load_catalog(void);
 
 extern TlOperation tl_operation_from_oid(Oid label);
-extern const char *tl_operation_name(TlOperation operation);
-extern const TlLookupSpec *tl_lookup_spec(TlLookup lookup);
 extern RegProcedure tl_equality(TlRelation relation, int column);
 extern void tl_require_unique(TlLookup lookup);
 

@@ -114,34 +114,30 @@ static const TlColumn party_columns[TL_PARTY_COLUMN_COUNT] = {
 
 const TlRelationSpec tl_relations[TL_RELATION_COUNT] = {
 	[TL_ACCOUNT] = {
-		"account", RELKIND_RELATION, account_columns, TL_ACCOUNT_COLUMN_COUNT,
+		.name = "account", .relkind = RELKIND_RELATION,
+		.columns = account_columns, .count = TL_ACCOUNT_COLUMN_COUNT,
 	},
 	[TL_ENTRY] = {
-		"entry", RELKIND_RELATION, tl_entry_columns, TL_ENTRY_COLUMN_COUNT,
+		.name = "entry", .relkind = RELKIND_RELATION,
+		.columns = tl_entry_columns, .count = TL_ENTRY_COLUMN_COUNT,
 	},
 	[TL_BOOKED_ENTRY] = {
-		"booked_entry", RELKIND_COMPOSITE_TYPE, tl_entry_columns,
-		TL_ENTRY_COLUMN_COUNT,
+		.name = "booked_entry", .relkind = RELKIND_COMPOSITE_TYPE,
+		.columns = tl_entry_columns, .count = TL_ENTRY_COLUMN_COUNT,
 	},
 	[TL_TOKEN_TYPE] = {
-		"token_type", RELKIND_RELATION, type_columns, TL_TYPE_COLUMN_COUNT,
+		.name = "token_type", .relkind = RELKIND_RELATION,
+		.columns = type_columns, .count = TL_TYPE_COLUMN_COUNT,
 	},
 	[TL_PARTY] = {
-		"party", RELKIND_RELATION, party_columns, TL_PARTY_COLUMN_COUNT,
+		.name = "party", .relkind = RELKIND_RELATION,
+		.columns = party_columns, .count = TL_PARTY_COLUMN_COUNT,
 	},
 };
 
 const char *const tl_operation_names[TL_OPERATION_COUNT] = {
-	[TL_OP_INIT] = "init",
-	[TL_OP_ADD] = "add",
-	[TL_OP_SUBTRACT] = "subtract",
-	[TL_OP_ISSUE] = "issue",
-	[TL_OP_ADJUST] = "adjust",
-	[TL_OP_REDEEM] = "redeem",
-	[TL_OP_REFUND] = "refund",
-	[TL_OP_EXPIRE] = "expire",
-	[TL_OP_HOLD] = "hold",
-	[TL_OP_CAPTURE] = "capture",
-	[TL_OP_RELEASE] = "release",
+#define LABEL(name, label) label,
+	TL_OPERATIONS(LABEL)
+#undef LABEL
 };
 /* clang-format on */

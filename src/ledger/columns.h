@@ -37,23 +37,30 @@ typedef enum TlColumnType
 
 #define TL_COLUMN_TYPE_COUNT	(TL_TOKEN_KIND + 1)
 
-/* In the order of the labels of trainledger.operation */
+/*
+ * Every operation, in the order of the labels of trainledger.operation: what
+ * it is called in C, and in SQL and in documents.
+ */
+#define TL_OPERATIONS(X) \
+	X(TL_OP_INIT, "init") \
+	X(TL_OP_ADD, "add") \
+	X(TL_OP_SUBTRACT, "subtract") \
+	X(TL_OP_ISSUE, "issue") \
+	X(TL_OP_ADJUST, "adjust") \
+	X(TL_OP_REDEEM, "redeem") \
+	X(TL_OP_REFUND, "refund") \
+	X(TL_OP_EXPIRE, "expire") \
+	X(TL_OP_HOLD, "hold") \
+	X(TL_OP_CAPTURE, "capture") \
+	X(TL_OP_RELEASE, "release")
+
 typedef enum TlOperation
 {
-	TL_OP_INIT,
-	TL_OP_ADD,
-	TL_OP_SUBTRACT,
-	TL_OP_ISSUE,
-	TL_OP_ADJUST,
-	TL_OP_REDEEM,
-	TL_OP_REFUND,
-	TL_OP_EXPIRE,
-	TL_OP_HOLD,
-	TL_OP_CAPTURE,
-	TL_OP_RELEASE
+#define TL_OPERATION_VALUE(name, label) name,
+	TL_OPERATIONS(TL_OPERATION_VALUE)
+#undef TL_OPERATION_VALUE
+	TL_OPERATION_COUNT
 } TlOperation;
-
-#define TL_OPERATION_COUNT		(TL_OP_RELEASE + 1)
 
 typedef enum TlRelation
 {

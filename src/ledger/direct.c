@@ -8,7 +8,7 @@
  * Why this is safe.  What the executor does around a write it does for the
  * sake of something that hangs on the table.  A posting is written here only
  * where nothing hangs on it but what is named below; everything else, and
- * everything that is not known, is left to SQL (ledger_write.c), row for row
+ * everything that is not known, is left to SQL (write.c), row for row
  * the same.  Whether a table is plain in that sense is found out once and
  * again after it changes; tl_books_open() has locked the tables such that
  * nobody can add what matters meanwhile.
@@ -64,9 +64,8 @@
 #include "utils/timestamp.h"
 
 #include "base/plain_table.h"
-#include "base/progress.h"
-#include "ledger/direct.h"
 #include "ledger/entry.h"
+#include "ledger/write.h"
 
 /* Entries that are handed to the heap at once: some pages of them */
 #define MAX_INSERTED	128

@@ -23,11 +23,8 @@
  */
 #include "postgres.h"
 
-#include <openssl/evp.h>
-
 #include "access/xact.h"
 #include "miscadmin.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
@@ -39,8 +36,7 @@
 /* What one try at a posting came to; RACED: somebody was faster, try again */
 typedef enum Attempt
 {
-	ATTEMPT_BOOKED,
-	ATTEMPT_REPLAYED,
+	ATTEMPT_BOOKED,				/* now, or before with the same key */
 	ATTEMPT_REFUSED,
 	ATTEMPT_RACED
 } Attempt;
@@ -110,7 +106,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 		tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
 				  "Use subtract to take tokens off, or adjust for a signed amount.",
 				  "The amount of %s is %.64s.",
-				  tl_operation_name(request->operation), request->amount);
+				  tl_operation_names[request->operation], request->amount);
 		return false;
 	}
 	if (request->operation != TL_OP_INIT && tl_is_zero(request->amount))
@@ -118,7 +114,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 		tl_refuse(refusal, TL_INVALID, "amount", "amount is zero",
 				  "Give an amount other than zero.",
 				  "The amount of %s is %.64s.",
-				  tl_operation_name(request->operation), request->amount);
+				  tl_operation_names[request->operation], request->amount);
 		return false;
 	}
 	if (request->has_recorded_at && TIMESTAMP_NOT_FINITE(request->recorded_at))
@@ -185,7 +181,7 @@ bool
 tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 				TlAmount *result, TlRefusal *refusal)
 {
-	bool		overflows = tl_amount_add_overflow(balance, delta, result);
+	bool		overflows = pg_add_s64_overflow(balance, delta, result);
 
 	if ((overflows && delta > 0) ||
 		(!overflows && type->has_upper &&
@@ -276,92 +272,6 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
 	return false;
 }
 
-static bool
-same_text(const text *a, const text *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
-}
-
-/* Whether an entry is what the request, rounded to delta, would book. */
-bool
-tl_same_request(const TlRequest *request, TlAmount delta, const TlEntry *entry)
-{
-	return entry->operation == request->operation &&
-		entry->delta == delta &&
-		entry->has_recorded_at == request->has_recorded_at &&
-		(!entry->has_recorded_at ||
-		 entry->recorded_at == request->recorded_at) &&
-		same_text(entry->source, request->source) &&
-		same_text(entry->description, request->description) &&
-		same_text(entry->device, request->device);
-}
-
-static void
-digest_number(EVP_MD_CTX *context, int64 number)
-{
-	uint64		bytes = pg_hton64((uint64) number);
-
-	EVP_DigestUpdate(context, &bytes, sizeof(bytes));
-}
-
-/* Length first, so that no two lists of texts give the same bytes */
-static void
-digest_text(EVP_MD_CTX *context, const text *value)
-{
-	digest_number(context, value ? (int64) VARSIZE_ANY_EXHDR(value) : -1);
-	if (value)
-		EVP_DigestUpdate(context, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-/*
- * The fingerprint of a request by which its duplicate is found: recorded_at
- * in milliseconds since 1970, 48 bits, then 80 bits of SHA-256 over all that
- * makes two requests the same.  attempt 1, 2 ... gives other ones, for the case
- * that a different request has the same.
- */
-void
-tl_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
-			   pg_uuid_t *result)
-{
-	static EVP_MD *sha256 = NULL;
-	static EVP_MD_CTX *context = NULL;
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	int64		epoch_msec = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-		(USECS_PER_DAY / 1000);
-	int64		msec = request->recorded_at / 1000 -
-		(request->recorded_at % 1000 < 0) + epoch_msec;
-	uint64		prefix = pg_hton64((uint64) msec << 16);
-
-	/* fetched once and kept for the life of the session: no leak */
-	if (sha256 == NULL)
-		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-	if (context == NULL)
-		context = EVP_MD_CTX_new();
-	if (sha256 == NULL || context == NULL ||
-		EVP_DigestInit_ex2(context, sha256, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not initialize SHA-256")));
-
-	digest_number(context, attempt);
-	digest_number(context, request->operation);
-	digest_number(context, delta);
-	digest_number(context, request->recorded_at);
-	digest_text(context, request->source);
-	digest_text(context, request->description);
-	digest_text(context, request->device);
-	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not compute SHA-256")));
-
-	memcpy(result->data, &prefix, 6);
-	memcpy(result->data + 6, digest, UUID_LEN - 6);
-}
-
 /* ---------------------------------------------------------------------
  * Refusals that the single posting and the batch have in common
  * ---------------------------------------------------------------------
@@ -403,15 +313,6 @@ tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
 							 (long long) entry->account_id));
 }
 
-void
-tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
-{
-	tl_refuse(refusal, TL_DUPLICATE, "recorded_at", "duplicate transaction",
-			  "It is booked already; where it is meant twice, give another recorded_at or idempotency keys.",
-			  "Entry %lld of account %lld records the same transaction.",
-			  (long long) entry->entry_no, (long long) entry->account_id);
-}
-
 static void
 refuse_party(TlRefusal *refusal, int64 party_id)
 {
@@ -447,30 +348,10 @@ replay_key(const TlRequest *request, bool rounds, TlAmount delta,
 	{
 		*entry = *first;
 		entry->is_replay = true;
-		return ATTEMPT_REPLAYED;
+		return ATTEMPT_BOOKED;
 	}
 	tl_refuse_key(refusal, first);
 	return ATTEMPT_REFUSED;
-}
-
-/*
- * Find out whether an equal request is booked (TL056), and where not, the
- * fingerprint to book this one with.
- */
-static bool
-find_duplicate(TlBooks *books, const TlRequest *request, TlAmount delta,
-			   int64 account_id, pg_uuid_t *fingerprint, TlEntry *found)
-{
-	for (int attempt = 0;; attempt++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		tl_fingerprint(request, delta, attempt, fingerprint);
-		if (!tl_read_dedup(books, fingerprint, account_id, found))
-			return false;
-		if (found->keyed_call == 0 && tl_same_request(request, delta, found))
-			return true;
-		/* another request with the same fingerprint: take the next one */
-	}
 }
 
 /* The entry that a request makes, apart from its numbers and balance */
@@ -527,12 +408,9 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	start_entry(request, delta, entry);
 	if (!request->has_key && request->has_recorded_at)
 	{
-		if (find_duplicate(books, request, delta, account->id,
-						   &entry->dedup, &first))
-		{
-			tl_refuse_duplicate(refusal, &first);
+		if (tl_is_duplicate(books, NULL, request, delta, account->id,
+							&entry->dedup, refusal))
 			return ATTEMPT_REFUSED;
-		}
 		entry->has_dedup = true;
 	}
 
@@ -748,10 +626,10 @@ tl_refuse_opening(void)
 
 /*
  * Book a request that tl_check_request() has let pass.  Must run as the owner
- * of the books.  On TL_BOOKED and TL_REPLAYED *entry is the entry; on
- * TL_REFUSED *refusal says why, and nothing was written.
+ * of the books.  True: *entry is the entry, new or that of the first request
+ * with this key.  False: *refusal says why, and nothing was written.
  */
-TlOutcome
+bool
 tl_ledger_post(const TlRequest *request, const TlTarget *target,
 			   TlEntry *entry, TlRefusal *refusal)
 {
@@ -775,7 +653,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 		tl_books_push_snapshot(fresh);
 		outcome = attempt_posting(&books, request, target, &account_id,
 								  entry, refusal);
-		tl_books_pop_snapshot();
+		PopActiveSnapshot();
 
 		if (outcome == ATTEMPT_RACED)
 		{
@@ -799,14 +677,5 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 		fresh = true;
 	}
 	tl_books_close(&books);
-
-	switch (outcome)
-	{
-		case ATTEMPT_BOOKED:
-			return TL_BOOKED;
-		case ATTEMPT_REPLAYED:
-			return TL_REPLAYED;
-		default:
-			return TL_REFUSED;
-	}
+	return outcome == ATTEMPT_BOOKED;
 }

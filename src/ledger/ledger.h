@@ -13,12 +13,14 @@
 #ifndef TL_LEDGER_H
 #define TL_LEDGER_H
 
+#include "utils/hsearch.h"
+
+#include "ledger/books.h"
 #include "ledger/posting.h"
 
-
-extern TlOutcome tl_ledger_post(const TlRequest *request,
-								const TlTarget *target,
-								TlEntry *entry, TlRefusal *refusal);
+/* ledger.c */
+extern bool tl_ledger_post(const TlRequest *request, const TlTarget *target,
+						   TlEntry *entry, TlRefusal *refusal);
 extern bool tl_is_zero(const char *decimal);
 extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
@@ -28,15 +30,23 @@ extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,
 							 TlRefusal *refusal);
-extern bool tl_same_request(const TlRequest *request, TlAmount delta,
-							const TlEntry *entry);
-extern void tl_fingerprint(const TlRequest *request, TlAmount delta,
-						   int attempt, pg_uuid_t *result);
 extern void tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
-extern void tl_refuse_duplicate(TlRefusal *refusal, const TlEntry *entry);
 pg_noreturn extern void tl_refuse_opening(void);
 pg_noreturn extern void tl_refuse_without_type(int64 account_id);
+
+/* dedup.c */
+extern HTAB *tl_make_dedups(int count);
+extern void tl_remember_dedup(HTAB *batch, const TlEntry *entry);
+extern const TlEntry *tl_find_dedup(TlBooks *books, HTAB *batch,
+									const pg_uuid_t *dedup, int64 account_id,
+									TlEntry *stored);
+extern bool tl_same_request(const TlRequest *request, TlAmount delta,
+							const TlEntry *entry);
+extern bool tl_is_duplicate(TlBooks *books, HTAB *batch,
+							const TlRequest *request, TlAmount delta,
+							int64 account_id, pg_uuid_t *fingerprint,
+							TlRefusal *refusal);
 
 #endif							/* TL_LEDGER_H */

@@ -15,6 +15,7 @@
 
 #include "utils/builtins.h"
 #include "utils/regproc.h"
+#include "utils/snapmgr.h"
 
 #include "access/access.h"
 #include "ledger/books.h"
@@ -97,6 +98,6 @@ tl_open_lot(PG_FUNCTION_ARGS)
 	if (!tl_write_account(&entry, PG_GETARG_INT64(0), PG_GETARG_UUID_P(1),
 						  NULL))
 		tl_refuse_opening();
-	tl_books_pop_snapshot();
+	PopActiveSnapshot();
 	PG_RETURN_INT64(entry.account_id);
 }

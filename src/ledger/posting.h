@@ -110,11 +110,4 @@ typedef struct TlEntry
 	bool		is_replay;		/* answers a repeated request */
 } TlEntry;
 
-typedef enum TlOutcome
-{
-	TL_BOOKED,					/* entry is new */
-	TL_REPLAYED,				/* entry was booked before, with this key */
-	TL_REFUSED					/* nothing was written; see the refusal */
-} TlOutcome;
-
 #endif							/* TL_POSTING_H */

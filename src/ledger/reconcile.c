@@ -237,7 +237,7 @@ check_balance(Chain *chain, TlAmount before, const Link *entry)
 {
 	TlAmount	expected;
 
-	if (tl_amount_add_overflow(before, entry->delta, &expected) ||
+	if (pg_add_s64_overflow(before, entry->delta, &expected) ||
 		expected != entry->balance)
 		add_break(chain, entry, before, false);
 }

@@ -37,7 +37,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
-#include "base/progress.h"
+#include "base/trainledger.h"
 #include "ledger/books.h"
 #include "types/amount.h"
 
@@ -135,7 +135,7 @@ append_entry(Tally *tally, const Entry *entry)
 {
 	TlAmount	expected;
 
-	if (tl_amount_add_overflow(tally->balance, entry->delta, &expected) ||
+	if (pg_add_s64_overflow(tally->balance, entry->delta, &expected) ||
 		entry->balance != expected || entry->created_at < tally->created_at)
 	{
 		doubt(tally);

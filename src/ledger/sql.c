@@ -20,10 +20,10 @@
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/timestamp.h"
 
 #include "access/access.h"
-#include "base/arguments.h"
 #include "ledger/catalog.h"
 #include "ledger/entry.h"
 #include "ledger/ledger.h"
@@ -70,12 +70,22 @@ text_arg(FunctionCallInfo fcinfo, int argno)
 	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
 }
 
+/* A number as text, NULL where it is null */
+static char *
+numeric_arg(FunctionCallInfo fcinfo, int argno)
+{
+	if (PG_ARGISNULL(argno))
+		return NULL;
+	return DatumGetCString(DirectFunctionCall1(numeric_out,
+											   PG_GETARG_DATUM(argno)));
+}
+
 /* Take the arguments that all postings have; false: refused (TL400). */
 static bool
 take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 			 TlRequest *request, TlRefusal *refusal)
 {
-	request->amount = tl_numeric_arg(fcinfo, places->amount);
+	request->amount = numeric_arg(fcinfo, places->amount);
 	if (request->amount == NULL)
 		return refuse_missing("amount", refusal);
 	request->source = text_arg(fcinfo, places->source);
@@ -90,7 +100,7 @@ take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 		request->recorded_at = PG_GETARG_TIMESTAMPTZ(places->recorded_at);
 	request->rounding = PG_ARGISNULL(places->rounding) ? TL_ROUND_HALF_AWAY :
 		tl_rounding_from_oid(PG_GETARG_OID(places->rounding));
-	request->expected = tl_numeric_arg(fcinfo, places->expected);
+	request->expected = numeric_arg(fcinfo, places->expected);
 	request->has_key = !PG_ARGISNULL(places->key);
 	if (request->has_key)
 		request->key = *PG_GETARG_UUID_P(places->key);
@@ -103,7 +113,7 @@ post_or_raise(TlRequest *request, const TlTarget *target)
 {
 	TlRefusal	refusal = {0};
 	TlEntry		entry;
-	TlOutcome	outcome;
+	bool		is_booked;
 	TlOwnerSwitch saved;
 
 	if (!tl_check_request(request, &refusal))
@@ -112,10 +122,10 @@ post_or_raise(TlRequest *request, const TlTarget *target)
 	request->now = tl_clock();
 	request->booked_by = tl_booked_by();
 	tl_become_owner(&saved);
-	outcome = tl_ledger_post(request, target, &entry, &refusal);
+	is_booked = tl_ledger_post(request, target, &entry, &refusal);
 	tl_restore_user(&saved);
 
-	if (outcome == TL_REFUSED)
+	if (!is_booked)
 	{
 		if (target->by_id)
 			tl_rename_argument(&refusal, post_names);
@@ -149,7 +159,7 @@ tl_post(PG_FUNCTION_ARGS)
 				  "operation cannot be posted",
 				  "Post add, subtract or adjust; the others have functions of their own.",
 				  "The operation is %s.",
-				  tl_operation_name(request.operation));
+				  tl_operation_names[request.operation]);
 		tl_raise(&refusal);
 	}
 	if (!take_request(fcinfo, &post_places, &request, &refusal))

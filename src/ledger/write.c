@@ -4,7 +4,7 @@
  *		How the ledger writes its rows: every statement of the engine stands
  *		here.
  *
- * Postings are written by ledger_direct.c, as a rule, which says when.  The
+ * Postings are written by direct.c, as a rule, which says when.  The
  * rest is written with SQL through SPI, so that triggers, constraints,
  * isolation and logical replication are as for any statement.  The texts are
  * qualified down to the operators, for they run under the caller's
@@ -19,13 +19,13 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "ledger/booking.h"
-#include "ledger/direct.h"
 #include "ledger/entry.h"
 #include "ledger/write.h"
 
@@ -48,6 +48,31 @@ tl_is_own_update(void)
 	return is_own;
 }
 
+/*
+ * The number of the running transaction's booking: one for all that it writes
+ * to the books, at the cost of one call of nextval.  A savepoint that is rolled
+ * back does not change it.
+ *
+ * The transaction has its id before it takes a number, and takes it from a
+ * sequence without a cache.  So whoever reads the sequence and then the next
+ * transaction id knows: when all transactions before that id are over, no entry
+ * with a number up to the one that was read can come any more.
+ */
+static int64
+take_booking_no(void)
+{
+	static FullTransactionId taken_by = {0};
+	static int64 booking_no;
+	FullTransactionId transaction = GetTopFullTransactionId();
+
+	if (!FullTransactionIdEquals(taken_by, transaction))
+	{
+		booking_no = nextval_internal(tl_catalog()->booking_no_seq, false);
+		taken_by = transaction;
+	}
+	return booking_no;
+}
+
 typedef enum Statement
 {
 	UPDATE_ACCOUNT,
@@ -66,53 +91,65 @@ typedef enum Statement
 /* The statements but INSERT_ENTRY, which is made from the list of columns */
 static const struct
 {
+	const char *table;			/* that it writes or reads */
 	const char *text;
 	int			count;
 	TlColumnType types[MAX_PARAMETERS];
 }			statements[STATEMENT_COUNT] =
 {
+	[INSERT_ENTRY] = {.table = "entry"},
 	[UPDATE_ACCOUNT] = {
-		"UPDATE ONLY trainledger.account"
+		.table = "account", .count = 5,
+		.text = "UPDATE ONLY trainledger.account"
 		" SET balance = $2, entry_count = $3, last_entry_at = $4"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
 		" AND entry_count OPERATOR(pg_catalog.=) $5",
-		5, {TL_INT8, TL_AMOUNT, TL_INT8, TL_TIMESTAMPTZ, TL_INT8}
+		.types = {TL_INT8, TL_AMOUNT, TL_INT8, TL_TIMESTAMPTZ, TL_INT8},
 	},
 	[INSERT_ACCOUNT] = {
-		"INSERT INTO trainledger.account (id, party_id, token_type_id,"
+		.table = "account", .count = 6,
+		.text = "INSERT INTO trainledger.account (id, party_id, token_type_id,"
 		" created_at, initial_balance, balance, entry_count, last_entry_at,"
 		" name) VALUES ($1, $2, $3, $4, $5, $5, 1, $4, $6)"
 		" ON CONFLICT DO NOTHING",
-		6, {TL_INT8, TL_INT8, TL_UUID, TL_TIMESTAMPTZ, TL_AMOUNT, TL_TEXT}
+		.types = {TL_INT8, TL_INT8, TL_UUID, TL_TIMESTAMPTZ, TL_AMOUNT,
+			TL_TEXT},
 	},
 	[INSERT_DEFAULT_TYPE] = {
-		"INSERT INTO trainledger.token_type (id, kind, name, scale,"
+		.table = "token_type", .count = 1,
+		.text = "INSERT INTO trainledger.token_type (id, kind, name, scale,"
 		" created_at) VALUES (pg_catalog.gen_random_uuid(), 'credit',"
 		" 'default', 2, $1) ON CONFLICT DO NOTHING RETURNING id",
-		1, {TL_TIMESTAMPTZ}
+		.types = {TL_TIMESTAMPTZ},
 	},
 	[LOCK_ACCOUNT] = {
-		"SELECT FROM ONLY trainledger.account"
+		.table = "account", .count = 1,
+		.text = "SELECT FROM ONLY trainledger.account"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-		1, {TL_INT8}
+		.types = {TL_INT8},
 	},
 	[LOCK_PARTY] = {
-		"SELECT FROM ONLY trainledger.party"
+		.table = "party", .count = 1,
+		.text = "SELECT FROM ONLY trainledger.party"
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-		1, {TL_INT8}
+		.types = {TL_INT8},
 	},
 	[FIND_PARTY_REQUEST] = {
-		"SELECT call FROM trainledger.party_request"
+		.table = "party_request", .count = 2,
+		.text = "SELECT call FROM trainledger.party_request"
 		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1"
 		" AND party_id OPERATOR(pg_catalog.=) $2",
-		2, {TL_UUID, TL_INT8}
+		.types = {TL_UUID, TL_INT8},
 	}
 };
 /* clang-format on */
 
-/* Prepare a statement that inserts an entry and returns the row as it is. */
+/* The saved plans, made at their first use in the session */
+static SPIPlanPtr plans[STATEMENT_COUNT];
+
+/* The plan that inserts an entry and returns the row as it is */
 static SPIPlanPtr
-prepare_entry(void)
+get_entry_plan(void)
 {
 	StringInfoData names;
 	StringInfoData text;
@@ -134,27 +171,9 @@ prepare_entry(void)
 	for (int i = 1; i <= count; i++)
 		appendStringInfo(&text, "%s$%d", i > 1 ? ", " : "", i);
 	appendStringInfo(&text, ") RETURNING %s", names.data);
-	return SPI_prepare_cursor(text.data, count, types,
-							  CURSOR_OPT_GENERIC_PLAN);
+	return tl_saved_plan(&plans[INSERT_ENTRY], text.data, count, types,
+						 CURSOR_OPT_GENERIC_PLAN);
 }
-
-/* Plans do not depend on the values. */
-static SPIPlanPtr
-prepare(Statement statement)
-{
-	Oid			types[MAX_PARAMETERS];
-
-	if (statement == INSERT_ENTRY)
-		return prepare_entry();
-	for (int i = 0; i < statements[statement].count; i++)
-		types[i] = tl_catalog()->types[statements[statement].types[i]];
-	return SPI_prepare_cursor(statements[statement].text,
-							  statements[statement].count, types,
-							  CURSOR_OPT_GENERIC_PLAN);
-}
-
-/* The saved plans, made at their first use in the session */
-static SPIPlanPtr plans[STATEMENT_COUNT];
 
 static void
 forget_plan(Statement statement)
@@ -164,12 +183,16 @@ forget_plan(Statement statement)
 	plans[statement] = NULL;
 }
 
-/* Kept out of run(), whose locals have to live through a longjmp. */
+/*
+ * Plans do not depend on the values.  Kept out of run(), whose locals have to
+ * live through a longjmp.
+ */
 static pg_noinline SPIPlanPtr
 get_plan(Statement statement)
 {
 	static Oid	plans_for_amount = InvalidOid;
 	Oid			amount_type = tl_catalog()->types[TL_AMOUNT];
+	Oid			types[MAX_PARAMETERS];
 
 	/* The extension was made anew: parameters have other types */
 	if (plans_for_amount != amount_type)
@@ -179,16 +202,15 @@ get_plan(Statement statement)
 		plans_for_amount = amount_type;
 	}
 
-	if (plans[statement] == NULL)
-	{
-		SPIPlanPtr	plan = prepare(statement);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare: %s",
-				 SPI_result_code_string(SPI_result));
-		plans[statement] = plan;	/* published last */
-	}
-	return plans[statement];
+	if (plans[statement] != NULL)
+		return plans[statement];
+	if (statement == INSERT_ENTRY)
+		return get_entry_plan();
+	for (int i = 0; i < statements[statement].count; i++)
+		types[i] = tl_catalog()->types[statements[statement].types[i]];
+	return tl_saved_plan(&plans[statement], statements[statement].text,
+						 statements[statement].count, types,
+						 CURSOR_OPT_GENERIC_PLAN);
 }
 
 /*
@@ -198,18 +220,11 @@ get_plan(Statement statement)
 pg_noreturn static void
 refuse_rewritten(Statement statement)
 {
-	const char *table = "account";
-
-	if (statement == INSERT_DEFAULT_TYPE)
-		table = "token_type";
-	else if (statement == LOCK_PARTY)
-		table = "party";
-	else if (statement == FIND_PARTY_REQUEST)
-		table = "party_request";
 	forget_plan(statement);
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("a rule changes what is done to trainledger.%s", table),
+			 errmsg("a rule changes what is done to trainledger.%s",
+					statements[statement].table),
 			 errdetail("The engine's statement was rewritten to another."),
 			 errhint("Drop the rule, or make it DO ALSO.")));
 }
@@ -296,7 +311,7 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 				  int account_count, TlEntry *const *entries, int entry_count)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	int64		booking_no = tl_booking_no();
+	int64		booking_no = take_booking_no();
 	int			updated = 0;
 
 	for (int i = 0; i < entry_count; i++)
@@ -337,7 +352,7 @@ tl_write_account(TlEntry *entry, int64 party_id,
 	if (name != NULL)
 		tl_require_unique(TL_ACCOUNT_BY_NAME);
 	entry->account_id = id;
-	entry->booking_no = tl_booking_no();
+	entry->booking_no = take_booking_no();
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
 				  SPI_OK_INSERT) == 1;
@@ -393,7 +408,7 @@ tl_lock_account(int64 id, int64 locked_id)
 	SPI_connect();
 	run(LOCK_ACCOUNT, &value, NULL, SPI_OK_SELECT);
 	SPI_finish();
-	tl_books_pop_snapshot();
+	PopActiveSnapshot();
 }
 
 /* Wait for the row of a party and lock it until the transaction ends. */
@@ -406,7 +421,7 @@ tl_lock_party(int64 id)
 	SPI_connect();
 	run(LOCK_PARTY, &value, NULL, SPI_OK_SELECT);
 	SPI_finish();
-	tl_books_pop_snapshot();
+	PopActiveSnapshot();
 }
 
 /*

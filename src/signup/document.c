@@ -38,7 +38,6 @@
 #include "utils/typcache.h"
 
 #include "access/access.h"
-#include "base/progress.h"
 #include "signup/signup.h"
 
 PG_FUNCTION_INFO_V1(tl_signup_id);

@@ -69,24 +69,7 @@ extern Numeric tl_amount_to_numeric(TlAmount value);
 extern bool	tl_amount_fits_scale(TlAmount value, int scale);
 
 /* rounding.c */
+extern TlRounding tl_rounding_from_label(const char *label);
 extern TlRounding tl_rounding_from_oid(Oid label);
-
-/*
- * Add two amounts.  True, and no usable result, if the sum is out of range.
- */
-static inline bool
-tl_amount_add_overflow(TlAmount a, TlAmount b, TlAmount *result)
-{
-	return pg_add_s64_overflow(a, b, result);
-}
-
-/*
- * Subtract b from a.  True, and no usable result, if that is out of range.
- */
-static inline bool
-tl_amount_sub_overflow(TlAmount a, TlAmount b, TlAmount *result)
-{
-	return pg_sub_s64_overflow(a, b, result);
-}
 
 #endif							/* TL_AMOUNT_H */

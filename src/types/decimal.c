@@ -42,13 +42,6 @@ typedef struct DecimalParts
 								 * can be negative */
 } DecimalParts;
 
-static uint64 power_of_ten(int exponent);
-static bool scan_decimal(const char *text, size_t length, bool allow_exponent,
-						 DecimalParts *parts);
-static bool scan_exponent(const char *text, const char *end, int64 *exponent);
-static bool rounds_up(TlRounding mode, bool negative, bool odd, int first,
-					  bool more);
-
 /*
  * 10 to the exponent (0..19).
  */
@@ -60,6 +53,31 @@ power_of_ten(int exponent)
 	for (; exponent > 0; exponent--)
 		power *= 10;
 	return power;
+}
+
+/*
+ * Read "[+-] digits", the whole of text .. end.  False if it is anything else.
+ */
+static bool
+scan_exponent(const char *text, const char *end, int64 *exponent)
+{
+	const char *p = text;
+	bool		negative = false;
+	int64		value = 0;
+
+	if (p < end && (*p == '+' || *p == '-'))
+		negative = (*p++ == '-');
+	if (p == end)
+		return false;
+	for (; p < end; p++)
+	{
+		if (*p < '0' || *p > '9')
+			return false;
+		if (value < EXPONENT_LIMIT / 10)
+			value = value * 10 + (*p - '0');
+	}
+	*exponent = negative ? -value : value;
+	return true;
 }
 
 /*
@@ -103,31 +121,6 @@ scan_decimal(const char *text, size_t length, bool allow_exponent,
 
 	parts->integer_digits = before + exponent;
 	return p == end;
-}
-
-/*
- * Read "[+-] digits", the whole of text .. end.  False if it is anything else.
- */
-static bool
-scan_exponent(const char *text, const char *end, int64 *exponent)
-{
-	const char *p = text;
-	bool		negative = false;
-	int64		value = 0;
-
-	if (p < end && (*p == '+' || *p == '-'))
-		negative = (*p++ == '-');
-	if (p == end)
-		return false;
-	for (; p < end; p++)
-	{
-		if (*p < '0' || *p > '9')
-			return false;
-		if (value < EXPONENT_LIMIT / 10)
-			value = value * 10 + (*p - '0');
-	}
-	*exponent = negative ? -value : value;
-	return true;
 }
 
 /*

@@ -29,12 +29,6 @@
 PG_FUNCTION_INFO_V1(tl_global_id);
 PG_FUNCTION_INFO_V1(tl_global_id_key);
 
-static bool is_type_name(const char *name, int length);
-static void check_type_name(text *type);
-static char *encode(const char *bytes, int length, int *encoded_length);
-static void bad_global_id(text *id, const char *reason);
-static char *shorten(text *value);
-
 /*
  * Is this a well-formed type name, [A-Za-z][A-Za-z0-9]*, in ASCII whatever
  * the locale?
@@ -52,6 +46,22 @@ is_type_name(const char *name, int length)
 			return false;
 	}
 	return length > 0;
+}
+
+/*
+ * The beginning of a text, for a message.
+ */
+static char *
+shorten(text *value)
+{
+	int			length = VARSIZE_ANY_EXHDR(value);
+
+	if (length > SHOWN_BYTES)
+		return psprintf("%s...",
+						pnstrdup(VARDATA_ANY(value),
+								 pg_mbcliplen(VARDATA_ANY(value), length,
+											  SHOWN_BYTES)));
+	return text_to_cstring(value);
 }
 
 /*
@@ -98,22 +108,6 @@ bad_global_id(text *id, const char *reason)
 }
 
 /*
- * The beginning of a text, for a message.
- */
-static char *
-shorten(text *value)
-{
-	int			length = VARSIZE_ANY_EXHDR(value);
-
-	if (length > SHOWN_BYTES)
-		return psprintf("%s...",
-						pnstrdup(VARDATA_ANY(value),
-								 pg_mbcliplen(VARDATA_ANY(value), length,
-											  SHOWN_BYTES)));
-	return text_to_cstring(value);
-}
-
-/*
  * global_id(type, key): the id.  22P02 for a malformed type or an empty key.
  * Strict.
  */
@@ -124,9 +118,7 @@ tl_global_id(PG_FUNCTION_ARGS)
 	text	   *key = PG_GETARG_TEXT_PP(1);
 	int			type_length = VARSIZE_ANY_EXHDR(type);
 	int			key_length = VARSIZE_ANY_EXHDR(key);
-	char	   *key_bytes = VARDATA_ANY(key);
 	char	   *plain;
-	char	   *utf8;
 	char	   *encoded;
 	int			encoded_length;
 
@@ -136,9 +128,6 @@ tl_global_id(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
 				 errmsg("the key of a global id is empty")));
 
-	utf8 = pg_server_to_any(key_bytes, key_length, PG_UTF8);
-	if (utf8 != key_bytes)
-		key_length = strlen(utf8);
 	if (type_length >= MAX_BYTES || key_length >= MAX_BYTES - type_length)
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -147,7 +136,7 @@ tl_global_id(PG_FUNCTION_ARGS)
 	plain = palloc(type_length + 1 + key_length);
 	memcpy(plain, VARDATA_ANY(type), type_length);
 	plain[type_length] = ':';
-	memcpy(plain + type_length + 1, utf8, key_length);
+	memcpy(plain + type_length + 1, VARDATA_ANY(key), key_length);
 
 	encoded = encode(plain, type_length + 1 + key_length, &encoded_length);
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(encoded, encoded_length));
@@ -168,7 +157,6 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 	char	   *canonical;
 	char	   *colon;
 	char	   *key;
-	char	   *converted;
 	int			plain_length;
 	int			canonical_length;
 	int			key_length;
@@ -208,10 +196,5 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 	if (key_length == 0)
 		bad_global_id(id, "The key in it is empty.");
 
-	/* Unlike what is read here, what is returned has the server's encoding. */
-	key[key_length] = '\0';
-	converted = pg_any_to_server(key, key_length, PG_UTF8);
-	if (converted != key)
-		key_length = strlen(converted);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(converted, key_length));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(key, key_length));
 }

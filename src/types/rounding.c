@@ -26,15 +26,27 @@ static const struct
 	const char *label;
 	TlRounding	mode;
 } rounding_labels[] = {
-	{"round", TL_ROUND_HALF_AWAY},
-	{"floor", TL_ROUND_FLOOR},
-	{"ceil", TL_ROUND_CEIL},
-	{"half_even", TL_ROUND_HALF_EVEN}};
+	{.label = "round", .mode = TL_ROUND_HALF_AWAY},
+	{.label = "floor", .mode = TL_ROUND_FLOOR},
+	{.label = "ceil", .mode = TL_ROUND_CEIL},
+	{.label = "half_even", .mode = TL_ROUND_HALF_EVEN}};
 
 PG_FUNCTION_INFO_V1(tl_round_amount);
 PG_FUNCTION_INFO_V1(tl_format_amount);
 
-static void check_scale(int scale);
+/*
+ * The mode of a label; TL_ROUND_EXACT: it is none.
+ */
+TlRounding
+tl_rounding_from_label(const char *label)
+{
+	for (size_t i = 0; i < lengthof(rounding_labels); i++)
+	{
+		if (strcmp(label, rounding_labels[i].label) == 0)
+			return rounding_labels[i].mode;
+	}
+	return TL_ROUND_EXACT;
+}
 
 /*
  * The mode that a label of enum trainledger.rounding stands for.  Raises an
@@ -50,12 +62,7 @@ tl_rounding_from_oid(Oid label)
 	{
 		Form_pg_enum form = (Form_pg_enum) GETSTRUCT(tuple);
 
-		for (size_t i = 0; i < lengthof(rounding_labels); i++)
-		{
-			if (strcmp(NameStr(form->enumlabel),
-					   rounding_labels[i].label) == 0)
-				mode = rounding_labels[i].mode;
-		}
+		mode = tl_rounding_from_label(NameStr(form->enumlabel));
 		ReleaseSysCache(tuple);
 	}
 	if (mode == TL_ROUND_EXACT)

@@ -1,23 +1,22 @@
 /*-------------------------------------------------------------------------
  *
- * form.h
- *		The body of a credit-token transaction: what was sent, and what is
- *		wrong with it (contract, section 7).
+ * credit.h
+ *		The documents of credit accounts (contract, section 7): bodies that were
+ *		sent, and rows as parts of a document.
  *
  * Copyright (c) 2026, trainledger contributors
  *
- * src/credit/form.h
+ * src/credit/credit.h
  *
  *-------------------------------------------------------------------------
  */
-#ifndef TL_CREDIT_FORM_H
-#define TL_CREDIT_FORM_H
+#ifndef TL_CREDIT_H
+#define TL_CREDIT_H
 
 #include "lib/stringinfo.h"
 
 #include "base/trainledger.h"
-#include "ledger/columns.h"
-#include "types/amount.h"
+#include "ledger/posting.h"
 
 /* In the order in which the error document lists them */
 typedef enum CreditField
@@ -63,6 +62,8 @@ typedef struct CreditForm
 	TlRounding	rounding;
 } CreditForm;
 
+/* form.c */
+
 #define FORM_INVALID	"This value is not valid."
 
 extern void credit_form_read(CreditForm *form, text *body);
@@ -72,4 +73,45 @@ extern bool credit_form_is_given(const CreditForm *form, CreditField field);
 extern bool credit_form_is_party_id(const char *text);
 extern void credit_form_print_errors(const CreditForm *form, StringInfo out);
 
-#endif							/* TL_CREDIT_FORM_H */
+/* rows.c */
+
+/* Ways to name a delegate, in the order of the fields of a form */
+typedef enum DelegateKey
+{
+	DELEGATE_BY_ID,
+	DELEGATE_BY_RFID,
+	DELEGATE_BY_BARCODE,
+	DELEGATE_BY_EXTERNAL_ID
+} DelegateKey;
+
+#define DELEGATE_KEY_COUNT	(DELEGATE_BY_EXTERNAL_ID + 1)
+
+/* A delegate and the object that documents show of it */
+typedef struct CreditDelegate
+{
+	int64		party_id;
+	char	   *document;
+} CreditDelegate;
+
+/* The account that an answer is about */
+typedef struct CreditAccount
+{
+	int64		id;
+	TlAmount	balance;
+	const char *name;
+	const char *token_type;
+} CreditAccount;
+
+/* All of them connected to SPI */
+extern bool credit_read_delegate(DelegateKey key, const char *id,
+								 bool read_only, CreditDelegate *delegate);
+extern bool credit_read_account(int64 party_id, CreditAccount *account);
+extern bool credit_read_last_entry(int64 account_id, TlEntry *entry);
+extern Portal credit_open_entries(int64 account_id, int64 before);
+extern void credit_take_entry(HeapTuple row, TlEntry *entry);
+extern void credit_print_amount(StringInfo out, TlAmount amount);
+extern void credit_print_transaction(StringInfo out, const TlEntry *entry,
+									 const char *account_name,
+									 const char *token_type);
+
+#endif							/* TL_CREDIT_H */

@@ -1,0 +1,202 @@
+/*-------------------------------------------------------------------------
+ *
+ * dedup.c
+ *		What makes two requests the same, and which of them came first
+ *		(contract, section 4): idempotency keys and fingerprints.
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/ledger/dedup.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include <openssl/evp.h>
+
+#include "miscadmin.h"
+#include "port/pg_bswap.h"
+#include "utils/hsearch.h"
+#include "utils/timestamp.h"
+
+#include "ledger/ledger.h"
+#include "ledger/read.h"
+
+/* Keys and fingerprints of what a batch has booked so far */
+typedef struct DedupKey
+{
+	pg_uuid_t	dedup;
+	int64		account_id;
+} DedupKey;
+
+typedef struct DedupEntry
+{
+	DedupKey	key;			/* must be first */
+	const TlEntry *entry;
+} DedupEntry;
+
+/* The memory of a batch, for tl_find_dedup() and tl_is_duplicate() */
+HTAB *
+tl_make_dedups(int count)
+{
+	HASHCTL		control = {
+		.keysize = sizeof(DedupKey),
+		.entrysize = sizeof(DedupEntry),
+		.hcxt = CurrentMemoryContext,
+	};
+
+	return hash_create("trainledger batch", count + 1, &control,
+					   HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+void
+tl_remember_dedup(HTAB *batch, const TlEntry *entry)
+{
+	DedupKey	key = {.dedup = entry->dedup, .account_id = entry->account_id};
+	DedupEntry *made = hash_search(batch, &key, HASH_ENTER, NULL);
+
+	made->entry = entry;
+}
+
+/*
+ * The entry of an account with this key or fingerprint: of the batch, NULL
+ * being none, or else of the books, and then stored.  NULL: there is none.
+ */
+const TlEntry *
+tl_find_dedup(TlBooks *books, HTAB *batch, const pg_uuid_t *dedup,
+			  int64 account_id, TlEntry *stored)
+{
+	if (batch != NULL)
+	{
+		DedupKey	key = {.dedup = *dedup, .account_id = account_id};
+		DedupEntry *found = hash_search(batch, &key, HASH_FIND, NULL);
+
+		if (found != NULL)
+			return found->entry;
+	}
+	return tl_read_dedup(books, dedup, account_id, stored) ? stored : NULL;
+}
+
+static bool
+same_text(const text *a, const text *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
+		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+}
+
+/* Whether an entry is what the request, rounded to delta, would book. */
+bool
+tl_same_request(const TlRequest *request, TlAmount delta, const TlEntry *entry)
+{
+	return entry->operation == request->operation &&
+		entry->delta == delta &&
+		entry->has_recorded_at == request->has_recorded_at &&
+		(!entry->has_recorded_at ||
+		 entry->recorded_at == request->recorded_at) &&
+		same_text(entry->source, request->source) &&
+		same_text(entry->description, request->description) &&
+		same_text(entry->device, request->device);
+}
+
+static void
+digest_number(EVP_MD_CTX *context, int64 number)
+{
+	uint64		bytes = pg_hton64((uint64) number);
+
+	EVP_DigestUpdate(context, &bytes, sizeof(bytes));
+}
+
+/* Length first, so that no two lists of texts give the same bytes */
+static void
+digest_text(EVP_MD_CTX *context, const text *value)
+{
+	digest_number(context, value ? (int64) VARSIZE_ANY_EXHDR(value) : -1);
+	if (value)
+		EVP_DigestUpdate(context, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
+}
+
+/*
+ * The fingerprint of a request by which its duplicate is found: recorded_at
+ * in milliseconds since 1970, 48 bits, then 80 bits of SHA-256 over all that
+ * makes two requests the same.  attempt 1, 2 ... gives other ones, for the case
+ * that a different request has the same.
+ */
+static void
+make_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
+				 pg_uuid_t *result)
+{
+	static EVP_MD *sha256 = NULL;
+	static EVP_MD_CTX *context = NULL;
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	int64		epoch_msec = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+		(USECS_PER_DAY / 1000);
+	int64		msec = request->recorded_at / 1000 -
+		(request->recorded_at % 1000 < 0) + epoch_msec;
+	uint64		prefix = pg_hton64((uint64) msec << 16);
+
+	/* fetched once and kept for the life of the session: no leak */
+	if (sha256 == NULL)
+		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	if (context == NULL)
+		context = EVP_MD_CTX_new();
+	if (sha256 == NULL || context == NULL ||
+		EVP_DigestInit_ex2(context, sha256, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not initialize SHA-256")));
+
+	digest_number(context, attempt);
+	digest_number(context, request->operation);
+	digest_number(context, delta);
+	digest_number(context, request->recorded_at);
+	digest_text(context, request->source);
+	digest_text(context, request->description);
+	digest_text(context, request->device);
+	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INTERNAL_ERROR),
+				 errmsg("could not compute SHA-256")));
+
+	memcpy(result->data, &prefix, 6);
+	memcpy(result->data + 6, digest, UUID_LEN - 6);
+}
+
+static void
+refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
+{
+	tl_refuse(refusal, TL_DUPLICATE, "recorded_at", "duplicate transaction",
+			  "It is booked already; where it is meant twice, give another recorded_at or idempotency keys.",
+			  "Entry %lld of account %lld records the same transaction.",
+			  (long long) entry->entry_no, (long long) entry->account_id);
+}
+
+/*
+ * Whether an equal request is booked (TL056), in the books or by the batch,
+ * NULL being none; where not, the fingerprint to book this one with.
+ */
+bool
+tl_is_duplicate(TlBooks *books, HTAB *batch, const TlRequest *request,
+				TlAmount delta, int64 account_id, pg_uuid_t *fingerprint,
+				TlRefusal *refusal)
+{
+	TlEntry		stored;
+
+	for (int attempt = 0;; attempt++)
+	{
+		const TlEntry *first;
+
+		CHECK_FOR_INTERRUPTS();
+		make_fingerprint(request, delta, attempt, fingerprint);
+		first = tl_find_dedup(books, batch, fingerprint, account_id, &stored);
+		if (first == NULL)
+			return false;
+		if (first->keyed_call == 0 && tl_same_request(request, delta, first))
+		{
+			refuse_duplicate(refusal, first);
+			return true;
+		}
+		/* another request with the same fingerprint: take the next one */
+	}
+}
