@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * document.c
- *		What XML documents of signup tokens do to the table, and how its rows
- *		are printed as one (contract, section 10).
+ *		What XML documents of signup tokens do to the table (contract, section
+ *		10).
  *
  * All of a document is read before anything is done, so that a refusal which
  * the document alone shows comes first (contract, section 4).  Its tokens are
@@ -17,41 +17,28 @@
  */
 #include "postgres.h"
 
-#include <libxml/xmlwriter.h>
 #include <openssl/rand.h>
 
 #include "access/htup_details.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "funcapi.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/queryenvironment.h"
-#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
-#include "utils/typcache.h"
 
-#include "access/access.h"
 #include "signup/signup.h"
 
 PG_FUNCTION_INFO_V1(tl_signup_id);
 PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
-PG_FUNCTION_INFO_V1(tl_signup_document);
-PG_FUNCTION_INFO_V1(tl_fits_xml);
 
 /* Generated codes: 5 bits a character, 80 bits */
 #define CODE_CHARS			16
-
-/* Generated ids: 12 hexadecimal digits that count and 12 at random */
-#define ID_CHARS			24
 
 /* A document being done */
 typedef struct Work
@@ -70,26 +57,33 @@ typedef struct Work
  * ---------------------------------------------------------------------
  */
 
-/*
- * A random code from OpenSSL's generator, without the letters and digits
- * that are mistaken for each other: 0 O 1 I l.  Codes are compared without
- * regard to case, so capitals alone count.  code has CODE_CHARS + 1 bytes.
- */
 static void
-make_code(char *code)
+fill_randomly(void *bytes, int count)
 {
-	static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
-	unsigned char random[CODE_CHARS];
-
-	StaticAssertStmt(sizeof(alphabet) - 1 == 32,
-					 "a character has to stand for 5 bits");
-	if (RAND_bytes(random, CODE_CHARS) != 1)
+	if (RAND_bytes(bytes, count) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not generate random values")));
+}
+
+/*
+ * A random code from OpenSSL's generator, without the letters and digits
+ * that are mistaken for each other: 0 O 1 I l.  Codes are compared without
+ * regard to case, so capitals alone count.
+ */
+static Datum
+make_code(void)
+{
+	static const char alphabet[] = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ";
+	unsigned char random[CODE_CHARS];
+	char		code[CODE_CHARS + 1] = {0};
+
+	StaticAssertStmt(sizeof(alphabet) - 1 == 32,
+					 "a character has to stand for 5 bits");
+	fill_randomly(random, CODE_CHARS);
 	for (int i = 0; i < CODE_CHARS; i++)
 		code[i] = alphabet[random[i] & 31];
-	code[CODE_CHARS] = '\0';
+	return CStringGetTextDatum(code);
 }
 
 /* The part of ids at random */
@@ -98,24 +92,24 @@ make_id_tail(void)
 {
 	uint64		random;
 
-	if (!pg_strong_random(&random, sizeof(random)))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random values")));
+	fill_randomly(&random, sizeof(random));
 	return random & UINT64CONST(0xffffffffffff);
 }
 
 /*
- * An id for a token: digits that count, so that ids sort as they were made,
- * and digits at random, so that it is not one that was taken over from
- * another system.  id has ID_CHARS + 1 bytes.
+ * An id for a token: 12 hexadecimal digits that count, so that ids sort as they
+ * were made, and 12 at random, so that it is not one that was taken over from
+ * another system.
  */
-static void
-make_id(char *id, Oid sequence, uint64 tail)
+static Datum
+make_id(Oid sequence, uint64 tail)
 {
-	snprintf(id, ID_CHARS + 1, "%012llx%012llx",
+	char		id[25];
+
+	snprintf(id, sizeof(id), "%012llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
 			 (unsigned long long) tail);
+	return CStringGetTextDatum(id);
 }
 
 static Oid
@@ -128,20 +122,14 @@ id_sequence(void)
 Datum
 tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
 {
-	char		id[ID_CHARS + 1];
-
-	make_id(id, id_sequence(), make_id_tail());
-	PG_RETURN_TEXT_P(cstring_to_text(id));
+	return make_id(id_sequence(), make_id_tail());
 }
 
 /* _signup_code() returns text */
 Datum
 tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
 {
-	char		code[CODE_CHARS + 1];
-
-	make_code(code);
-	PG_RETURN_TEXT_P(cstring_to_text(code));
+	return make_code();
 }
 
 /* ---------------------------------------------------------------------
@@ -149,38 +137,36 @@ tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
  * ---------------------------------------------------------------------
  */
 
+/*
+ * Columns of document_token: where a token is, its elements, and what it does.
+ * What is not in the document is null.
+ */
+enum
+{
+	DOC_POSITION,
+	DOC_LINE,
+	DOC_ELEMENTS,
+	DOC_CLEARS_EXPIRATION = DOC_ELEMENTS + SIGNUP_ELEMENT_COUNT,
+	DOC_COLUMN_COUNT
+};
+
+#define DOC_ID				(DOC_ELEMENTS + SIGNUP_ID)
+#define DOC_CODE			(DOC_ELEMENTS + SIGNUP_CODE)
+
 static TupleDesc
 make_tupdesc(void)
 {
-	static const struct
-	{
-		const char *name;
-		Oid			type;
-	}			columns[DOC_COLUMN_COUNT] = {
-		{"position", INT8OID},
-		{"line", INT8OID},
-		{"id", TEXTOID},
-		{"code", TEXTOID},
-		{"type", INT4OID},
-		{"type_id", TEXTOID},
-		{"active", BOOLOID},
-		{"maximum_activations", INT4OID},
-		{"expiration", TIMESTAMPTZOID},
-		{"clears_expiration", BOOLOID},
-	};
 	TupleDesc	tupdesc = CreateTemplateTupleDesc(DOC_COLUMN_COUNT);
 
-	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
-		TupleDescInitEntry(tupdesc, (AttrNumber) (i + 1), columns[i].name,
-						   columns[i].type, -1, 0);
+	TupleDescInitEntry(tupdesc, DOC_POSITION + 1, "position", INT8OID, -1, 0);
+	TupleDescInitEntry(tupdesc, DOC_LINE + 1, "line", INT8OID, -1, 0);
+	for (int i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
+		TupleDescInitEntry(tupdesc, (AttrNumber) (DOC_ELEMENTS + i + 1),
+						   tl_signup_elements[i].column,
+						   tl_signup_elements[i].type, -1, 0);
+	TupleDescInitEntry(tupdesc, DOC_CLEARS_EXPIRATION + 1,
+					   "clears_expiration", BOOLOID, -1, 0);
 	return tupdesc;
-}
-
-static Datum
-text_or_null(const char *text, bool *is_null)
-{
-	*is_null = (text == NULL);
-	return text ? CStringGetTextDatum(text) : (Datum) 0;
 }
 
 /* SignupHandler: keep the token; a new one gets what the server makes. */
@@ -188,39 +174,21 @@ static void
 keep_token(const SignupToken *token, void *arg)
 {
 	Work	   *work = (Work *) arg;
-	char		made_id[ID_CHARS + 1];
-	char		made_code[CODE_CHARS + 1];
-	const char *id = token->id;
-	const char *code = token->code;
 	Datum		values[DOC_COLUMN_COUNT];
 	bool		nulls[DOC_COLUMN_COUNT] = {false};
-	bool		has_expiration = token->given[SIGNUP_EXPIRATION];
 
-	if (!work->is_update)
-	{
-		make_id(made_id, work->id_sequence, work->id_tail);
-		id = made_id;
-		if (code == NULL)
-		{
-			make_code(made_code);
-			code = made_code;
-		}
-	}
 	values[DOC_POSITION] = Int64GetDatum(token->position);
 	values[DOC_LINE] = Int64GetDatum(token->line);
-	values[DOC_ID] = text_or_null(id, &nulls[DOC_ID]);
-	values[DOC_CODE] = text_or_null(code, &nulls[DOC_CODE]);
-	values[DOC_TYPE] = Int32GetDatum(token->type);
-	nulls[DOC_TYPE] = !token->given[SIGNUP_TYPE];
-	values[DOC_TYPE_ID] = text_or_null(token->type_id, &nulls[DOC_TYPE_ID]);
-	values[DOC_ACTIVE] = BoolGetDatum(token->active);
-	nulls[DOC_ACTIVE] = !token->given[SIGNUP_ACTIVE];
-	values[DOC_MAXIMUM] = Int32GetDatum(token->maximum);
-	nulls[DOC_MAXIMUM] = !token->given[SIGNUP_MAXIMUM];
-	values[DOC_EXPIRATION] = TimestampTzGetDatum(token->expiration);
-	nulls[DOC_EXPIRATION] = !has_expiration || !token->expires;
-	values[DOC_CLEARS_EXPIRATION] = BoolGetDatum(has_expiration &&
-												 !token->expires);
+	memcpy(values + DOC_ELEMENTS, token->values, sizeof(token->values));
+	memcpy(nulls + DOC_ELEMENTS, token->nulls, sizeof(token->nulls));
+	values[DOC_CLEARS_EXPIRATION] = BoolGetDatum(token->clears_expiration);
+	if (!work->is_update)
+	{
+		values[DOC_ID] = make_id(work->id_sequence, work->id_tail);
+		if (nulls[DOC_CODE])
+			values[DOC_CODE] = make_code();
+		nulls[DOC_ID] = nulls[DOC_CODE] = false;
+	}
 	tuplestore_putvalues(work->tokens, work->tupdesc, values, nulls);
 	work->count++;
 }
@@ -376,8 +344,13 @@ static int64
 return_rows(Work *work, const char *statement, int expected)
 {
 	RowReceiver receiver = {
-		.pub = {receive_row, start_receiver, end_receiver, end_receiver,
-		DestTuplestore},
+		.pub = {
+			.receiveSlot = receive_row,
+			.rStartup = start_receiver,
+			.rShutdown = end_receiver,
+			.rDestroy = end_receiver,
+			.mydest = DestTuplestore,
+		},
 		.work = work,
 	};
 	SPIExecuteOptions options = {.dest = &receiver.pub};
@@ -464,12 +437,9 @@ element_of_column(const char *column)
 static void
 rethrow_for_token(TupleTableSlot *token, MemoryContext context)
 {
-	ErrorData  *error;
+	ErrorData  *error = tl_catch_error(context);
 
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
+	if (tl_is_refusal(error->sqlerrcode))
 		tl_signup_refuse(error->sqlerrcode,
 						 DatumGetInt64(token->tts_values[DOC_POSITION]),
 						 DatumGetInt64(token->tts_values[DOC_LINE]),
@@ -547,26 +517,29 @@ refuse_unknown(void)
 static void
 apply_tokens(Work *work)
 {
-	Oid			types[DOC_COLUMN_COUNT];
+	static const Oid types[DOC_COLUMN_COUNT - DOC_ID] = {
+		TEXTOID,
+		TEXTOID,
+		INT4OID,
+		TEXTOID,
+		BOOLOID,
+		INT4OID,
+		TIMESTAMPTZOID,
+		BOOLOID,
+	};
+	static SPIPlanPtr plan = NULL;
 	TupleTableSlot *token = MakeSingleTupleTableSlot(work->tupdesc,
 													 &TTSOpsMinimalTuple);
 	TlProgress	progress;
-	SPIPlanPtr	plan;
 	int64		done = 0;
 
 	refuse_unknown();
-	for (int i = 0; i < DOC_COLUMN_COUNT; i++)
-		types[i] = TupleDescAttr(work->tupdesc, i)->atttypid;
-	plan = SPI_prepare(update_token, DOC_COLUMN_COUNT - DOC_ID,
-					   types + DOC_ID);
-	if (plan == NULL)
-		elog(ERROR, "could not prepare: %s",
-			 SPI_result_code_string(SPI_result));
 
 	tl_progress_start(&progress, "tokens changed", work->count);
 	tuplestore_rescan(work->tokens);
 	while (tuplestore_gettupleslot(work->tokens, true, false, token))
 	{
+		(void) tl_saved_plan(&plan, update_token, lengthof(types), types, 0);
 		apply_token(work, plan, token);
 		tl_progress_step(&progress, ++done);
 	}
@@ -631,206 +604,4 @@ Datum
 tl_apply_signup_tokens(PG_FUNCTION_ARGS)
 {
 	return do_document(fcinfo, true, apply_tokens);
-}
-
-/* ---------------------------------------------------------------------
- * Printing
- * ---------------------------------------------------------------------
- */
-
-/* Whether a text in the encoding of the database can be had in UTF-8. */
-static bool
-has_utf8_form(const char *bytes, int length)
-{
-	int			encoding = GetDatabaseEncoding();
-	Oid			proc = FindDefaultConversionProc(encoding, PG_UTF8);
-	int			size = length * MAX_CONVERSION_GROWTH + 1;
-
-	/* without a conversion nothing can be printed, whatever it is */
-	return !OidIsValid(proc) ||
-		pg_do_encoding_conversion_buf(proc, encoding, PG_UTF8,
-									  (unsigned char *) bytes, length,
-									  palloc(size), size, true) == length;
-}
-
-/*
- * _fits_xml(value text) returns boolean: whether XML can hold a text.  A
- * database of encoding SQL_ASCII does not know what its bytes mean, and a
- * document has to be UTF-8.
- */
-Datum
-tl_fits_xml(PG_FUNCTION_ARGS)
-{
-	text	   *value = PG_GETARG_TEXT_PP(0);
-	const char *bytes = VARDATA_ANY(value);
-	int			length = VARSIZE_ANY_EXHDR(value);
-	int			encoding = GetDatabaseEncoding();
-
-	for (int i = 0; i < length; i++)
-		if ((unsigned char) bytes[i] < ' ' && !strchr("\t\n\r", bytes[i]))
-			PG_RETURN_BOOL(false);
-	if (encoding != PG_UTF8 && encoding != PG_SQL_ASCII)
-		PG_RETURN_BOOL(has_utf8_form(bytes, length));
-	/* U+FFFE and U+FFFF */
-	for (int i = 0; i + 2 < length; i++)
-		if (memcmp(bytes + i, "\xEF\xBF", 2) == 0 &&
-			(unsigned char) bytes[i + 2] >= 0xBE)
-			PG_RETURN_BOOL(false);
-	PG_RETURN_BOOL(pg_verify_mbstr(PG_UTF8, bytes, length, true));
-}
-
-static void
-write_element(xmlTextWriterPtr writer, SignupElement element,
-			  const char *text)
-{
-	char	   *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
-	const char *name = tl_signup_elements[element].element;
-
-	if (xmlTextWriterWriteElement(writer, BAD_CAST name, BAD_CAST utf8) < 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
-}
-
-/* YYYY-MM-DDxHH:MM:SS in UTC, with a T or a blank for the x */
-static char *
-print_expiration(TimestampTz expiration, char separator)
-{
-	struct pg_tm tm;
-	fsec_t		fsec;
-
-	if (timestamp2tm(expiration, NULL, &tm, &fsec, NULL, NULL) != 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_DATETIME_VALUE_OUT_OF_RANGE),
-				 errmsg("timestamp out of range")));
-	return psprintf("%04d-%02d-%02d%c%02d:%02d:%02d", tm.tm_year, tm.tm_mon,
-					tm.tm_mday, separator, tm.tm_hour, tm.tm_min, tm.tm_sec);
-}
-
-/* Where the elements of a token are in a row of this type */
-static void
-find_columns(TupleDesc columns, AttrNumber *numbers)
-{
-	for (SignupElement i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
-	{
-		const SignupElementName *name = &tl_signup_elements[i];
-
-		numbers[i] = SPI_fnumber(columns, name->column);
-		if (numbers[i] <= 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					 errmsg("column \"%s\" of trainledger.signup_token is missing",
-							name->column),
-					 errdetail("A document of signup tokens has it."),
-					 errhint("If it was renamed, rename it back; else restore the table from a backup.")));
-		tl_require_column_type("signup_token", columns, numbers[i],
-							   name->type);
-	}
-}
-
-/* The columns of a signup token as texts, in the order of SignupElement */
-static void
-write_token(xmlTextWriterPtr writer, HeapTupleHeader row, TupleDesc columns,
-			const AttrNumber *numbers, char separator)
-{
-	HeapTupleData tuple = {
-		.t_len = HeapTupleHeaderGetDatumLength(row),
-		.t_data = row,
-	};
-	bool		is_null;
-	Datum		value;
-
-	xmlTextWriterStartElement(writer, BAD_CAST "Token");
-	for (SignupElement i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
-	{
-		value = heap_getattr(&tuple, numbers[i], columns, &is_null);
-		if (is_null)
-			continue;
-		switch (i)
-		{
-			case SIGNUP_TYPE:
-			case SIGNUP_MAXIMUM:
-				write_element(writer, i,
-							  psprintf("%d", DatumGetInt32(value)));
-				break;
-			case SIGNUP_ACTIVE:
-				write_element(writer, i,
-							  DatumGetBool(value) ? "true" : "false");
-				break;
-			case SIGNUP_EXPIRATION:
-				write_element(writer, i,
-							  print_expiration(DatumGetTimestampTz(value),
-											   separator));
-				break;
-			default:
-				write_element(writer, i, TextDatumGetCString(value));
-		}
-	}
-	xmlTextWriterEndElement(writer);
-}
-
-static void
-write_tokens(xmlTextWriterPtr writer, ArrayType *tokens, char separator)
-{
-	ArrayIterator iterator = array_create_iterator(tokens, 0, NULL);
-	TupleDesc	columns = lookup_rowtype_tupdesc(ARR_ELEMTYPE(tokens), -1);
-	AttrNumber	numbers[SIGNUP_ELEMENT_COUNT];
-	Datum		row;
-	bool		is_null;
-
-	find_columns(columns, numbers);
-	xmlTextWriterStartElement(writer, BAD_CAST "Tokens");
-	while (array_iterate(iterator, &row, &is_null))
-	{
-		if (!is_null)
-			write_token(writer, DatumGetHeapTupleHeader(row), columns, numbers,
-						separator);
-		CHECK_FOR_INTERRUPTS();
-	}
-	xmlTextWriterEndElement(writer);
-	ReleaseTupleDesc(columns);
-	array_free_iterator(iterator);
-}
-
-/* The document as a text in the encoding of the database */
-static text *
-print_tokens(ArrayType *tokens, char separator)
-{
-	xmlBufferPtr buffer = xmlBufferCreate();
-	xmlTextWriterPtr writer = xmlNewTextWriterMemory(buffer, 0);
-	text	   *volatile document = NULL;
-
-	PG_TRY();
-	{
-		char	   *printed;
-
-		if (buffer == NULL || writer == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_OUT_OF_MEMORY),
-					 errmsg("out of memory")));
-		write_tokens(writer, tokens, separator);
-		(void) xmlTextWriterFlush(writer);
-		printed = pg_any_to_server((const char *) xmlBufferContent(buffer),
-								   xmlBufferLength(buffer), PG_UTF8);
-		document = cstring_to_text(printed);
-	}
-	PG_FINALLY();
-	{
-		if (writer != NULL)
-			xmlFreeTextWriter(writer);
-		if (buffer != NULL)
-			xmlBufferFree(buffer);
-	}
-	PG_END_TRY();
-	return document;
-}
-
-/*
- * signup_document(tokens signup_token[], separator "char") returns text: the
- * document of these tokens; separator stands between date and time.
- */
-Datum
-tl_signup_document(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_TEXT_P(print_tokens(PG_GETARG_ARRAYTYPE_P(0),
-								  PG_GETARG_CHAR(1)));
 }

@@ -23,14 +23,15 @@
  */
 #include "postgres.h"
 
-#include <limits.h>
+#include <libxml/chvalid.h>
 #include <libxml/parser.h>
 
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "common/string.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/datetime.h"
+#include "utils/timestamp.h"
 #include "utils/memutils.h"
 #include "utils/xml.h"
 
@@ -76,16 +77,21 @@ typedef xmlErrorPtr TlXmlError;
 #define NOT_WELL_FORMED		"not well-formed XML"
 #define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
 
-
+/* clang-format off */
 const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
-	{"TokenId", "id", TEXTOID},
-	{"TokenCode", "code", TEXTOID},
-	{"TokenType", "type", INT4OID},
-	{"TokenTypeId", "type_id", TEXTOID},
-	{"Active", "active", BOOLOID},
-	{"MaximumActivations", "maximum_activations", INT4OID},
-	{"TokenExpiration", "expiration", TIMESTAMPTZOID},
+	{.element = "TokenId", .column = "id", .type = TEXTOID},
+	{.element = "TokenCode", .column = "code", .type = TEXTOID},
+	{.element = "TokenType", .column = "type", .type = INT4OID,
+	 .is_needed = true},
+	{.element = "TokenTypeId", .column = "type_id", .type = TEXTOID,
+	 .is_needed = true},
+	{.element = "Active", .column = "active", .type = BOOLOID},
+	{.element = "MaximumActivations", .column = "maximum_activations",
+	 .type = INT4OID, .is_needed = true},
+	{.element = "TokenExpiration", .column = "expiration",
+	 .type = TIMESTAMPTZOID},
 };
+/* clang-format on */
 
 /* A text being read, in UTF-8, without the blanks around it */
 typedef struct Text
@@ -215,20 +221,13 @@ raise_fault(const Reader *reader)
  * ---------------------------------------------------------------------
  */
 
-/* White space of XML */
-static inline bool
-is_blank(xmlChar c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* Blanks that lead are left out, those that trail are taken off later. */
 static void
 append_text(Text *text, const xmlChar *chars, int length)
 {
 	for (int i = 0; i < length; i++)
 	{
-		if (is_blank(chars[i]) &&
+		if (xmlIsBlank_ch(chars[i]) &&
 			(text->length == 0 || text->length == TEXT_BYTES))
 			continue;
 		if (text->length == TEXT_BYTES)
@@ -244,23 +243,9 @@ static void
 trim_text(Text *text)
 {
 	while (text->length > 0 &&
-		   is_blank((xmlChar) text->bytes[text->length - 1]))
+		   xmlIsBlank_ch((xmlChar) text->bytes[text->length - 1]))
 		text->length--;
 	text->bytes[text->length] = '\0';
-}
-
-/* Characters as the database counts them: in SQL_ASCII, bytes */
-static int
-count_chars(const Text *text)
-{
-	int			count = 0;
-
-	if (GetDatabaseEncoding() == PG_SQL_ASCII)
-		return text->length;
-	for (int i = 0; i < text->length; i++)
-		if (((unsigned char) text->bytes[i] & 0xC0) != 0x80)
-			count++;
-	return count;
 }
 
 /* A positive number of at most 2^31 - 1 */
@@ -268,14 +253,12 @@ static bool
 parse_number(const Text *text, int32 *number)
 {
 	char	   *end;
-	long		value;
 
 	if (text->bytes[0] < '0' || text->bytes[0] > '9')
 		return false;
 	errno = 0;
-	value = strtol(text->bytes, &end, 10);
-	*number = (int32) value;
-	return errno == 0 && *end == '\0' && value > 0 && value <= INT_MAX;
+	*number = strtoint(text->bytes, &end, 10);
+	return errno == 0 && *end == '\0' && *number > 0;
 }
 
 static bool
@@ -314,42 +297,36 @@ parse_expiration(const Text *text, TimestampTz *expiration)
  * ---------------------------------------------------------------------
  */
 
-static char *
-keep_text(Reader *reader, SignupElement element)
+/* Keep a text as a value of SQL; no memory is an error that is raised later. */
+static Datum
+keep_text(Reader *reader, const Text *text)
 {
-	const Text *text = &reader->texts[element];
-	char	   *copy;
+	Size		size = VARHDRSZ + text->length;
+	struct varlena *copy = MemoryContextAllocExtended(reader->context, size,
+													  MCXT_ALLOC_NO_OOM);
 
-	if (!reader->given[element])
-		return NULL;
-	copy = MemoryContextAllocExtended(reader->context, text->length + 1,
-									  MCXT_ALLOC_NO_OOM);
 	if (copy == NULL)
+	{
 		reader->out_of_memory = true;
-	else
-		memcpy(copy, text->bytes, text->length + 1);
-	return copy;
+		return (Datum) 0;
+	}
+	SET_VARSIZE(copy, size);
+	memcpy(VARDATA(copy), text->bytes, text->length);
+	return PointerGetDatum(copy);
 }
 
 /* What is wrong with the elements that are there or are not; NULL if nothing */
 static const char *
 find_missing(const Reader *reader, SignupElement *element)
 {
-	static const SignupElement needed[] = {
-		SIGNUP_TYPE,
-		SIGNUP_TYPE_ID,
-		SIGNUP_MAXIMUM,
-	};
-
 	*element = SIGNUP_ID;
 	if (reader->is_update)
 		return reader->given[SIGNUP_ID] ? NULL : "missing";
 	if (reader->given[SIGNUP_ID])
 		return "not allowed, new tokens get their ids from the server";
-	for (int i = 0; i < (int) lengthof(needed); i++)
+	for (; *element < SIGNUP_ELEMENT_COUNT; ++*element)
 	{
-		*element = needed[i];
-		if (!reader->given[*element])
+		if (tl_signup_elements[*element].is_needed && !reader->given[*element])
 			return "missing";
 	}
 	return NULL;
@@ -359,43 +336,52 @@ find_missing(const Reader *reader, SignupElement *element)
 static const char *
 read_value(Reader *reader, SignupElement element, SignupToken *token)
 {
-	static const char *const wrong_value[SIGNUP_ELEMENT_COUNT] = {
-		[SIGNUP_TYPE] = "not 1, 2, 3 or 4",
-		[SIGNUP_ACTIVE] = "not true or false",
-		[SIGNUP_MAXIMUM] = "not a positive number",
-		[SIGNUP_EXPIRATION] = "not a date such as 2023-12-31T23:59:59",
-	};
 	Text	   *text = &reader->texts[element];
 	int			most = element == SIGNUP_CODE ? MAX_CODE_CHARS : MAX_ID_CHARS;
-	bool		is_right;
+	Datum	   *value = &token->values[element];
+	int32		number;
+	bool		truth;
+	TimestampTz time;
 
 	trim_text(text);
-	token->expires = text->length > 0;
-	if (element == SIGNUP_EXPIRATION && !token->expires)
-		return NULL;
+	token->nulls[element] = false;
 	if (text->length == 0)
-		return "empty";
-	if (text->is_overlong || count_chars(text) > most)
+	{
+		if (element != SIGNUP_EXPIRATION)
+			return "empty";
+		token->nulls[element] = token->clears_expiration = true;
+		return NULL;
+	}
+	if (text->is_overlong ||
+		pg_verify_mbstr_len(PG_UTF8, text->bytes, text->length, true) > most)
 		return element == SIGNUP_CODE ? OVERLONG_CODE : OVERLONG_ID;
 
 	switch (element)
 	{
 		case SIGNUP_TYPE:
-			is_right = parse_number(text, &token->type) && token->type <= 4;
+			if (!parse_number(text, &number) || number > 4)
+				return "not 1, 2, 3 or 4";
+			*value = Int32GetDatum(number);
 			break;
 		case SIGNUP_ACTIVE:
-			is_right = parse_truth(text, &token->active);
+			if (!parse_truth(text, &truth))
+				return "not true or false";
+			*value = BoolGetDatum(truth);
 			break;
 		case SIGNUP_MAXIMUM:
-			is_right = parse_number(text, &token->maximum);
+			if (!parse_number(text, &number))
+				return "not a positive number";
+			*value = Int32GetDatum(number);
 			break;
 		case SIGNUP_EXPIRATION:
-			is_right = parse_expiration(text, &token->expiration);
+			if (!parse_expiration(text, &time))
+				return "not a date such as 2023-12-31T23:59:59";
+			*value = TimestampTzGetDatum(time);
 			break;
 		default:
-			is_right = true;
+			*value = keep_text(reader, text);
 	}
-	return is_right ? NULL : wrong_value[element];
+	return NULL;
 }
 
 /* A token is complete: check it and put it at the end of the list. */
@@ -421,6 +407,7 @@ end_token(Reader *reader)
 	}
 	for (element = 0; element < SIGNUP_ELEMENT_COUNT; element++)
 	{
+		token->nulls[element] = true;
 		if (!reader->given[element])
 			continue;
 		what = read_value(reader, element, token);
@@ -432,10 +419,6 @@ end_token(Reader *reader)
 	}
 	token->position = reader->position;
 	token->line = reader->parser->input->line;
-	memcpy(token->given, reader->given, sizeof(token->given));
-	token->id = keep_text(reader, SIGNUP_ID);
-	token->code = keep_text(reader, SIGNUP_CODE);
-	token->type_id = keep_text(reader, SIGNUP_TYPE_ID);
 	*reader->end = token;
 	reader->end = &token->next;
 }
@@ -444,12 +427,7 @@ static void
 start_token(Reader *reader)
 {
 	reader->position++;
-	for (int i = 0; i < SIGNUP_ELEMENT_COUNT; i++)
-	{
-		reader->given[i] = false;
-		reader->texts[i].length = 0;
-		reader->texts[i].is_overlong = false;
-	}
+	memset(reader->given, false, sizeof(reader->given));
 }
 
 static void
@@ -463,6 +441,8 @@ start_element(Reader *reader, const char *name)
 			refuse(reader, i, "there twice");
 		reader->given[i] = true;
 		reader->element = i;
+		reader->texts[i].length = 0;
+		reader->texts[i].is_overlong = false;
 		return;
 	}
 
@@ -494,19 +474,14 @@ on_start(void *user_data, const xmlChar *localname,
 		return;
 	reader->depth++;
 	if (reader->depth == TOKENS_DEPTH)
+	{
 		reader->namespace = uri;
-	else if (!xmlStrEqual(uri, reader->namespace))
-	{
-		refuse(reader, SIGNUP_NO_ELEMENT,
-			   "an element of another namespace than Tokens");
-		return;
-	}
-
-	if (reader->depth == TOKENS_DEPTH)
-	{
 		if (strcmp(name, "Tokens") != 0)
 			refuse(reader, SIGNUP_NO_ELEMENT, "the root is not Tokens");
 	}
+	else if (!xmlStrEqual(uri, reader->namespace))
+		refuse(reader, SIGNUP_NO_ELEMENT,
+			   "an element of another namespace than Tokens");
 	else if (reader->depth == TOKEN_DEPTH)
 	{
 		start_token(reader);
@@ -549,7 +524,7 @@ on_characters(void *user_data, const xmlChar *chars, int length)
 	}
 	for (int i = 0; i < length; i++)
 	{
-		if (!is_blank(chars[i]))
+		if (!xmlIsBlank_ch(chars[i]))
 		{
 			refuse(reader, SIGNUP_NO_ELEMENT, "text between the elements");
 			return;
@@ -578,43 +553,6 @@ on_error(void *user_data, TlXmlError error)
  * ---------------------------------------------------------------------
  */
 
-/* A text in the encoding of the database, or NULL where it cannot hold it */
-static char *
-to_database_encoding(char *text)
-{
-	int			encoding = GetDatabaseEncoding();
-	int			length = (int) strlen(text);
-	int			size;
-	char	   *converted;
-	Oid			proc;
-
-	if (encoding == PG_UTF8 || encoding == PG_SQL_ASCII)
-		return text;
-	proc = FindDefaultConversionProc(PG_UTF8, encoding);
-	if (!OidIsValid(proc))
-		return NULL;
-	size = length * MAX_CONVERSION_GROWTH + 1;
-	converted = palloc(size);
-	if (pg_do_encoding_conversion_buf(proc, PG_UTF8, encoding,
-									  (unsigned char *) text, length,
-									  (unsigned char *) converted, size,
-									  true) != length)
-		return NULL;
-	return converted;
-}
-
-static void
-convert_text(const SignupToken *token, char **text, SignupElement element)
-{
-	if (*text == NULL)
-		return;
-	*text = to_database_encoding(*text);
-	if (*text == NULL)
-		tl_signup_refuse(TL_INVALID, token->position, token->line, element,
-						 "a character that the database's encoding lacks",
-						 NULL, "Use characters of the database's encoding.");
-}
-
 /* Raise what the callbacks noted, or hand on the tokens that are complete. */
 static void
 hand_on(Reader *reader, SignupHandler handler, void *arg)
@@ -627,12 +565,7 @@ hand_on(Reader *reader, SignupHandler handler, void *arg)
 	if (reader->fault.what != NULL)
 		raise_fault(reader);
 	for (SignupToken *token = reader->first; token; token = token->next)
-	{
-		convert_text(token, &token->id, SIGNUP_ID);
-		convert_text(token, &token->code, SIGNUP_CODE);
-		convert_text(token, &token->type_id, SIGNUP_TYPE_ID);
 		handler(token, arg);
-	}
 
 	MemoryContextSwitchTo(caller);
 	MemoryContextReset(reader->context);
@@ -696,8 +629,7 @@ read_pieces(Reader *reader, const char *document, size_t size,
 
 /*
  * Read a document of new tokens, or of changes to tokens, and hand each token
- * on.  Raises TL400 with the token's position and the
- * element, or the line.
+ * on.  Raises TL400 with the token's position and the element, or the line.
  */
 void
 tl_read_signup_tokens(const char *document, size_t size, bool is_update,

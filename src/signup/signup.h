@@ -35,50 +35,26 @@ typedef struct SignupElementName
 	const char *element;
 	const char *column;
 	Oid			type;			/* of the column */
+	bool		is_needed;		/* by a new token */
 } SignupElementName;
 
 extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
 
-/* A token as a document has it; texts are NULL where they are not given */
+/* A token as a document has it; what is not given is null */
 typedef struct SignupToken
 {
 	struct SignupToken *next;
 	int64		position;		/* in the document, from 1 */
 	int64		line;			/* where it ends */
-	bool		given[SIGNUP_ELEMENT_COUNT];
-	char	   *id;
-	char	   *code;
-	char	   *type_id;
-	int32		type;
-	int32		maximum;
-	bool		active;
-	bool		expires;		/* false where TokenExpiration is empty */
-	TimestampTz expiration;
+	Datum		values[SIGNUP_ELEMENT_COUNT];	/* of the columns */
+	bool		nulls[SIGNUP_ELEMENT_COUNT];
+	bool		clears_expiration;	/* TokenExpiration is there and empty */
 } SignupToken;
-
-/*
- * The columns of the tokens of a document as a table, document_token: what
- * stands in the document is not null
- */
-enum
-{
-	DOC_POSITION,
-	DOC_LINE,
-	DOC_ID,
-	DOC_CODE,
-	DOC_TYPE,
-	DOC_TYPE_ID,
-	DOC_ACTIVE,
-	DOC_MAXIMUM,
-	DOC_EXPIRATION,
-	DOC_CLEARS_EXPIRATION,
-	DOC_COLUMN_COUNT
-};
 
 /* Takes a token, in document order; it is gone after the call. */
 typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
-/* signup_reader.c */
+/* reader.c */
 extern void tl_read_signup_tokens(const char *document, size_t size,
 								  bool is_update, SignupHandler handler,
 								  void *arg);
