@@ -33,9 +33,9 @@ static const TlRefusalKind kinds[] = {
 /*
  * Fill in a refusal.  argument, message and hint are kept as they are, the
  * detail is formatted into the current memory context.  argument and hint may
- * be NULL.
+ * be NULL.  Returns false, which is what the caller returns, as a rule.
  */
-void
+bool
 tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
 		  const char *message, const char *hint, const char *detail_format,
 		  ...)
@@ -61,6 +61,7 @@ tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
 	refusal->message = message;
 	refusal->detail = detail.data;
 	refusal->hint = hint;
+	return false;
 }
 
 /*

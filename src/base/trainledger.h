@@ -109,7 +109,7 @@ typedef struct TlArgumentName
 } TlArgumentName;
 
 /* refusal.c */
-extern void tl_refuse(TlRefusal *refusal, int sqlerrcode,
+extern bool tl_refuse(TlRefusal *refusal, int sqlerrcode,
 					  const char *argument, const char *message,
 					  const char *hint, const char *detail_format, ...)
 			pg_attribute_printf(6, 7);

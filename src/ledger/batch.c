@@ -259,12 +259,13 @@ group_rows(Batch *batch, const RowPlace *places)
 		}
 		account->row_count++;
 		row->account = account;
+		row->entry.account_id = account->id;
 	}
 }
 
 /* Fill in what was asked for in a row, which is zeroed. */
 static void
-take_row(const Column *columns, int number, text *source,
+take_row(const Batch *batch, const Column *columns, int number,
 		 text *no_description, BatchRow *row)
 {
 	TlEntry    *entry = &row->entry;
@@ -273,7 +274,10 @@ take_row(const Column *columns, int number, text *source,
 	row->has_delta = is_given(&columns[DELTAS], number);
 	if (row->has_delta)
 		entry->delta = DatumGetAmount(columns[DELTAS].values[number]);
-	entry->source = source;
+	entry->operation = batch->operation;
+	if (!batch->on_lots)
+		entry->operation = entry->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT;
+	entry->source = batch->source;
 	entry->description = no_description;
 	if (is_given(&columns[DESCRIPTIONS], number))
 		entry->description =
@@ -284,7 +288,10 @@ take_row(const Column *columns, int number, text *source,
 			DatumGetTimestampTz(columns[RECORDED_AT].values[number]);
 	row->has_key = is_given(&columns[KEYS], number);
 	if (row->has_key)
+	{
 		entry->dedup = *DatumGetUUIDP(columns[KEYS].values[number]);
+		entry->keyed_call = batch->on_lots ? TL_CALL_LOTS : TL_CALL_BATCH;
+	}
 }
 
 /*
@@ -311,7 +318,7 @@ take_rows(Batch *batch, const Column *columns)
 	for (int i = 0; i < batch->row_count; i++)
 	{
 		CHECK_FOR_INTERRUPTS();
-		take_row(columns, places[i].number, batch->source, no_description,
+		take_row(batch, columns, places[i].number, no_description,
 				 &batch->rows[i]);
 	}
 	group_rows(batch, places);
@@ -372,39 +379,6 @@ read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
 	this->type = type;
 }
 
-static char
-batch_call(const Batch *batch)
-{
-	return batch->on_lots ? TL_CALL_LOTS : TL_CALL_BATCH;
-}
-
-static TlOperation
-row_operation(const Batch *batch, const BatchRow *row)
-{
-	if (batch->on_lots)
-		return batch->operation;
-	return row->entry.delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT;
-}
-
-/* The request that a row makes, for the rules that take one */
-static TlRequest
-row_request(const Batch *batch, const BatchRow *row)
-{
-	const TlEntry *entry = &row->entry;
-	TlRequest	request = {
-		.call = batch_call(batch),
-		.operation = row_operation(batch, row),
-		.source = entry->source,
-		.description = entry->description,
-		.has_recorded_at = entry->has_recorded_at,
-		.recorded_at = entry->recorded_at,
-		.has_key = row->has_key,
-		.key = entry->dedup,
-	};
-
-	return request;
-}
-
 /* What the row alone shows (TL400) */
 static bool
 check_row(const BatchRow *row, TlRefusal *refusal)
@@ -421,20 +395,14 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 		return false;
 	}
 	if (row->entry.delta == 0)
-	{
-		tl_refuse(refusal, TL_INVALID, "amount", "delta is zero",
-				  "Give a delta other than zero.", "The delta is 0.");
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "amount", "delta is zero",
+						 "Give a delta other than zero.", "The delta is 0.");
 	if (row->entry.has_recorded_at &&
 		TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
-	{
-		tl_refuse(refusal, TL_INVALID, "recorded_at",
-				  "recorded_at is not finite",
-				  "Give the time by the client's clock, or null.",
-				  "The time is infinite.");
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "recorded_at",
+						 "recorded_at is not finite",
+						 "Give the time by the client's clock, or null.",
+						 "The time is infinite.");
 	return tl_check_text("description", row->entry.description, false, refusal);
 }
 
@@ -445,23 +413,20 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 static bool
 has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 {
-	TlRequest	request = row_request(batch, row);
 	TlEntry    *entry = &row->entry;
 	TlEntry		stored;
-	const TlEntry *first = tl_find_dedup(books, batch->dedups, &entry->dedup,
-										 row->account->id, &stored);
+	const TlEntry *first = tl_find_dedup(books, batch->dedups, entry, &stored);
 
 	if (first == NULL)
 		return false;
-	if (first->keyed_call != request.call ||
-		!tl_same_request(&request, entry->delta, first))
+	if (tl_same_request(entry, first))
 	{
-		tl_refuse_key(refusal, first);
-		return true;
+		entry->entry_no = first->entry_no;
+		entry->balance = first->balance;
+		row->has_entry = true;
 	}
-	entry->entry_no = first->entry_no;
-	entry->balance = first->balance;
-	row->has_entry = true;
+	else
+		tl_refuse_key(refusal, first);
 	return true;
 }
 
@@ -486,22 +451,14 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	if (row->has_key && has_used_key(batch, books, row, refusal))
 		return row->has_entry;
 	if (!tl_amount_fits_scale(delta, at->type->scale))
-	{
-		tl_refuse(refusal, TL_INVALID, "amount", "delta has too many decimals",
-				  "Round the delta first; a batch does not.",
-				  "The token type has %d decimals.", at->type->scale);
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "amount", "delta has too many decimals",
+						 "Round the delta first; a batch does not.",
+						 "The token type has %d decimals.", at->type->scale);
 	entry->has_dedup = row->has_key ||
 		(entry->has_recorded_at && !batch->on_lots);
-	if (entry->has_dedup && !row->has_key)
-	{
-		TlRequest	request = row_request(batch, row);
-
-		if (tl_is_duplicate(books, batch->dedups, &request, delta, at->id,
-							&entry->dedup, refusal))
-			return false;
-	}
+	if (entry->has_dedup && !row->has_key &&
+		tl_is_duplicate(books, batch->dedups, entry, refusal))
+		return false;
 	if (at->account.is_lot && !batch->on_lots)
 	{
 		tl_refuse_lot(refusal, at->id);
@@ -517,10 +474,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	at->account.entry_count++;
 	at->account.last_entry_at = Max(batch->now, at->account.last_entry_at);
 	at->new_entries++;
-	entry->account_id = at->id;
 	entry->entry_no = at->account.entry_count;
-	entry->operation = row_operation(batch, row);
-	entry->keyed_call = row->has_key ? batch_call(batch) : 0;
 	entry->created_at = at->account.last_entry_at;
 	entry->booked_by = batch->booked_by;
 	row->is_booked = row->has_entry = true;

@@ -59,13 +59,16 @@ tl_remember_dedup(HTAB *batch, const TlEntry *entry)
 }
 
 /*
- * The entry of an account with this key or fingerprint: of the batch, NULL
- * being none, or else of the books, and then stored.  NULL: there is none.
+ * The entry of the same account with the same key or fingerprint: of the batch,
+ * NULL being none, or else of the books, and then stored.  NULL: there is none.
  */
 const TlEntry *
-tl_find_dedup(TlBooks *books, HTAB *batch, const pg_uuid_t *dedup,
-			  int64 account_id, TlEntry *stored)
+tl_find_dedup(TlBooks *books, HTAB *batch, const TlEntry *entry,
+			  TlEntry *stored)
 {
+	const pg_uuid_t *dedup = &entry->dedup;
+	int64		account_id = entry->account_id;
+
 	if (batch != NULL)
 	{
 		DedupKey	key = {.dedup = *dedup, .account_id = account_id};
@@ -86,18 +89,19 @@ same_text(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* Whether an entry is what the request, rounded to delta, would book. */
+/* Whether an entry was booked for the same request as another is asked for. */
 bool
-tl_same_request(const TlRequest *request, TlAmount delta, const TlEntry *entry)
+tl_same_request(const TlEntry *asked, const TlEntry *booked)
 {
-	return entry->operation == request->operation &&
-		entry->delta == delta &&
-		entry->has_recorded_at == request->has_recorded_at &&
-		(!entry->has_recorded_at ||
-		 entry->recorded_at == request->recorded_at) &&
-		same_text(entry->source, request->source) &&
-		same_text(entry->description, request->description) &&
-		same_text(entry->device, request->device);
+	return asked->keyed_call == booked->keyed_call &&
+		asked->operation == booked->operation &&
+		asked->delta == booked->delta &&
+		asked->has_recorded_at == booked->has_recorded_at &&
+		(!asked->has_recorded_at ||
+		 asked->recorded_at == booked->recorded_at) &&
+		same_text(asked->source, booked->source) &&
+		same_text(asked->description, booked->description) &&
+		same_text(asked->device, booked->device);
 }
 
 static void
@@ -118,22 +122,21 @@ digest_text(EVP_MD_CTX *context, const text *value)
 }
 
 /*
- * The fingerprint of a request by which its duplicate is found: recorded_at
- * in milliseconds since 1970, 48 bits, then 80 bits of SHA-256 over all that
- * makes two requests the same.  attempt 1, 2 ... gives other ones, for the case
- * that a different request has the same.
+ * Give an entry the fingerprint of its request, by which its duplicate is
+ * found: recorded_at in milliseconds since 1970, 48 bits, then 80 bits of
+ * SHA-256 over all that makes two requests the same.  attempt 1, 2 ... gives
+ * other ones, for the case that a different request has the same.
  */
 static void
-make_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
-				 pg_uuid_t *result)
+make_fingerprint(TlEntry *entry, int attempt)
 {
 	static EVP_MD *sha256 = NULL;
 	static EVP_MD_CTX *context = NULL;
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	int64		epoch_msec = (int64) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
 		(USECS_PER_DAY / 1000);
-	int64		msec = request->recorded_at / 1000 -
-		(request->recorded_at % 1000 < 0) + epoch_msec;
+	int64		msec = entry->recorded_at / 1000 -
+		(entry->recorded_at % 1000 < 0) + epoch_msec;
 	uint64		prefix = pg_hton64((uint64) msec << 16);
 
 	/* fetched once and kept for the life of the session: no leak */
@@ -148,19 +151,19 @@ make_fingerprint(const TlRequest *request, TlAmount delta, int attempt,
 				 errmsg("could not initialize SHA-256")));
 
 	digest_number(context, attempt);
-	digest_number(context, request->operation);
-	digest_number(context, delta);
-	digest_number(context, request->recorded_at);
-	digest_text(context, request->source);
-	digest_text(context, request->description);
-	digest_text(context, request->device);
+	digest_number(context, entry->operation);
+	digest_number(context, entry->delta);
+	digest_number(context, entry->recorded_at);
+	digest_text(context, entry->source);
+	digest_text(context, entry->description);
+	digest_text(context, entry->device);
 	if (EVP_DigestFinal_ex(context, digest, NULL) != 1)
 		ereport(ERROR,
 				(errcode(ERRCODE_INTERNAL_ERROR),
 				 errmsg("could not compute SHA-256")));
 
-	memcpy(result->data, &prefix, 6);
-	memcpy(result->data + 6, digest, UUID_LEN - 6);
+	memcpy(entry->dedup.data, &prefix, 6);
+	memcpy(entry->dedup.data + 6, digest, UUID_LEN - 6);
 }
 
 static void
@@ -174,11 +177,10 @@ refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
 
 /*
  * Whether an equal request is booked (TL056), in the books or by the batch,
- * NULL being none; where not, the fingerprint to book this one with.
+ * NULL being none; where not, the entry has the fingerprint to be booked with.
  */
 bool
-tl_is_duplicate(TlBooks *books, HTAB *batch, const TlRequest *request,
-				TlAmount delta, int64 account_id, pg_uuid_t *fingerprint,
+tl_is_duplicate(TlBooks *books, HTAB *batch, TlEntry *entry,
 				TlRefusal *refusal)
 {
 	TlEntry		stored;
@@ -188,11 +190,11 @@ tl_is_duplicate(TlBooks *books, HTAB *batch, const TlRequest *request,
 		const TlEntry *first;
 
 		CHECK_FOR_INTERRUPTS();
-		make_fingerprint(request, delta, attempt, fingerprint);
-		first = tl_find_dedup(books, batch, fingerprint, account_id, &stored);
+		make_fingerprint(entry, attempt);
+		first = tl_find_dedup(books, batch, entry, &stored);
 		if (first == NULL)
 			return false;
-		if (first->keyed_call == 0 && tl_same_request(request, delta, first))
+		if (tl_same_request(entry, first))
 		{
 			refuse_duplicate(refusal, first);
 			return true;

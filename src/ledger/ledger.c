@@ -69,6 +69,14 @@ tl_is_zero(const char *decimal)
 	return true;
 }
 
+static bool
+refuse_range(const TlRequest *request, TlRefusal *refusal)
+{
+	return tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
+					 "An amount has at most 13 digits before the point.",
+					 "The amount is %.64s.", request->amount);
+}
+
 /*
  * Check what the arguments alone show (TL400).  An adjustment is signed; an
  * account may be opened with any balance.  Zero moves nothing, so only an
@@ -80,62 +88,46 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 	bool		is_signed = (request->operation == TL_OP_ADJUST ||
 							 request->operation == TL_OP_INIT);
 	TlRounding	toward_zero = TL_ROUND_FLOOR;
+	TlDecimalStatus status;
 	TlAmount	ignored;
 
 	/* out of range is here what no scale and no rounding make fit */
 	if (request->amount[0] == '-')
 		toward_zero = TL_ROUND_CEIL;
-	switch (tl_decimal_to_amount(request->amount, strlen(request->amount),
-								 true, 0, toward_zero, &ignored))
-	{
-		case TL_DECIMAL_OK:
-			break;
-		case TL_DECIMAL_SYNTAX:
-			tl_refuse(refusal, TL_INVALID, "amount", "amount is not a number",
-					  "Give a finite decimal number.",
-					  "The amount is %.64s.", request->amount);
-			return false;
-		default:
-			tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
-					  "An amount has at most 13 digits before the point.",
-					  "The amount is %.64s.", request->amount);
-			return false;
-	}
+	status = tl_decimal_to_amount(request->amount, strlen(request->amount),
+								  true, 0, toward_zero, &ignored);
+	if (status == TL_DECIMAL_SYNTAX)
+		return tl_refuse(refusal, TL_INVALID, "amount",
+						 "amount is not a number",
+						 "Give a finite decimal number.",
+						 "The amount is %.64s.", request->amount);
+	if (status != TL_DECIMAL_OK)
+		return refuse_range(request, refusal);
 	if (!is_signed && request->amount[0] == '-' && !tl_is_zero(request->amount))
-	{
-		tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
-				  "Use subtract to take tokens off, or adjust for a signed amount.",
-				  "The amount of %s is %.64s.",
-				  tl_operation_names[request->operation], request->amount);
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
+						 "Use subtract to take tokens off, or adjust for a signed amount.",
+						 "The amount of %s is %.64s.",
+						 tl_operation_names[request->operation],
+						 request->amount);
 	if (request->operation != TL_OP_INIT && tl_is_zero(request->amount))
-	{
-		tl_refuse(refusal, TL_INVALID, "amount", "amount is zero",
-				  "Give an amount other than zero.",
-				  "The amount of %s is %.64s.",
-				  tl_operation_names[request->operation], request->amount);
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "amount", "amount is zero",
+						 "Give an amount other than zero.",
+						 "The amount of %s is %.64s.",
+						 tl_operation_names[request->operation],
+						 request->amount);
 	if (request->has_recorded_at && TIMESTAMP_NOT_FINITE(request->recorded_at))
-	{
-		tl_refuse(refusal, TL_INVALID, "recorded_at",
-				  "recorded_at is not finite",
-				  "Give the time by the client's clock, or null.",
-				  "The argument recorded_at is infinite.");
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "recorded_at",
+						 "recorded_at is not finite",
+						 "Give the time by the client's clock, or null.",
+						 "The argument recorded_at is infinite.");
 	if (request->expected != NULL &&
 		tl_decimal_to_amount(request->expected, strlen(request->expected),
 							 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
 							 &ignored) == TL_DECIMAL_SYNTAX)
-	{
-		tl_refuse(refusal, TL_INVALID, "balance_expected",
-				  "expected balance is not a number",
-				  "Give a finite decimal number, or null.",
-				  "The expected balance is %.64s.", request->expected);
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "balance_expected",
+						 "expected balance is not a number",
+						 "Give a finite decimal number, or null.",
+						 "The expected balance is %.64s.", request->expected);
 	return true;
 }
 
@@ -152,21 +144,13 @@ round_request(const TlRequest *request, int scale, TlAmount *delta,
 	if (tl_decimal_to_amount(request->amount, strlen(request->amount), true,
 							 scale, request->rounding,
 							 &amount) != TL_DECIMAL_OK)
-	{
-		tl_refuse(refusal, TL_INVALID, "amount", "amount is out of range",
-				  "An amount has at most 13 digits before the point.",
-				  "The amount is %.64s.", request->amount);
-		return false;
-	}
+		return refuse_range(request, refusal);
 	if (amount == 0 && request->operation != TL_OP_INIT)
-	{
-		tl_refuse(refusal, TL_INVALID, "amount",
-				  "amount is zero after rounding",
-				  "Give an amount that is not zero at the token type's scale.",
-				  "The amount is %.64s and the token type has %d decimals.",
-				  request->amount, scale);
-		return false;
-	}
+		return tl_refuse(refusal, TL_INVALID, "amount",
+						 "amount is zero after rounding",
+						 "Give an amount that is not zero at the token type's scale.",
+						 "The amount is %.64s and the token type has %d decimals.",
+						 request->amount, scale);
 
 	/* only an adjustment or opening can be negative: no overflow here */
 	*delta = request->operation == TL_OP_SUBTRACT ? -amount : amount;
@@ -183,32 +167,23 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 {
 	bool		overflows = pg_add_s64_overflow(balance, delta, result);
 
-	if ((overflows && delta > 0) ||
-		(!overflows && type->has_upper &&
-		 (*result > type->upper ||
-		  (*result == type->upper && !type->upper_inclusive))))
-	{
-		tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
-				  "balance out of upper bound",
-				  "Add less, or have the bounds of the token type changed.",
-				  "The balance is %s, the change %s and the upper bound %s.",
-				  amount_text(balance), amount_text(delta),
-				  amount_text(type->has_upper ? type->upper : TL_AMOUNT_MAX));
-		return false;
-	}
-	if (overflows ||
-		(type->has_lower &&
-		 (*result < type->lower ||
-		  (*result == type->lower && !type->lower_inclusive))))
-	{
-		tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
-				  "balance out of lower bound",
-				  "Take less, or add to the balance first.",
-				  "The balance is %s, the change %s and the lower bound %s.",
-				  amount_text(balance), amount_text(delta),
-				  amount_text(type->has_lower ? type->lower : TL_AMOUNT_MIN));
-		return false;
-	}
+	if (overflows ? delta > 0 :
+		*result > type->upper ||
+		(*result == type->upper && !type->upper_inclusive))
+		return tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
+						 "balance out of upper bound",
+						 "Add less, or have the bounds of the token type changed.",
+						 "The balance is %s, the change %s and the upper bound %s.",
+						 amount_text(balance), amount_text(delta),
+						 amount_text(type->upper));
+	if (overflows || *result < type->lower ||
+		(*result == type->lower && !type->lower_inclusive))
+		return tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
+						 "balance out of lower bound",
+						 "Take less, or add to the balance first.",
+						 "The balance is %s, the change %s and the lower bound %s.",
+						 amount_text(balance), amount_text(delta),
+						 amount_text(type->lower));
 	return true;
 }
 
@@ -216,9 +191,8 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 void
 tl_bound_lot(TlTokenType *type)
 {
-	if (!type->has_lower || type->lower < 0)
+	if (type->lower < 0)
 	{
-		type->has_lower = true;
 		type->lower_inclusive = true;
 		type->lower = 0;
 	}
@@ -233,19 +207,13 @@ tl_check_acquire(const TlTokenType *type, int64 party_id, bool acquires,
 				 bool is_suspended, TlRefusal *refusal)
 {
 	if (!type->is_active)
-	{
-		tl_refuse(refusal, TL_REJECTED, "token_type", "transaction rejected",
-				  "Activate the token type first.",
-				  "The token type is not active.");
-		return false;
-	}
+		return tl_refuse(refusal, TL_REJECTED, "token_type", "transaction rejected",
+						 "Activate the token type first.",
+						 "The token type is not active.");
 	if (acquires && is_suspended)
-	{
-		tl_refuse(refusal, TL_CONFLICT, "party_id", "party is suspended",
-				  "A suspended party keeps what it has and acquires nothing.",
-				  "Party %lld is suspended.", (long long) party_id);
-		return false;
-	}
+		return tl_refuse(refusal, TL_CONFLICT, "party_id", "party is suspended",
+						 "A suspended party keeps what it has and acquires nothing.",
+						 "Party %lld is suspended.", (long long) party_id);
 	return true;
 }
 
@@ -264,12 +232,11 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
 		expected == balance)
 		return true;
 
-	tl_refuse(refusal, TL_BALANCE_MISMATCH, "balance_expected",
-			  "balance mismatch",
-			  "Read the balance and decide again.",
-			  "The balance would be %s and was expected to be %.64s.",
-			  amount_text(balance), request->expected);
-	return false;
+	return tl_refuse(refusal, TL_BALANCE_MISMATCH, "balance_expected",
+					 "balance mismatch",
+					 "Read the balance and decide again.",
+					 "The balance would be %s and was expected to be %.64s.",
+					 amount_text(balance), request->expected);
 }
 
 /* ---------------------------------------------------------------------
@@ -340,11 +307,10 @@ refuse_type_name(TlRefusal *refusal, text *name)
  * for another request.
  */
 static Attempt
-replay_key(const TlRequest *request, bool rounds, TlAmount delta,
-		   const TlEntry *first, TlEntry *entry, TlRefusal *refusal)
+replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
+		   TlRefusal *refusal)
 {
-	if (rounds && first->keyed_call == request->call &&
-		tl_same_request(request, delta, first))
+	if (rounds && tl_same_request(entry, first))
 	{
 		*entry = *first;
 		entry->is_replay = true;
@@ -389,9 +355,11 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	bool		rounds = round_request(request, type->scale, &delta, refusal);
 	bool		is_suspended;
 
+	start_entry(request, delta, entry);
+	entry->account_id = account->id;
 	if (request->has_key &&
 		tl_read_dedup(books, &request->key, account->id, &first))
-		return replay_key(request, rounds, delta, &first, entry, refusal);
+		return replay_key(rounds, &first, entry, refusal);
 	if (!rounds)
 		return ATTEMPT_REFUSED;
 
@@ -405,11 +373,9 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		return ATTEMPT_REFUSED;
 	}
 
-	start_entry(request, delta, entry);
 	if (!request->has_key && request->has_recorded_at)
 	{
-		if (tl_is_duplicate(books, NULL, request, delta, account->id,
-							&entry->dedup, refusal))
+		if (tl_is_duplicate(books, NULL, entry, refusal))
 			return ATTEMPT_REFUSED;
 		entry->has_dedup = true;
 	}
@@ -427,7 +393,6 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		!check_expected(request, entry->balance, refusal))
 		return ATTEMPT_REFUSED;
 
-	entry->account_id = account->id;
 	entry->entry_no = ++after.entry_count;
 	entry->created_at = Max(request->now, account->last_entry_at);
 	after.balance = entry->balance;
@@ -487,9 +452,12 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 						TlEntry *entry, TlRefusal *refusal)
 {
 	TlTokenType default_type = {
-		.is_credit = true,
 		.scale = 2,
 		.is_active = true,
+		.lower = TL_AMOUNT_MIN,
+		.upper = TL_AMOUNT_MAX,
+		.lower_inclusive = true,
+		.upper_inclusive = true,
 	};
 	const TlTokenType *used = type ? type : &default_type;
 	TlAmount	delta = 0;

@@ -40,13 +40,9 @@ pg_noreturn extern void tl_refuse_without_type(int64 account_id);
 extern HTAB *tl_make_dedups(int count);
 extern void tl_remember_dedup(HTAB *batch, const TlEntry *entry);
 extern const TlEntry *tl_find_dedup(TlBooks *books, HTAB *batch,
-									const pg_uuid_t *dedup, int64 account_id,
-									TlEntry *stored);
-extern bool tl_same_request(const TlRequest *request, TlAmount delta,
-							const TlEntry *entry);
-extern bool tl_is_duplicate(TlBooks *books, HTAB *batch,
-							const TlRequest *request, TlAmount delta,
-							int64 account_id, pg_uuid_t *fingerprint,
+									const TlEntry *entry, TlEntry *stored);
+extern bool tl_same_request(const TlEntry *asked, const TlEntry *booked);
+extern bool tl_is_duplicate(TlBooks *books, HTAB *batch, TlEntry *entry,
 							TlRefusal *refusal);
 
 #endif							/* TL_LEDGER_H */

@@ -63,16 +63,13 @@ typedef struct TlTarget
 typedef struct TlTokenType
 {
 	pg_uuid_t	id;
-	bool		is_credit;
 	int			scale;
 	bool		is_active;
 	bool		is_archived;
-	bool		has_lower;
-	bool		has_upper;
+	TlAmount	lower;			/* the smallest amount: no bound */
+	TlAmount	upper;			/* the largest amount likewise */
 	bool		lower_inclusive;
 	bool		upper_inclusive;
-	TlAmount	lower;
-	TlAmount	upper;
 } TlTokenType;
 
 typedef struct TlAccount

@@ -52,12 +52,10 @@ read_bounds(Datum value, TlTokenType *type)
 				 errmsg("token type has empty bounds"),
 				 errdetail("No balance is within them."),
 				 errhint("Use update_token_type to set bounds, and add the constraint token_type_bounds_check again.")));
-	type->has_lower = !lower.infinite;
-	type->has_upper = !upper.infinite;
-	type->lower_inclusive = lower.inclusive;
-	type->upper_inclusive = upper.inclusive;
-	type->lower = lower.infinite ? 0 : DatumGetAmount(lower.val);
-	type->upper = upper.infinite ? 0 : DatumGetAmount(upper.val);
+	type->lower = lower.infinite ? TL_AMOUNT_MIN : DatumGetAmount(lower.val);
+	type->upper = upper.infinite ? TL_AMOUNT_MAX : DatumGetAmount(upper.val);
+	type->lower_inclusive = lower.infinite || lower.inclusive;
+	type->upper_inclusive = upper.infinite || upper.inclusive;
 }
 
 static bool
@@ -66,9 +64,6 @@ take_type(TupleTableSlot *slot, TlTokenType *type)
 	if (slot == NULL)
 		return false;
 	type->id = *DatumGetUUIDP(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_ID));
-	type->is_credit =
-		DatumGetObjectId(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_KIND)) ==
-		tl_catalog()->kind_credit;
 	type->scale = DatumGetInt32(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_SCALE));
 	type->is_active =
 		DatumGetBool(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_IS_ACTIVE));

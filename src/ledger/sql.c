@@ -59,9 +59,8 @@ static const TlArgumentName post_names[] = {
 static bool
 refuse_missing(const char *name, TlRefusal *refusal)
 {
-	tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
-			  "This argument is required.", "The argument %s is null.", name);
-	return false;
+	return tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
+					 "This argument is required.", "The argument %s is null.", name);
 }
 
 static text *
