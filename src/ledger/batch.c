@@ -24,322 +24,19 @@
 
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "access/access.h"
+#include "ledger/batch.h"
 #include "ledger/catalog.h"
 #include "ledger/ledger.h"
 #include "ledger/read.h"
 #include "ledger/write.h"
 
-
 PG_FUNCTION_INFO_V1(tl_post_batch);
 PG_FUNCTION_INFO_V1(tl_post_lots);
-
-/* An account of the batch and where it stands after the rows so far */
-typedef struct BatchAccount
-{
-	int64		id;
-	struct BatchRow *rows;		/* of its own, in the order of the arrays */
-	int			row_count;
-	bool		exists;
-	bool		is_suspended;
-	int64		new_entries;
-	TlAccount	account;
-	const TlTokenType *type;
-} BatchAccount;
-
-/*
- * A row of the batch.  Its entry starts with what was asked for and ends as
- * what is booked; of a replay it has the number and the balance.
- */
-typedef struct BatchRow
-{
-	BatchAccount *account;		/* NULL: no account was given */
-	int			number;			/* its place in the arrays, from 0 */
-	bool		has_delta;
-	bool		has_key;		/* and entry.dedup is that */
-	bool		is_booked;
-	bool		has_entry;		/* booked or replayed */
-	int			sqlerrcode;		/* of the refusal, else 0 */
-	TlEntry		entry;
-} BatchRow;
-
-/* Where a row stands in the arrays, and among the rows of the batch */
-typedef struct RowPlace
-{
-	bool		has_account;	/* those without come first */
-	int			number;
-	int64		account_id;
-} RowPlace;
-
-typedef struct Batch
-{
-	bool		on_lots;		/* on lots, not on credit accounts */
-	TlOperation operation;		/* on_lots: what is booked */
-	int			row_count;
-	BatchRow   *rows;			/* by account; those of none come first */
-	int			orphan_count;	/* that are of none */
-	int			account_count;
-	BatchAccount *accounts;		/* by id */
-	text	   *source;
-	text	   *booked_by;
-	TimestampTz now;
-	bool		skip_refused;
-	BatchRow   *first_refused;	/* NULL: none so far */
-	TlRefusal	refusal;		/* of first_refused */
-	bool		is_any_suspended;	/* party, of all there are */
-	HTAB	   *dedups;
-} Batch;
-
-/* ---------------------------------------------------------------------
- * Arguments
- * ---------------------------------------------------------------------
- */
-
-/* The arguments that have an element for each row */
-typedef enum ColumnNumber
-{
-	IDS,
-	DELTAS,
-	DESCRIPTIONS,
-	RECORDED_AT,
-	KEYS
-} ColumnNumber;
-
-#define COLUMN_COUNT	(KEYS + 1)
-
-/* clang-format off */
-static const struct
-{
-	const char *name;
-	int			argno;
-	TlColumnType type;
-	bool		is_required;
-}			arguments[COLUMN_COUNT] =
-{
-	[IDS] = {"account_ids", 0, TL_INT8, true},
-	[DELTAS] = {"deltas", 1, TL_AMOUNT, true},
-	[DESCRIPTIONS] = {"descriptions", 3, TL_TEXT, false},
-	[RECORDED_AT] = {"recorded_at", 4, TL_TIMESTAMPTZ, false},
-	[KEYS] = {"idempotency_keys", 5, TL_UUID, false},
-};
-/* clang-format on */
-
-typedef struct Column
-{
-	int			count;			/* -1: not given */
-	Datum	   *values;
-	bool	   *nulls;
-} Column;
-
-/* An array argument as a column of the batch (TL400) */
-static Column
-take_column(FunctionCallInfo fcinfo, ColumnNumber number)
-{
-	const char *name = arguments[number].name;
-	int			argno = arguments[number].argno;
-	Oid			type = tl_catalog()->types[arguments[number].type];
-	Column		column = {.count = -1};
-	TlRefusal	refusal = {0};
-	ArrayType  *array;
-	int16		length;
-	bool		by_value;
-	char		align;
-
-	if (PG_ARGISNULL(argno))
-	{
-		if (!arguments[number].is_required)
-			return column;
-		tl_refuse(&refusal, TL_INVALID, name, psprintf("%s are missing", name),
-				  "This argument is required.",
-				  "The argument %s is null.", name);
-		tl_raise(&refusal);
-	}
-	array = PG_GETARG_ARRAYTYPE_P(argno);
-	if (ARR_NDIM(array) > 1)
-	{
-		tl_refuse(&refusal, TL_INVALID, name,
-				  psprintf("%s have more than one dimension", name),
-				  "Give an array of one dimension.",
-				  "The argument %s has %d dimensions.", name,
-				  ARR_NDIM(array));
-		tl_raise(&refusal);
-	}
-	get_typlenbyvalalign(type, &length, &by_value, &align);
-	deconstruct_array(array, type, length, by_value, align,
-					  &column.values, &column.nulls, &column.count);
-	return column;
-}
-
-static void
-check_length(const Column *column, int count, const char *name)
-{
-	TlRefusal	refusal = {0};
-
-	if (column->count == -1 || column->count == count)
-		return;
-	tl_refuse(&refusal, TL_INVALID, name, "arrays have different lengths",
-			  "Give arrays of the same length, or leave the optional ones out.",
-			  "The argument account_ids has %d elements and %s has %d.",
-			  count, name, column->count);
-	tl_raise(&refusal);
-}
-
-static bool
-is_given(const Column *column, int row)
-{
-	return column->count != -1 && !column->nulls[row];
-}
-
-/* Zeroed memory for a column of the batch, of any length */
-static void *
-allocate(int count, Size size)
-{
-	return MemoryContextAllocExtended(CurrentMemoryContext,
-									  Max(count, 1) * size,
-									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-}
-
-static inline int
-compare_places(const RowPlace *left, const RowPlace *right)
-{
-	if (left->has_account != right->has_account)
-		return left->has_account ? 1 : -1;
-	if (left->account_id != right->account_id)
-		return left->account_id > right->account_id ? 1 : -1;
-	return left->number - right->number;
-}
-
-#define ST_SORT sort_places
-#define ST_ELEMENT_TYPE RowPlace
-#define ST_COMPARE(a, b) compare_places(a, b)
-#define ST_SCOPE static
-#define ST_DEFINE
-#include "lib/sort_template.h"
-
-/* Whether a row is the first of its account; first has one, as all after it. */
-static inline bool
-starts_account(const RowPlace *first, const RowPlace *place)
-{
-	return place == first || place->account_id != place[-1].account_id;
-}
-
-/* Make the distinct accounts, and give each the rows that are placed so. */
-static void
-group_rows(Batch *batch, const RowPlace *places)
-{
-	const RowPlace *end = places + batch->row_count;
-	const RowPlace *first = places;
-	BatchAccount *account;
-
-	while (first < end && !first->has_account)
-		first++;
-	batch->orphan_count = first - places;
-	for (const RowPlace *place = first; place < end; place++)
-	{
-		if (starts_account(first, place))
-			batch->account_count++;
-	}
-	batch->accounts = allocate(batch->account_count, sizeof(BatchAccount));
-	account = batch->accounts - 1;
-	for (const RowPlace *place = first; place < end; place++)
-	{
-		BatchRow   *row = &batch->rows[place - places];
-
-		if (starts_account(first, place))
-		{
-			account++;
-			account->id = place->account_id;
-			account->rows = row;
-		}
-		account->row_count++;
-		row->account = account;
-		row->entry.account_id = account->id;
-	}
-}
-
-/* Fill in what was asked for in a row, which is zeroed. */
-static void
-take_row(const Batch *batch, const Column *columns, int number,
-		 text *no_description, BatchRow *row)
-{
-	TlEntry    *entry = &row->entry;
-
-	row->number = number;
-	row->has_delta = is_given(&columns[DELTAS], number);
-	if (row->has_delta)
-		entry->delta = DatumGetAmount(columns[DELTAS].values[number]);
-	entry->operation = batch->operation;
-	if (!batch->on_lots)
-		entry->operation = entry->delta > 0 ? TL_OP_ADD : TL_OP_SUBTRACT;
-	entry->source = batch->source;
-	entry->description = no_description;
-	if (is_given(&columns[DESCRIPTIONS], number))
-		entry->description =
-			DatumGetTextPP(columns[DESCRIPTIONS].values[number]);
-	entry->has_recorded_at = is_given(&columns[RECORDED_AT], number);
-	if (entry->has_recorded_at)
-		entry->recorded_at =
-			DatumGetTimestampTz(columns[RECORDED_AT].values[number]);
-	row->has_key = is_given(&columns[KEYS], number);
-	if (row->has_key)
-	{
-		entry->dedup = *DatumGetUUIDP(columns[KEYS].values[number]);
-		entry->keyed_call = batch->on_lots ? TL_CALL_LOTS : TL_CALL_BATCH;
-	}
-}
-
-/*
- * The rows lie in the order in which they are worked on, which spares a big
- * batch from going to and fro in memory.
- */
-static void
-take_rows(Batch *batch, const Column *columns)
-{
-	text	   *no_description = cstring_to_text("");
-	RowPlace   *places;
-
-	batch->row_count = columns[IDS].count;
-	batch->rows = allocate(batch->row_count, sizeof(BatchRow));
-	places = allocate(batch->row_count, sizeof(RowPlace));
-	for (int i = 0; i < batch->row_count; i++)
-	{
-		places[i].number = i;
-		places[i].has_account = is_given(&columns[IDS], i);
-		if (places[i].has_account)
-			places[i].account_id = DatumGetInt64(columns[IDS].values[i]);
-	}
-	sort_places(places, batch->row_count);
-	for (int i = 0; i < batch->row_count; i++)
-	{
-		CHECK_FOR_INTERRUPTS();
-		take_row(batch, columns, places[i].number, no_description,
-				 &batch->rows[i]);
-	}
-	group_rows(batch, places);
-	pfree(places);
-}
-
-static void
-take_arguments(FunctionCallInfo fcinfo, Batch *batch)
-{
-	Column		columns[COLUMN_COUNT];
-	TlRefusal	refusal = {0};
-
-	for (int i = 0; i < COLUMN_COUNT; i++)
-		columns[i] = take_column(fcinfo, i);
-	for (int i = 0; i < COLUMN_COUNT; i++)
-		check_length(&columns[i], columns[IDS].count, arguments[i].name);
-	batch->source = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
-	if (!tl_check_text("source", batch->source, true, &refusal))
-		tl_raise(&refusal);
-	take_rows(batch, columns);
-}
 
 /* ---------------------------------------------------------------------
  * Checking
@@ -610,9 +307,9 @@ check_rows(Batch *batch, TlBooks *books, int from)
 static int
 write_rows(Batch *batch, TlBooks *books, int from)
 {
-	const TlAccount **accounts = allocate(batch->account_count,
-										  sizeof(TlAccount *));
-	TlEntry   **entries = allocate(batch->row_count, sizeof(TlEntry *));
+	const TlAccount **accounts = tl_batch_alloc(batch->account_count,
+												sizeof(TlAccount *));
+	TlEntry   **entries = tl_batch_alloc(batch->row_count, sizeof(TlEntry *));
 	int			account_count = 0;
 	int			entry_count = 0;
 	int			written = 0;
@@ -645,7 +342,8 @@ static void
 return_rows(FunctionCallInfo fcinfo, const Batch *batch)
 {
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-	const BatchRow **rows = allocate(batch->row_count, sizeof(BatchRow *));
+	const BatchRow **rows = tl_batch_alloc(batch->row_count,
+										   sizeof(BatchRow *));
 
 	for (int i = 0; i < batch->row_count; i++)
 		rows[batch->rows[i].number] = &batch->rows[i];
@@ -703,7 +401,7 @@ post_rows(FunctionCallInfo fcinfo, Batch *batch)
 {
 	TlOwnerSwitch saved;
 
-	take_arguments(fcinfo, batch);
+	tl_take_batch(fcinfo, batch);
 	batch->now = tl_clock();
 	batch->booked_by = tl_booked_by();
 	if (batch->row_count > 0)
