@@ -8,28 +8,28 @@ CREATE FUNCTION trainledger.amount_in(cstring)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_in'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_in(cstring) IS
+COMMENT ON FUNCTION trainledger.amount_in IS
 	'Reads an amount: optional sign, digits, optional fraction of six decimals at most.';
 
 CREATE FUNCTION trainledger.amount_out(trainledger.amount)
 	RETURNS cstring
 	AS 'MODULE_PATHNAME', 'tl_amount_out'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_out(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_out IS
 	'Prints an amount without trailing zeros.';
 
 CREATE FUNCTION trainledger.amount_recv(internal)
 	RETURNS trainledger.amount
 	AS 'int8recv'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_recv(internal) IS
+COMMENT ON FUNCTION trainledger.amount_recv IS
 	'Reads an amount in binary form: millionths in eight bytes.';
 
 CREATE FUNCTION trainledger.amount_send(trainledger.amount)
 	RETURNS bytea
 	AS 'int8send'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_send(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_send IS
 	'Gives an amount in binary form: millionths in eight bytes.';
 
 /* category N makes coalesce(x, 0), CASE and UNION find the common type */
@@ -51,77 +51,77 @@ CREATE FUNCTION trainledger.amount_lt(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8lt'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_lt(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_lt IS
 	'Is the first amount less than the second?';
 
 CREATE FUNCTION trainledger.amount_le(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8le'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_le(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_le IS
 	'Is the first amount less than or equal to the second?';
 
 CREATE FUNCTION trainledger.amount_eq(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8eq'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_eq(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_eq IS
 	'Are two amounts equal?';
 
 CREATE FUNCTION trainledger.amount_ne(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8ne'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_ne(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_ne IS
 	'Do two amounts differ?';
 
 CREATE FUNCTION trainledger.amount_ge(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8ge'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_ge(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_ge IS
 	'Is the first amount greater than or equal to the second?';
 
 CREATE FUNCTION trainledger.amount_gt(trainledger.amount, trainledger.amount)
 	RETURNS boolean
 	AS 'int8gt'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_gt(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_gt IS
 	'Is the first amount greater than the second?';
 
 CREATE FUNCTION trainledger.amount_cmp(trainledger.amount, trainledger.amount)
 	RETURNS integer
 	AS 'btint8cmp'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_cmp(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_cmp IS
 	'Compares two amounts: less than, equal to or greater than 0, as the first is to the second.';
 
 CREATE FUNCTION trainledger.amount_sortsupport(internal)
 	RETURNS void
 	AS 'btint8sortsupport'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sortsupport(internal) IS
+COMMENT ON FUNCTION trainledger.amount_sortsupport IS
 	'Makes sorting amounts fast.';
 
 CREATE FUNCTION trainledger.amount_in_range(trainledger.amount, trainledger.amount, trainledger.amount, boolean, boolean)
 	RETURNS boolean
 	AS 'in_range_int8_int8'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_in_range(trainledger.amount, trainledger.amount, trainledger.amount, boolean, boolean) IS
+COMMENT ON FUNCTION trainledger.amount_in_range IS
 	'Serves window frames like RANGE BETWEEN 5 PRECEDING AND CURRENT ROW.';
 
 CREATE FUNCTION trainledger.amount_hash(trainledger.amount)
 	RETURNS integer
 	AS 'hashint8'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_hash(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_hash IS
 	'Hashes an amount.';
 
 CREATE FUNCTION trainledger.amount_hash_extended(trainledger.amount, bigint)
 	RETURNS bigint
 	AS 'hashint8extended'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_hash_extended(trainledger.amount, bigint) IS
+COMMENT ON FUNCTION trainledger.amount_hash_extended IS
 	'Hashes an amount to 64 bits, with a seed.';
 
 CREATE OPERATOR trainledger.< (
@@ -211,49 +211,49 @@ CREATE FUNCTION trainledger.amount_add(trainledger.amount, trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_add'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_add(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_add IS
 	'Adds two amounts.';
 
 CREATE FUNCTION trainledger.amount_sub(trainledger.amount, trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_sub'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sub(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_sub IS
 	'Subtracts the second amount from the first.';
 
 CREATE FUNCTION trainledger.amount_uplus(trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'int8up'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_uplus(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_uplus IS
 	'Gives the amount itself.';
 
 CREATE FUNCTION trainledger.amount_uminus(trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_uminus'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_uminus(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_uminus IS
 	'Changes the sign of an amount.';
 
 CREATE FUNCTION trainledger.amount_mul_bigint(trainledger.amount, bigint)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_mul_bigint'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_mul_bigint(trainledger.amount, bigint) IS
+COMMENT ON FUNCTION trainledger.amount_mul_bigint IS
 	'Multiplies an amount by a whole number.';
 
 CREATE FUNCTION trainledger.bigint_mul_amount(bigint, trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_bigint_mul_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.bigint_mul_amount(bigint, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.bigint_mul_amount IS
 	'Multiplies a whole number by an amount.';
 
 CREATE FUNCTION trainledger.abs(trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_amount_abs'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.abs(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.abs IS
 	'Gives the amount without its sign.';
 
 CREATE OPERATOR trainledger.+ (
@@ -307,63 +307,63 @@ CREATE FUNCTION trainledger.amount_from_smallint(smallint)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_smallint_to_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_from_smallint(smallint) IS
+COMMENT ON FUNCTION trainledger.amount_from_smallint IS
 	'Converts a smallint, always exactly.';
 
 CREATE FUNCTION trainledger.amount_from_integer(integer)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_integer_to_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_from_integer(integer) IS
+COMMENT ON FUNCTION trainledger.amount_from_integer IS
 	'Converts an integer, always exactly.';
 
 CREATE FUNCTION trainledger.amount_from_bigint(bigint)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_bigint_to_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_from_bigint(bigint) IS
+COMMENT ON FUNCTION trainledger.amount_from_bigint IS
 	'Converts a bigint exactly, or fails if it is out of range.';
 
 CREATE FUNCTION trainledger.amount_from_numeric(numeric)
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_numeric_cast_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_from_numeric(numeric) IS
+COMMENT ON FUNCTION trainledger.amount_from_numeric IS
 	'Converts a numeric that fits exactly, or fails: round_amount() rounds.';
 
 CREATE FUNCTION trainledger.amount_to_numeric(trainledger.amount)
 	RETURNS numeric
 	AS 'MODULE_PATHNAME', 'tl_amount_cast_numeric'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_to_numeric(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_to_numeric IS
 	'Converts an amount exactly, without trailing zeros.';
 
 CREATE FUNCTION trainledger.amount_to_bigint(trainledger.amount)
 	RETURNS bigint
 	AS 'MODULE_PATHNAME', 'tl_amount_cast_bigint'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_to_bigint(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_to_bigint IS
 	'Converts to a whole number, halves rounded away from zero.';
 
 CREATE FUNCTION trainledger.amount_to_double(trainledger.amount)
 	RETURNS double precision
 	AS 'MODULE_PATHNAME', 'tl_amount_cast_double'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_to_double(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_to_double IS
 	'Converts to the nearest double precision number.';
 
 CREATE FUNCTION trainledger.amount_to_json(trainledger.amount)
 	RETURNS json
 	AS 'MODULE_PATHNAME', 'tl_amount_cast_json'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_to_json(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_to_json IS
 	'Converts to a bare json number.';
 
 CREATE FUNCTION trainledger.amount_to_jsonb(trainledger.amount)
 	RETURNS jsonb
 	AS 'MODULE_PATHNAME', 'tl_amount_cast_jsonb'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_to_jsonb(trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_to_jsonb IS
 	'Converts to a bare jsonb number.';
 
 CREATE CAST (smallint AS trainledger.amount)
@@ -417,63 +417,63 @@ CREATE FUNCTION trainledger.amount_larger(trainledger.amount, trainledger.amount
 	RETURNS trainledger.amount
 	AS 'int8larger'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_larger(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_larger IS
 	'Gives the larger of two amounts; behind max().';
 
 CREATE FUNCTION trainledger.amount_smaller(trainledger.amount, trainledger.amount)
 	RETURNS trainledger.amount
 	AS 'int8smaller'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_smaller(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_smaller IS
 	'Gives the smaller of two amounts; behind min().';
 
 CREATE FUNCTION trainledger.amount_sum_accum(internal, trainledger.amount)
 	RETURNS internal
 	AS 'int8_avg_accum'
 	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_accum(internal, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_sum_accum IS
 	'Adds an amount to the state of sum() and avg().';
 
 CREATE FUNCTION trainledger.amount_sum_inverse(internal, trainledger.amount)
 	RETURNS internal
 	AS 'int8_avg_accum_inv'
 	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_inverse(internal, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_sum_inverse IS
 	'Takes an amount off the state of sum() and avg() when it leaves the window.';
 
 CREATE FUNCTION trainledger.amount_sum_combine(internal, internal)
 	RETURNS internal
 	AS 'int8_avg_combine'
 	LANGUAGE internal IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_combine(internal, internal) IS
+COMMENT ON FUNCTION trainledger.amount_sum_combine IS
 	'Joins two states of sum() or avg().';
 
 CREATE FUNCTION trainledger.amount_sum_serialize(internal)
 	RETURNS bytea
 	AS 'int8_avg_serialize'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_serialize(internal) IS
+COMMENT ON FUNCTION trainledger.amount_sum_serialize IS
 	'Sends a state of sum() or avg() to another process.';
 
 CREATE FUNCTION trainledger.amount_sum_deserialize(bytea, internal)
 	RETURNS internal
 	AS 'int8_avg_deserialize'
 	LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_deserialize(bytea, internal) IS
+COMMENT ON FUNCTION trainledger.amount_sum_deserialize IS
 	'Receives a state of sum() or avg().';
 
 CREATE FUNCTION trainledger.amount_sum_final(internal)
 	RETURNS numeric
 	AS 'MODULE_PATHNAME', 'tl_amount_sum_final'
 	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_sum_final(internal) IS
+COMMENT ON FUNCTION trainledger.amount_sum_final IS
 	'Ends sum().';
 
 CREATE FUNCTION trainledger.amount_avg_final(internal)
 	RETURNS numeric
 	AS 'MODULE_PATHNAME', 'tl_amount_avg_final'
 	LANGUAGE C IMMUTABLE CALLED ON NULL INPUT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_avg_final(internal) IS
+COMMENT ON FUNCTION trainledger.amount_avg_final IS
 	'Ends avg().';
 
 CREATE AGGREGATE trainledger.min (trainledger.amount) (
@@ -542,7 +542,7 @@ CREATE FUNCTION trainledger.amount_diff(trainledger.amount, trainledger.amount)
 	RETURNS double precision
 	AS 'MODULE_PATHNAME', 'tl_amount_diff'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger.amount_diff(trainledger.amount, trainledger.amount) IS
+COMMENT ON FUNCTION trainledger.amount_diff IS
 	'Gives about how far apart two amounts are; for indexes on ranges.';
 
 CREATE TYPE trainledger.amount_range AS RANGE (

@@ -12,14 +12,12 @@ CREATE FUNCTION trainledger.round_amount(
 	RETURNS trainledger.amount
 	AS 'MODULE_PATHNAME', 'tl_round_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.round_amount(numeric, integer, trainledger.rounding) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.round_amount(numeric, integer, trainledger.rounding) IS
+COMMENT ON FUNCTION trainledger.round_amount IS
 	'Rounds a number to 0 to 6 decimals. A scale outside of that is TL400, a result beyond what an amount can hold 22003.';
 
 CREATE FUNCTION trainledger.format_amount(value trainledger.amount, scale integer)
 	RETURNS text
 	AS 'MODULE_PATHNAME', 'tl_format_amount'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.format_amount(trainledger.amount, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.format_amount(trainledger.amount, integer) IS
+COMMENT ON FUNCTION trainledger.format_amount IS
 	'Prints an amount with exactly that many decimals (0 to 6), halves rounded away from zero: 99.90.';

@@ -8,40 +8,34 @@ COMMENT ON TYPE trainledger.access_level IS
 
 CREATE FUNCTION trainledger.learner_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.learner_access() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.learner_access() IS
+COMMENT ON FUNCTION trainledger.learner_access IS
 'Marker: a role that may execute this has level learner. Given and taken by grant_access() and revoke_access().';
 
 CREATE FUNCTION trainledger.reader_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.reader_access() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.reader_access() IS
+COMMENT ON FUNCTION trainledger.reader_access IS
 'Marker: a role that may execute this has level reader. Given and taken by grant_access() and revoke_access().';
 
 CREATE FUNCTION trainledger.operator_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.operator_access() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.operator_access() IS
+COMMENT ON FUNCTION trainledger.operator_access IS
 'Marker: a role that may execute this has level operator. Given and taken by grant_access() and revoke_access().';
 
 CREATE FUNCTION trainledger.admin_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.admin_access() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.admin_access() IS
+COMMENT ON FUNCTION trainledger.admin_access IS
 'Marker: a role that may execute this has level admin. Given and taken by grant_access() and revoke_access().';
 
 CREATE FUNCTION trainledger.has_level(level trainledger.access_level)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_has_level'
 LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
-REVOKE ALL ON FUNCTION trainledger.has_level(trainledger.access_level) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.has_level(trainledger.access_level) IS
+COMMENT ON FUNCTION trainledger.has_level IS
 'Whether the calling role has at least this level of access.';
 
 CREATE FUNCTION trainledger.current_party() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_current_party' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.current_party() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.current_party() IS
+COMMENT ON FUNCTION trainledger.current_party IS
 'Party that is asking: the claim party_id of request.jwt.claims or, where there are no claims, the setting trainledger.party_id; else null.';
 
 /*
@@ -49,16 +43,14 @@ COMMENT ON FUNCTION trainledger.current_party() IS
  * index, which "mine or reader" could not.  A reader sees everything, a learner
  * its own party, nobody's party nothing: an empty range.
  */
-CREATE FUNCTION trainledger.first_visible_party() RETURNS bigint
+CREATE FUNCTION trainledger_internal.first_visible_party() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_first_visible_party'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.first_visible_party() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.first_visible_party() IS
+COMMENT ON FUNCTION trainledger_internal.first_visible_party IS
 'Lower end of the party ids whose rows the caller may see; for row-level security.';
 
-CREATE FUNCTION trainledger.last_visible_party() RETURNS bigint
+CREATE FUNCTION trainledger_internal.last_visible_party() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_last_visible_party'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.last_visible_party() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.last_visible_party() IS
+COMMENT ON FUNCTION trainledger_internal.last_visible_party IS
 'Upper end of the party ids whose rows the caller may see; for row-level security.';

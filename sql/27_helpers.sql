@@ -1,68 +1,63 @@
 -- What the functions written in PL/pgSQL have in common.  Internal: they run
 -- as the owner, and nobody else may call them.
 
-CREATE FUNCTION trainledger._caller_name() RETURNS text
+CREATE FUNCTION trainledger_internal.caller_name() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_caller_name' LANGUAGE C STABLE PARALLEL RESTRICTED;
-REVOKE ALL ON FUNCTION trainledger._caller_name() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._caller_name() IS
-'Internal: who is calling: the claim sub of the request, else the role.';
+COMMENT ON FUNCTION trainledger_internal.caller_name IS
+'Who is calling: the claim sub of the request, else the role.';
 
-CREATE FUNCTION trainledger._lock(mutex text) RETURNS void
+CREATE FUNCTION trainledger_internal.take_mutex(mutex text) RETURNS void
 AS 'MODULE_PATHNAME', 'tl_lock_by_name'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger._lock(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._lock(text) IS
-'Internal: takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
+COMMENT ON FUNCTION trainledger_internal.take_mutex IS
+'Takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
 
 /*
  * The one way to raise.  Which argument is to blame, if any, is said in
  * trainledger.h.  Reads raise as their caller, who may therefore call this.
  */
-CREATE FUNCTION trainledger._refuse(
+CREATE FUNCTION trainledger_internal.refuse(
 	sqlstate text, message text, detail text, hint text, argument text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'tl_raise_refusal' LANGUAGE C STABLE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._refuse(text, text, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._refuse(text, text, text, text, text) IS
-'Internal: raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
+COMMENT ON FUNCTION trainledger_internal.refuse IS
+'Raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
 
-CREATE FUNCTION trainledger._require_admin_for_id(
+CREATE FUNCTION trainledger_internal.require_admin_for_id(
 	id text, argument text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF id IS NOT NULL AND NOT trainledger.has_level(
 		'admin'::trainledger.access_level) THEN
-		PERFORM trainledger._refuse('42501', 'only level admin may give an id',
+		PERFORM refuse('42501', 'only level admin may give an id',
 			'Ids of one''s own are for the migration of another system.',
 			'Leave the id out, or have a role of level admin do it.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_admin_for_id(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_admin_for_id(text, text) IS
-'Internal: 42501 where an id is given by a caller who is not of level admin.';
+COMMENT ON FUNCTION trainledger_internal.require_admin_for_id IS
+'Refuses an id that a caller gives who is not of level admin (42501).';
 
-CREATE FUNCTION trainledger._check_id(id bigint) RETURNS void
+CREATE FUNCTION trainledger_internal.check_id(id bigint) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text, 'id');
+	PERFORM require_admin_for_id(id::text, 'id');
 	IF id NOT BETWEEN 1 AND 9007199254740991 THEN
-		PERFORM trainledger._refuse('TL400', 'id is out of range',
+		PERFORM refuse('TL400', 'id is out of range',
 			format('The id is %s.', id), 'Ids are from 1 to 2^53 - 1.', 'id');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_id(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_id(bigint) IS
-'Internal: checks an id that is taken over from another system (42501, TL400).';
+COMMENT ON FUNCTION trainledger_internal.check_id IS
+'Checks an id that is taken over from another system (42501, TL400).';
 
-CREATE FUNCTION trainledger._next_id(relation regclass) RETURNS bigint
+CREATE FUNCTION trainledger_internal.next_id(relation regclass) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	candidate bigint;
@@ -78,73 +73,71 @@ BEGIN
 	END LOOP;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._next_id(regclass) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._next_id(regclass) IS
-'Internal: the next generated id of a table that no row has; ids taken over from another system may stand in the way.';
+COMMENT ON FUNCTION trainledger_internal.next_id IS
+'The next generated id of a table that no row has; ids taken over from another system may stand in the way.';
 
-CREATE FUNCTION trainledger._require_text(name text, value text) RETURNS void
+CREATE FUNCTION trainledger_internal.require_text(name text, value text)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF value IS NULL OR btrim(value) = '' THEN
-		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
+		PERFORM refuse('TL400', format('%s is missing', name),
 			format('The argument %s is %s.', name,
 				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
 			'Give a text that is not empty.', name);
 	END IF;
-	PERFORM trainledger._check_length(name, value, 250);
+	PERFORM check_length(name, value, 250);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_text(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_text(text, text) IS
-'Internal: TL400 where a name is missing, empty or longer than 250 characters.';
+COMMENT ON FUNCTION trainledger_internal.require_text IS
+'TL400 where a name is missing, empty or longer than 250 characters.';
 
-CREATE FUNCTION trainledger._require_given(name text, value text) RETURNS void
+CREATE FUNCTION trainledger_internal.require_given(name text, value text)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF value IS NULL THEN
-		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
+		PERFORM refuse('TL400', format('%s is missing', name),
 			format('The argument %s is null or empty.', name),
 			'This argument is required.', name);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_given(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_given(text, text) IS
-'Internal: TL400 where a required argument is missing.';
+COMMENT ON FUNCTION trainledger_internal.require_given IS
+'TL400 where a required argument is missing.';
 
-CREATE FUNCTION trainledger._check_length(name text, value text, most integer)
-RETURNS void
+CREATE FUNCTION trainledger_internal.check_length(
+	name text, value text, most integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF char_length(value) > most THEN
-		PERFORM trainledger._refuse('TL400', format('%s is too long', name),
+		PERFORM refuse('TL400', format('%s is too long', name),
 			format('The argument %s has %s characters.', name,
 				   char_length(value)),
 			format('At most %s characters are kept.', most), name);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_length(text, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_length(text, text, integer) IS
-'Internal: TL400 where a text is longer than so many characters.';
+COMMENT ON FUNCTION trainledger_internal.check_length IS
+'TL400 where a text is longer than so many characters.';
 
-CREATE FUNCTION trainledger._check_clear(
+CREATE FUNCTION trainledger_internal.check_clear(
 	clear text[], allowed text[], given text[]) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	name text;
 BEGIN
 	FOREACH name IN ARRAY coalesce(clear, '{}') LOOP
 		IF name IS NULL OR name <> ALL (allowed) THEN
-			PERFORM trainledger._refuse('TL400', 'column cannot be emptied',
+			PERFORM refuse('TL400', 'column cannot be emptied',
 				format('The argument clear names %s.',
 					   coalesce(quote_ident(name), 'null')),
 				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
@@ -152,7 +145,7 @@ BEGIN
 								 array_to_string(allowed, ', ')) END, 'clear');
 		END IF;
 		IF name = ANY (given) THEN
-			PERFORM trainledger._refuse('TL400',
+			PERFORM refuse('TL400',
 				'column is given a value and emptied',
 				format('The argument clear names %s, which has a value too.',
 					   name),
@@ -161,23 +154,22 @@ BEGIN
 	END LOOP;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_clear(text[], text[], text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_clear(text[], text[], text[]) IS
-'Internal: TL400 where clear names a column that cannot be emptied or is given a value.';
+COMMENT ON FUNCTION trainledger_internal.check_clear IS
+'TL400 where clear names a column that cannot be emptied or is given a value.';
 
 /*
  * Where a row was not inserted there is one in its way, and the next round
  * sees it.  If there is none, no round will help: a trigger keeps rows from
  * being inserted.
  */
-CREATE FUNCTION trainledger._require_conflict(relation text, is_there boolean)
-RETURNS void
+CREATE FUNCTION trainledger_internal.require_conflict(
+	relation text, is_there boolean) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF NOT is_there THEN
-		PERFORM trainledger._refuse('27000',
+		PERFORM refuse('27000',
 			format('no row was inserted into %s', relation),
 			'No other row was in its way.',
 			format('Look for a trigger or rule on trainledger.%s.', relation),
@@ -185,26 +177,24 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_conflict(text, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_conflict(text, boolean) IS
-'Internal: 27000 where a row was not inserted though no other was in its way.';
+COMMENT ON FUNCTION trainledger_internal.require_conflict IS
+'Refuses to go on where a row was not inserted though no other was in its way (27000).';
 
-CREATE FUNCTION trainledger._raise_taken(relation text, constraint_name text)
-RETURNS void
+CREATE FUNCTION trainledger_internal.raise_taken(
+	relation text, constraint_name text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	-- constraints are named TABLE_COLUMNS_key or TABLE_pkey
 	taken text := coalesce(
 		substring(constraint_name FROM '^' || relation || '_(.*)_key$'), 'id');
 BEGIN
-	PERFORM trainledger._refuse('TL409',
+	PERFORM refuse('TL409',
 		format('%s is taken', taken),
 		format('There is already a row in %s with this %s.', relation, taken),
 		'Choose another, or change the row that exists.', taken);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._raise_taken(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._raise_taken(text, text) IS
-'Internal: TL409 that names the column of a violated unique constraint.';
+COMMENT ON FUNCTION trainledger_internal.raise_taken IS
+'TL409 that names the column of a violated unique constraint.';

@@ -64,8 +64,8 @@ COMMENT ON COLUMN trainledger.party.updated_at IS 'When the party was last chang
 
 ALTER TABLE trainledger.party ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.party FOR SELECT USING (
-	id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.party IS
 'Readers see all parties, a learner itself.';
 
@@ -131,103 +131,54 @@ COMMENT ON POLICY visible ON trainledger.currency IS
 
 -- Parties
 
-CREATE FUNCTION trainledger.add_party(
-	kind trainledger.party_kind,
-	name text,
-	email text DEFAULT NULL,
-	rfid text DEFAULT NULL,
-	barcode text DEFAULT NULL,
-	external_id text DEFAULT NULL,
-	organisation_id bigint DEFAULT NULL,
-	data jsonb DEFAULT '[]',
-	flags text[] DEFAULT '{}',
-	sources text[] DEFAULT '{}',
-	attributes jsonb DEFAULT '{}',
-	id bigint DEFAULT NULL,
-	uuid uuid DEFAULT NULL) RETURNS trainledger.party
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_party(
-	trainledger.party_kind, text, text, text, text, text, bigint, jsonb,
-	text[], text[], jsonb, bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_party(
-	trainledger.party_kind, text, text, text, text, text, bigint, jsonb,
-	text[], text[], jsonb, bigint, uuid) IS
-'Adds an organisation or a person. An id of one''s own is for level admin. Level operator.';
-
-CREATE FUNCTION trainledger.update_party(
-	party_id bigint,
-	name text DEFAULT NULL,
-	email text DEFAULT NULL,
-	rfid text DEFAULT NULL,
-	barcode text DEFAULT NULL,
-	external_id text DEFAULT NULL,
-	organisation_id bigint DEFAULT NULL,
-	data jsonb DEFAULT NULL,
-	flags text[] DEFAULT NULL,
-	sources text[] DEFAULT NULL,
-	attributes jsonb DEFAULT NULL,
-	is_suspended boolean DEFAULT NULL,
-	clear text[] DEFAULT '{}') RETURNS trainledger.party
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_party(
-	bigint, text, text, text, text, text, bigint, jsonb, text[], text[],
-	jsonb, boolean, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_party(
-	bigint, text, text, text, text, text, bigint, jsonb, text[], text[],
-	jsonb, boolean, text[]) IS
-'Changes a party: null leaves a column as it is, clear names those to empty (email, rfid, barcode, external_id, organisation_id, data, flags, sources, attributes). Level operator.';
-
-CREATE FUNCTION trainledger._check_party(
+CREATE FUNCTION trainledger_internal.check_party(
 	email text, rfid text, barcode text, external_id text,
 	organisation_id bigint, data jsonb, attributes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF email IS NOT NULL AND email !~ '^[^@[:space:]]+@[^@[:space:]]+$' THEN
-		PERFORM trainledger._refuse('TL400', 'email is not an address',
+		PERFORM refuse('TL400', 'email is not an address',
 			'The argument email has no name and host around an @.',
 			'Give an address such as name@example.org, or null.', 'email');
 	END IF;
-	PERFORM trainledger._check_length('email', email, 250);
+	PERFORM check_length('email', email, 250);
 	IF rfid = '' OR barcode = '' OR external_id = '' THEN
-		PERFORM trainledger._refuse('TL400', 'identifier is empty',
+		PERFORM refuse('TL400', 'identifier is empty',
 			'One of rfid, barcode and external_id is an empty text.',
 			'Give null where there is none.',
 			CASE '' WHEN rfid THEN 'rfid' WHEN barcode THEN 'barcode'
 			ELSE 'external_id' END);
 	END IF;
-	PERFORM trainledger._check_length('rfid', rfid, 250);
-	PERFORM trainledger._check_length('barcode', barcode, 250);
-	PERFORM trainledger._check_length('external_id', external_id, 250);
+	PERFORM check_length('rfid', rfid, 250);
+	PERFORM check_length('barcode', barcode, 250);
+	PERFORM check_length('external_id', external_id, 250);
 	IF jsonb_typeof(data) <> 'array' THEN
-		PERFORM trainledger._refuse('TL400', 'data is not an array',
+		PERFORM refuse('TL400', 'data is not an array',
 			format('The argument data is a JSON %s.', jsonb_typeof(data)),
 			'Give a JSON array.', 'data');
 	END IF;
 	IF jsonb_typeof(attributes) <> 'object' THEN
-		PERFORM trainledger._refuse('TL400', 'attributes are not an object',
+		PERFORM refuse('TL400', 'attributes are not an object',
 			format('The argument attributes is a JSON %s.',
 				   jsonb_typeof(attributes)),
 			'Give a JSON object.', 'attributes');
 	END IF;
 	IF organisation_id IS NOT NULL AND NOT EXISTS (
 		SELECT FROM trainledger.party p
-		WHERE p.id = _check_party.organisation_id
+		WHERE p.id = check_party.organisation_id
 		AND p.kind = 'organisation') THEN
-		PERFORM trainledger._refuse('TL404', 'organisation not found',
+		PERFORM refuse('TL404', 'organisation not found',
 			format('There is no organisation %s.', organisation_id),
 			'Add the organisation first.', 'organisation_id');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_party(
-	text, text, text, text, bigint, jsonb, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_party(
-	text, text, text, text, bigint, jsonb, jsonb) IS
-'Internal: checks what a party may have (TL400, TL404).';
+COMMENT ON FUNCTION trainledger_internal.check_party IS
+'Checks what a party may have (TL400, TL404).';
 
-CREATE FUNCTION trainledger._taken_party_column(made trainledger.party)
+CREATE FUNCTION trainledger_internal.taken_party_column(made trainledger.party)
 RETURNS text
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
@@ -244,33 +195,41 @@ BEGIN ATOMIC
 	   OR pg_catalog.lower(p.email) = pg_catalog.lower(made.email)
 	LIMIT 1;
 END;
-REVOKE ALL ON FUNCTION trainledger._taken_party_column(trainledger.party) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._taken_party_column(trainledger.party) IS
-'Internal: which unique column of a party another one has.';
+COMMENT ON FUNCTION trainledger_internal.taken_party_column IS
+'Which unique column of a party another one has.';
 
-CREATE FUNCTION trainledger._add_party(
-	kind trainledger.party_kind, name text, email text, rfid text,
-	barcode text, external_id text, organisation_id bigint, data jsonb,
-	flags text[], sources text[], attributes jsonb, id bigint, uuid uuid)
-RETURNS trainledger.party
+CREATE FUNCTION trainledger_internal.add_party(
+	kind trainledger.party_kind,
+	name text,
+	email text DEFAULT NULL,
+	rfid text DEFAULT NULL,
+	barcode text DEFAULT NULL,
+	external_id text DEFAULT NULL,
+	organisation_id bigint DEFAULT NULL,
+	data jsonb DEFAULT '[]',
+	flags text[] DEFAULT '{}',
+	sources text[] DEFAULT '{}',
+	attributes jsonb DEFAULT '{}',
+	id bigint DEFAULT NULL,
+	uuid uuid DEFAULT NULL) RETURNS trainledger.party
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.party;
 	stored trainledger.party;
 	taken text;
 BEGIN
-	PERFORM trainledger._check_id(id);
-	PERFORM trainledger._require_admin_for_id(uuid::text, 'uuid');
+	PERFORM check_id(id);
+	PERFORM require_admin_for_id(uuid::text, 'uuid');
 	IF kind IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'kind is missing',
+		PERFORM refuse('TL400', 'kind is missing',
 			'The argument kind is null.', 'Give organisation or person.',
 			'kind');
 	END IF;
-	PERFORM trainledger._require_text('name', name);
-	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
-									 organisation_id, data, attributes);
+	PERFORM require_text('name', name);
+	PERFORM check_party(email, rfid, barcode, external_id,
+						organisation_id, data, attributes);
 	made.uuid := coalesce(uuid, gen_random_uuid());
 	made.kind := kind;
 	made.name := name;
@@ -288,41 +247,44 @@ BEGIN
 	made.updated_at := made.created_at;
 	LOOP
 		made.id := coalesce(id,
-			trainledger._next_id('trainledger.party'::regclass));
+			next_id('trainledger.party'::regclass));
 		INSERT INTO trainledger.party AS p SELECT (made).*
 		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
 		EXIT WHEN stored.id IS NOT NULL;
-		taken := trainledger._taken_party_column(made);
-		PERFORM trainledger._require_conflict('party', taken IS NOT NULL);
+		taken := taken_party_column(made);
+		PERFORM require_conflict('party', taken IS NOT NULL);
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND taken = 'id';
-		PERFORM trainledger._raise_taken('party',
-										 format('party_%s_key', taken));
+		PERFORM raise_taken('party', format('party_%s_key', taken));
 	END LOOP;
 	RETURN stored;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_party(
-	trainledger.party_kind, text, text, text, text, text, bigint, jsonb,
-	text[], text[], jsonb, bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_party(
-	trainledger.party_kind, text, text, text, text, text, bigint, jsonb,
-	text[], text[], jsonb, bigint, uuid) IS
-'Internal: the work of add_party, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_party IS
+'Adds an organisation or a person. An id of one''s own is for level admin. Level operator.';
 
-CREATE FUNCTION trainledger._update_party(
-	party_id bigint, name text, email text, rfid text, barcode text,
-	external_id text, organisation_id bigint, data jsonb, flags text[],
-	sources text[], attributes jsonb, is_suspended boolean, clear text[])
-RETURNS trainledger.party
+CREATE FUNCTION trainledger_internal.update_party(
+	party_id bigint,
+	name text DEFAULT NULL,
+	email text DEFAULT NULL,
+	rfid text DEFAULT NULL,
+	barcode text DEFAULT NULL,
+	external_id text DEFAULT NULL,
+	organisation_id bigint DEFAULT NULL,
+	data jsonb DEFAULT NULL,
+	flags text[] DEFAULT NULL,
+	sources text[] DEFAULT NULL,
+	attributes jsonb DEFAULT NULL,
+	is_suspended boolean DEFAULT NULL,
+	clear text[] DEFAULT '{}') RETURNS trainledger.party
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.party;
 	taken text;
 BEGIN
-	PERFORM trainledger._check_clear(clear,
+	PERFORM check_clear(clear,
 		'{email,rfid,barcode,external_id,organisation_id,data,flags,sources,attributes}'
 			::text[],
 		array_remove(ARRAY[
@@ -336,22 +298,22 @@ BEGIN
 			CASE WHEN sources IS NOT NULL THEN 'sources' END,
 			CASE WHEN attributes IS NOT NULL THEN 'attributes' END], NULL));
 	IF party_id IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+		PERFORM refuse('TL400', 'party_id is missing',
 			'The argument party_id is null.', 'Give the id of the party.',
 			'party_id');
 	END IF;
-	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
-	PERFORM trainledger._check_party(email, rfid, barcode, external_id,
-									 NULL::bigint, data, attributes);
+	PERFORM require_text('name', coalesce(name, 'kept'));
+	PERFORM check_party(email, rfid, barcode, external_id,
+						NULL::bigint, data, attributes);
 	SELECT p.* INTO made FROM trainledger.party p
 	WHERE p.id = party_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'party not found',
+		PERFORM refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
 			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
-	PERFORM trainledger._check_party(NULL, NULL, NULL, NULL,
-									 organisation_id, NULL::jsonb, NULL::jsonb);
+	PERFORM check_party(NULL, NULL, NULL, NULL,
+						organisation_id, NULL::jsonb, NULL::jsonb);
 
 	made.name := coalesce(name, made.name);
 	made.email := CASE WHEN 'email' = ANY (clear) THEN NULL
@@ -386,23 +348,18 @@ BEGIN
 		WHERE p.id = party_id;
 	EXCEPTION WHEN unique_violation THEN
 		GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
-		PERFORM trainledger._raise_taken('party', taken);
+		PERFORM raise_taken('party', taken);
 	END;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_party(
-	bigint, text, text, text, text, text, bigint, jsonb, text[], text[],
-	jsonb, boolean, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_party(
-	bigint, text, text, text, text, text, bigint, jsonb, text[], text[],
-	jsonb, boolean, text[]) IS
-'Internal: the work of update_party, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_party IS
+'Changes a party: null leaves a column as it is, clear names those to empty (email, rfid, barcode, external_id, organisation_id, data, flags, sources, attributes). Level operator.';
 
-CREATE FUNCTION trainledger._party_by(id_type text, id text, argument text)
-RETURNS trainledger.party
+CREATE FUNCTION trainledger_internal.party_by(
+	id_type text, id text, argument text) RETURNS trainledger.party
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_party trainledger.party;
@@ -435,156 +392,125 @@ BEGIN
 		SELECT p.* INTO found_party FROM trainledger.party p
 		WHERE p.external_id = wanted;
 	ELSE
-		PERFORM trainledger._refuse('TL400', 'unknown kind of identifier',
+		PERFORM refuse('TL400', 'unknown kind of identifier',
 			format('The argument id_type is %s.',
 				   coalesce(quote_literal(id_type), 'null')),
 			'Give one of id, uuid, email, rfid, barcode, externalId.',
 			'id_type');
 	END CASE;
 	IF found_party.id IS NULL THEN
-		PERFORM trainledger._refuse('TL404', 'party not found',
+		PERFORM refuse('TL404', 'party not found',
 			format('No party has this %s.', id_type),
 			'Look it up in trainledger.party.', argument);
 	END IF;
 	RETURN found_party;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._party_by(text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._party_by(text, text, text) IS
-'Internal: the work of find_party, as the caller, for a call in which the id is another argument (TL400, TL404).';
+COMMENT ON FUNCTION trainledger_internal.party_by IS
+'The work of find_party, as the caller, for a call in which the id is another argument (TL400, TL404).';
 
 CREATE FUNCTION trainledger.find_party(id_type text, id text)
 RETURNS trainledger.party
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT trainledger._party_by($1, $2, 'id');
+	SELECT trainledger_internal.party_by($1, $2, 'id');
 END;
-REVOKE ALL ON FUNCTION trainledger.find_party(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.find_party(text, text) IS
+COMMENT ON FUNCTION trainledger.find_party IS
 'Finds a party by id, uuid, email, rfid, barcode or externalId. Level learner, for itself.';
 
 -- Catalogue
 
-CREATE FUNCTION trainledger.add_catalog_item(
-	kind trainledger.catalog_kind, code text, name text,
-	id bigint DEFAULT NULL) RETURNS trainledger.catalog_item
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_catalog_item(
-	trainledger.catalog_kind, text, text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_catalog_item(
-	trainledger.catalog_kind, text, text, bigint) IS
-'Adds a course, team, learning path or collection. Level admin.';
-
-CREATE FUNCTION trainledger._add_catalog_item(
-	kind trainledger.catalog_kind, code text, name text, id bigint)
+CREATE FUNCTION trainledger_internal.add_catalog_item(
+	kind trainledger.catalog_kind, code text, name text, id bigint DEFAULT NULL)
 RETURNS trainledger.catalog_item
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.catalog_item;
 	made_id bigint;
 	is_id_taken boolean;
 BEGIN
-	PERFORM trainledger._check_id(id);
+	PERFORM check_id(id);
 	IF kind IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'kind is missing',
+		PERFORM refuse('TL400', 'kind is missing',
 			'The argument kind is null.',
 			'Give course, team, learning_path or collection.', 'kind');
 	END IF;
-	PERFORM trainledger._require_text('code', code);
-	PERFORM trainledger._check_length('code', code, 50);
-	PERFORM trainledger._require_text('name', name);
+	PERFORM require_text('code', code);
+	PERFORM check_length('code', code, 50);
+	PERFORM require_text('name', name);
 	LOOP
 		made_id := coalesce(id,
-			trainledger._next_id('trainledger.catalog_item'::regclass));
+			next_id('trainledger.catalog_item'::regclass));
 		INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
-		VALUES (made_id, _add_catalog_item.kind, _add_catalog_item.code,
-				_add_catalog_item.name)
+		VALUES (made_id, add_catalog_item.kind, add_catalog_item.code,
+				add_catalog_item.name)
 		ON CONFLICT DO NOTHING RETURNING c.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
 		is_id_taken := EXISTS (SELECT FROM trainledger.catalog_item c
 							   WHERE c.id = made_id);
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND is_id_taken;
-		PERFORM trainledger._raise_taken('catalog_item',
+		PERFORM raise_taken('catalog_item',
 			CASE WHEN is_id_taken
 				 THEN 'catalog_item_pkey' ELSE 'catalog_item_code_key' END);
 	END LOOP;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_catalog_item(
-	trainledger.catalog_kind, text, text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_catalog_item(
-	trainledger.catalog_kind, text, text, bigint) IS
-'Internal: the work of add_catalog_item, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_catalog_item IS
+'Adds a course, team, learning path or collection. Level admin.';
 
-CREATE FUNCTION trainledger.add_region(code text, name text)
-RETURNS trainledger.region
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_region(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_region(text, text) IS
-'Adds a region that prices can be for. Level admin.';
-
-CREATE FUNCTION trainledger._add_region(code text, name text)
+CREATE FUNCTION trainledger_internal.add_region(code text, name text)
 RETURNS trainledger.region
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.region;
 BEGIN
-	PERFORM trainledger._require_text('code', code);
-	PERFORM trainledger._check_length('code', code, 50);
-	PERFORM trainledger._require_text('name', name);
+	PERFORM require_text('code', code);
+	PERFORM check_length('code', code, 50);
+	PERFORM require_text('name', name);
 	INSERT INTO trainledger.region AS r (code, name)
-	VALUES (_add_region.code, _add_region.name)
+	VALUES (add_region.code, add_region.name)
 	ON CONFLICT DO NOTHING RETURNING r.* INTO made;
 	IF made.code IS NULL THEN
-		PERFORM trainledger._raise_taken('region', 'region_code_key');
+		PERFORM raise_taken('region', 'region_code_key');
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_region(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_region(text, text) IS
-'Internal: the work of add_region, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_region IS
+'Adds a region that prices can be for. Level admin.';
 
-CREATE FUNCTION trainledger.add_currency(
+CREATE FUNCTION trainledger_internal.add_currency(
 	code text, name text, minor_units integer DEFAULT 2)
 RETURNS trainledger.currency
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_currency(text, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_currency(text, text, integer) IS
-'Adds a currency that prices can be in; minor_units are its decimals, 0 to 6. Level admin.';
-
-CREATE FUNCTION trainledger._add_currency(
-	code text, name text, minor_units integer) RETURNS trainledger.currency
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.currency;
 BEGIN
-	PERFORM trainledger._require_text('code', code);
-	PERFORM trainledger._check_length('code', code, 50);
-	PERFORM trainledger._require_text('name', name);
+	PERFORM require_text('code', code);
+	PERFORM check_length('code', code, 50);
+	PERFORM require_text('name', name);
 	IF minor_units IS NULL OR minor_units NOT BETWEEN 0 AND 6 THEN
-		PERFORM trainledger._refuse('TL400', 'minor units are out of range',
+		PERFORM refuse('TL400', 'minor units are out of range',
 			format('The minor units are %s.',
 				   coalesce(minor_units::text, 'null')),
 			'A currency has 0 to 6 decimals.', 'minor_units');
 	END IF;
 	INSERT INTO trainledger.currency AS c (code, name, minor_units)
-	VALUES (_add_currency.code, _add_currency.name, _add_currency.minor_units)
+	VALUES (add_currency.code, add_currency.name, add_currency.minor_units)
 	ON CONFLICT DO NOTHING RETURNING c.* INTO made;
 	IF made.code IS NULL THEN
-		PERFORM trainledger._raise_taken('currency', 'currency_code_key');
+		PERFORM raise_taken('currency', 'currency_code_key');
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_currency(text, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_currency(text, text, integer) IS
-'Internal: the work of add_currency, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_currency IS
+'Adds a currency that prices can be in; minor_units are its decimals, 0 to 6. Level admin.';

@@ -201,27 +201,24 @@ COMMENT ON COLUMN trainledger.booked_entry.is_replay IS 'True: the request came 
 -- Guards (src/guard.c); ALWAYS, so that they hold under
 -- session_replication_role = replica too.
 
-CREATE FUNCTION trainledger.refuse_change() RETURNS trigger
+CREATE FUNCTION trainledger_internal.refuse_change() RETURNS trigger
 AS 'MODULE_PATHNAME', 'tl_refuse_change' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.refuse_change() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.refuse_change() IS
+COMMENT ON FUNCTION trainledger_internal.refuse_change IS
 'Trigger that refuses whatever it is fired for (TL409): the books are append-only.';
 
-CREATE FUNCTION trainledger.refuse_plain_update() RETURNS trigger
+CREATE FUNCTION trainledger_internal.refuse_plain_update() RETURNS trigger
 AS 'MODULE_PATHNAME', 'tl_refuse_plain_update' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.refuse_plain_update() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.refuse_plain_update() IS
+COMMENT ON FUNCTION trainledger_internal.refuse_plain_update IS
 'Trigger that refuses updates which do not come from the posting engine (TL409).';
 
-CREATE FUNCTION trainledger.refuse_outside_functions() RETURNS trigger
+CREATE FUNCTION trainledger_internal.refuse_outside_functions() RETURNS trigger
 AS 'MODULE_PATHNAME', 'tl_refuse_outside_functions' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.refuse_outside_functions() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.refuse_outside_functions() IS
+COMMENT ON FUNCTION trainledger_internal.refuse_outside_functions IS
 'Trigger that refuses updates which do not come from a write function of trainledger (TL409).';
 
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
 	ON trainledger.entry FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.entry ENABLE ALWAYS TRIGGER append_only;
 COMMENT ON TRIGGER append_only ON trainledger.entry IS
@@ -229,7 +226,7 @@ COMMENT ON TRIGGER append_only ON trainledger.entry IS
 
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
 	ON trainledger.account FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.account ENABLE ALWAYS TRIGGER never_removed;
 COMMENT ON TRIGGER never_removed ON trainledger.account IS
@@ -237,7 +234,7 @@ COMMENT ON TRIGGER never_removed ON trainledger.account IS
 
 CREATE TRIGGER posting_only BEFORE UPDATE
 	ON trainledger.account FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_plain_update(
+	EXECUTE FUNCTION trainledger_internal.refuse_plain_update(
 		'Book a correction with the functions of trainledger, such as post.');
 ALTER TABLE trainledger.account ENABLE ALWAYS TRIGGER posting_only;
 COMMENT ON TRIGGER posting_only ON trainledger.account IS
@@ -245,7 +242,7 @@ COMMENT ON TRIGGER posting_only ON trainledger.account IS
 
 CREATE TRIGGER fixed_columns BEFORE UPDATE OF id, kind, scale
 	ON trainledger.token_type FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Make another token type.');
 ALTER TABLE trainledger.token_type ENABLE ALWAYS TRIGGER fixed_columns;
 COMMENT ON TRIGGER fixed_columns ON trainledger.token_type IS
@@ -268,60 +265,55 @@ COMMENT ON POLICY visible ON trainledger.token_type_event IS
 
 ALTER TABLE trainledger.account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.account FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.account IS
 'Readers see all accounts, a learner its own.';
 
-CREATE FUNCTION trainledger.visible_accounts() RETURNS int8multirange
+CREATE FUNCTION trainledger_internal.visible_accounts() RETURNS int8multirange
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	-- with a party's id the accounts are found by index; row-level security
 	-- then leaves those that may be seen
 	parties bigint[] := ARRAY[trainledger.current_party(),
-							  trainledger.visible_organisation()];
+							  visible_organisation()];
 BEGIN
 	RETURN (SELECT range_agg(int8range(a.id, a.id, '[]'))
 			FROM trainledger.account a
 			WHERE a.party_id = ANY (parties));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.visible_accounts() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.visible_accounts() IS
+COMMENT ON FUNCTION trainledger_internal.visible_accounts IS
 'Ids of the accounts that a learner may see; null where there are none. For row-level security of entries.';
 
-CREATE FUNCTION trainledger._first_visible_account() RETURNS bigint
+CREATE FUNCTION trainledger_internal.least_visible_account() RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT lower(trainledger.visible_accounts());
+	SELECT lower(trainledger_internal.visible_accounts());
 END;
-REVOKE ALL ON FUNCTION trainledger._first_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._first_visible_account() IS
-'Internal: the least id of the accounts that a learner may see.';
+COMMENT ON FUNCTION trainledger_internal.least_visible_account IS
+'The least id of the accounts that a learner may see.';
 
-CREATE FUNCTION trainledger._last_visible_account() RETURNS bigint
+CREATE FUNCTION trainledger_internal.greatest_visible_account() RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT upper(trainledger.visible_accounts()) - 1;
+	SELECT upper(trainledger_internal.visible_accounts()) - 1;
 END;
-REVOKE ALL ON FUNCTION trainledger._last_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._last_visible_account() IS
-'Internal: the greatest id of the accounts that a learner may see.';
+COMMENT ON FUNCTION trainledger_internal.greatest_visible_account IS
+'The greatest id of the accounts that a learner may see.';
 
-CREATE FUNCTION trainledger.first_visible_account() RETURNS bigint
+CREATE FUNCTION trainledger_internal.first_visible_account() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_first_visible_account'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.first_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.first_visible_account() IS
+COMMENT ON FUNCTION trainledger_internal.first_visible_account IS
 'Lower end of the account ids among which are those whose entries the caller may see; for row-level security.';
 
-CREATE FUNCTION trainledger.last_visible_account() RETURNS bigint
+CREATE FUNCTION trainledger_internal.last_visible_account() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_last_visible_account'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.last_visible_account() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.last_visible_account() IS
+COMMENT ON FUNCTION trainledger_internal.last_visible_account IS
 'Upper end of the account ids among which are those whose entries the caller may see; for row-level security.';
 
 /*
@@ -333,70 +325,21 @@ COMMENT ON FUNCTION trainledger.last_visible_account() IS
  */
 ALTER TABLE trainledger.entry ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.entry FOR SELECT USING (
-	account_id BETWEEN trainledger.first_visible_account()
-		AND trainledger.last_visible_account()
+	account_id BETWEEN trainledger_internal.first_visible_account()
+		AND trainledger_internal.last_visible_account()
 	AND ((SELECT pg_catalog.has_function_privilege(
 		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE'))
-		 OR account_id <@ (SELECT trainledger.visible_accounts())));
+		 OR account_id <@ (SELECT trainledger_internal.visible_accounts())));
 COMMENT ON POLICY visible ON trainledger.entry IS
 'Readers see all entries, a learner those of its own accounts.';
 
 -- Token types
 
-CREATE FUNCTION trainledger.add_credit_token_type(
-	name text,
-	unit trainledger.token_unit DEFAULT 'token',
-	scale integer DEFAULT 2,
-	lower_bound numeric DEFAULT NULL,
-	upper_bound numeric DEFAULT NULL,
-	symbol text DEFAULT NULL,
-	description text DEFAULT NULL,
-	id uuid DEFAULT NULL) RETURNS trainledger.token_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_credit_token_type(
-	text, trainledger.token_unit, integer, numeric, numeric, text, text, uuid)
-	FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_credit_token_type(
-	text, trainledger.token_unit, integer, numeric, numeric, text, text, uuid) IS
-'Adds a type of credit tokens. Balances stay from lower_bound to upper_bound, both included; null: no bound. Level admin.';
-
-CREATE FUNCTION trainledger.add_training_token_type(
-	name text,
-	description text DEFAULT NULL,
-	default_days_to_redeem integer DEFAULT NULL,
-	scale integer DEFAULT 0,
-	id uuid DEFAULT NULL) RETURNS trainledger.token_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_training_token_type(
-	text, text, integer, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_training_token_type(
-	text, text, integer, integer, uuid) IS
-'Adds a type of training tokens; issues of it expire default_days_to_redeem days after they are made unless they say otherwise. Level admin.';
-
-CREATE FUNCTION trainledger.update_token_type(
-	token_type_id uuid,
-	name text DEFAULT NULL,
-	symbol text DEFAULT NULL,
-	description text DEFAULT NULL,
-	lower_bound numeric DEFAULT NULL,
-	upper_bound numeric DEFAULT NULL,
-	is_active boolean DEFAULT NULL,
-	is_archived boolean DEFAULT NULL,
-	default_days_to_redeem integer DEFAULT NULL,
-	clear text[] DEFAULT '{}') RETURNS trainledger.token_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_token_type(
-	uuid, text, text, text, numeric, numeric, boolean, boolean, integer, text[])
-	FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_token_type(
-	uuid, text, text, text, numeric, numeric, boolean, boolean, integer, text[]) IS
-'Changes a token type: null leaves a column as it is, clear names those to empty (symbol, description, lower_bound, upper_bound, default_days_to_redeem). Level admin.';
-
-CREATE FUNCTION trainledger._bounds(
-	lower_bound numeric, upper_bound numeric, scale integer,
-	changed text) RETURNS trainledger.amount_range
+CREATE FUNCTION trainledger_internal.bounds(
+	lower_bound numeric, upper_bound numeric, scale integer, changed text)
+RETURNS trainledger.amount_range
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	argument text;
@@ -408,25 +351,24 @@ BEGIN
 		WHEN upper_bound NOT BETWEEN -9223372036854.775808
 			AND 9223372036854.775807 THEN 'upper_bound' END;
 	IF argument IS NOT NULL THEN
-		PERFORM trainledger._refuse('TL400', 'bounds are out of range',
+		PERFORM refuse('TL400', 'bounds are out of range',
 			format('The bounds are %s and %s.',
 				   coalesce(lower_bound::text, 'none'),
 				   coalesce(upper_bound::text, 'none')),
-			'Give bounds that an amount can hold, or null for none.',
-			argument);
+			'Give bounds that an amount can hold, or null for none.', argument);
 	END IF;
 	argument := CASE
 		WHEN lower_bound <> round(lower_bound, scale) THEN 'lower_bound'
 		WHEN upper_bound <> round(upper_bound, scale) THEN 'upper_bound' END;
 	IF argument IS NOT NULL THEN
-		PERFORM trainledger._refuse('TL400', 'bounds have too many decimals',
+		PERFORM refuse('TL400', 'bounds have too many decimals',
 			format('The bounds are %s and %s, the type has %s decimals.',
 				   coalesce(lower_bound::text, 'none'),
 				   coalesce(upper_bound::text, 'none'), scale),
 			'Give bounds with no more decimals than the type has.', argument);
 	END IF;
 	IF lower_bound > upper_bound THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			'lower bound is above the upper bound',
 			format('The bounds are %s and %s.', lower_bound, upper_bound),
 			'Give a lower bound that is not above the upper one.', changed);
@@ -437,17 +379,16 @@ BEGIN
 		|| CASE WHEN upper_bound IS NULL THEN ')' ELSE ']' END);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._bounds(numeric, numeric, integer, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._bounds(numeric, numeric, integer, text) IS
-'Internal: the range of balances between two bounds, both included; TL400 where they are not bounds of that scale; changed is to blame where they contradict each other.';
+COMMENT ON FUNCTION trainledger_internal.bounds IS
+'The range of balances between two bounds, both included; TL400 where they are not bounds of that scale; changed is to blame where they contradict each other.';
 
-CREATE FUNCTION trainledger._insert_token_type(
+CREATE FUNCTION trainledger_internal.insert_token_type(
 	kind trainledger.token_kind, name text, unit trainledger.token_unit,
 	scale integer, bounds trainledger.amount_range, symbol text,
 	description text, default_days_to_redeem integer, id uuid)
 RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.token_type;
@@ -455,48 +396,43 @@ BEGIN
 	INSERT INTO trainledger.token_type AS t
 		(id, kind, name, unit, scale, bounds, symbol, description,
 		 default_days_to_redeem, created_at)
-	VALUES (coalesce(_insert_token_type.id, gen_random_uuid()),
-			_insert_token_type.kind, _insert_token_type.name,
-			_insert_token_type.unit, _insert_token_type.scale,
-			_insert_token_type.bounds, _insert_token_type.symbol,
-			_insert_token_type.description,
-			_insert_token_type.default_days_to_redeem, trainledger.clock())
+	VALUES (coalesce(insert_token_type.id, gen_random_uuid()),
+			insert_token_type.kind, insert_token_type.name,
+			insert_token_type.unit, insert_token_type.scale,
+			insert_token_type.bounds, insert_token_type.symbol,
+			insert_token_type.description,
+			insert_token_type.default_days_to_redeem, trainledger.clock())
 	ON CONFLICT DO NOTHING
 	RETURNING t.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM trainledger._raise_taken('token_type',
+		PERFORM raise_taken('token_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.token_type t
-							  WHERE t.id = _insert_token_type.id)
+							  WHERE t.id = insert_token_type.id)
 				 THEN 'token_type_pkey'
 				 ELSE 'token_type_name_key' END);
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._insert_token_type(
-	trainledger.token_kind, text, trainledger.token_unit, integer,
-	trainledger.amount_range, text, text, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._insert_token_type(
-	trainledger.token_kind, text, trainledger.token_unit, integer,
-	trainledger.amount_range, text, text, integer, uuid) IS
-'Internal: makes a token type from values that were checked; TL409 where the name or id is taken.';
+COMMENT ON FUNCTION trainledger_internal.insert_token_type IS
+'Makes a token type from values that were checked; TL409 where the name or id is taken.';
 
-CREATE FUNCTION trainledger._check_token_type(
+CREATE FUNCTION trainledger_internal.check_token_type(
 	name text, scale integer, default_days_to_redeem integer, id uuid)
 RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text, 'id');
-	PERFORM trainledger._require_text('name', name);
+	PERFORM require_admin_for_id(id::text, 'id');
+	PERFORM require_text('name', name);
 	IF scale IS NULL OR scale NOT BETWEEN 0 AND 6 THEN
-		PERFORM trainledger._refuse('TL400', 'scale is out of range',
+		PERFORM refuse('TL400', 'scale is out of range',
 			format('The scale is %s.', coalesce(scale::text, 'null')),
 			'A token type has 0 to 6 decimals.', 'scale');
 	END IF;
 	IF default_days_to_redeem NOT BETWEEN 1 AND 36525 THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			'default days to redeem are out of range',
 			format('The days are %s.', default_days_to_redeem),
 			'Give 1 to 36525 days, or null for never.',
@@ -504,69 +440,75 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_token_type(text, integer, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_token_type(text, integer, integer, uuid) IS
-'Internal: checks what token types of both kinds have in common (42501, TL400).';
+COMMENT ON FUNCTION trainledger_internal.check_token_type IS
+'Checks what token types of both kinds have in common (42501, TL400).';
 
-CREATE FUNCTION trainledger._add_credit_token_type(
-	name text, unit trainledger.token_unit, scale integer,
-	lower_bound numeric, upper_bound numeric, symbol text, description text,
-	id uuid) RETURNS trainledger.token_type
+CREATE FUNCTION trainledger_internal.add_credit_token_type(
+	name text,
+	unit trainledger.token_unit DEFAULT 'token',
+	scale integer DEFAULT 2,
+	lower_bound numeric DEFAULT NULL,
+	upper_bound numeric DEFAULT NULL,
+	symbol text DEFAULT NULL,
+	description text DEFAULT NULL,
+	id uuid DEFAULT NULL) RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._check_token_type(name, scale, NULL::integer, id);
+	PERFORM check_token_type(name, scale, NULL::integer, id);
 	IF unit IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'unit is missing',
+		PERFORM refuse('TL400', 'unit is missing',
 			'The unit is null.', 'Give token or currency.', 'unit');
 	END IF;
-	RETURN trainledger._insert_token_type(
+	RETURN insert_token_type(
 		'credit'::trainledger.token_kind, name, unit, scale,
-		trainledger._bounds(lower_bound, upper_bound, scale, 'upper_bound'),
+		bounds(lower_bound, upper_bound, scale, 'upper_bound'),
 		symbol, description, NULL::integer, id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_credit_token_type(
-	text, trainledger.token_unit, integer, numeric, numeric, text, text, uuid)
-	FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_credit_token_type(
-	text, trainledger.token_unit, integer, numeric, numeric, text, text, uuid) IS
-'Internal: the work of add_credit_token_type, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_credit_token_type IS
+'Adds a type of credit tokens. Balances stay from lower_bound to upper_bound, both included; null: no bound. Level admin.';
 
-CREATE FUNCTION trainledger._add_training_token_type(
-	name text, description text, default_days_to_redeem integer,
-	scale integer, id uuid) RETURNS trainledger.token_type
+CREATE FUNCTION trainledger_internal.add_training_token_type(
+	name text,
+	description text DEFAULT NULL,
+	default_days_to_redeem integer DEFAULT NULL,
+	scale integer DEFAULT 0,
+	id uuid DEFAULT NULL) RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._check_token_type(name, scale, default_days_to_redeem, id);
-	RETURN trainledger._insert_token_type(
+	PERFORM check_token_type(name, scale, default_days_to_redeem, id);
+	RETURN insert_token_type(
 		'training'::trainledger.token_kind, name,
 		'token'::trainledger.token_unit, scale, '(,)'::trainledger.amount_range,
 		NULL, description, default_days_to_redeem, id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_training_token_type(
-	text, text, integer, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_training_token_type(
-	text, text, integer, integer, uuid) IS
-'Internal: the work of add_training_token_type, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_training_token_type IS
+'Adds a type of training tokens; issues of it expire default_days_to_redeem days after they are made unless they say otherwise. Level admin.';
 
-CREATE FUNCTION trainledger._update_token_type(
-	token_type_id uuid, name text, symbol text, description text,
-	lower_bound numeric, upper_bound numeric, is_active boolean,
-	is_archived boolean, default_days_to_redeem integer, clear text[])
-RETURNS trainledger.token_type
+CREATE FUNCTION trainledger_internal.update_token_type(
+	token_type_id uuid,
+	name text DEFAULT NULL,
+	symbol text DEFAULT NULL,
+	description text DEFAULT NULL,
+	lower_bound numeric DEFAULT NULL,
+	upper_bound numeric DEFAULT NULL,
+	is_active boolean DEFAULT NULL,
+	is_archived boolean DEFAULT NULL,
+	default_days_to_redeem integer DEFAULT NULL,
+	clear text[] DEFAULT '{}') RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	was trainledger.token_type;
 	made trainledger.token_type;
 BEGIN
-	PERFORM trainledger._check_clear(clear,
+	PERFORM check_clear(clear,
 		'{symbol,description,lower_bound,upper_bound,default_days_to_redeem}'::text[],
 		array_remove(ARRAY[
 			CASE WHEN symbol IS NOT NULL THEN 'symbol' END,
@@ -576,18 +518,18 @@ BEGIN
 			CASE WHEN default_days_to_redeem IS NOT NULL
 				 THEN 'default_days_to_redeem' END], NULL));
 	IF token_type_id IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'token_type_id is missing',
+		PERFORM refuse('TL400', 'token_type_id is missing',
 			'The argument token_type_id is null.', 'Give the id of the type.',
 			'token_type_id');
 	END IF;
-	PERFORM trainledger._check_token_type(coalesce(name, 'kept'), 0,
-										  default_days_to_redeem, NULL::uuid);
+	PERFORM check_token_type(coalesce(name, 'kept'), 0,
+							 default_days_to_redeem, NULL::uuid);
 	-- what no type takes, before it is known which it is
-	PERFORM trainledger._bounds(lower_bound, upper_bound, 6, 'upper_bound');
+	PERFORM bounds(lower_bound, upper_bound, 6, 'upper_bound');
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'token type not found',
+		PERFORM refuse('TL404', 'token type not found',
 			format('There is no token type %s.', token_type_id),
 			'Look the id up in trainledger.token_type.', 'token_type_id');
 	END IF;
@@ -604,7 +546,7 @@ BEGIN
 						   was.default_days_to_redeem) END;
 	made.is_active := coalesce(is_active, was.is_active);
 	made.is_archived := coalesce(is_archived, was.is_archived);
-	made.bounds := trainledger._bounds(
+	made.bounds := bounds(
 		CASE WHEN 'lower_bound' = ANY (clear) THEN NULL
 			 ELSE coalesce(lower_bound, lower(was.bounds)::numeric) END,
 		CASE WHEN 'upper_bound' = ANY (clear) THEN NULL
@@ -613,7 +555,7 @@ BEGIN
 		CASE WHEN upper_bound IS NULL THEN 'lower_bound'
 			 ELSE 'upper_bound' END);
 	IF was.kind = 'training' AND made.bounds <> was.bounds THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			'training tokens have no bounds of their own',
 			'The balance of a lot is never below zero.',
 			'Give bounds to credit token types only.',
@@ -629,23 +571,19 @@ BEGIN
 			is_active = made.is_active, is_archived = made.is_archived
 		WHERE t.id = token_type_id;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM trainledger._raise_taken('token_type', 'token_type_name_key');
+		PERFORM raise_taken('token_type', 'token_type_name_key');
 	END;
 	IF made.bounds <> was.bounds THEN
 		INSERT INTO trainledger.token_type_event
 			(token_type_id, old_bounds, new_bounds, changed_by, created_at)
 		VALUES (made.id, was.bounds, made.bounds,
-				trainledger._caller_name(), trainledger.clock());
+				caller_name(), trainledger.clock());
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_token_type(
-	uuid, text, text, text, numeric, numeric, boolean, boolean, integer, text[])
-	FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_token_type(
-	uuid, text, text, text, numeric, numeric, boolean, boolean, integer, text[]) IS
-'Internal: the work of update_token_type, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_token_type IS
+'Changes a token type: null leaves a column as it is, clear names those to empty (symbol, description, lower_bound, upper_bound, default_days_to_redeem). Level admin.';
 
 -- Posting
 
@@ -661,12 +599,7 @@ CREATE FUNCTION trainledger.post(
 	device text DEFAULT NULL,
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_post' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.post(
-	bigint, trainledger.operation, numeric, text, text, timestamptz,
-	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.post(
-	bigint, trainledger.operation, numeric, text, text, timestamptz,
-	trainledger.rounding, numeric, text, uuid) IS
+COMMENT ON FUNCTION trainledger.post IS
 'Books add, subtract or adjust on a credit account and returns the entry. The amount is rounded to the token type''s scale; only adjust takes a signed one. Use it in FROM: (post(...)).* would post once per column. Level operator.';
 
 CREATE FUNCTION trainledger.post_batch(
@@ -681,11 +614,7 @@ RETURNS TABLE (ordinal integer, entry_no bigint, balance trainledger.amount,
 			   refusal text)
 AS 'MODULE_PATHNAME', 'tl_post_batch'
 LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1000;
-REVOKE ALL ON FUNCTION trainledger.post_batch(
-	bigint[], trainledger.amount[], text, text[], timestamptz[], uuid[], boolean)
-	FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.post_batch(
-	bigint[], trainledger.amount[], text, text[], timestamptz[], uuid[], boolean) IS
+COMMENT ON FUNCTION trainledger.post_batch IS
 'Books many signed deltas in one call, in array order per account, and returns one row per delta. A refusal raises, or with skip_refused stands in its row while the others are booked. Level operator.';
 
 -- Reading
@@ -695,10 +624,10 @@ COMMENT ON FUNCTION trainledger.post_batch(
  * at every other step by where it would be if entries came at a steady pace,
  * and by halving, which is never far from the best, in between.
  */
-CREATE FUNCTION trainledger.entries_until(
+CREATE FUNCTION trainledger_internal.entries_until(
 	account_id bigint, at timestamptz, inclusive boolean) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	low bigint := 1;		-- booked by then
@@ -710,7 +639,7 @@ DECLARE
 	halve boolean := false;
 BEGIN
 	IF account_id IS NULL OR at IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'account or instant is missing',
+		PERFORM refuse('TL400', 'account or instant is missing',
 			'The argument account_id or at is null.',
 			'Give an account and the instant to read its balance at.',
 			CASE WHEN account_id IS NULL THEN 'account_id' ELSE 'at' END);
@@ -719,7 +648,7 @@ BEGIN
 	INTO low_at, high, high_at
 	FROM trainledger.account a WHERE a.id = entries_until.account_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'account not found',
+		PERFORM refuse('TL404', 'account not found',
 			format('There is no account %s.', account_id),
 			'Look the id up in trainledger.account.', 'account_id');
 	END IF;
@@ -748,8 +677,7 @@ BEGIN
 	RETURN low;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.entries_until(bigint, timestamptz, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.entries_until(bigint, timestamptz, boolean) IS
+COMMENT ON FUNCTION trainledger_internal.entries_until IS
 'How many entries of an account were booked before an instant, or with inclusive at it too. Level learner, for its own.';
 
 CREATE FUNCTION trainledger.balance_at(account_id bigint, at timestamptz)
@@ -760,32 +688,31 @@ AS $$
 DECLARE
 	last_no bigint;
 BEGIN
-	last_no := trainledger.entries_until(account_id, at, true);
+	last_no := trainledger_internal.entries_until(account_id, at, true);
 	RETURN coalesce((SELECT e.balance FROM trainledger.entry e
 					 WHERE e.account_id = balance_at.account_id
 					 AND e.entry_no = last_no), 0);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.balance_at(bigint, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.balance_at(bigint, timestamptz) IS
+COMMENT ON FUNCTION trainledger.balance_at IS
 'Booked balance of an account at an instant; 0 before its first entry. Level learner, for its own.';
 
 /*
  * Every entry must continue the one before it, and the account must stand
  * where its entries end: src/reconcile.c.
  */
-CREATE TYPE trainledger._entry_break AS (
+CREATE TYPE trainledger_internal.entry_break AS (
 	problem text,
 	expected numeric,
 	found numeric
 );
-COMMENT ON TYPE trainledger._entry_break IS
+COMMENT ON TYPE trainledger_internal.entry_break IS
 'An entry that does not continue the one before it.';
-COMMENT ON COLUMN trainledger._entry_break.problem IS 'What is wrong, and at which entry.';
-COMMENT ON COLUMN trainledger._entry_break.expected IS 'Balance that should be there; null where the time is wrong.';
-COMMENT ON COLUMN trainledger._entry_break.found IS 'Balance that is there.';
+COMMENT ON COLUMN trainledger_internal.entry_break.problem IS 'What is wrong, and at which entry.';
+COMMENT ON COLUMN trainledger_internal.entry_break.expected IS 'Balance that should be there; null where the time is wrong.';
+COMMENT ON COLUMN trainledger_internal.entry_break.found IS 'Balance that is there.';
 
-CREATE TYPE trainledger._entry_chain_result AS (
+CREATE TYPE trainledger_internal.entry_chain_result AS (
 	entries bigint,
 	first_no bigint,
 	first_balance trainledger.amount,
@@ -793,82 +720,73 @@ CREATE TYPE trainledger._entry_chain_result AS (
 	last_balance trainledger.amount,
 	last_at timestamptz,
 	deltas numeric,
-	breaks trainledger._entry_break[]
+	breaks trainledger_internal.entry_break[]
 );
-COMMENT ON TYPE trainledger._entry_chain_result IS
+COMMENT ON TYPE trainledger_internal.entry_chain_result IS
 'What the entries of one account come to, each checked against the one before it.';
-COMMENT ON COLUMN trainledger._entry_chain_result.entries IS 'How many there are.';
-COMMENT ON COLUMN trainledger._entry_chain_result.first_no IS 'Number of the first.';
-COMMENT ON COLUMN trainledger._entry_chain_result.first_balance IS 'Balance after the first.';
-COMMENT ON COLUMN trainledger._entry_chain_result.last_no IS 'Number of the last.';
-COMMENT ON COLUMN trainledger._entry_chain_result.last_balance IS 'Balance after the last.';
-COMMENT ON COLUMN trainledger._entry_chain_result.last_at IS 'When the last was booked.';
-COMMENT ON COLUMN trainledger._entry_chain_result.deltas IS 'Sum of what they added.';
-COMMENT ON COLUMN trainledger._entry_chain_result.breaks IS 'Where an entry does not continue the one before it; null: nowhere.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.entries IS 'How many there are.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.first_no IS 'Number of the first.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.first_balance IS 'Balance after the first.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_no IS 'Number of the last.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_balance IS 'Balance after the last.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_at IS 'When the last was booked.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.deltas IS 'Sum of what they added.';
+COMMENT ON COLUMN trainledger_internal.entry_chain_result.breaks IS 'Where an entry does not continue the one before it; null: nowhere.';
 
-CREATE FUNCTION trainledger._entry_chain_add(
+CREATE FUNCTION trainledger_internal.entry_chain_add(
 	state internal, entry_no bigint, delta trainledger.amount,
-	balance trainledger.amount, created_at timestamptz)
-RETURNS internal
+	balance trainledger.amount, created_at timestamptz) RETURNS internal
 AS 'MODULE_PATHNAME', 'tl_entry_chain_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._entry_chain_add(
-	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._entry_chain_add(
-	internal, bigint, trainledger.amount, trainledger.amount, timestamptz) IS
-'Internal: behind _entry_chain.';
+COMMENT ON FUNCTION trainledger_internal.entry_chain_add IS
+'Behind entry_chain.';
 
-CREATE FUNCTION trainledger._entry_chain_final(state internal)
-RETURNS trainledger._entry_chain_result
+CREATE FUNCTION trainledger_internal.entry_chain_final(state internal)
+RETURNS trainledger_internal.entry_chain_result
 AS 'MODULE_PATHNAME', 'tl_entry_chain_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._entry_chain_final(internal) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._entry_chain_final(internal) IS
-'Internal: behind _entry_chain.';
+COMMENT ON FUNCTION trainledger_internal.entry_chain_final IS
+'Behind entry_chain.';
 
-CREATE AGGREGATE trainledger._entry_chain(
+CREATE AGGREGATE trainledger_internal.entry_chain(
 	entry_no bigint, delta trainledger.amount, balance trainledger.amount,
 	created_at timestamptz) (
-	SFUNC = trainledger._entry_chain_add,
+	SFUNC = trainledger_internal.entry_chain_add,
 	STYPE = internal,
 	SSPACE = 200,
-	FINALFUNC = trainledger._entry_chain_final,
+	FINALFUNC = trainledger_internal.entry_chain_final,
 	FINALFUNC_MODIFY = READ_WRITE,
 	PARALLEL = SAFE
 );
-REVOKE ALL ON FUNCTION trainledger._entry_chain(
-	bigint, trainledger.amount, trainledger.amount, timestamptz) FROM PUBLIC;
-COMMENT ON AGGREGATE trainledger._entry_chain(
+COMMENT ON AGGREGATE trainledger_internal.entry_chain(
 	bigint, trainledger.amount, trainledger.amount, timestamptz) IS
-'Internal: checks each entry of an account against the one before it.';
+'Checks each entry of an account against the one before it.';
 
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 1;
-REVOKE ALL ON FUNCTION trainledger.reconcile(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.reconcile(bigint) IS
+COMMENT ON FUNCTION trainledger.reconcile IS
 'Recomputes sums, running balances and numbering of one account, or of all, from the entries; no row means that the books are right. Level reader.';
 
-CREATE FUNCTION trainledger._doubtful_accounts(part integer, parts integer)
-RETURNS SETOF bigint
+CREATE FUNCTION trainledger_internal.doubtful_accounts(
+	part integer, parts integer) RETURNS SETOF bigint
 AS 'MODULE_PATHNAME', 'tl_doubtful_accounts' LANGUAGE C STABLE STRICT
 PARALLEL SAFE COST 1000000;
-REVOKE ALL ON FUNCTION trainledger._doubtful_accounts(integer, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._doubtful_accounts(integer, integer) IS
-'Internal: accounts that one pass over the entries cannot vouch for; those of one part, 0, 1 ..., out of so many.';
+COMMENT ON FUNCTION trainledger_internal.doubtful_accounts IS
+'Accounts that one pass over the entries cannot vouch for; those of one part, 0, 1 ..., out of so many.';
 
-CREATE FUNCTION trainledger._unsound_accounts(account_ids bigint[])
+CREATE FUNCTION trainledger_internal.unsound_accounts(account_ids bigint[])
 RETURNS TABLE (
 	account_id bigint, balance trainledger.amount, entry_count bigint,
 	initial_balance trainledger.amount, last_entry_at timestamptz,
-	chain trainledger._entry_chain_result)
+	chain trainledger_internal.entry_chain_result)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(a.id, e.account_id), a.balance, a.entry_count,
 		   a.initial_balance, a.last_entry_at, e.chain
 	FROM (
 		SELECT x.account_id,
-			   trainledger._entry_chain(x.entry_no, x.delta, x.balance,
-										x.created_at) AS chain
+			   trainledger_internal.entry_chain(x.entry_no, x.delta, x.balance,
+												x.created_at) AS chain
 		FROM trainledger.entry x
 		WHERE x.account_id = ANY ($1)
 		GROUP BY x.account_id) e
@@ -885,14 +803,13 @@ BEGIN ATOMIC
 		   a.entry_count, a.balance, a.last_entry_at,
 		   a.balance::numeric, NULL);
 END;
-REVOKE ALL ON FUNCTION trainledger._unsound_accounts(bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._unsound_accounts(bigint[]) IS
-'Internal: those of these accounts that do not stand where their entries end.';
+COMMENT ON FUNCTION trainledger_internal.unsound_accounts IS
+'Those of these accounts that do not stand where their entries end.';
 
-CREATE FUNCTION trainledger._account_problems(
+CREATE FUNCTION trainledger_internal.account_problems(
 	balance trainledger.amount, entry_count bigint,
 	initial_balance trainledger.amount, last_entry_at timestamptz,
-	chain trainledger._entry_chain_result)
+	chain trainledger_internal.entry_chain_result)
 RETURNS TABLE (problem text, expected numeric, found numeric)
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -918,13 +835,8 @@ BEGIN ATOMIC
 	UNION ALL
 	SELECT b.problem, b.expected, b.found FROM unnest(($5).breaks) AS b;
 END;
-REVOKE ALL ON FUNCTION trainledger._account_problems(
-	trainledger.amount, bigint, trainledger.amount, timestamptz,
-	trainledger._entry_chain_result) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._account_problems(
-	trainledger.amount, bigint, trainledger.amount, timestamptz,
-	trainledger._entry_chain_result) IS
-'Internal: what is wrong with an account, from what it says and what its entries come to.';
+COMMENT ON FUNCTION trainledger_internal.account_problems IS
+'What is wrong with an account, from what it says and what its entries come to.';
 
 /*
  * In how many parts the accounts are gone through: one where the books are
@@ -932,9 +844,9 @@ COMMENT ON FUNCTION trainledger._account_problems(
  * more that a process finds room in maintenance_work_mem: about 100 bytes an
  * account. What was never analysed is taken for as many as there is room for.
  */
-CREATE FUNCTION trainledger._reconcile_parts() RETURNS integer
+CREATE FUNCTION trainledger_internal.reconcile_parts() RETURNS integer
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	processes integer := 1 + least(
@@ -953,28 +865,27 @@ BEGIN
 	RETURN processes * ceil(greatest(100 * accounts / memory / processes, 1));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._reconcile_parts() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._reconcile_parts() IS
-'Internal: in how many parts reconcile goes through all accounts.';
+COMMENT ON FUNCTION trainledger_internal.reconcile_parts IS
+'In how many parts reconcile goes through all accounts.';
 
 /*
  * The queries are built for the occasion, and so are their plans: parts are
  * worked on side by side, and accounts are found by index where they are few.
  */
-CREATE FUNCTION trainledger._reconcile(only_account bigint)
+CREATE FUNCTION trainledger_internal.reconcile(only_account bigint)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	parts integer;
 	doubtful bigint[] := ARRAY[only_account];
 BEGIN
 	IF only_account IS NULL THEN
-		parts := trainledger._reconcile_parts();
+		parts := reconcile_parts();
 		EXECUTE format('SELECT array_agg(d) FROM (%s) AS x(d)',
 			(SELECT string_agg(format(
-				'SELECT * FROM trainledger._doubtful_accounts(%s, %s)',
+				'SELECT * FROM doubtful_accounts(%s, %s)',
 				part, parts), ' UNION ALL ')
 			 FROM generate_series(0, parts - 1) part))
 		INTO doubtful;
@@ -984,12 +895,11 @@ BEGIN
 	END IF;
 	RETURN QUERY EXECUTE
 		'SELECT u.account_id, p.problem, p.expected, p.found
-		 FROM trainledger._unsound_accounts($1) u
-		 CROSS JOIN LATERAL trainledger._account_problems(u.balance,
+		 FROM unsound_accounts($1) u
+		 CROSS JOIN LATERAL account_problems(u.balance,
 			u.entry_count, u.initial_balance, u.last_entry_at, u.chain) p'
 	USING doubtful;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._reconcile(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._reconcile(bigint) IS
-'Internal: the work of reconcile, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.reconcile IS
+'The work of reconcile, as the owner.';

@@ -13,12 +13,7 @@ CREATE FUNCTION trainledger.credit_init(
 	device text DEFAULT NULL,
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_init' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.credit_init(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_init(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) IS
+COMMENT ON FUNCTION trainledger.credit_init IS
 'Opens a party''s credit account with an initial balance, which may be zero or negative within the bounds. The first one makes the token type default. Level operator.';
 
 CREATE FUNCTION trainledger.credit_add(
@@ -34,12 +29,7 @@ CREATE FUNCTION trainledger.credit_add(
 	device text DEFAULT NULL,
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_add' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.credit_add(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_add(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) IS
+COMMENT ON FUNCTION trainledger.credit_add IS
 'Adds tokens to a party''s credit account and returns the entry. Level operator.';
 
 CREATE FUNCTION trainledger.credit_subtract(
@@ -55,12 +45,7 @@ CREATE FUNCTION trainledger.credit_subtract(
 	device text DEFAULT NULL,
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.booked_entry
 AS 'MODULE_PATHNAME', 'tl_credit_subtract' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.credit_subtract(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_subtract(
-	bigint, numeric, text, text, timestamptz, text, text,
-	trainledger.rounding, numeric, text, uuid) IS
+COMMENT ON FUNCTION trainledger.credit_subtract IS
 'Takes tokens from a party''s credit account and returns the entry. Level operator.';
 
 /*
@@ -68,12 +53,12 @@ COMMENT ON FUNCTION trainledger.credit_subtract(
  * there is no such party or token type, TL057 where the account was never
  * initialised.
  */
-CREATE FUNCTION trainledger.credit_account(
+CREATE FUNCTION trainledger_internal.credit_account(
 	party_id bigint,
 	account_name text DEFAULT 'default',
 	token_type text DEFAULT 'default') RETURNS trainledger.account
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_account trainledger.account;
@@ -82,7 +67,7 @@ DECLARE
 	of_type text COLLATE "default" := coalesce(token_type, 'default');
 BEGIN
 	IF party_id IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+		PERFORM refuse('TL400', 'party_id is missing',
 			'The argument party_id is null.', 'This argument is required.',
 			'party_id');
 	END IF;
@@ -97,25 +82,24 @@ BEGIN
 
 	IF NOT EXISTS (SELECT FROM trainledger.party p
 				   WHERE p.id = credit_account.party_id) THEN
-		PERFORM trainledger._refuse('TL404', 'party not found',
+		PERFORM refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
 			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	IF of_type <> 'default'
 	   AND NOT EXISTS (SELECT FROM trainledger.token_type t
 					   WHERE t.kind = 'credit' AND t.name = of_type) THEN
-		PERFORM trainledger._refuse('TL404', 'token type not found',
+		PERFORM refuse('TL404', 'token type not found',
 			format('There is no credit token type %s.', quote_literal(of_type)),
 			'Look the name up in trainledger.token_type.', 'token_type');
 	END IF;
-	PERFORM trainledger._refuse('TL057', 'account not initialised',
+	PERFORM refuse('TL057', 'account not initialised',
 		format('Party %s has no account %s of token type %s.',
 			   party_id, quote_literal(named), quote_literal(of_type)),
 		'Initialise the account first.', 'account_name');
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.credit_account(bigint, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_account(bigint, text, text) IS
+COMMENT ON FUNCTION trainledger_internal.credit_account IS
 'Credit account of a party by its name and token type. Level learner, for its own.';
 
 CREATE FUNCTION trainledger.credit_balance(
@@ -128,13 +112,12 @@ AS $$
 DECLARE
 	found_account trainledger.account;
 BEGIN
-	found_account := trainledger.credit_account(party_id, account_name,
-												token_type);
+	found_account := trainledger_internal.credit_account(party_id, account_name,
+														 token_type);
 	RETURN found_account.balance;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.credit_balance(bigint, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_balance(bigint, text, text) IS
+COMMENT ON FUNCTION trainledger.credit_balance IS
 'Balance of a party''s credit account. Level learner, for its own.';
 
 CREATE FUNCTION trainledger.credit_history(
@@ -153,12 +136,12 @@ DECLARE
 	before bigint := coalesce(before_entry, 9223372036854775807);
 BEGIN
 	IF max_entries < 0 THEN
-		PERFORM trainledger._refuse('TL400', 'number of entries is negative',
+		PERFORM trainledger_internal.refuse('TL400', 'number of entries is negative',
 			format('The argument max_entries is %s.', max_entries),
 			'Give how many entries to return, or null for all.', 'max_entries');
 	END IF;
-	found_account := trainledger.credit_account(party_id, account_name,
-												token_type);
+	found_account := trainledger_internal.credit_account(party_id, account_name,
+														 token_type);
 	RETURN QUERY
 	SELECT e.account_id, e.entry_no, e.operation, e.delta, e.balance,
 		   e.source, e.description, e.recorded_at, e.created_at, e.device,
@@ -170,10 +153,7 @@ BEGIN
 	LIMIT max_entries;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.credit_history(
-	bigint, text, text, bigint, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.credit_history(
-	bigint, text, text, bigint, integer) IS
+COMMENT ON FUNCTION trainledger.credit_history IS
 'Entries of a party''s credit account, newest first; before_entry continues from the last one that was read. Level learner, for its own.';
 
 -- Documents of the event system (section 7), in trainledger_api
@@ -181,8 +161,7 @@ COMMENT ON FUNCTION trainledger.credit_history(
 CREATE FUNCTION trainledger_api.credit_token_transaction(json) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_transaction'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_transaction(json) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction IS
 'Records a credit-token transaction.
 
 The body names the operation (init, add or subtract), the delegate (delegate_id, delegate_rfid, delegate_barcode or delegate_externalId), amount, source, description and recordedAt; accountName, tokenType, rounding (round, floor or ceil), balanceExpected and device_id or device_code are optional. Answers 201, or the error document with 400, 404 or 409.';
@@ -190,8 +169,7 @@ The body names the operation (init, add or subtract), the delegate (delegate_id,
 CREATE FUNCTION trainledger_api.credit_token_transaction_init(json) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_init'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_init(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_transaction_init(json) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_init IS
 'Initialises a delegate''s account with a balance.
 
 The body is that of credit_token_transaction, without the operation.';
@@ -199,8 +177,7 @@ The body is that of credit_token_transaction, without the operation.';
 CREATE FUNCTION trainledger_api.credit_token_transaction_add(json) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_add'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_add(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_transaction_add(json) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_add IS
 'Adds tokens to a delegate''s account.
 
 The body is that of credit_token_transaction, without the operation.';
@@ -208,8 +185,7 @@ The body is that of credit_token_transaction, without the operation.';
 CREATE FUNCTION trainledger_api.credit_token_transaction_subtract(json) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_transaction_subtract'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_transaction_subtract(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_transaction_subtract(json) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_transaction_subtract IS
 'Takes tokens from a delegate''s account.
 
 The body is that of credit_token_transaction, without the operation.';
@@ -219,8 +195,7 @@ CREATE FUNCTION trainledger_api.credit_token_balance(
 	"tokenType" text DEFAULT 'default') RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_balance'
 LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_balance(text, text, text, text) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_balance IS
 'Balance of a delegate''s account and its last transaction.
 
 accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. Answers 200, or 404 where there is no such delegate or account.';
@@ -232,8 +207,7 @@ CREATE FUNCTION trainledger_api.credit_token_history(
 	before_entry bigint DEFAULT NULL) RETURNS json
 AS 'MODULE_PATHNAME', 'tl_credit_token_history'
 LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.credit_token_history(text, text, text, text, integer, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_token_history(text, text, text, text, integer, bigint) IS
+COMMENT ON FUNCTION trainledger_api.credit_token_history IS
 'Transactions of a delegate''s account, newest first.
 
 accountName names the account, tokenType its type (default), idType (id, rfid, barcode or externalId) and id the delegate. max_entries, from 1 to 1000, asks for a page (all transactions), before_entry for those before an entry. Where more follow, the header Link has the URI of the next page. Answers 200, 400 where the page is not valid, 404 where there is no such delegate or account, or 413 where the answer would be longer than 8 MB.';

@@ -167,14 +167,14 @@ COMMENT ON COLUMN trainledger.party_request.created_at IS 'When it was called.';
 
 CREATE TRIGGER functions_only BEFORE UPDATE
 	ON trainledger.token_lot FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_outside_functions(
+	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.token_lot ENABLE ALWAYS TRIGGER functions_only;
 COMMENT ON TRIGGER functions_only ON trainledger.token_lot IS
 'Lots are changed by the functions of training tokens only.';
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
 	ON trainledger.token_lot FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.token_lot ENABLE ALWAYS TRIGGER never_removed;
 COMMENT ON TRIGGER never_removed ON trainledger.token_lot IS
@@ -182,14 +182,14 @@ COMMENT ON TRIGGER never_removed ON trainledger.token_lot IS
 
 CREATE TRIGGER functions_only BEFORE UPDATE
 	ON trainledger.redemption FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_outside_functions(
+	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.redemption ENABLE ALWAYS TRIGGER functions_only;
 COMMENT ON TRIGGER functions_only ON trainledger.redemption IS
 'Redemptions are changed by the functions of training tokens only.';
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
 	ON trainledger.redemption FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.redemption ENABLE ALWAYS TRIGGER never_removed;
 COMMENT ON TRIGGER never_removed ON trainledger.redemption IS
@@ -197,14 +197,14 @@ COMMENT ON TRIGGER never_removed ON trainledger.redemption IS
 
 CREATE TRIGGER functions_only BEFORE UPDATE
 	ON trainledger.redemption_allocation FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_outside_functions(
+	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.redemption_allocation ENABLE ALWAYS TRIGGER functions_only;
 COMMENT ON TRIGGER functions_only ON trainledger.redemption_allocation IS
 'Allocations are changed by the functions of training tokens only.';
 CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
 	ON trainledger.redemption_allocation FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger.refuse_change(
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
 		'Use the functions of training tokens, such as adjust_training_tokens.');
 ALTER TABLE trainledger.redemption_allocation ENABLE ALWAYS TRIGGER never_removed;
 COMMENT ON TRIGGER never_removed ON trainledger.redemption_allocation IS
@@ -212,9 +212,9 @@ COMMENT ON TRIGGER never_removed ON trainledger.redemption_allocation IS
 
 -- Row-level security: a learner sees its own and its organisation's lots
 
-CREATE FUNCTION trainledger.visible_organisation() RETURNS bigint
+CREATE FUNCTION trainledger_internal.visible_organisation() RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (SELECT p.organisation_id FROM trainledger.party p
@@ -223,29 +223,28 @@ BEGIN
 				'trainledger.reader_access()'::regprocedure, 'EXECUTE'));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.visible_organisation() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.visible_organisation() IS
+COMMENT ON FUNCTION trainledger_internal.visible_organisation IS
 'Organisation whose lots of training tokens the caller may see besides its own; for row-level security.';
 
 CREATE POLICY visible_lots ON trainledger.account FOR SELECT USING (
 	name IS NULL
-	AND party_id = (SELECT trainledger.visible_organisation()));
+	AND party_id = (SELECT trainledger_internal.visible_organisation()));
 COMMENT ON POLICY visible_lots ON trainledger.account IS
 'A learner sees the lots of its organisation.';
 
 ALTER TABLE trainledger.token_account ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_account FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party()
-	OR party_id = (SELECT trainledger.visible_organisation()));
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party()
+	OR party_id = (SELECT trainledger_internal.visible_organisation()));
 COMMENT ON POLICY visible ON trainledger.token_account IS
 'Readers see all, a learner its own and its organisation''s.';
 
 ALTER TABLE trainledger.token_lot ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.token_lot FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party()
-	OR party_id = (SELECT trainledger.visible_organisation()));
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party()
+	OR party_id = (SELECT trainledger_internal.visible_organisation()));
 COMMENT ON POLICY visible ON trainledger.token_lot IS
 'Readers see all, a learner its own and its organisation''s.';
 
@@ -259,8 +258,8 @@ COMMENT ON POLICY visible ON trainledger.token_issue_event IS
 
 ALTER TABLE trainledger.redemption ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.redemption FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.redemption IS
 'Readers see all, a learner its own.';
 
@@ -275,8 +274,8 @@ COMMENT ON POLICY visible ON trainledger.redemption_allocation IS
 
 ALTER TABLE trainledger.party_request ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.party_request FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.party_request IS
 'Readers see all, a learner its own.';
 
@@ -301,30 +300,25 @@ COMMENT ON COLUMN trainledger.token_issue.created_at IS 'When it was issued.';
 
 -- The engine, for lots (src/ledger_lots.c)
 
-CREATE FUNCTION trainledger._new_issue_id(party_id bigint) RETURNS uuid
+CREATE FUNCTION trainledger_internal.new_issue_id(party_id bigint) RETURNS uuid
 AS 'MODULE_PATHNAME', 'tl_new_issue_id' LANGUAGE C VOLATILE PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._new_issue_id(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._new_issue_id(bigint) IS
-'Internal: a random uuid that ends in the home of a party.';
+COMMENT ON FUNCTION trainledger_internal.new_issue_id IS
+'A random uuid that ends in the home of a party.';
 
-CREATE FUNCTION trainledger._new_id(sequence regclass, party_id bigint)
+CREATE FUNCTION trainledger_internal.new_id(sequence regclass, party_id bigint)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_new_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger._new_id(regclass, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._new_id(regclass, bigint) IS
-'Internal: the next id of something that belongs to a party.';
+COMMENT ON FUNCTION trainledger_internal.new_id IS
+'The next id of something that belongs to a party.';
 
-CREATE FUNCTION trainledger._open_lot(
+CREATE FUNCTION trainledger_internal.open_lot(
 	party_id bigint, token_type_id uuid, quantity trainledger.amount,
 	notes text) RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_open_lot' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger._open_lot(
-	bigint, uuid, trainledger.amount, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._open_lot(
-	bigint, uuid, trainledger.amount, text) IS
-'Internal: opens the account of a lot with its first entry, issue, and returns its id.';
+COMMENT ON FUNCTION trainledger_internal.open_lot IS
+'Opens the account of a lot with its first entry, issue, and returns its id.';
 
-CREATE FUNCTION trainledger._post_lots(
+CREATE FUNCTION trainledger_internal.post_lots(
 	account_ids bigint[], deltas trainledger.amount[], source text,
 	descriptions text[], recorded_at timestamptz[], idempotency_keys uuid[],
 	operation trainledger.operation)
@@ -332,35 +326,30 @@ RETURNS TABLE (ordinal integer, entry_no bigint, balance trainledger.amount,
 			   refusal text)
 AS 'MODULE_PATHNAME', 'tl_post_lots' LANGUAGE C VOLATILE PARALLEL UNSAFE
 ROWS 10;
-REVOKE ALL ON FUNCTION trainledger._post_lots(
-	bigint[], trainledger.amount[], text, text[], timestamptz[], uuid[],
-	trainledger.operation) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._post_lots(
-	bigint[], trainledger.amount[], text, text[], timestamptz[], uuid[],
-	trainledger.operation) IS
-'Internal: books an operation on lots, as post_batch does on credit accounts.';
+COMMENT ON FUNCTION trainledger_internal.post_lots IS
+'Books an operation on lots, as post_batch does on credit accounts.';
 
 -- What the calls have in common
 
-CREATE FUNCTION trainledger._quantity(
+CREATE FUNCTION trainledger_internal.quantity(
 	name text, value numeric, is_signed boolean) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF value IS NULL THEN
-		PERFORM trainledger._refuse('TL400', format('%s is missing', name),
+		PERFORM refuse('TL400', format('%s is missing', name),
 			format('The argument %s is null.', name), 'Give a number.', name);
 	END IF;
 	-- NaN is above every number
 	IF value NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			format('%s is out of range', name),
 			format('The %s is %s.', name, left(value::text, 64)),
 			'An amount has at most 13 digits before the point.', name);
 	END IF;
 	IF value = 0 OR (value < 0 AND NOT is_signed) THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			format('%s is %s', name,
 				   CASE WHEN value = 0 THEN 'zero' ELSE 'negative' END),
 			format('The %s is %s.', name, value),
@@ -370,18 +359,17 @@ BEGIN
 	RETURN value;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._quantity(text, numeric, boolean) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._quantity(text, numeric, boolean) IS
-'Internal: checks a quantity as far as it shows by itself (TL400).';
+COMMENT ON FUNCTION trainledger_internal.quantity IS
+'Checks a quantity as far as it shows by itself (TL400).';
 
-CREATE FUNCTION trainledger._at_scale(name text, value numeric, scale integer)
-RETURNS trainledger.amount
+CREATE FUNCTION trainledger_internal.at_scale(
+	name text, value numeric, scale integer) RETURNS trainledger.amount
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF value <> round(value, scale) THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			format('%s has too many decimals', name),
 			format('The %s is %s and the token type has %s decimals.',
 				   name, value, scale),
@@ -391,174 +379,167 @@ BEGIN
 	RETURN value::trainledger.amount;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._at_scale(text, numeric, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._at_scale(text, numeric, integer) IS
-'Internal: a quantity as an amount of a token type; TL400 where it has more decimals.';
+COMMENT ON FUNCTION trainledger_internal.at_scale IS
+'A quantity as an amount of a token type; TL400 where it has more decimals.';
 
-CREATE FUNCTION trainledger._check_notes(name text, value text) RETURNS void
+CREATE FUNCTION trainledger_internal.check_notes(name text, value text)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF octet_length(value) > 8192 THEN
-		PERFORM trainledger._refuse('TL400', format('%s is too long', name),
+		PERFORM refuse('TL400', format('%s is too long', name),
 			format('The argument %s has %s bytes.', name, octet_length(value)),
 			'At most 8192 bytes are kept.', name);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_notes(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_notes(text, text) IS
-'Internal: TL400 where a text is longer than 8192 bytes.';
+COMMENT ON FUNCTION trainledger_internal.check_notes IS
+'TL400 where a text is longer than 8192 bytes.';
 
-CREATE FUNCTION trainledger._party(party_id bigint) RETURNS trainledger.party
+CREATE FUNCTION trainledger_internal.party(party_id bigint)
+RETURNS trainledger.party
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_party trainledger.party;
 BEGIN
 	SELECT p.* INTO found_party FROM trainledger.party p
-	WHERE p.id = _party.party_id;
+	WHERE p.id = party.party_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'party not found',
+		PERFORM refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
 			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
 	RETURN found_party;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._party(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._party(bigint) IS
-'Internal: a party by id, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.party IS
+'A party by id, or TL404.';
 
-CREATE FUNCTION trainledger._require_person(
+CREATE FUNCTION trainledger_internal.require_person(
 	holder trainledger.party, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF holder.kind <> 'person' THEN
-		PERFORM trainledger._refuse('TL400', 'party is not a person',
+		PERFORM refuse('TL400', 'party is not a person',
 			format('Party %s is an organisation.', holder.id),
 			'Passes, programs and tickets are for people.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_person(trainledger.party, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_person(trainledger.party, text) IS
-'Internal: TL400 where a party is not a person.';
+COMMENT ON FUNCTION trainledger_internal.require_person IS
+'TL400 where a party is not a person.';
 
-CREATE FUNCTION trainledger._person(party_id bigint) RETURNS trainledger.party
+CREATE FUNCTION trainledger_internal.person(party_id bigint)
+RETURNS trainledger.party
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 BEGIN
-	holder := trainledger._party(party_id);
-	PERFORM trainledger._require_person(holder, 'party_id');
+	holder := party(party_id);
+	PERFORM require_person(holder, 'party_id');
 	RETURN holder;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._person(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._person(bigint) IS
-'Internal: a person by id (TL404, TL400).';
+COMMENT ON FUNCTION trainledger_internal.person IS
+'A person by id (TL404, TL400).';
 
-CREATE FUNCTION trainledger._training_type(token_type_id uuid)
+CREATE FUNCTION trainledger_internal.training_type(token_type_id uuid)
 RETURNS trainledger.token_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_type trainledger.token_type;
 BEGIN
 	SELECT t.* INTO found_type FROM trainledger.token_type t
-	WHERE t.id = _training_type.token_type_id AND t.kind = 'training';
+	WHERE t.id = training_type.token_type_id AND t.kind = 'training';
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'token type not found',
+		PERFORM refuse('TL404', 'token type not found',
 			format('There is no training token type %s.', token_type_id),
 			'Look the id up in trainledger.token_type.', 'token_type_id');
 	END IF;
 	RETURN found_type;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._training_type(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._training_type(uuid) IS
-'Internal: a training token type by id, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.training_type IS
+'A training token type by id, or TL404.';
 
-CREATE FUNCTION trainledger._require_active(
+CREATE FUNCTION trainledger_internal.require_active(
 	token_type trainledger.token_type, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF NOT token_type.is_active THEN
-		PERFORM trainledger._refuse('TL058', 'transaction rejected',
+		PERFORM refuse('TL058', 'transaction rejected',
 			'The token type is not active.', 'Activate the token type first.',
 			argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_active(trainledger.token_type, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_active(trainledger.token_type, text) IS
-'Internal: TL058 where a token type is not active.';
+COMMENT ON FUNCTION trainledger_internal.require_active IS
+'TL058 where a token type is not active.';
 
-CREATE FUNCTION trainledger._require_not_archived(
+CREATE FUNCTION trainledger_internal.require_not_archived(
 	token_type trainledger.token_type, argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF token_type.is_archived THEN
-		PERFORM trainledger._refuse('TL409', 'token type is archived',
+		PERFORM refuse('TL409', 'token type is archived',
 			'Nothing new is issued of an archived token type.',
 			'Use a token type that is not archived.', argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_not_archived(trainledger.token_type, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_not_archived(trainledger.token_type, text) IS
-'Internal: TL409 where a token type is archived.';
+COMMENT ON FUNCTION trainledger_internal.require_not_archived IS
+'TL409 where a token type is archived.';
 
 /*
  * Looks at the row anew: it may have changed while the call waited for
  * something since it read it.
  */
-CREATE FUNCTION trainledger._require_not_suspended(
+CREATE FUNCTION trainledger_internal.require_not_suspended(
 	holder trainledger.party, argument text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF (SELECT p.is_suspended FROM trainledger.party p
 		WHERE p.id = holder.id) THEN
-		PERFORM trainledger._refuse('TL409', 'party is suspended',
+		PERFORM refuse('TL409', 'party is suspended',
 			format('Party %s is suspended.', holder.id),
 			'A suspended party keeps what it has and acquires nothing.',
 			argument);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_not_suspended(trainledger.party, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_not_suspended(trainledger.party, text) IS
-'Internal: TL409 where a party is suspended by now.';
+COMMENT ON FUNCTION trainledger_internal.require_not_suspended IS
+'TL409 where a party is suspended by now.';
 
-CREATE FUNCTION trainledger._refuse_key(used_for text) RETURNS void
+CREATE FUNCTION trainledger_internal.refuse_key(used_for text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._refuse('TL422',
+	PERFORM refuse('TL422',
 		'idempotency key was used for a different request',
 		format('The key was used for %s.', used_for),
 		'Use a new key for a new request, and the same request to repeat one.',
 		'idempotency_key');
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._refuse_key(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._refuse_key(text) IS
-'Internal: TL422 for an idempotency key that was used for something else.';
+COMMENT ON FUNCTION trainledger_internal.refuse_key IS
+'TL422 for an idempotency key that was used for something else.';
 
 /*
  * Takes an idempotency key for a call: null where it is new, else the id of
@@ -567,11 +548,11 @@ COMMENT ON FUNCTION trainledger._refuse_key(text) IS
  * section 4).  Two calls with the same key meet in the index, and the second
  * waits for the first.
  */
-CREATE FUNCTION trainledger._take_key(
+CREATE FUNCTION trainledger_internal.take_key(
 	party_id bigint, idempotency_key uuid, call text, request jsonb)
 RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -593,40 +574,147 @@ BEGIN
 		WHERE e.dedup = $2 AND a.party_id = $1
 		AND (e.keyed_call = 't' OR e.keyed_call IS NOT NULL AND e.entry_no = 1);
 		IF FOUND THEN
-			PERFORM trainledger._refuse_key(used_for);
+			PERFORM refuse_key(used_for);
 		END IF;
 		RETURN NULL;
 	END IF;
 	SELECT r.* INTO known FROM trainledger.party_request r
 	WHERE r.party_id = $1 AND r.idempotency_key = $2;
 	IF known.call <> $3 OR known.request <> $4 THEN
-		PERFORM trainledger._refuse_key(known.call);
+		PERFORM refuse_key(known.call);
 	END IF;
 	RETURN known.result_id;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._take_key(bigint, uuid, text, jsonb) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._take_key(bigint, uuid, text, jsonb) IS
-'Internal: takes an idempotency key for a party''s call, or tells what the call made before (TL422 for another request).';
+COMMENT ON FUNCTION trainledger_internal.take_key IS
+'Takes an idempotency key for a party''s call, or tells what the call made before (TL422 for another request).';
 
-CREATE FUNCTION trainledger._keep_result(
+CREATE FUNCTION trainledger_internal.keep_result(
 	party_id bigint, idempotency_key uuid, result_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	UPDATE trainledger.party_request r SET result_id = _keep_result.result_id
-	WHERE r.party_id = _keep_result.party_id
-	AND r.idempotency_key = _keep_result.idempotency_key;
+	UPDATE trainledger.party_request r SET result_id = keep_result.result_id
+	WHERE r.party_id = keep_result.party_id
+	AND r.idempotency_key = keep_result.idempotency_key;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._keep_result(bigint, uuid, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._keep_result(bigint, uuid, text) IS
-'Internal: keeps with an idempotency key what its call made.';
+COMMENT ON FUNCTION trainledger_internal.keep_result IS
+'Keeps with an idempotency key what its call made.';
 
 -- Issues
 
-CREATE FUNCTION trainledger.issue_training_tokens(
+/*
+ * Makes a lot for a holder and a type that were checked; the token account is
+ * made with the first one.
+ */
+CREATE FUNCTION trainledger_internal.open_token_account(
+	holder bigint, token_type_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	INSERT INTO trainledger.token_account (party_id, token_type_id, created_at)
+	VALUES (holder, open_token_account.token_type_id, trainledger.clock())
+	ON CONFLICT (party_id, token_type_id) DO NOTHING;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.open_token_account IS
+'Makes the group of a party''s lots of a type where there is none; waits for who is making it.';
+
+CREATE FUNCTION trainledger_internal.make_lot(
+	token_type trainledger.token_type, holder bigint,
+	quantity trainledger.amount, expires_at timestamptz, notes text, id uuid)
+RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	made_id uuid := coalesce(id, new_issue_id(holder));
+	made_account bigint;
+BEGIN
+	made_account := open_lot(holder, token_type.id, quantity, notes);
+	INSERT INTO trainledger.token_lot
+		(id, account_id, party_id, token_type_id, expires_at, created_at)
+	VALUES (made_id, made_account, holder, token_type.id,
+			make_lot.expires_at, trainledger.clock())
+	ON CONFLICT DO NOTHING;
+	IF NOT FOUND THEN
+		PERFORM raise_taken('token_issue', 'token_issue_id_key');
+	END IF;
+	RETURN made_id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.make_lot IS
+'Makes a lot of a token account, its account and its first entry.';
+
+CREATE FUNCTION trainledger_internal.end_of_day(day date) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (day + time '23:59:59') AT TIME ZONE 'UTC';
+END;
+COMMENT ON FUNCTION trainledger_internal.end_of_day IS
+'When tokens that expire on a day are over: 23:59:59 UTC.';
+
+CREATE FUNCTION trainledger_internal.default_expiry(
+	token_type trainledger.token_type) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_internal.end_of_day(
+		(trainledger.clock() AT TIME ZONE 'UTC')::date
+		+ (token_type).default_days_to_redeem);
+END;
+COMMENT ON FUNCTION trainledger_internal.default_expiry IS
+'When tokens of a type that are issued today expire, null for never.';
+
+CREATE FUNCTION trainledger_internal.check_expires_on(expires_on date)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET DateStyle = 'ISO'
+AS $$
+BEGIN
+	IF NOT isfinite(expires_on) OR expires_on > date '9999-12-31' THEN
+		PERFORM refuse('TL400', 'expiry is out of range',
+			format('The argument expires_on is %s.', expires_on),
+			'Give a day up to the year 9999.', 'expires_on');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_expires_on IS
+'TL400 where a day is out of range.';
+
+CREATE FUNCTION trainledger_internal.check_to_come(expires_on date) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF end_of_day(expires_on) <= trainledger.clock() THEN
+		PERFORM refuse('TL400', 'expiry is past',
+			format('The argument expires_on is %s.',
+				   to_char(expires_on, 'YYYY-MM-DD')),
+			'Give a day whose end is still to come.', 'expires_on');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_to_come IS
+'TL400 where the end of a day is past.';
+
+CREATE FUNCTION trainledger_internal.issue(issue_id uuid)
+RETURNS trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT i FROM trainledger.token_issue i WHERE i.id = issue_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.issue IS
+'An issue as it stands now.';
+
+CREATE FUNCTION trainledger_internal.issue_training_tokens(
 	token_type_id uuid,
 	party_id bigint,
 	quantity numeric,
@@ -634,239 +722,97 @@ CREATE FUNCTION trainledger.issue_training_tokens(
 	notes text DEFAULT '',
 	idempotency_key uuid DEFAULT NULL,
 	id uuid DEFAULT NULL) RETURNS trainledger.token_issue
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.issue_training_tokens(
-	uuid, bigint, numeric, date, text, uuid, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.issue_training_tokens(
-	uuid, bigint, numeric, date, text, uuid, uuid) IS
-'Issues training tokens to a party as a lot of their own. They are over from 23:59:59 UTC of expires_on on; without it the type''s default days count from today. Level operator.';
-
-/*
- * Makes a lot for a holder and a type that were checked; the token account is
- * made with the first one.
- */
-CREATE FUNCTION trainledger._open_token_account(
-	holder bigint, token_type_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	INSERT INTO trainledger.token_account (party_id, token_type_id, created_at)
-	VALUES (holder, _open_token_account.token_type_id, trainledger.clock())
-	ON CONFLICT (party_id, token_type_id) DO NOTHING;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._open_token_account(bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._open_token_account(bigint, uuid) IS
-'Internal: makes the group of a party''s lots of a type where there is none; waits for who is making it.';
-
-CREATE FUNCTION trainledger._make_lot(
-	token_type trainledger.token_type, holder bigint,
-	quantity trainledger.amount, expires_at timestamptz, notes text, id uuid)
-RETURNS uuid
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	made_id uuid := coalesce(id, trainledger._new_issue_id(holder));
-	made_account bigint;
-BEGIN
-	made_account := trainledger._open_lot(holder, token_type.id, quantity,
-										  notes);
-	INSERT INTO trainledger.token_lot
-		(id, account_id, party_id, token_type_id, expires_at, created_at)
-	VALUES (made_id, made_account, holder, token_type.id,
-			_make_lot.expires_at, trainledger.clock())
-	ON CONFLICT DO NOTHING;
-	IF NOT FOUND THEN
-		PERFORM trainledger._raise_taken('token_issue', 'token_issue_id_key');
-	END IF;
-	RETURN made_id;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._make_lot(
-	trainledger.token_type, bigint, trainledger.amount, timestamptz, text,
-	uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._make_lot(
-	trainledger.token_type, bigint, trainledger.amount, timestamptz, text,
-	uuid) IS
-'Internal: makes a lot of a token account, its account and its first entry.';
-
-CREATE FUNCTION trainledger._end_of_day(day date) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (day + time '23:59:59') AT TIME ZONE 'UTC';
-END;
-REVOKE ALL ON FUNCTION trainledger._end_of_day(date) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._end_of_day(date) IS
-'Internal: when tokens that expire on a day are over: 23:59:59 UTC.';
-
-CREATE FUNCTION trainledger._default_expiry(token_type trainledger.token_type)
-RETURNS timestamptz
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT trainledger._end_of_day(
-		(trainledger.clock() AT TIME ZONE 'UTC')::date
-		+ (token_type).default_days_to_redeem);
-END;
-REVOKE ALL ON FUNCTION trainledger._default_expiry(trainledger.token_type) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._default_expiry(trainledger.token_type) IS
-'Internal: when tokens of a type that are issued today expire, null for never.';
-
-CREATE FUNCTION trainledger._check_expires_on(expires_on date) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-SET DateStyle = 'ISO'
-AS $$
-BEGIN
-	IF NOT isfinite(expires_on) OR expires_on > date '9999-12-31' THEN
-		PERFORM trainledger._refuse('TL400', 'expiry is out of range',
-			format('The argument expires_on is %s.', expires_on),
-			'Give a day up to the year 9999.', 'expires_on');
-	END IF;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._check_expires_on(date) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_expires_on(date) IS
-'Internal: TL400 where a day is out of range.';
-
-CREATE FUNCTION trainledger._check_to_come(expires_on date) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	IF trainledger._end_of_day(expires_on) <= trainledger.clock() THEN
-		PERFORM trainledger._refuse('TL400', 'expiry is past',
-			format('The argument expires_on is %s.',
-				   to_char(expires_on, 'YYYY-MM-DD')),
-			'Give a day whose end is still to come.', 'expires_on');
-	END IF;
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._check_to_come(date) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_to_come(date) IS
-'Internal: TL400 where the end of a day is past.';
-
-CREATE FUNCTION trainledger._issue(issue_id uuid) RETURNS trainledger.token_issue
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT i FROM trainledger.token_issue i WHERE i.id = issue_id);
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._issue(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._issue(uuid) IS
-'Internal: an issue as it stands now.';
-
-CREATE FUNCTION trainledger._issue_training_tokens(
-	token_type_id uuid, party_id bigint, quantity numeric, expires_on date,
-	notes text, idempotency_key uuid, id uuid) RETURNS trainledger.token_issue
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 	token_type trainledger.token_type;
 	made_id uuid;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text, 'id');
-	PERFORM trainledger._require_given('token_type_id', token_type_id::text);
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._quantity('quantity', quantity, false);
-	PERFORM trainledger._check_notes('notes', notes);
-	PERFORM trainledger._check_expires_on(expires_on);
-	holder := trainledger._party(party_id);
-	token_type := trainledger._training_type(token_type_id);
-	made_id := trainledger._take_key(party_id, idempotency_key,
+	PERFORM require_admin_for_id(id::text, 'id');
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM quantity('quantity', quantity, false);
+	PERFORM check_notes('notes', notes);
+	PERFORM check_expires_on(expires_on);
+	holder := party(party_id);
+	token_type := training_type(token_type_id);
+	made_id := take_key(party_id, idempotency_key,
 		'issue_training_tokens', jsonb_build_array(token_type_id,
 			trim_scale(quantity), expires_on, coalesce(notes, ''), id));
 	IF made_id IS NOT NULL THEN
-		RETURN trainledger._issue(made_id);
+		RETURN issue(made_id);
 	END IF;
-	PERFORM trainledger._check_to_come(expires_on);
-	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
-	PERFORM trainledger._open_token_account(party_id, token_type_id);
-	token_type := trainledger._training_type(token_type_id);
-	PERFORM trainledger._require_active(token_type, 'token_type_id');
-	PERFORM trainledger._require_not_archived(token_type, 'token_type_id');
-	PERFORM trainledger._require_not_suspended(holder, 'party_id');
-	made_id := trainledger._make_lot(token_type, party_id,
+	PERFORM check_to_come(expires_on);
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM open_token_account(party_id, token_type_id);
+	token_type := training_type(token_type_id);
+	PERFORM require_active(token_type, 'token_type_id');
+	PERFORM require_not_archived(token_type, 'token_type_id');
+	PERFORM require_not_suspended(holder, 'party_id');
+	made_id := make_lot(token_type, party_id,
 		quantity::trainledger.amount,
-		coalesce(trainledger._end_of_day(expires_on),
-				 trainledger._default_expiry(token_type)),
+		coalesce(end_of_day(expires_on), default_expiry(token_type)),
 		coalesce(notes, ''), id);
-	PERFORM trainledger._keep_result(party_id, idempotency_key, made_id::text);
-	RETURN trainledger._issue(made_id);
+	PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	RETURN issue(made_id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._issue_training_tokens(
-	uuid, bigint, numeric, date, text, uuid, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._issue_training_tokens(
-	uuid, bigint, numeric, date, text, uuid, uuid) IS
-'Internal: the work of issue_training_tokens, as the owner.';
-
-CREATE FUNCTION trainledger.extend_training_tokens(
-	issue_id uuid, expires_on date) RETURNS trainledger.token_issue
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.extend_training_tokens(uuid, date) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.extend_training_tokens(uuid, date) IS
-'Lets an issue expire later, at 23:59:59 UTC of a day. Level operator.';
+COMMENT ON FUNCTION trainledger_internal.issue_training_tokens IS
+'Issues training tokens to a party as a lot of their own. They are over from 23:59:59 UTC of expires_on on; without it the type''s default days count from today. Level operator.';
 
 /*
  * Locks the token account of an issue and returns its lot as it is then.
  */
-CREATE FUNCTION trainledger._lock_lot(issue_id uuid)
+CREATE FUNCTION trainledger_internal.lock_lot(issue_id uuid)
 RETURNS trainledger.token_lot
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	lot trainledger.token_lot;
 BEGIN
 	SELECT l.* INTO lot FROM trainledger.token_lot l
-	WHERE l.id = _lock_lot.issue_id;
+	WHERE l.id = lock_lot.issue_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'token issue not found',
+		PERFORM refuse('TL404', 'token issue not found',
 			format('There is no token issue %s.', issue_id),
 			'Look the id up in trainledger.token_issue.', 'issue_id');
 	END IF;
-	PERFORM trainledger._lock_token_account(lot.party_id, lot.token_type_id);
+	PERFORM lock_token_account(lot.party_id, lot.token_type_id);
 	SELECT l.* INTO lot FROM trainledger.token_lot l
-	WHERE l.id = _lock_lot.issue_id;
+	WHERE l.id = lock_lot.issue_id;
 	RETURN lot;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._lock_lot(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._lock_lot(uuid) IS
-'Internal: an issue''s lot, its token account locked; TL404.';
+COMMENT ON FUNCTION trainledger_internal.lock_lot IS
+'An issue''s lot, its token account locked; TL404.';
 
-CREATE FUNCTION trainledger._lock_token_account(
+CREATE FUNCTION trainledger_internal.lock_token_account(
 	party_id bigint, token_type_id uuid) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	PERFORM FROM trainledger.token_account a
-	WHERE a.party_id = _lock_token_account.party_id
-	AND a.token_type_id = _lock_token_account.token_type_id
+	WHERE a.party_id = lock_token_account.party_id
+	AND a.token_type_id = lock_token_account.token_type_id
 	FOR NO KEY UPDATE;
 	RETURN FOUND;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._lock_token_account(bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._lock_token_account(bigint, uuid) IS
-'Internal: locks the lots of a party and type; false where there are none.';
+COMMENT ON FUNCTION trainledger_internal.lock_token_account IS
+'Locks the lots of a party and type; false where there are none.';
 
 /*
  * A lot that was swept is over, even for a call that began before the expiry
  * and had to wait for the sweep.
  */
-CREATE FUNCTION trainledger._is_over(lot trainledger.token_lot)
+CREATE FUNCTION trainledger_internal.is_over(lot trainledger.token_lot)
 RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF lot.expires_at <= trainledger.clock() THEN
@@ -879,18 +825,17 @@ BEGIN
 				   AND e.operation = 'expire');
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._is_over(trainledger.token_lot) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._is_over(trainledger.token_lot) IS
-'Internal: whether a lot has expired.';
+COMMENT ON FUNCTION trainledger_internal.is_over IS
+'Whether a lot has expired.';
 
-CREATE FUNCTION trainledger._require_not_expired(lot trainledger.token_lot)
-RETURNS void
+CREATE FUNCTION trainledger_internal.require_not_expired(
+	lot trainledger.token_lot) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	IF trainledger._is_over(lot) THEN
-		PERFORM trainledger._refuse('TL410', 'token issue has expired',
+	IF is_over(lot) THEN
+		PERFORM refuse('TL410', 'token issue has expired',
 			format('It expired at %s.',
 				   to_char(lot.expires_at AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
@@ -898,72 +843,58 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_not_expired(trainledger.token_lot) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_not_expired(trainledger.token_lot) IS
-'Internal: TL410 where a lot has expired.';
+COMMENT ON FUNCTION trainledger_internal.require_not_expired IS
+'TL410 where a lot has expired.';
 
-CREATE FUNCTION trainledger._extend_training_tokens(
+CREATE FUNCTION trainledger_internal.extend_training_tokens(
 	issue_id uuid, expires_on date) RETURNS trainledger.token_issue
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	lot trainledger.token_lot;
 	new_expiry timestamptz;
 BEGIN
-	PERFORM trainledger._require_given('issue_id', issue_id::text);
-	PERFORM trainledger._require_given('expires_on', expires_on::text);
-	PERFORM trainledger._check_expires_on(expires_on);
-	lot := trainledger._lock_lot(issue_id);
-	PERFORM trainledger._check_to_come(expires_on);
-	new_expiry := trainledger._end_of_day(expires_on);
+	PERFORM require_given('issue_id', issue_id::text);
+	PERFORM require_given('expires_on', expires_on::text);
+	PERFORM check_expires_on(expires_on);
+	lot := lock_lot(issue_id);
+	PERFORM check_to_come(expires_on);
+	new_expiry := end_of_day(expires_on);
 	IF lot.expires_at IS NULL OR new_expiry <= lot.expires_at THEN
-		PERFORM trainledger._refuse('TL400', 'expiry is not extended',
+		PERFORM refuse('TL400', 'expiry is not extended',
 			coalesce('The issue expires at '
 				|| to_char(lot.expires_at AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z".'),
 				'The issue never expires.'),
 			'Give a day after the present expiry.', 'expires_on');
 	END IF;
-	PERFORM trainledger._require_not_expired(lot);
-	PERFORM trainledger._require_not_suspended(
-		trainledger._party(lot.party_id), 'issue_id');
+	PERFORM require_not_expired(lot);
+	PERFORM require_not_suspended(
+		party(lot.party_id), 'issue_id');
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
 	INSERT INTO trainledger.token_issue_event
 		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.token_issue_event_id_seq'::regclass,
-								lot.party_id),
-			lot.id, lot.expires_at, new_expiry, trainledger._caller_name(),
+	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,
+				   lot.party_id),
+			lot.id, lot.expires_at, new_expiry, caller_name(),
 			trainledger.clock());
-	RETURN trainledger._issue(lot.id);
+	RETURN issue(lot.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._extend_training_tokens(uuid, date) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._extend_training_tokens(uuid, date) IS
-'Internal: the work of extend_training_tokens, as the owner.';
-
-CREATE FUNCTION trainledger.adjust_training_tokens(
-	issue_id uuid,
-	amount numeric,
-	notes text DEFAULT '',
-	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.token_issue
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.adjust_training_tokens(
-	uuid, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.adjust_training_tokens(
-	uuid, numeric, text, uuid) IS
-'Adds a signed amount to an issue by hand; its initial balance stays. Level operator.';
+COMMENT ON FUNCTION trainledger_internal.extend_training_tokens IS
+'Lets an issue expire later, at 23:59:59 UTC of a day. Level operator.';
 
 /*
  * Books a movement on lots and keeps their is_open up to date.
  */
-CREATE FUNCTION trainledger._move_lots(
+CREATE FUNCTION trainledger_internal.move_lots(
 	operation trainledger.operation, account_ids bigint[],
 	deltas trainledger.amount[], notes text, recorded_at timestamptz[],
 	idempotency_keys uuid[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	are_open boolean[];
@@ -971,7 +902,7 @@ BEGIN
 	-- by itself: a rule on the lots cannot keep it from being done
 	SELECT array_agg(p.balance <> 0::trainledger.amount ORDER BY p.ordinal)
 	INTO are_open
-	FROM trainledger._post_lots(account_ids, deltas, 'training-tokens',
+	FROM post_lots(account_ids, deltas, 'training-tokens',
 		array_fill(notes, ARRAY[cardinality(account_ids)]), recorded_at,
 		idempotency_keys, operation) p;
 	UPDATE trainledger.token_lot l SET is_open = m.is_open
@@ -980,25 +911,22 @@ BEGIN
 	IF EXISTS (SELECT FROM unnest(account_ids, are_open) m(account_id, is_open)
 			   JOIN trainledger.token_lot l ON l.account_id = m.account_id
 			   WHERE l.is_open <> m.is_open) THEN
-		PERFORM trainledger._refuse('27000', 'token lot was not updated',
+		PERFORM refuse('27000', 'token lot was not updated',
 			'Whether anything is left in it could not be kept.',
 			'Look for a trigger or rule on trainledger.token_lot.', NULL);
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._move_lots(
-	trainledger.operation, bigint[], trainledger.amount[], text,
-	timestamptz[], uuid[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._move_lots(
-	trainledger.operation, bigint[], trainledger.amount[], text,
-	timestamptz[], uuid[]) IS
-'Internal: books a movement on lots, one per lot, and keeps what is open.';
+COMMENT ON FUNCTION trainledger_internal.move_lots IS
+'Books a movement on lots, one per lot, and keeps what is open.';
 
-CREATE FUNCTION trainledger._adjust_training_tokens(
-	issue_id uuid, amount numeric, notes text, idempotency_key uuid)
-RETURNS trainledger.token_issue
+CREATE FUNCTION trainledger_internal.adjust_training_tokens(
+	issue_id uuid,
+	amount numeric,
+	notes text DEFAULT '',
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.token_issue
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	lot trainledger.token_lot;
@@ -1006,83 +934,69 @@ DECLARE
 	known bigint;
 	used_for text;
 BEGIN
-	PERFORM trainledger._require_given('issue_id', issue_id::text);
-	PERFORM trainledger._quantity('amount', amount, true);
-	PERFORM trainledger._check_notes('notes', notes);
-	lot := trainledger._lock_lot(issue_id);
-	token_type := trainledger._training_type(lot.token_type_id);
+	PERFORM require_given('issue_id', issue_id::text);
+	PERFORM quantity('amount', amount, true);
+	PERFORM check_notes('notes', notes);
+	lot := lock_lot(issue_id);
+	token_type := training_type(lot.token_type_id);
 	SELECT e.entry_no INTO known FROM trainledger.entry e
 	WHERE e.dedup = idempotency_key AND e.account_id = lot.account_id;
 	IF FOUND THEN
 		IF amount <> round(amount, 6) THEN
 			-- no entry can be of such an amount
-			PERFORM trainledger._refuse_key(format('entry %s of account %s',
+			PERFORM refuse_key(format('entry %s of account %s',
 				known, lot.account_id));
 		END IF;
 		-- books nothing, refuses another request; the lot stays as it is now
-		PERFORM FROM trainledger._post_lots(ARRAY[lot.account_id],
+		PERFORM FROM post_lots(ARRAY[lot.account_id],
 			ARRAY[amount::trainledger.amount], 'training-tokens',
 			ARRAY[coalesce(notes, '')], NULL::timestamptz[], ARRAY[idempotency_key],
 			'adjust'::trainledger.operation);
-		RETURN trainledger._issue(lot.id);
+		RETURN issue(lot.id);
 	END IF;
 	SELECT r.call INTO used_for FROM trainledger.party_request r
-	WHERE r.idempotency_key = _adjust_training_tokens.idempotency_key
+	WHERE r.idempotency_key = adjust_training_tokens.idempotency_key
 	AND r.party_id = lot.party_id;
 	IF FOUND THEN
-		PERFORM trainledger._refuse_key(used_for);
+		PERFORM refuse_key(used_for);
 	END IF;
-	PERFORM trainledger._at_scale('amount', amount, token_type.scale);
-	PERFORM trainledger._require_active(token_type, 'issue_id');
-	PERFORM trainledger._require_not_expired(lot);
-	PERFORM trainledger._move_lots(
+	PERFORM at_scale('amount', amount, token_type.scale);
+	PERFORM require_active(token_type, 'issue_id');
+	PERFORM require_not_expired(lot);
+	PERFORM move_lots(
 		'adjust'::trainledger.operation, ARRAY[lot.account_id],
 		ARRAY[amount::trainledger.amount], coalesce(notes, ''),
 		NULL::timestamptz[],
 		CASE WHEN idempotency_key IS NOT NULL THEN ARRAY[idempotency_key] END);
-	RETURN trainledger._issue(lot.id);
+	RETURN issue(lot.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._adjust_training_tokens(
-	uuid, numeric, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._adjust_training_tokens(
-	uuid, numeric, text, uuid) IS
-'Internal: the work of adjust_training_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.adjust_training_tokens IS
+'Adds a signed amount to an issue by hand; its initial balance stays. Level operator.';
 
 -- Redemptions
 
-CREATE FUNCTION trainledger.redeem_training_tokens(
+CREATE FUNCTION trainledger_internal.redemption(redemption_id bigint)
+RETURNS trainledger.redemption
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT r FROM trainledger.redemption r WHERE r.id = redemption_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.redemption IS
+'A redemption as it stands now.';
+
+CREATE FUNCTION trainledger_internal.redeem_training_tokens(
 	party_id bigint,
 	token_type_id uuid,
 	quantity numeric,
 	reference text,
 	notes text DEFAULT '',
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.redemption
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.redeem_training_tokens(
-	bigint, uuid, numeric, text, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.redeem_training_tokens(
-	bigint, uuid, numeric, text, text, uuid) IS
-'Takes training tokens from a party''s lots, soonest expiry first, then oldest; all or nothing. Which lot gave what is in redemption_allocation. Level operator.';
-
-CREATE FUNCTION trainledger._redemption(redemption_id bigint)
-RETURNS trainledger.redemption
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN (SELECT r FROM trainledger.redemption r WHERE r.id = redemption_id);
-END;
-$$;
-REVOKE ALL ON FUNCTION trainledger._redemption(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._redemption(bigint) IS
-'Internal: a redemption as it stands now.';
-
-CREATE FUNCTION trainledger._redeem_training_tokens(
-	party_id bigint, token_type_id uuid, quantity numeric, reference text,
-	notes text, idempotency_key uuid) RETURNS trainledger.redemption
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- A generic plan goes by key; one for a long array may read whole tables
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -1094,28 +1008,28 @@ DECLARE
 	takes trainledger.amount[];
 	available numeric;
 BEGIN
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._require_given('token_type_id', token_type_id::text);
-	PERFORM trainledger._quantity('quantity', quantity, false);
-	PERFORM trainledger._require_given('reference', nullif(reference, ''));
-	PERFORM trainledger._check_notes('reference', reference);
-	PERFORM trainledger._check_notes('notes', notes);
-	PERFORM trainledger._party(party_id);
-	token_type := trainledger._training_type(token_type_id);
-	made_id := trainledger._take_key(party_id, idempotency_key,
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM quantity('quantity', quantity, false);
+	PERFORM require_given('reference', nullif(reference, ''));
+	PERFORM check_notes('reference', reference);
+	PERFORM check_notes('notes', notes);
+	PERFORM party(party_id);
+	token_type := training_type(token_type_id);
+	made_id := take_key(party_id, idempotency_key,
 		'redeem_training_tokens', jsonb_build_array(token_type_id,
 			trim_scale(quantity), reference, coalesce(notes, '')));
 	IF made_id IS NOT NULL THEN
-		RETURN trainledger._redemption(made_id);
+		RETURN redemption(made_id);
 	END IF;
-	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
-	PERFORM trainledger._require_active(token_type, 'token_type_id');
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM require_active(token_type, 'token_type_id');
 
-	PERFORM trainledger._lock_token_account(party_id, token_type_id);
+	PERFORM lock_token_account(party_id, token_type_id);
 	-- from each lot what the lots before it have not covered
 	SELECT array_agg(s.id ORDER BY s.ordinal),
 		   array_agg(s.account_id ORDER BY s.ordinal),
-		   array_agg((-least(s.balance, _redeem_training_tokens.quantity
+		   array_agg((-least(s.balance, redeem_training_tokens.quantity
 							 - s.before))::trainledger.amount
 					 ORDER BY s.ordinal),
 		   max(s.before + s.balance)
@@ -1126,22 +1040,21 @@ BEGIN
 			   row_number() OVER w AS ordinal
 		FROM trainledger.token_lot l
 		JOIN trainledger.account a ON a.id = l.account_id
-		WHERE l.party_id = _redeem_training_tokens.party_id
-		AND l.token_type_id = _redeem_training_tokens.token_type_id
+		WHERE l.party_id = redeem_training_tokens.party_id
+		AND l.token_type_id = redeem_training_tokens.token_type_id
 		AND l.is_open
 		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
 		WINDOW w AS (ORDER BY l.expires_at NULLS LAST, l.created_at, l.id)
 	) s
-	WHERE s.before < _redeem_training_tokens.quantity;
+	WHERE s.before < redeem_training_tokens.quantity;
 	IF coalesce(available, 0) < quantity THEN
-		PERFORM trainledger._refuse('TL055', 'not enough tokens left',
+		PERFORM refuse('TL055', 'not enough tokens left',
 			format('The party has %s that have not expired, and %s are wanted.',
 				   trim_scale(coalesce(available, 0)), trim_scale(quantity)),
 			'Issue tokens first, or redeem less.', 'quantity');
 	END IF;
 
-	made_id := trainledger._new_id('trainledger.redemption_id_seq'::regclass,
-								   party_id);
+	made_id := new_id('trainledger.redemption_id_seq'::regclass, party_id);
 	INSERT INTO trainledger.redemption
 		(id, party_id, token_type_id, quantity, reference, created_at)
 	VALUES (made_id, party_id, token_type_id, quantity, reference,
@@ -1151,37 +1064,23 @@ BEGIN
 	SELECT made_id, x.ordinal, x.id, -x.delta
 	FROM ROWS FROM (unnest(lots), unnest(takes)) WITH ORDINALITY
 		AS x(id, delta, ordinal);
-	PERFORM trainledger._move_lots(
+	PERFORM move_lots(
 		'redeem'::trainledger.operation, accounts, takes, coalesce(notes, ''),
 		NULL::timestamptz[], NULL::uuid[]);
-	PERFORM trainledger._keep_result(party_id, idempotency_key, made_id::text);
-	RETURN trainledger._redemption(made_id);
+	PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	RETURN redemption(made_id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._redeem_training_tokens(
-	bigint, uuid, numeric, text, text, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._redeem_training_tokens(
-	bigint, uuid, numeric, text, text, uuid) IS
-'Internal: the work of redeem_training_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.redeem_training_tokens IS
+'Takes training tokens from a party''s lots, soonest expiry first, then oldest; all or nothing. Which lot gave what is in redemption_allocation. Level operator.';
 
-CREATE FUNCTION trainledger.refund_training_tokens(
+CREATE FUNCTION trainledger_internal.refund_training_tokens(
 	redemption_id bigint,
 	quantity numeric DEFAULT NULL,
 	if_expired trainledger.refund_policy DEFAULT 'forfeit',
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.redemption
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.refund_training_tokens(
-	bigint, numeric, trainledger.refund_policy, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.refund_training_tokens(
-	bigint, numeric, trainledger.refund_policy, uuid) IS
-'Gives redeemed tokens back to the lots they came from, last taken first; without a quantity, all that is left. What belongs to a lot that has expired is lost, or with reissue a new issue. Level operator.';
-
-CREATE FUNCTION trainledger._refund_training_tokens(
-	redemption_id bigint, quantity numeric,
-	if_expired trainledger.refund_policy, idempotency_key uuid)
-RETURNS trainledger.redemption
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- A generic plan goes by key; one for a long array may read whole tables
 SET plan_cache_mode = force_generic_plan
 AS $$
@@ -1193,32 +1092,32 @@ DECLARE
 	deltas trainledger.amount[];
 	expired numeric;
 BEGIN
-	PERFORM trainledger._require_given('redemption_id', redemption_id::text);
+	PERFORM require_given('redemption_id', redemption_id::text);
 	IF quantity IS NOT NULL THEN
-		PERFORM trainledger._quantity('quantity', quantity, false);
+		PERFORM quantity('quantity', quantity, false);
 	END IF;
 	SELECT r.* INTO whole FROM trainledger.redemption r
 	WHERE r.id = redemption_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'redemption not found',
+		PERFORM refuse('TL404', 'redemption not found',
 			format('There is no redemption %s.', redemption_id),
 			'Look the id up in trainledger.redemption.', 'redemption_id');
 	END IF;
-	token_type := trainledger._training_type(whole.token_type_id);
-	IF trainledger._take_key(whole.party_id, idempotency_key,
+	token_type := training_type(whole.token_type_id);
+	IF take_key(whole.party_id, idempotency_key,
 		'refund_training_tokens', jsonb_build_array(redemption_id,
 			trim_scale(quantity), coalesce(if_expired, 'forfeit'))) IS NOT NULL
 	THEN
-		RETURN trainledger._redemption(whole.id);
+		RETURN redemption(whole.id);
 	END IF;
-	PERFORM trainledger._at_scale('quantity', quantity, token_type.scale);
-	PERFORM trainledger._require_active(token_type, 'redemption_id');
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM require_active(token_type, 'redemption_id');
 
-	PERFORM trainledger._lock_token_account(whole.party_id, whole.token_type_id);
-	whole := trainledger._redemption(whole.id);
+	PERFORM lock_token_account(whole.party_id, whole.token_type_id);
+	whole := redemption(whole.id);
 	wanted := coalesce(wanted, (whole.quantity - whole.refunded)::numeric);
 	IF wanted = 0 OR wanted > (whole.quantity - whole.refunded)::numeric THEN
-		PERFORM trainledger._refuse('TL409', 'more than is left to refund',
+		PERFORM refuse('TL409', 'more than is left to refund',
 			format('Of %s redeemed %s are refunded, and %s are wanted.',
 				   whole.quantity, whole.refunded, trim_scale(wanted)),
 			'Refund what is left of the redemption at most.', 'quantity');
@@ -1228,7 +1127,7 @@ BEGIN
 	WITH share AS (
 		SELECT s.ordinal, l.account_id, l.id,
 			   least(s.remaining, wanted - s.before) AS quantity,
-			   trainledger._is_over(l) AS is_over
+			   is_over(l) AS is_over
 		FROM (
 			SELECT x.ordinal, x.issue_id,
 				   (x.quantity - x.refunded)::numeric AS remaining,
@@ -1257,45 +1156,35 @@ BEGIN
 	WHERE r.id = whole.id;
 
 	IF expired > 0 AND if_expired = 'reissue' THEN
-		PERFORM trainledger._require_not_archived(token_type, 'if_expired');
-		PERFORM trainledger._require_not_suspended(
-			trainledger._party(whole.party_id), 'if_expired');
+		PERFORM require_not_archived(token_type, 'if_expired');
+		PERFORM require_not_suspended(
+			party(whole.party_id), 'if_expired');
 	END IF;
 	IF accounts IS NOT NULL THEN
-		PERFORM trainledger._move_lots(
+		PERFORM move_lots(
 			'refund'::trainledger.operation, accounts, deltas,
 			format('Refund of redemption %s', whole.id), NULL::timestamptz[],
 			NULL::uuid[]);
 	END IF;
 	IF expired > 0 AND if_expired = 'reissue' THEN
-		PERFORM trainledger._make_lot(token_type, whole.party_id,
+		PERFORM make_lot(token_type, whole.party_id,
 			expired::trainledger.amount,
-			trainledger._default_expiry(token_type),
+			default_expiry(token_type),
 			format('Refund of redemption %s', whole.id), NULL::uuid);
 	END IF;
-	PERFORM trainledger._keep_result(whole.party_id, idempotency_key, whole.id::text);
-	RETURN trainledger._redemption(whole.id);
+	PERFORM keep_result(whole.party_id, idempotency_key, whole.id::text);
+	RETURN redemption(whole.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._refund_training_tokens(
-	bigint, numeric, trainledger.refund_policy, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._refund_training_tokens(
-	bigint, numeric, trainledger.refund_policy, uuid) IS
-'Internal: the work of refund_training_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.refund_training_tokens IS
+'Gives redeemed tokens back to the lots they came from, last taken first; without a quantity, all that is left. What belongs to a lot that has expired is lost, or with reissue a new issue. Level operator.';
 
 -- The sweep
 
-CREATE FUNCTION trainledger.expire_training_tokens(
+CREATE FUNCTION trainledger_internal.expire_training_tokens(
 	max_issues integer DEFAULT 10000) RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.expire_training_tokens(integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.expire_training_tokens(integer) IS
-'Books off what is left on issues that have expired, and returns how many issues that were. Balances and reports are right whether it runs or not; several sessions may run it at once. Level admin.';
-
-CREATE FUNCTION trainledger._expire_training_tokens(max_issues integer)
-RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	candidates uuid[];
@@ -1304,7 +1193,7 @@ DECLARE
 	expiries timestamptz[];
 BEGIN
 	IF max_issues IS NULL OR max_issues < 1 THEN
-		PERFORM trainledger._refuse('TL400', 'number of issues is out of range',
+		PERFORM refuse('TL400', 'number of issues is out of range',
 			format('The argument max_issues is %s.',
 				   coalesce(max_issues::text, 'null')),
 			'Give how many issues to book off at most.', 'max_issues');
@@ -1333,12 +1222,11 @@ BEGIN
 	IF accounts IS NULL THEN
 		RETURN 0;
 	END IF;
-	PERFORM trainledger._move_lots(
+	PERFORM move_lots(
 		'expire'::trainledger.operation, accounts, deltas, '', expiries,
 		NULL::uuid[]);
 	RETURN cardinality(accounts);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._expire_training_tokens(integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._expire_training_tokens(integer) IS
-'Internal: the work of expire_training_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.expire_training_tokens IS
+'Books off what is left on issues that have expired, and returns how many issues that were. Balances and reports are right whether it runs or not; several sessions may run it at once. Level admin.';

@@ -17,10 +17,9 @@ CREATE TYPE trainledger.pass_event_kind AS ENUM
 COMMENT ON TYPE trainledger.pass_event_kind IS
 'What happened to a pass.';
 
-CREATE FUNCTION trainledger.lifecycle() RETURNS trigger
+CREATE FUNCTION trainledger_internal.lifecycle() RETURNS trigger
 AS 'MODULE_PATHNAME', 'tl_lifecycle' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.lifecycle() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.lifecycle() IS
+COMMENT ON FUNCTION trainledger_internal.lifecycle IS
 'Trigger that lets a state move only as its arguments allow: the column, and moves such as draft>published (TL409).';
 
 CREATE TABLE trainledger.pass_type (
@@ -44,7 +43,7 @@ COMMENT ON COLUMN trainledger.pass_type.created_at IS 'When the type was made.';
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF lifecycle_state
 	ON trainledger.pass_type FOR EACH ROW
-	EXECUTE FUNCTION trainledger.lifecycle('lifecycle_state',
+	EXECUTE FUNCTION trainledger_internal.lifecycle('lifecycle_state',
 		'draft>published', 'published>archived', 'archived>published');
 ALTER TABLE trainledger.pass_type ENABLE ALWAYS TRIGGER lifecycle;
 COMMENT ON TRIGGER lifecycle ON trainledger.pass_type IS
@@ -96,7 +95,7 @@ COMMENT ON COLUMN trainledger.pass_type_option.created_at IS 'When the option wa
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF lifecycle_state
 	ON trainledger.pass_type_option FOR EACH ROW
-	EXECUTE FUNCTION trainledger.lifecycle('lifecycle_state',
+	EXECUTE FUNCTION trainledger_internal.lifecycle('lifecycle_state',
 		'draft>published', 'published>archived', 'archived>published');
 ALTER TABLE trainledger.pass_type_option ENABLE ALWAYS TRIGGER lifecycle;
 COMMENT ON TRIGGER lifecycle ON trainledger.pass_type_option IS
@@ -182,7 +181,7 @@ COMMENT ON COLUMN trainledger.pass.created_at IS 'When it was issued.';
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF lifecycle_state
 	ON trainledger.pass FOR EACH ROW
-	EXECUTE FUNCTION trainledger.lifecycle('lifecycle_state',
+	EXECUTE FUNCTION trainledger_internal.lifecycle('lifecycle_state',
 		'active>cancelled');
 ALTER TABLE trainledger.pass ENABLE ALWAYS TRIGGER lifecycle;
 COMMENT ON TRIGGER lifecycle ON trainledger.pass IS
@@ -277,22 +276,22 @@ COMMENT ON POLICY visible ON trainledger.learning_path_course IS
 
 ALTER TABLE trainledger.pass ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass IS
 'Readers see all passes, a learner its own.';
 
 ALTER TABLE trainledger.pass_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass_event FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass_event IS
 'Readers see all events, a learner those of its own passes.';
 
 ALTER TABLE trainledger.pass_use ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.pass_use FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.pass_use IS
 'Readers see all uses, a learner its own.';
 
@@ -318,136 +317,117 @@ COMMENT ON COLUMN trainledger.training_pass.status IS 'active, upcoming, expired
 
 -- What the calls have in common
 
-CREATE FUNCTION trainledger._pass_type(
-	pass_type_id bigint) RETURNS trainledger.pass_type
+CREATE FUNCTION trainledger_internal.pass_type(pass_type_id bigint)
+RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_type trainledger.pass_type;
 BEGIN
-	PERFORM trainledger._require_given('pass_type_id', pass_type_id::text);
+	PERFORM require_given('pass_type_id', pass_type_id::text);
 	SELECT t.* INTO found_type FROM trainledger.pass_type t
-	WHERE t.id = _pass_type.pass_type_id FOR NO KEY UPDATE;
+	WHERE t.id = pass_type.pass_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'pass type not found',
+		PERFORM refuse('TL404', 'pass type not found',
 			format('There is no pass type %s.', pass_type_id),
 			'Look the id up in trainledger.pass_type.', 'pass_type_id');
 	END IF;
 	RETURN found_type;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._pass_type(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._pass_type(bigint) IS
-'Internal: a pass type by id, locked, or TL404. Whoever changes a type, its options or its prices locks the type first.';
+COMMENT ON FUNCTION trainledger_internal.pass_type IS
+'A pass type by id, locked, or TL404. Whoever changes a type, its options or its prices locks the type first.';
 
-CREATE FUNCTION trainledger._pass_option(
-	option_id bigint) RETURNS trainledger.pass_type_option
+CREATE FUNCTION trainledger_internal.pass_option(option_id bigint)
+RETURNS trainledger.pass_type_option
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_option trainledger.pass_type_option;
 BEGIN
-	PERFORM trainledger._require_given('option_id', option_id::text);
+	PERFORM require_given('option_id', option_id::text);
 	SELECT o.* INTO found_option FROM trainledger.pass_type_option o
-	WHERE o.id = _pass_option.option_id;
+	WHERE o.id = pass_option.option_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'pass option not found',
+		PERFORM refuse('TL404', 'pass option not found',
 			format('There is no pass option %s.', option_id),
 			'Look the id up in trainledger.pass_type_option.', 'option_id');
 	END IF;
 	RETURN found_option;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._pass_option(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._pass_option(bigint) IS
-'Internal: a pass option by id, or TL404.';
-
+COMMENT ON FUNCTION trainledger_internal.pass_option IS
+'A pass option by id, or TL404.';
 
 -- Types
 
-CREATE FUNCTION trainledger.create_pass_type(
+CREATE FUNCTION trainledger_internal.create_pass_type(
 	code text,
 	name text,
 	description text DEFAULT NULL,
 	id bigint DEFAULT NULL) RETURNS trainledger.pass_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.create_pass_type(text, text, text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.create_pass_type(text, text, text, bigint) IS
-'Makes a pass type, a draft. Level admin.';
-
-CREATE FUNCTION trainledger._create_pass_type(
-	code text, name text, description text, id bigint) RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type;
 	made_id bigint;
 	is_id_taken boolean;
 BEGIN
-	PERFORM trainledger._check_id(id);
-	PERFORM trainledger._require_text('code', code);
-	PERFORM trainledger._require_text('name', name);
-	PERFORM trainledger._check_notes('description', description);
+	PERFORM check_id(id);
+	PERFORM require_text('code', code);
+	PERFORM require_text('name', name);
+	PERFORM check_notes('description', description);
 	LOOP
 		made_id := coalesce(id,
-			trainledger._next_id('trainledger.pass_type'::regclass));
+			next_id('trainledger.pass_type'::regclass));
 		INSERT INTO trainledger.pass_type AS t
 			(id, code, name, description, created_at)
-		VALUES (made_id, _create_pass_type.code, _create_pass_type.name,
-				_create_pass_type.description, trainledger.clock())
+		VALUES (made_id, create_pass_type.code, create_pass_type.name,
+				create_pass_type.description, trainledger.clock())
 		ON CONFLICT DO NOTHING RETURNING t.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
 		is_id_taken := EXISTS (SELECT FROM trainledger.pass_type t
 							   WHERE t.id = made_id);
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND is_id_taken;
-		PERFORM trainledger._raise_taken('pass_type',
+		PERFORM raise_taken('pass_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.pass_type t
-							  WHERE t.code = _create_pass_type.code)
+							  WHERE t.code = create_pass_type.code)
 				 THEN 'pass_type_code_key' ELSE 'pass_type_pkey' END);
 	END LOOP;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_pass_type(text, text, text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_pass_type(text, text, text, bigint) IS
-'Internal: the work of create_pass_type, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_pass_type IS
+'Makes a pass type, a draft. Level admin.';
 
-CREATE FUNCTION trainledger.update_pass_type(
+CREATE FUNCTION trainledger_internal.update_pass_type(
 	pass_type_id bigint,
 	code text DEFAULT NULL,
 	name text DEFAULT NULL,
 	description text DEFAULT NULL,
 	lifecycle_state trainledger.lifecycle DEFAULT NULL,
 	clear text[] DEFAULT '{}') RETURNS trainledger.pass_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_pass_type(bigint, text, text, text, trainledger.lifecycle, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_pass_type(bigint, text, text, text, trainledger.lifecycle, text[]) IS
-'Changes a pass type: null leaves a column as it is, clear may name description. A type is published only with a published option. Level admin.';
-
-CREATE FUNCTION trainledger._update_pass_type(
-	pass_type_id bigint, code text, name text, description text,
-	lifecycle_state trainledger.lifecycle, clear text[]) RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type;
 BEGIN
-	PERFORM trainledger._require_text('code', coalesce(code, 'kept'));
-	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
-	PERFORM trainledger._check_notes('description', description);
-	PERFORM trainledger._check_clear(clear, '{description}'::text[],
+	PERFORM require_text('code', coalesce(code, 'kept'));
+	PERFORM require_text('name', coalesce(name, 'kept'));
+	PERFORM check_notes('description', description);
+	PERFORM check_clear(clear, '{description}'::text[],
 		CASE WHEN description IS NOT NULL THEN '{description}'::text[] END);
-	made := trainledger._pass_type(pass_type_id);
+	made := pass_type(pass_type_id);
 	IF lifecycle_state = 'published' AND made.lifecycle_state <> 'published'
 	   AND NOT EXISTS (SELECT FROM trainledger.pass_type_option o
 					   WHERE o.pass_type_id = made.id
 					   AND o.lifecycle_state = 'published') THEN
-		PERFORM trainledger._refuse('TL409', 'pass type has no published option',
+		PERFORM refuse('TL409', 'pass type has no published option',
 			format('No option of pass type %s is published.', made.id),
 			'Publish an option of it first.', 'lifecycle_state');
 	END IF;
@@ -463,120 +443,100 @@ BEGIN
 			lifecycle_state = made.lifecycle_state
 		WHERE t.id = made.id;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM trainledger._raise_taken('pass_type', 'pass_type_code_key');
+		PERFORM raise_taken('pass_type', 'pass_type_code_key');
 	END;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_pass_type(bigint, text, text, text, trainledger.lifecycle, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_pass_type(bigint, text, text, text, trainledger.lifecycle, text[]) IS
-'Internal: the work of update_pass_type, as the owner.';
-
+COMMENT ON FUNCTION trainledger_internal.update_pass_type IS
+'Changes a pass type: null leaves a column as it is, clear may name description. A type is published only with a published option. Level admin.';
 
 -- Content
 
-CREATE FUNCTION trainledger._pass_content_type(
-	pass_type_id bigint, course_ids bigint[], path_ids bigint[]) RETURNS trainledger.pass_type
+CREATE FUNCTION trainledger_internal.pass_content_type(
+	pass_type_id bigint, course_ids bigint[], path_ids bigint[])
+RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass_type;
 BEGIN
-	changed := trainledger._pass_type(pass_type_id);
-	PERFORM trainledger._catalog_item(
+	changed := pass_type(pass_type_id);
+	PERFORM catalog_item(
 		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
-	PERFORM trainledger._catalog_item(
+	PERFORM catalog_item(
 		'learning_path'::trainledger.catalog_kind, i, 'path_ids')
 	FROM unnest(path_ids) AS i;
 	IF changed.lifecycle_state = 'archived' THEN
-		PERFORM trainledger._refuse('TL409', 'pass type is archived',
+		PERFORM refuse('TL409', 'pass type is archived',
 			format('Pass type %s is archived.', changed.id),
 			'Publish it again first.', 'pass_type_id');
 	END IF;
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._pass_content_type(bigint, bigint[], bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._pass_content_type(bigint, bigint[], bigint[]) IS
-'Internal: checks a change of a pass type''s content (TL404, TL409).';
+COMMENT ON FUNCTION trainledger_internal.pass_content_type IS
+'Checks a change of a pass type''s content (TL404, TL409).';
 
-CREATE FUNCTION trainledger.add_pass_content(
+CREATE FUNCTION trainledger_internal.add_pass_content(
 	pass_type_id bigint,
 	course_ids bigint[] DEFAULT '{}',
 	path_ids bigint[] DEFAULT '{}') RETURNS trainledger.pass_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_pass_content(bigint, bigint[], bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_pass_content(bigint, bigint[], bigint[]) IS
-'Gives a pass type access to courses and learning paths; those that it has are left. Level admin.';
-
-CREATE FUNCTION trainledger._add_pass_content(
-	pass_type_id bigint, course_ids bigint[], path_ids bigint[]) RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass_type;
 BEGIN
 	course_ids := coalesce(course_ids, '{}');
 	path_ids := coalesce(path_ids, '{}');
-	changed := trainledger._pass_content_type(pass_type_id, course_ids,
-											  path_ids);
+	changed := pass_content_type(pass_type_id, course_ids, path_ids);
 	INSERT INTO trainledger.pass_type_content (pass_type_id, item_id)
 	SELECT changed.id, i FROM unnest(course_ids || path_ids) AS i
 	ON CONFLICT DO NOTHING;
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_pass_content(bigint, bigint[], bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_pass_content(bigint, bigint[], bigint[]) IS
-'Internal: the work of add_pass_content, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_pass_content IS
+'Gives a pass type access to courses and learning paths; those that it has are left. Level admin.';
 
-CREATE FUNCTION trainledger.remove_pass_content(
+CREATE FUNCTION trainledger_internal.remove_pass_content(
 	pass_type_id bigint,
 	course_ids bigint[] DEFAULT '{}',
 	path_ids bigint[] DEFAULT '{}') RETURNS trainledger.pass_type
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.remove_pass_content(bigint, bigint[], bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.remove_pass_content(bigint, bigint[], bigint[]) IS
-'Takes courses and learning paths from a pass type; those that it does not have are left. Level admin.';
-
-CREATE FUNCTION trainledger._remove_pass_content(
-	pass_type_id bigint, course_ids bigint[], path_ids bigint[]) RETURNS trainledger.pass_type
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass_type;
 BEGIN
 	course_ids := coalesce(course_ids, '{}');
 	path_ids := coalesce(path_ids, '{}');
-	changed := trainledger._pass_content_type(pass_type_id, course_ids,
-											  path_ids);
+	changed := pass_content_type(pass_type_id, course_ids, path_ids);
 	DELETE FROM trainledger.pass_type_content c
 	WHERE c.pass_type_id = changed.id
 	AND c.item_id = ANY (course_ids || path_ids);
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._remove_pass_content(bigint, bigint[], bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._remove_pass_content(bigint, bigint[], bigint[]) IS
-'Internal: the work of remove_pass_content, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.remove_pass_content IS
+'Takes courses and learning paths from a pass type; those that it does not have are left. Level admin.';
 
-CREATE FUNCTION trainledger._catalog_item(
+CREATE FUNCTION trainledger_internal.catalog_item(
 	kind trainledger.catalog_kind, id bigint, argument text)
 RETURNS trainledger.catalog_item
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	item trainledger.catalog_item;
 BEGIN
 	SELECT c.* INTO item FROM trainledger.catalog_item c
-	WHERE c.id = _catalog_item.id AND c.kind = _catalog_item.kind;
+	WHERE c.id = catalog_item.id AND c.kind = catalog_item.kind;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'catalogue item not found',
+		PERFORM refuse('TL404', 'catalogue item not found',
 			format('There is no %s %s.', replace(kind::text, '_', ' '),
 				   coalesce(id::text, 'null')),
 			'Look the id up in trainledger.catalog_item.', argument);
@@ -584,30 +544,21 @@ BEGIN
 	RETURN item;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._catalog_item(trainledger.catalog_kind, bigint, text) IS
-'Internal: a catalogue item of a kind by id, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.catalog_item IS
+'A catalogue item of a kind by id, or TL404.';
 
-CREATE FUNCTION trainledger.add_path_courses(
-	path_id bigint,
-	course_ids bigint[]) RETURNS trainledger.catalog_item
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_path_courses(bigint, bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_path_courses(bigint, bigint[]) IS
-'Puts courses into a learning path; those that are in it are left. Level admin.';
-
-CREATE FUNCTION trainledger._add_path_courses(
+CREATE FUNCTION trainledger_internal.add_path_courses(
 	path_id bigint, course_ids bigint[]) RETURNS trainledger.catalog_item
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.catalog_item;
 BEGIN
-	PERFORM trainledger._require_given('path_id', path_id::text);
-	changed := trainledger._catalog_item(
+	PERFORM require_given('path_id', path_id::text);
+	changed := catalog_item(
 		'learning_path'::trainledger.catalog_kind, path_id, 'path_id');
-	PERFORM trainledger._catalog_item(
+	PERFORM catalog_item(
 		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
 	INSERT INTO trainledger.learning_path_course (path_id, course_id)
@@ -616,30 +567,21 @@ BEGIN
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_path_courses(bigint, bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_path_courses(bigint, bigint[]) IS
-'Internal: the work of add_path_courses, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_path_courses IS
+'Puts courses into a learning path; those that are in it are left. Level admin.';
 
-CREATE FUNCTION trainledger.remove_path_courses(
-	path_id bigint,
-	course_ids bigint[]) RETURNS trainledger.catalog_item
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.remove_path_courses(bigint, bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.remove_path_courses(bigint, bigint[]) IS
-'Takes courses out of a learning path; those that are not in it are left. Level admin.';
-
-CREATE FUNCTION trainledger._remove_path_courses(
+CREATE FUNCTION trainledger_internal.remove_path_courses(
 	path_id bigint, course_ids bigint[]) RETURNS trainledger.catalog_item
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.catalog_item;
 BEGIN
-	PERFORM trainledger._require_given('path_id', path_id::text);
-	changed := trainledger._catalog_item(
+	PERFORM require_given('path_id', path_id::text);
+	changed := catalog_item(
 		'learning_path'::trainledger.catalog_kind, path_id, 'path_id');
-	PERFORM trainledger._catalog_item(
+	PERFORM catalog_item(
 		'course'::trainledger.catalog_kind, i, 'course_ids')
 	FROM unnest(course_ids) AS i;
 	DELETE FROM trainledger.learning_path_course c
@@ -647,105 +589,79 @@ BEGIN
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._remove_path_courses(bigint, bigint[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._remove_path_courses(bigint, bigint[]) IS
-'Internal: the work of remove_path_courses, as the owner.';
-
+COMMENT ON FUNCTION trainledger_internal.remove_path_courses IS
+'Takes courses out of a learning path; those that are not in it are left. Level admin.';
 
 -- Options and prices
 
-CREATE FUNCTION trainledger.create_pass_option(
+CREATE FUNCTION trainledger_internal.create_pass_option(
 	pass_type_id bigint,
 	name text,
 	validity_unit trainledger.validity_unit,
 	validity_value integer,
 	id bigint DEFAULT NULL) RETURNS trainledger.pass_type_option
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.create_pass_option(
-	bigint, text, trainledger.validity_unit, integer, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.create_pass_option(
-	bigint, text, trainledger.validity_unit, integer, bigint) IS
-'Makes an option of a pass type, a draft: a pass with it is valid for so many days, weeks, months or years. Level admin.';
-
-CREATE FUNCTION trainledger._create_pass_option(
-	pass_type_id bigint, name text, validity_unit trainledger.validity_unit,
-	validity_value integer, id bigint) RETURNS trainledger.pass_type_option
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type_option;
 	made_id bigint;
 BEGIN
-	PERFORM trainledger._check_id(id);
-	PERFORM trainledger._require_text('name', name);
-	PERFORM trainledger._require_given('validity_unit', validity_unit::text);
+	PERFORM check_id(id);
+	PERFORM require_text('name', name);
+	PERFORM require_given('validity_unit', validity_unit::text);
 	IF validity_value IS NULL OR validity_value NOT BETWEEN 1 AND 36525 THEN
-		PERFORM trainledger._refuse('TL400', 'validity is out of range',
+		PERFORM refuse('TL400', 'validity is out of range',
 			format('The validity is %s %s.',
 				   coalesce(validity_value::text, 'null'), validity_unit),
 			'Give a period of 1 to 36525 units.', 'validity_value');
 	END IF;
-	PERFORM trainledger._pass_type(pass_type_id);
+	PERFORM pass_type(pass_type_id);
 	LOOP
 		made_id := coalesce(id,
-			trainledger._next_id('trainledger.pass_type_option'::regclass));
+			next_id('trainledger.pass_type_option'::regclass));
 		INSERT INTO trainledger.pass_type_option AS o
 			(id, pass_type_id, name, validity_unit, validity_value, created_at)
-		VALUES (made_id, _create_pass_option.pass_type_id,
-				_create_pass_option.name, _create_pass_option.validity_unit,
-				_create_pass_option.validity_value, trainledger.clock())
+		VALUES (made_id, create_pass_option.pass_type_id,
+				create_pass_option.name, create_pass_option.validity_unit,
+				create_pass_option.validity_value, trainledger.clock())
 		ON CONFLICT ON CONSTRAINT pass_type_option_pkey DO NOTHING
 		RETURNING o.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
 		IF id IS NOT NULL THEN
-			PERFORM trainledger._raise_taken('pass_type_option',
-											 'pass_type_option_pkey');
+			PERFORM raise_taken('pass_type_option', 'pass_type_option_pkey');
 		END IF;
 		-- our number was imported meanwhile: the next one
-		PERFORM trainledger._require_conflict('pass_type_option', EXISTS (
+		PERFORM require_conflict('pass_type_option', EXISTS (
 			SELECT FROM trainledger.pass_type_option o WHERE o.id = made_id));
 	END LOOP;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_pass_option(
-	bigint, text, trainledger.validity_unit, integer, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_pass_option(
-	bigint, text, trainledger.validity_unit, integer, bigint) IS
-'Internal: the work of create_pass_option, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_pass_option IS
+'Makes an option of a pass type, a draft: a pass with it is valid for so many days, weeks, months or years. Level admin.';
 
-CREATE FUNCTION trainledger.update_pass_option(
+CREATE FUNCTION trainledger_internal.update_pass_option(
 	option_id bigint,
 	name text DEFAULT NULL,
 	lifecycle_state trainledger.lifecycle DEFAULT NULL,
 	clear text[] DEFAULT '{}') RETURNS trainledger.pass_type_option
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_pass_option(
-	bigint, text, trainledger.lifecycle, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_pass_option(
-	bigint, text, trainledger.lifecycle, text[]) IS
-'Changes a pass option. It is published only with a price, and the last published one of a published type cannot be archived. Nothing of it can be emptied. Level admin.';
-
-CREATE FUNCTION trainledger._update_pass_option(
-	option_id bigint, name text, lifecycle_state trainledger.lifecycle,
-	clear text[]) RETURNS trainledger.pass_type_option
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type_option;
 	of_type trainledger.pass_type;
 BEGIN
-	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
-	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
-	made := trainledger._pass_option(option_id);
-	of_type := trainledger._pass_type(made.pass_type_id);
-	made := trainledger._pass_option(option_id);
+	PERFORM require_text('name', coalesce(name, 'kept'));
+	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
+	made := pass_option(option_id);
+	of_type := pass_type(made.pass_type_id);
+	made := pass_option(option_id);
 	IF lifecycle_state = 'published' AND made.lifecycle_state <> 'published'
 	   AND NOT EXISTS (SELECT FROM trainledger.pass_type_option_price p
 					   WHERE p.option_id = made.id) THEN
-		PERFORM trainledger._refuse('TL409', 'pass option has no price',
+		PERFORM refuse('TL409', 'pass option has no price',
 			format('Pass option %s has no price.', made.id),
 			'Give it a price first.', 'lifecycle_state');
 	END IF;
@@ -754,7 +670,7 @@ BEGIN
 	   AND NOT EXISTS (SELECT FROM trainledger.pass_type_option o
 					   WHERE o.pass_type_id = of_type.id AND o.id <> made.id
 					   AND o.lifecycle_state = 'published') THEN
-		PERFORM trainledger._refuse('TL409',
+		PERFORM refuse('TL409',
 			'pass option is the last published one of its type',
 			format('Pass type %s is published and has no other.', of_type.id),
 			'Publish another option or archive the type first.',
@@ -774,16 +690,13 @@ BEGIN
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_pass_option(
-	bigint, text, trainledger.lifecycle, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_pass_option(
-	bigint, text, trainledger.lifecycle, text[]) IS
-'Internal: the work of update_pass_option, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_pass_option IS
+'Changes a pass option. It is published only with a price, and the last published one of a published type cannot be archived. Nothing of it can be emptied. Level admin.';
 
-CREATE FUNCTION trainledger._price(
-	amount numeric, currency_code text) RETURNS trainledger.amount
+CREATE FUNCTION trainledger_internal.price(amount numeric, currency_code text)
+RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	currency trainledger.currency;
@@ -791,13 +704,12 @@ BEGIN
 	SELECT c.* INTO currency FROM trainledger.currency c
 	WHERE c.code = currency_code;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'currency not found',
-			format('There is no currency %s.',
-				   quote_literal(currency_code)),
+		PERFORM refuse('TL404', 'currency not found',
+			format('There is no currency %s.', quote_literal(currency_code)),
 			'Add the currency first.', 'currency_code');
 	END IF;
 	IF amount <> round(amount, currency.minor_units) THEN
-		PERFORM trainledger._refuse('TL400', 'price has too many decimals',
+		PERFORM refuse('TL400', 'price has too many decimals',
 			format('The price is %s and %s has %s decimals.', amount,
 				   currency.code, currency.minor_units),
 			'Give a price with no more decimals than the currency has.',
@@ -806,68 +718,54 @@ BEGIN
 	RETURN amount::trainledger.amount;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._price(numeric, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._price(numeric, text) IS
-'Internal: a price as an amount of its currency (TL404, TL400).';
+COMMENT ON FUNCTION trainledger_internal.price IS
+'A price as an amount of its currency (TL404, TL400).';
 
-CREATE FUNCTION trainledger._check_price(
-	amount numeric) RETURNS void
+CREATE FUNCTION trainledger_internal.check_price(amount numeric) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF amount IS NULL OR amount NOT BETWEEN 0 AND 9223372036854 THEN
-		PERFORM trainledger._refuse('TL400', 'price is out of range',
+		PERFORM refuse('TL400', 'price is out of range',
 			format('The price is %s.',
 				   coalesce(left(amount::text, 64), 'null')),
 			'Give a price from 0 to 9223372036854.', 'amount');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_price(numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_price(numeric) IS
-'Internal: TL400 where a number by itself is no price.';
+COMMENT ON FUNCTION trainledger_internal.check_price IS
+'TL400 where a number by itself is no price.';
 
-CREATE FUNCTION trainledger.create_pass_price(
-	option_id bigint,
-	region_code text,
-	currency_code text,
-	amount numeric) RETURNS trainledger.pass_type_option_price
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.create_pass_price(bigint, text, text, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.create_pass_price(bigint, text, text, numeric) IS
-'Gives a pass option its price in a region and a currency. Level admin.';
-
-CREATE FUNCTION trainledger._create_pass_price(
-	option_id bigint, region_code text, currency_code text, amount numeric) RETURNS trainledger.pass_type_option_price
+CREATE FUNCTION trainledger_internal.create_pass_price(
+	option_id bigint, region_code text, currency_code text, amount numeric)
+RETURNS trainledger.pass_type_option_price
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type_option_price;
 	of_option trainledger.pass_type_option;
 BEGIN
-	PERFORM trainledger._require_given('option_id', option_id::text);
-	PERFORM trainledger._require_given('region_code', region_code);
-	PERFORM trainledger._require_given('currency_code', currency_code);
-	PERFORM trainledger._check_price(amount);
-	of_option := trainledger._pass_option(option_id);
+	PERFORM require_given('option_id', option_id::text);
+	PERFORM require_given('region_code', region_code);
+	PERFORM require_given('currency_code', currency_code);
+	PERFORM check_price(amount);
+	of_option := pass_option(option_id);
 	IF NOT EXISTS (SELECT FROM trainledger.region r
-				   WHERE r.code = _create_pass_price.region_code) THEN
-		PERFORM trainledger._refuse('TL404', 'region not found',
-			format('There is no region %s.',
-				   quote_literal(region_code)),
+				   WHERE r.code = create_pass_price.region_code) THEN
+		PERFORM refuse('TL404', 'region not found',
+			format('There is no region %s.', quote_literal(region_code)),
 			'Add the region first.', 'region_code');
 	END IF;
 	INSERT INTO trainledger.pass_type_option_price AS p
 		(option_id, region_code, currency_code, amount)
-	VALUES (of_option.id, _create_pass_price.region_code,
-			_create_pass_price.currency_code,
-			trainledger._price(_create_pass_price.amount,
-							   _create_pass_price.currency_code))
+	VALUES (of_option.id, create_pass_price.region_code,
+			create_pass_price.currency_code,
+			price(create_pass_price.amount, create_pass_price.currency_code))
 	ON CONFLICT DO NOTHING RETURNING p.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM trainledger._refuse('TL409',
+		PERFORM refuse('TL409',
 			'region_code and currency_code are taken',
 			format('Pass option %s has a price in region %s and currency %s.',
 				   option_id, quote_literal(region_code),
@@ -877,57 +775,46 @@ BEGIN
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_pass_price(bigint, text, text, numeric) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_pass_price(bigint, text, text, numeric) IS
-'Internal: the work of create_pass_price, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_pass_price IS
+'Gives a pass option its price in a region and a currency. Level admin.';
 
-CREATE FUNCTION trainledger.update_pass_price(
+CREATE FUNCTION trainledger_internal.update_pass_price(
 	price_id bigint,
 	amount numeric DEFAULT NULL,
 	clear text[] DEFAULT '{}') RETURNS trainledger.pass_type_option_price
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_pass_price(bigint, numeric, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_pass_price(bigint, numeric, text[]) IS
-'Changes a price. Passes that were issued are not touched. Level admin.';
-
-CREATE FUNCTION trainledger._update_pass_price(
-	price_id bigint, amount numeric, clear text[])
-RETURNS trainledger.pass_type_option_price
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type_option_price;
 BEGIN
-	PERFORM trainledger._require_given('price_id', price_id::text);
-	PERFORM trainledger._check_price(coalesce(amount, 0));
-	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
+	PERFORM require_given('price_id', price_id::text);
+	PERFORM check_price(coalesce(amount, 0));
+	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
 	SELECT p.* INTO made FROM trainledger.pass_type_option_price p
 	WHERE p.id = price_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'price not found',
+		PERFORM refuse('TL404', 'price not found',
 			format('There is no price %s.', price_id),
 			'Look the id up in trainledger.pass_type_option_price.',
 			'price_id');
 	END IF;
-	made.amount := trainledger._price(coalesce(amount, made.amount::numeric),
-									  made.currency_code);
+	made.amount := price(coalesce(amount, made.amount::numeric),
+						 made.currency_code);
 	UPDATE trainledger.pass_type_option_price p SET amount = made.amount
 	WHERE p.id = made.id;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_pass_price(bigint, numeric, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_pass_price(bigint, numeric, text[]) IS
-'Internal: the work of update_pass_price, as the owner.';
-
+COMMENT ON FUNCTION trainledger_internal.update_pass_price IS
+'Changes a price. Passes that were issued are not touched. Level admin.';
 
 -- Passes
 
-CREATE FUNCTION trainledger._pass_view(
-	pass_id bigint) RETURNS trainledger.training_pass
+CREATE FUNCTION trainledger_internal.pass_view(pass_id bigint)
+RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_pass trainledger.training_pass;
@@ -937,75 +824,68 @@ BEGIN
 	RETURN found_pass;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._pass_view(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._pass_view(bigint) IS
-'Internal: a pass as it stands now.';
+COMMENT ON FUNCTION trainledger_internal.pass_view IS
+'A pass as it stands now.';
 
-CREATE FUNCTION trainledger._lock_pass(
-	pass_id bigint) RETURNS trainledger.pass
+CREATE FUNCTION trainledger_internal.lock_pass(pass_id bigint)
+RETURNS trainledger.pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	locked trainledger.pass;
 BEGIN
-	PERFORM trainledger._require_given('pass_id', pass_id::text);
+	PERFORM require_given('pass_id', pass_id::text);
 	SELECT p.* INTO locked FROM trainledger.pass p
 	WHERE p.id = pass_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'pass not found',
+		PERFORM refuse('TL404', 'pass not found',
 			format('There is no pass %s.', pass_id),
 			'Look the id up in trainledger.training_pass.', 'pass_id');
 	END IF;
 	RETURN locked;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._lock_pass(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._lock_pass(bigint) IS
-'Internal: a pass by id, locked, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.lock_pass IS
+'A pass by id, locked, or TL404.';
 
-CREATE FUNCTION trainledger._require_active_pass(
-	of trainledger.pass) RETURNS void
+CREATE FUNCTION trainledger_internal.require_active_pass(of trainledger.pass)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF of.lifecycle_state = 'cancelled' THEN
-		PERFORM trainledger._refuse('TL409', 'pass is cancelled',
+		PERFORM refuse('TL409', 'pass is cancelled',
 			format('Pass %s is cancelled.', of.id), 'Issue a new pass.',
 			'pass_id');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_active_pass(trainledger.pass) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_active_pass(trainledger.pass) IS
-'Internal: TL409 where a pass is cancelled.';
+COMMENT ON FUNCTION trainledger_internal.require_active_pass IS
+'TL409 where a pass is cancelled.';
 
-CREATE FUNCTION trainledger._record_pass(
+CREATE FUNCTION trainledger_internal.record_pass(
 	changed trainledger.pass, event trainledger.pass_event_kind,
 	other_pass_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	INSERT INTO trainledger.pass_event
 		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
 		 other_pass_id, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.pass_event_id_seq'::regclass,
-								changed.party_id),
-			changed.id, _record_pass.event, changed.option_id,
+	VALUES (new_id('trainledger.pass_event_id_seq'::regclass, changed.party_id),
+			changed.id, record_pass.event, changed.option_id,
 			changed.party_id, changed.valid_from, changed.valid_until,
-			_record_pass.other_pass_id, trainledger._caller_name(),
+			record_pass.other_pass_id, caller_name(),
 			trainledger.clock());
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._record_pass(
-	trainledger.pass, trainledger.pass_event_kind, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._record_pass(
-	trainledger.pass, trainledger.pass_event_kind, bigint) IS
-'Internal: writes an event of a pass.';
+COMMENT ON FUNCTION trainledger_internal.record_pass IS
+'Writes an event of a pass.';
 
-CREATE FUNCTION trainledger._after_period(
+CREATE FUNCTION trainledger_internal.after_period(
 	start timestamptz, period_of trainledger.pass_type_option)
 RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -1017,23 +897,20 @@ BEGIN ATOMIC
 			ELSE make_interval(years => (period_of).validity_value) END)
 		AT TIME ZONE 'UTC';
 END;
-REVOKE ALL ON FUNCTION trainledger._after_period(
-	timestamptz, trainledger.pass_type_option) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._after_period(
-	timestamptz, trainledger.pass_type_option) IS
-'Internal: an instant after the period of an option, by the calendar in UTC.';
+COMMENT ON FUNCTION trainledger_internal.after_period IS
+'An instant after the period of an option, by the calendar in UTC.';
 
-CREATE FUNCTION trainledger._option_of(
+CREATE FUNCTION trainledger_internal.option_of(
 	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_option trainledger.pass_type_option;
 BEGIN
-	found_option := trainledger._pass_option(option_id);
+	found_option := pass_option(option_id);
 	IF found_option.pass_type_id <> pass_type_id THEN
-		PERFORM trainledger._refuse('TL404', 'pass option not found',
+		PERFORM refuse('TL404', 'pass option not found',
 			format('Pass option %s is not of pass type %s.',
 				   option_id, pass_type_id),
 			'Give an option of the pass type.', 'option_id');
@@ -1041,47 +918,42 @@ BEGIN
 	RETURN found_option;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._option_of(bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._option_of(bigint, bigint) IS
-'Internal: an option of a pass type (TL404).';
+COMMENT ON FUNCTION trainledger_internal.option_of IS
+'An option of a pass type (TL404).';
 
-CREATE FUNCTION trainledger._require_published(
+CREATE FUNCTION trainledger_internal.require_published(
 	of_type trainledger.pass_type, of_option trainledger.pass_type_option,
 	type_argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF of_type.lifecycle_state <> 'published' THEN
-		PERFORM trainledger._refuse('TL409', 'pass type is not published',
-			format('Pass type %s is %s.', of_type.id,
-				   of_type.lifecycle_state),
+		PERFORM refuse('TL409', 'pass type is not published',
+			format('Pass type %s is %s.', of_type.id, of_type.lifecycle_state),
 			'Publish it first.', type_argument);
 	END IF;
 	IF of_option.lifecycle_state <> 'published' THEN
-		PERFORM trainledger._refuse('TL409', 'pass option is not published',
+		PERFORM refuse('TL409', 'pass option is not published',
 			format('Pass option %s is %s.', of_option.id,
 				   of_option.lifecycle_state),
 			'Publish it first.', 'option_id');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_published(
-	trainledger.pass_type, trainledger.pass_type_option, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_published(
-	trainledger.pass_type, trainledger.pass_type_option, text) IS
-'Internal: TL409 unless a pass type and its option are published.';
+COMMENT ON FUNCTION trainledger_internal.require_published IS
+'TL409 unless a pass type and its option are published.';
 
-CREATE FUNCTION trainledger._check_validity(
+CREATE FUNCTION trainledger_internal.check_validity(
 	valid_from timestamptz, valid_until timestamptz) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF NOT isfinite(valid_from) OR NOT isfinite(valid_until)
 	   OR valid_from > timestamptz '10000-01-01 00:00:00+00'
 	   OR valid_until > timestamptz '10000-01-01 00:00:00+00' THEN
-		PERFORM trainledger._refuse('TL400', 'validity is out of range',
+		PERFORM refuse('TL400', 'validity is out of range',
 			'The start or the end is infinite or after the year 9999.',
 			'Give a start and an end, or null for the defaults.',
 			CASE WHEN NOT isfinite(valid_from)
@@ -1089,47 +961,45 @@ BEGIN
 				 THEN 'valid_from' ELSE 'valid_until' END);
 	END IF;
 	IF valid_until <= valid_from THEN
-		PERFORM trainledger._refuse('TL400', 'pass ends before it starts',
+		PERFORM refuse('TL400', 'pass ends before it starts',
 			'The argument valid_until is not after valid_from.',
 			'Give an end that is after the start.', 'valid_until');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_validity(timestamptz, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_validity(timestamptz, timestamptz) IS
-'Internal: TL400 where a period is none.';
+COMMENT ON FUNCTION trainledger_internal.check_validity IS
+'TL400 where a period is none.';
 
-CREATE FUNCTION trainledger._insert_pass(made trainledger.pass)
+CREATE FUNCTION trainledger_internal.insert_pass(made trainledger.pass)
 RETURNS trainledger.pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	is_imported CONSTANT boolean := made.id IS NOT NULL;
 BEGIN
 	LOOP
 		IF NOT is_imported THEN
-			made.id := trainledger._new_id('trainledger.pass_id_seq'::regclass,
-										   made.party_id);
+			made.id := new_id('trainledger.pass_id_seq'::regclass,
+							  made.party_id);
 		END IF;
 		INSERT INTO trainledger.pass SELECT (made).*
 		ON CONFLICT (id) DO NOTHING;
 		EXIT WHEN FOUND;
 		IF is_imported THEN
-			PERFORM trainledger._raise_taken('pass', 'pass_pkey');
+			PERFORM raise_taken('pass', 'pass_pkey');
 		END IF;
 		-- our number was imported: the next one
-		PERFORM trainledger._require_conflict('pass', EXISTS (
+		PERFORM require_conflict('pass', EXISTS (
 			SELECT FROM trainledger.pass p WHERE p.id = made.id));
 	END LOOP;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._insert_pass(trainledger.pass) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._insert_pass(trainledger.pass) IS
-'Internal: writes a pass; one without an id gets one that no imported pass has.';
+COMMENT ON FUNCTION trainledger_internal.insert_pass IS
+'Writes a pass; one without an id gets one that no imported pass has.';
 
-CREATE FUNCTION trainledger.issue_pass(
+CREATE FUNCTION trainledger_internal.issue_pass(
 	pass_type_id bigint,
 	option_id bigint,
 	party_id bigint,
@@ -1137,19 +1007,8 @@ CREATE FUNCTION trainledger.issue_pass(
 	valid_until timestamptz DEFAULT NULL,
 	idempotency_key uuid DEFAULT NULL,
 	id bigint DEFAULT NULL) RETURNS trainledger.training_pass
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.issue_pass(
-	bigint, bigint, bigint, timestamptz, timestamptz, uuid, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.issue_pass(
-	bigint, bigint, bigint, timestamptz, timestamptz, uuid, bigint) IS
-'Issues a pass to a person. It is valid from now, and for the period of the option, unless said. Level operator.';
-
-CREATE FUNCTION trainledger._issue_pass(
-	pass_type_id bigint, option_id bigint, party_id bigint,
-	valid_from timestamptz, valid_until timestamptz, idempotency_key uuid,
-	id bigint) RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
@@ -1158,67 +1017,57 @@ DECLARE
 	known text;
 	made trainledger.pass;
 BEGIN
-	PERFORM trainledger._check_id(id);
-	PERFORM trainledger._require_given('pass_type_id', pass_type_id::text);
-	PERFORM trainledger._require_given('option_id', option_id::text);
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._check_validity(valid_from, valid_until);
+	PERFORM check_id(id);
+	PERFORM require_given('pass_type_id', pass_type_id::text);
+	PERFORM require_given('option_id', option_id::text);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM check_validity(valid_from, valid_until);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
-	WHERE t.id = _issue_pass.pass_type_id;
+	WHERE t.id = issue_pass.pass_type_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'pass type not found',
+		PERFORM refuse('TL404', 'pass type not found',
 			format('There is no pass type %s.', pass_type_id),
 			'Look the id up in trainledger.pass_type.', 'pass_type_id');
 	END IF;
-	of_option := trainledger._option_of(option_id, pass_type_id);
-	holder := trainledger._party(party_id);
-	known := trainledger._take_key(party_id, idempotency_key, 'issue_pass',
+	of_option := option_of(option_id, pass_type_id);
+	holder := party(party_id);
+	known := take_key(party_id, idempotency_key, 'issue_pass',
 		jsonb_build_array(pass_type_id, option_id,
 			extract(epoch FROM valid_from), extract(epoch FROM valid_until),
 			id));
 	IF known IS NOT NULL THEN
-		RETURN trainledger._pass_view(known::bigint);
+		RETURN pass_view(known::bigint);
 	END IF;
-	PERFORM trainledger._require_person(holder, 'party_id');
+	PERFORM require_person(holder, 'party_id');
 
 	made.pass_type_id := pass_type_id;
 	made.option_id := option_id;
 	made.party_id := party_id;
 	made.valid_from := coalesce(valid_from, trainledger.clock());
 	made.valid_until := coalesce(valid_until,
-		trainledger._after_period(made.valid_from, of_option));
-	PERFORM trainledger._check_validity(made.valid_from, made.valid_until);
-	PERFORM trainledger._require_published(of_type, of_option, 'pass_type_id');
-	PERFORM trainledger._require_not_suspended(holder, 'party_id');
+		after_period(made.valid_from, of_option));
+	PERFORM check_validity(made.valid_from, made.valid_until);
+	PERFORM require_published(of_type, of_option, 'pass_type_id');
+	PERFORM require_not_suspended(holder, 'party_id');
 	made.lifecycle_state := 'active';
 	made.created_at := trainledger.clock();
 	made.id := id;
-	made := trainledger._insert_pass(made);
-	PERFORM trainledger._record_pass(
+	made := insert_pass(made);
+	PERFORM record_pass(
 		made, 'issued'::trainledger.pass_event_kind, NULL::bigint);
-	PERFORM trainledger._keep_result(party_id, idempotency_key, made.id::text);
-	RETURN trainledger._pass_view(made.id);
+	PERFORM keep_result(party_id, idempotency_key, made.id::text);
+	RETURN pass_view(made.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._issue_pass(
-	bigint, bigint, bigint, timestamptz, timestamptz, uuid, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._issue_pass(
-	bigint, bigint, bigint, timestamptz, timestamptz, uuid, bigint) IS
-'Internal: the work of issue_pass, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.issue_pass IS
+'Issues a pass to a person. It is valid from now, and for the period of the option, unless said. Level operator.';
 
-CREATE FUNCTION trainledger.renew_pass(
+CREATE FUNCTION trainledger_internal.renew_pass(
 	pass_id bigint,
 	option_id bigint DEFAULT NULL,
 	valid_until timestamptz DEFAULT NULL) RETURNS trainledger.training_pass
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.renew_pass(bigint, bigint, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.renew_pass(bigint, bigint, timestamptz) IS
-'Lets a pass end later: at valid_until, or after the period of the option from its present end. Its start is kept; an expired pass may be renewed. Level operator.';
-
-CREATE FUNCTION trainledger._renew_pass(
-	pass_id bigint, option_id bigint, valid_until timestamptz) RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass;
@@ -1226,101 +1075,84 @@ DECLARE
 	of_option trainledger.pass_type_option;
 	new_end timestamptz;
 BEGIN
-	PERFORM trainledger._check_validity(NULL::timestamptz, valid_until);
-	changed := trainledger._lock_pass(pass_id);
+	PERFORM check_validity(NULL::timestamptz, valid_until);
+	changed := lock_pass(pass_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
-	of_option := trainledger._option_of(
+	of_option := option_of(
 		coalesce(option_id, changed.option_id), of_type.id);
 	new_end := coalesce(valid_until,
-		trainledger._after_period(changed.valid_until, of_option));
+		after_period(changed.valid_until, of_option));
 	IF new_end <= changed.valid_until THEN
-		PERFORM trainledger._refuse('TL400', 'pass is not prolonged',
+		PERFORM refuse('TL400', 'pass is not prolonged',
 			format('The pass ends at %s.',
 				   to_char(changed.valid_until AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
 			'Give an end after the present one.', 'valid_until');
 	END IF;
-	PERFORM trainledger._check_validity(NULL::timestamptz, new_end);
-	PERFORM trainledger._require_active_pass(changed);
-	PERFORM trainledger._require_published(of_type, of_option, 'pass_id');
-	PERFORM trainledger._require_not_suspended(
-		trainledger._party(changed.party_id), 'pass_id');
+	PERFORM check_validity(NULL::timestamptz, new_end);
+	PERFORM require_active_pass(changed);
+	PERFORM require_published(of_type, of_option, 'pass_id');
+	PERFORM require_not_suspended(
+		party(changed.party_id), 'pass_id');
 	changed.option_id := of_option.id;
 	changed.valid_until := new_end;
 	UPDATE trainledger.pass p
 	SET option_id = changed.option_id, valid_until = changed.valid_until
 	WHERE p.id = changed.id;
-	PERFORM trainledger._record_pass(
+	PERFORM record_pass(
 		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
-	RETURN trainledger._pass_view(changed.id);
+	RETURN pass_view(changed.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._renew_pass(bigint, bigint, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._renew_pass(bigint, bigint, timestamptz) IS
-'Internal: the work of renew_pass, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.renew_pass IS
+'Lets a pass end later: at valid_until, or after the period of the option from its present end. Its start is kept; an expired pass may be renewed. Level operator.';
 
-CREATE FUNCTION trainledger.revoke_pass(
-	pass_id bigint) RETURNS trainledger.training_pass
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.revoke_pass(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.revoke_pass(bigint) IS
-'Cancels a pass; its dates stay. Level operator.';
-
-CREATE FUNCTION trainledger._revoke_pass(
-	pass_id bigint) RETURNS trainledger.training_pass
+CREATE FUNCTION trainledger_internal.revoke_pass(pass_id bigint)
+RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass;
 BEGIN
-	changed := trainledger._lock_pass(pass_id);
-	PERFORM trainledger._require_active_pass(changed);
+	changed := lock_pass(pass_id);
+	PERFORM require_active_pass(changed);
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
-	PERFORM trainledger._record_pass(
+	PERFORM record_pass(
 		changed, 'revoked'::trainledger.pass_event_kind, NULL::bigint);
-	RETURN trainledger._pass_view(changed.id);
+	RETURN pass_view(changed.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._revoke_pass(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._revoke_pass(bigint) IS
-'Internal: the work of revoke_pass, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.revoke_pass IS
+'Cancels a pass; its dates stay. Level operator.';
 
-CREATE FUNCTION trainledger.reassign_pass(
-	pass_id bigint,
-	party_id bigint) RETURNS trainledger.training_pass
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.reassign_pass(bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.reassign_pass(bigint, bigint) IS
-'Cancels a pass and gives the rest of its validity to another person as a new pass, which is returned. Level operator.';
-
-CREATE FUNCTION trainledger._reassign_pass(
+CREATE FUNCTION trainledger_internal.reassign_pass(
 	pass_id bigint, party_id bigint) RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.pass;
 	made trainledger.pass;
 	holder trainledger.party;
 BEGIN
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	changed := trainledger._lock_pass(pass_id);
-	holder := trainledger._person(party_id);
-	PERFORM trainledger._require_active_pass(changed);
+	PERFORM require_given('party_id', party_id::text);
+	changed := lock_pass(pass_id);
+	holder := person(party_id);
+	PERFORM require_active_pass(changed);
 	IF changed.party_id = party_id THEN
-		PERFORM trainledger._refuse('TL409', 'party has the pass already',
+		PERFORM refuse('TL409', 'party has the pass already',
 			format('Pass %s is of party %s.', changed.id, party_id),
 			'Give another person.', 'party_id');
 	END IF;
 	IF changed.valid_until <= trainledger.clock() THEN
-		PERFORM trainledger._refuse('TL410', 'pass has expired',
+		PERFORM refuse('TL410', 'pass has expired',
 			format('Pass %s has no validity left.', changed.id),
 			'Renew it first, or issue a new pass.', 'pass_id');
 	END IF;
-	PERFORM trainledger._require_not_suspended(holder, 'party_id');
+	PERFORM require_not_suspended(holder, 'party_id');
 	made := changed;
 	made.id := NULL;
 	made.party_id := party_id;
@@ -1328,47 +1160,44 @@ BEGIN
 	made.created_at := trainledger.clock();
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
-	made := trainledger._insert_pass(made);
-	PERFORM trainledger._record_pass(
+	made := insert_pass(made);
+	PERFORM record_pass(
 		changed, 'reassigned'::trainledger.pass_event_kind, made.id);
-	PERFORM trainledger._record_pass(
+	PERFORM record_pass(
 		made, 'issued'::trainledger.pass_event_kind, changed.id);
-	RETURN trainledger._pass_view(made.id);
+	RETURN pass_view(made.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._reassign_pass(bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._reassign_pass(bigint, bigint) IS
-'Internal: the work of reassign_pass, as the owner.';
-
+COMMENT ON FUNCTION trainledger_internal.reassign_pass IS
+'Cancels a pass and gives the rest of its validity to another person as a new pass, which is returned. Level operator.';
 
 -- What passes are for
 
-CREATE FUNCTION trainledger._covering_pass(
+CREATE FUNCTION trainledger_internal.covering_pass(
 	party_id bigint, item_id bigint, at timestamptz) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (
 		SELECT p.id
 		FROM trainledger.pass p
-		WHERE p.party_id = _covering_pass.party_id
+		WHERE p.party_id = covering_pass.party_id
 		AND p.lifecycle_state = 'active'
 		AND p.valid_from <= at AND at < p.valid_until
 		AND EXISTS (
 			SELECT FROM trainledger.pass_type_content c
 			WHERE c.pass_type_id = p.pass_type_id
-			AND (c.item_id = _covering_pass.item_id
+			AND (c.item_id = covering_pass.item_id
 				 OR c.item_id IN (SELECT l.path_id
 								  FROM trainledger.learning_path_course l
-								  WHERE l.course_id = _covering_pass.item_id)))
+								  WHERE l.course_id = covering_pass.item_id)))
 		ORDER BY p.valid_until, p.id
 		LIMIT 1);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._covering_pass(bigint, bigint, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._covering_pass(bigint, bigint, timestamptz) IS
-'Internal: the pass of a person, soonest to end first, that covers an item at an instant.';
+COMMENT ON FUNCTION trainledger_internal.covering_pass IS
+'The pass of a person, soonest to end first, that covers an item at an instant.';
 
 CREATE FUNCTION trainledger.pass_covers(
 	party_id bigint, item_id bigint, at timestamptz DEFAULT NULL)
@@ -1386,41 +1215,32 @@ BEGIN ATOMIC
 							  FROM trainledger.learning_path_course l
 							  WHERE l.course_id = $2)));
 END;
-REVOKE ALL ON FUNCTION trainledger.pass_covers(bigint, bigint, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.pass_covers(bigint, bigint, timestamptz) IS
+COMMENT ON FUNCTION trainledger.pass_covers IS
 'Whether a person has a pass that covers a course or learning path at an instant (null: now). Level learner, for itself.';
 
-CREATE FUNCTION trainledger.use_pass(
-	party_id bigint,
-	item_id bigint,
-	reference text) RETURNS trainledger.pass_use
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.use_pass(bigint, bigint, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.use_pass(bigint, bigint, text) IS
-'Records a booking on a pass that covers the item now, the soonest to end first. Level operator.';
-
-CREATE FUNCTION trainledger._use_pass(
-	party_id bigint, item_id bigint, reference text) RETURNS trainledger.pass_use
+CREATE FUNCTION trainledger_internal.use_pass(
+	party_id bigint, item_id bigint, reference text)
+RETURNS trainledger.pass_use
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	covering trainledger.pass;
 	made trainledger.pass_use;
 BEGIN
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._require_given('item_id', item_id::text);
-	PERFORM trainledger._require_given('reference', nullif(reference, ''));
-	PERFORM trainledger._check_notes('reference', reference);
-	PERFORM trainledger._party(party_id);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('item_id', item_id::text);
+	PERFORM require_given('reference', nullif(reference, ''));
+	PERFORM check_notes('reference', reference);
+	PERFORM party(party_id);
 	-- again where it was cancelled while this waited for it
 	LOOP
 		SELECT p.* INTO covering FROM trainledger.pass p
-		WHERE p.id = trainledger._covering_pass(
-			_use_pass.party_id, _use_pass.item_id, trainledger.clock())
+		WHERE p.id = covering_pass(
+			use_pass.party_id, use_pass.item_id, trainledger.clock())
 		FOR NO KEY UPDATE;
 		IF NOT FOUND THEN
-			PERFORM trainledger._refuse('TL404', 'no pass covers the item',
+			PERFORM refuse('TL404', 'no pass covers the item',
 				format('Party %s has no active pass for item %s.',
 					   party_id, item_id),
 				'Issue or renew a pass whose type holds the item.', 'item_id');
@@ -1429,15 +1249,13 @@ BEGIN
 	END LOOP;
 	INSERT INTO trainledger.pass_use AS u
 		(id, pass_id, party_id, item_id, reference, created_at)
-	VALUES (trainledger._new_id('trainledger.pass_use_id_seq'::regclass,
-								_use_pass.party_id),
-			covering.id, _use_pass.party_id, _use_pass.item_id,
-			_use_pass.reference, trainledger.clock())
+	VALUES (new_id('trainledger.pass_use_id_seq'::regclass, use_pass.party_id),
+			covering.id, use_pass.party_id, use_pass.item_id,
+			use_pass.reference, trainledger.clock())
 	RETURNING u.* INTO made;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._use_pass(bigint, bigint, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._use_pass(bigint, bigint, text) IS
-'Internal: the work of use_pass, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.use_pass IS
+'Records a booking on a pass that covers the item now, the soonest to end first. Level operator.';
 

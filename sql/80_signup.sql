@@ -8,20 +8,18 @@ SELECT pg_catalog.pg_extension_config_dump('trainledger.signup_token_id_seq', ''
 COMMENT ON SEQUENCE trainledger.signup_token_id_seq IS
 'Numbers from which the ids of signup tokens are made.';
 
-CREATE FUNCTION trainledger._signup_id() RETURNS text
+CREATE FUNCTION trainledger_internal.signup_id() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger._signup_id() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_id() IS
-'Internal: an id for a signup token: 12 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
+COMMENT ON FUNCTION trainledger_internal.signup_id IS
+'An id for a signup token: 12 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
 
-CREATE FUNCTION trainledger._signup_code() RETURNS text
+CREATE FUNCTION trainledger_internal.signup_code() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger._signup_code() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_code() IS
-'Internal: a random code: 16 of 32 letters and digits that cannot be mistaken for each other, 80 bits.';
+COMMENT ON FUNCTION trainledger_internal.signup_code IS
+'A random code: 16 of 32 letters and digits that cannot be mistaken for each other, 80 bits.';
 
 CREATE TABLE trainledger.signup_token (
-	id text COLLATE "C" DEFAULT trainledger._signup_id()
+	id text COLLATE "C" DEFAULT trainledger_internal.signup_id()
 		CONSTRAINT signup_token_pkey PRIMARY KEY,
 	code text NOT NULL,
 	type integer NOT NULL,
@@ -123,40 +121,39 @@ COMMENT ON POLICY visible ON trainledger.signup_token IS
 
 ALTER TABLE trainledger.enrolment ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.enrolment FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.enrolment IS
 'Readers see all enrolments, a learner its own.';
 
 ALTER TABLE trainledger.signup_claim ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.signup_claim FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.signup_claim IS
 'Readers see all claims, a learner its own.';
 
 -- What the calls have in common
 
-CREATE FUNCTION trainledger._fits_xml(value text) RETURNS boolean
+CREATE FUNCTION trainledger_internal.fits_xml(value text) RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_fits_xml' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._fits_xml(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._fits_xml(text) IS
-'Internal: whether XML can hold a text: no control characters but tab and line ends, no U+FFFE and U+FFFF, and bytes that are UTF-8 where the database does not know.';
+COMMENT ON FUNCTION trainledger_internal.fits_xml IS
+'Whether XML can hold a text: no control characters but tab and line ends, no U+FFFE and U+FFFF, and bytes that are UTF-8 where the database does not know.';
 
-CREATE FUNCTION trainledger._check_signup_text(
+CREATE FUNCTION trainledger_internal.check_signup_text(
 	name text, value text, most integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF value = '' THEN
-		PERFORM trainledger._refuse('TL400', format('%s is empty', name),
+		PERFORM refuse('TL400', format('%s is empty', name),
 			format('The argument %s has nothing but blanks.', name),
 			'Give a text that is not empty.', name);
 	END IF;
-	PERFORM trainledger._check_length(name, value, most);
-	IF NOT trainledger._fits_xml(value) THEN
-		PERFORM trainledger._refuse('TL400',
+	PERFORM check_length(name, value, most);
+	IF NOT fits_xml(value) THEN
+		PERFORM refuse('TL400',
 			format('%s does not fit into XML', name),
 			format('The argument %s has a control character or another that XML cannot hold.',
 				   name),
@@ -164,28 +161,27 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_signup_text(text, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_signup_text(text, text, integer) IS
-'Internal: TL400 where a text of a signup token is empty, too long or not fit for XML. The text itself stands in no message.';
+COMMENT ON FUNCTION trainledger_internal.check_signup_text IS
+'TL400 where a text of a signup token is empty, too long or not fit for XML. The text itself stands in no message.';
 
-CREATE FUNCTION trainledger._check_signup_token(
-	id text, code text, type integer, type_id text,
-	maximum_activations integer) RETURNS void
+CREATE FUNCTION trainledger_internal.check_signup_token(
+	id text, code text, type integer, type_id text, maximum_activations integer)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM trainledger._check_signup_text('id', id, 50);
-	PERFORM trainledger._check_signup_text('code', code, 250);
+	PERFORM check_signup_text('id', id, 50);
+	PERFORM check_signup_text('code', code, 250);
 	IF type NOT BETWEEN 1 AND 4 THEN
-		PERFORM trainledger._refuse('TL400', 'type is not known',
+		PERFORM refuse('TL400', 'type is not known',
 			format('The type is %s.', type),
 			'Give 1 for a course, 2 a team, 3 a learning path, 4 a collection.',
 			'type');
 	END IF;
-	PERFORM trainledger._check_signup_text('type_id', type_id, 50);
+	PERFORM check_signup_text('type_id', type_id, 50);
 	IF maximum_activations < 1 THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			'maximum_activations is not positive',
 			format('The argument maximum_activations is %s.',
 				   maximum_activations),
@@ -194,31 +190,26 @@ BEGIN
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_signup_token(
-	text, text, integer, text, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_signup_token(
-	text, text, integer, text, integer) IS
-'Internal: what the arguments of a signup token alone show (TL400); null is not looked at.';
+COMMENT ON FUNCTION trainledger_internal.check_signup_token IS
+'What the arguments of a signup token alone show (TL400); null is not looked at.';
 
-CREATE FUNCTION trainledger._check_expiration(
+CREATE FUNCTION trainledger_internal.check_expiration(
 	expiration timestamptz, hint text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF expiration < '0001-01-01 00:00:00Z'
 	   OR expiration >= '10000-01-01 00:00:00Z' THEN
-		PERFORM trainledger._refuse('TL400', 'expiration is out of range',
-			'A document has dates of the years 1 to 9999.', hint,
-			'expiration');
+		PERFORM refuse('TL400', 'expiration is out of range',
+			'A document has dates of the years 1 to 9999.', hint, 'expiration');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_expiration(timestamptz, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_expiration(timestamptz, text) IS
-'Internal: TL400 where a document cannot show the expiration of a signup token; null is none.';
+COMMENT ON FUNCTION trainledger_internal.check_expiration IS
+'TL400 where a document cannot show the expiration of a signup token; null is none.';
 
-CREATE FUNCTION trainledger._signup_kind(type integer)
+CREATE FUNCTION trainledger_internal.signup_kind(type integer)
 RETURNS trainledger.catalog_kind
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -227,37 +218,35 @@ BEGIN ATOMIC
 					 WHEN 3 THEN 'learning_path'::trainledger.catalog_kind
 					 WHEN 4 THEN 'collection'::trainledger.catalog_kind END;
 END;
-REVOKE ALL ON FUNCTION trainledger._signup_kind(integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_kind(integer) IS
-'Internal: the kind of catalogue item that a type of signup token enrols into.';
+COMMENT ON FUNCTION trainledger_internal.signup_kind IS
+'The kind of catalogue item that a type of signup token enrols into.';
 
-CREATE FUNCTION trainledger._signup_item(
+CREATE FUNCTION trainledger_internal.signup_item(
 	type integer, type_id text, argument text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	item_id bigint;
 BEGIN
 	SELECT c.id INTO item_id FROM trainledger.catalog_item c
-	WHERE c.kind = trainledger._signup_kind(type)
-	AND c.code = _signup_item.type_id;
+	WHERE c.kind = signup_kind(type)
+	AND c.code = signup_item.type_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'catalogue item not found',
+		PERFORM refuse('TL404', 'catalogue item not found',
 			format('No %s has the code given as type_id.',
-				   replace(trainledger._signup_kind(type)::text, '_', ' ')),
+				   replace(signup_kind(type)::text, '_', ' ')),
 			'Look the code up in trainledger.catalog_item.', argument);
 	END IF;
 	RETURN item_id;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._signup_item(integer, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_item(integer, text, text) IS
-'Internal: the catalogue item that a signup token enrols into, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.signup_item IS
+'The catalogue item that a signup token enrols into, or TL404.';
 
 -- Tokens
 
-CREATE FUNCTION trainledger.create_signup_token(
+CREATE FUNCTION trainledger_internal.create_signup_token(
 	type integer,
 	type_id text,
 	maximum_activations integer,
@@ -265,60 +254,44 @@ CREATE FUNCTION trainledger.create_signup_token(
 	active boolean DEFAULT true,
 	expiration timestamptz DEFAULT NULL,
 	id text DEFAULT NULL) RETURNS trainledger.signup_token
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.create_signup_token(
-	integer, text, integer, text, boolean, timestamptz, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.create_signup_token(
-	integer, text, integer, text, boolean, timestamptz, text) IS
-'Makes a signup token. Without a code a random one is made; blanks around texts are taken off. Level admin.';
-
-CREATE FUNCTION trainledger._create_signup_token(
-	type integer, type_id text, maximum_activations integer, code text,
-	active boolean, expiration timestamptz, id text)
-RETURNS trainledger.signup_token
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.signup_token;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id, 'id');
+	PERFORM require_admin_for_id(id, 'id');
 	id := btrim(id, E' \t\n\r');
 	code := btrim(code, E' \t\n\r');
 	type_id := btrim(type_id, E' \t\n\r');
-	PERFORM trainledger._require_given('type', type::text);
-	PERFORM trainledger._require_given('type_id', type_id);
-	PERFORM trainledger._require_given('maximum_activations',
-									   maximum_activations::text);
-	PERFORM trainledger._check_signup_token(id, code, type, type_id,
-											maximum_activations);
-	PERFORM trainledger._check_expiration(expiration,
+	PERFORM require_given('type', type::text);
+	PERFORM require_given('type_id', type_id);
+	PERFORM require_given('maximum_activations', maximum_activations::text);
+	PERFORM check_signup_token(id, code, type, type_id, maximum_activations);
+	PERFORM check_expiration(expiration,
 		'Leave it out for a token that never expires.');
-	PERFORM trainledger._signup_item(type, type_id, 'type_id');
+	PERFORM signup_item(type, type_id, 'type_id');
 	INSERT INTO trainledger.signup_token AS t
 		(id, code, type, type_id, active, maximum_activations, expiration,
 		 created_at)
-	VALUES (coalesce(id, trainledger._signup_id()),
-			coalesce(code, trainledger._signup_code()), type, type_id,
+	VALUES (coalesce(id, signup_id()),
+			coalesce(code, signup_code()), type, type_id,
 			coalesce(active, true), maximum_activations, expiration,
 			trainledger.clock())
 	ON CONFLICT DO NOTHING RETURNING t.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM trainledger._raise_taken('signup_token',
+		PERFORM raise_taken('signup_token',
 			CASE WHEN EXISTS (SELECT FROM trainledger.signup_token t
-							  WHERE t.id = _create_signup_token.id)
+							  WHERE t.id = create_signup_token.id)
 				 THEN 'signup_token_pkey' ELSE 'signup_token_code_key' END);
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_signup_token(
-	integer, text, integer, text, boolean, timestamptz, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_signup_token(
-	integer, text, integer, text, boolean, timestamptz, text) IS
-'Internal: the work of create_signup_token, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_signup_token IS
+'Makes a signup token. Without a code a random one is made; blanks around texts are taken off. Level admin.';
 
-CREATE FUNCTION trainledger.update_signup_token(
+CREATE FUNCTION trainledger_internal.update_signup_token(
 	signup_token_id text,
 	code text DEFAULT NULL,
 	type integer DEFAULT NULL,
@@ -327,51 +300,39 @@ CREATE FUNCTION trainledger.update_signup_token(
 	maximum_activations integer DEFAULT NULL,
 	expiration timestamptz DEFAULT NULL,
 	clear text[] DEFAULT '{}') RETURNS trainledger.signup_token
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_signup_token(
-	text, text, integer, text, boolean, integer, timestamptz, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_signup_token(
-	text, text, integer, text, boolean, integer, timestamptz, text[]) IS
-'Changes a signup token: null leaves a column as it is, clear may name expiration. Fewer activations than are used up are refused. Level admin.';
-
-CREATE FUNCTION trainledger._update_signup_token(
-	signup_token_id text, code text, type integer, type_id text,
-	active boolean, maximum_activations integer, expiration timestamptz,
-	clear text[]) RETURNS trainledger.signup_token
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.signup_token;
 BEGIN
 	code := btrim(code, E' \t\n\r');
 	type_id := btrim(type_id, E' \t\n\r');
-	PERFORM trainledger._require_given('signup_token_id', signup_token_id);
-	PERFORM trainledger._check_signup_token(NULL, code, type, type_id,
-											maximum_activations);
-	PERFORM trainledger._check_clear(clear, '{expiration}'::text[],
+	PERFORM require_given('signup_token_id', signup_token_id);
+	PERFORM check_signup_token(NULL, code, type, type_id, maximum_activations);
+	PERFORM check_clear(clear, '{expiration}'::text[],
 		CASE WHEN expiration IS NOT NULL THEN '{expiration}'::text[] END);
-	PERFORM trainledger._check_expiration(expiration,
+	PERFORM check_expiration(expiration,
 		'Name the column in clear for a token that never expires.');
 	-- a change of code holds its token and may wait for another's, as
 	-- documents do: one at a time, or they would wait for each other
 	IF code IS NOT NULL THEN
-		PERFORM trainledger._lock('signup codes');
+		PERFORM take_mutex('signup codes');
 	END IF;
 	SELECT t.* INTO made FROM trainledger.signup_token t
 	WHERE t.id = signup_token_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'signup token not found',
+		PERFORM refuse('TL404', 'signup token not found',
 			'There is no signup token with this id.',
 			'Look the id up in trainledger.signup_token.', 'signup_token_id');
 	END IF;
 	IF type IS NOT NULL OR type_id IS NOT NULL THEN
 		made.type := coalesce(type, made.type);
 		made.type_id := coalesce(type_id, made.type_id);
-		PERFORM trainledger._signup_item(made.type, made.type_id, 'type_id');
+		PERFORM signup_item(made.type, made.type_id, 'type_id');
 	END IF;
 	IF maximum_activations < made.activations THEN
-		PERFORM trainledger._refuse('TL409',
+		PERFORM refuse('TL409',
 			'maximum_activations is below the activations',
 			format('The token has %s activations and shall have %s at most.',
 				   made.activations, maximum_activations),
@@ -380,118 +341,101 @@ BEGIN
 	END IF;
 	BEGIN
 		UPDATE trainledger.signup_token t
-		SET code = coalesce(_update_signup_token.code, t.code),
+		SET code = coalesce(update_signup_token.code, t.code),
 			type = made.type, type_id = made.type_id,
-			active = coalesce(_update_signup_token.active, t.active),
+			active = coalesce(update_signup_token.active, t.active),
 			maximum_activations = coalesce(
-				_update_signup_token.maximum_activations,
+				update_signup_token.maximum_activations,
 				t.maximum_activations),
 			expiration = CASE WHEN 'expiration' = ANY (clear) THEN NULL
-							  ELSE coalesce(_update_signup_token.expiration,
+							  ELSE coalesce(update_signup_token.expiration,
 											t.expiration) END
 		WHERE t.id = signup_token_id RETURNING t.* INTO made;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM trainledger._raise_taken('signup_token',
-										 'signup_token_code_key');
+		PERFORM raise_taken('signup_token', 'signup_token_code_key');
 	END;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_signup_token(
-	text, text, integer, text, boolean, integer, timestamptz, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_signup_token(
-	text, text, integer, text, boolean, integer, timestamptz, text[]) IS
-'Internal: the work of update_signup_token, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_signup_token IS
+'Changes a signup token: null leaves a column as it is, clear may name expiration. Fewer activations than are used up are refused. Level admin.';
 
 -- Claims
 
-CREATE FUNCTION trainledger.claim_signup_token(
-	code text, party_id bigint) RETURNS trainledger.signup_claim
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.claim_signup_token(text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.claim_signup_token(text, bigint) IS
-'Claims a signup token for a party and enrols it. The same party again gets its first claim and uses nothing up. Level learner, for itself.';
-
-CREATE FUNCTION trainledger._signup_claim(signup_token_id text, party_id bigint)
-RETURNS trainledger.signup_claim
+CREATE FUNCTION trainledger_internal.signup_claim(
+	signup_token_id text, party_id bigint) RETURNS trainledger.signup_claim
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (SELECT c FROM trainledger.signup_claim c
-			WHERE c.signup_token_id = _signup_claim.signup_token_id
-			AND c.party_id = _signup_claim.party_id);
+			WHERE c.signup_token_id = signup_claim.signup_token_id
+			AND c.party_id = signup_claim.party_id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._signup_claim(text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._signup_claim(text, bigint) IS
-'Internal: the claim of a party on a signup token, null where there is none.';
+COMMENT ON FUNCTION trainledger_internal.signup_claim IS
+'The claim of a party on a signup token, null where there is none.';
 
-CREATE FUNCTION trainledger._require_claimable(
+CREATE FUNCTION trainledger_internal.require_claimable(
 	token trainledger.signup_token, code text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF lower(token.code) IS DISTINCT FROM lower(code) THEN
-		PERFORM trainledger._refuse('TL404', 'signup token not found',
+		PERFORM refuse('TL404', 'signup token not found',
 			'No signup token has this code.', 'Check the code.', 'code');
 	END IF;
 	IF NOT token.active THEN
-		PERFORM trainledger._refuse('TL409', 'signup token is not active',
+		PERFORM refuse('TL409', 'signup token is not active',
 			format('Signup token %s is not active.', token.id),
 			'Ask who gave out the code.', 'code');
 	END IF;
 	IF token.expiration <= trainledger.clock() THEN
-		PERFORM trainledger._refuse('TL410', 'signup token is expired',
+		PERFORM refuse('TL410', 'signup token is expired',
 			format('Signup token %s expired at %s UTC.', token.id,
 				   to_char(token.expiration AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD HH24:MI:SS')),
 			'Ask who gave out the code.', 'code');
 	END IF;
 	IF token.activations >= token.maximum_activations THEN
-		PERFORM trainledger._refuse('TL429', 'signup token is used up',
+		PERFORM refuse('TL429', 'signup token is used up',
 			format('Signup token %s has all of its %s activations.', token.id,
 				   token.maximum_activations),
 			'Ask who gave out the code.', 'code');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_claimable(
-	trainledger.signup_token, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_claimable(
-	trainledger.signup_token, text) IS
-'Internal: TL404, TL409, TL410 or TL429 where a signup token cannot be claimed by a code.';
+COMMENT ON FUNCTION trainledger_internal.require_claimable IS
+'TL404, TL409, TL410 or TL429 where a signup token cannot be claimed by a code.';
 
-CREATE FUNCTION trainledger._enrol(party_id bigint, item_id bigint)
+CREATE FUNCTION trainledger_internal.enrol(party_id bigint, item_id bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	enrolment_id bigint;
 BEGIN
 	INSERT INTO trainledger.enrolment AS e (id, party_id, item_id, created_at)
-	VALUES (trainledger._new_id('trainledger.enrolment_id_seq'::regclass,
-								_enrol.party_id),
-			_enrol.party_id, _enrol.item_id, trainledger.clock())
+	VALUES (new_id('trainledger.enrolment_id_seq'::regclass, enrol.party_id),
+			enrol.party_id, enrol.item_id, trainledger.clock())
 	ON CONFLICT ON CONSTRAINT enrolment_party_id_item_id_key DO NOTHING
 	RETURNING e.id INTO enrolment_id;
 	IF NOT FOUND THEN
 		SELECT e.id INTO enrolment_id FROM trainledger.enrolment e
-		WHERE e.party_id = _enrol.party_id AND e.item_id = _enrol.item_id;
+		WHERE e.party_id = enrol.party_id AND e.item_id = enrol.item_id;
 	END IF;
 	RETURN enrolment_id;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._enrol(bigint, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._enrol(bigint, bigint) IS
-'Internal: the enrolment of a party into an item, made where there is none.';
+COMMENT ON FUNCTION trainledger_internal.enrol IS
+'The enrolment of a party into an item, made where there is none.';
 
-CREATE FUNCTION trainledger._claim_signup_token(code text, party_id bigint)
-RETURNS trainledger.signup_claim
+CREATE FUNCTION trainledger_internal.claim_signup_token(
+	code text, party_id bigint) RETURNS trainledger.signup_claim
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	token trainledger.signup_token;
@@ -500,86 +444,68 @@ DECLARE
 BEGIN
 	IF NOT trainledger.has_level('operator'::trainledger.access_level)
 	   AND party_id IS DISTINCT FROM trainledger.current_party() THEN
-		PERFORM trainledger._refuse('42501',
+		PERFORM refuse('42501',
 			'a learner may claim for itself only',
 			'The party is not the one that is asking.',
 			'Leave it to a role of level operator.', 'party_id');
 	END IF;
 	code := btrim(code, E' \t\n\r');
-	PERFORM trainledger._require_given('code', nullif(code, ''));
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	holder := trainledger._party(party_id);
+	PERFORM require_given('code', nullif(code, ''));
+	PERFORM require_given('party_id', party_id::text);
+	holder := party(party_id);
 	SELECT t.* INTO token FROM trainledger.signup_token t
 	WHERE lower(t.code) COLLATE "C"
-		= lower(_claim_signup_token.code) COLLATE "C";
-	claim := trainledger._signup_claim(token.id, party_id);
+		= lower(claim_signup_token.code) COLLATE "C";
+	claim := signup_claim(token.id, party_id);
 	IF claim.id IS NOT NULL THEN
 		RETURN claim;
 	END IF;
-	PERFORM trainledger._require_claimable(token, code);
+	PERFORM require_claimable(token, code);
 	-- the lock lets one claim at a time see and take the activations that
 	-- are left; a claim of the same party may have come before us, or a
 	-- change of the code
 	SELECT t.* INTO token FROM trainledger.signup_token t
 	WHERE t.id = token.id FOR NO KEY UPDATE;
-	claim := trainledger._signup_claim(token.id, party_id);
+	claim := signup_claim(token.id, party_id);
 	IF claim.id IS NOT NULL THEN
 		RETURN claim;
 	END IF;
-	PERFORM trainledger._require_claimable(token, code);
-	PERFORM trainledger._require_not_suspended(holder, 'party_id');
+	PERFORM require_claimable(token, code);
+	PERFORM require_not_suspended(holder, 'party_id');
 	UPDATE trainledger.signup_token t SET activations = t.activations + 1
 	WHERE t.id = token.id;
 	INSERT INTO trainledger.signup_claim AS c
 		(id, signup_token_id, party_id, enrolment_id, created_at)
-	VALUES (trainledger._new_id('trainledger.signup_claim_id_seq'::regclass,
-								_claim_signup_token.party_id),
-			token.id, _claim_signup_token.party_id,
-			trainledger._enrol(_claim_signup_token.party_id,
-							   trainledger._signup_item(token.type,
-														token.type_id, 'code')),
+	VALUES (new_id('trainledger.signup_claim_id_seq'::regclass,
+				   claim_signup_token.party_id),
+			token.id, claim_signup_token.party_id,
+			enrol(claim_signup_token.party_id, signup_item(token.type,
+							  token.type_id, 'code')),
 			trainledger.clock())
 	RETURNING c.* INTO claim;
 	RETURN claim;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._claim_signup_token(text, bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._claim_signup_token(text, bigint) IS
-'Internal: the work of claim_signup_token, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.claim_signup_token IS
+'Claims a signup token for a party and enrols it. The same party again gets its first claim and uses nothing up. Level learner, for itself.';
 
 -- Documents (XML)
 
-CREATE FUNCTION trainledger.import_signup_tokens(document bytea)
-RETURNS SETOF trainledger.signup_token
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.import_signup_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.import_signup_tokens(bytea) IS
-'Makes the signup tokens of an XML document, all or none, and returns them in its order. Level admin.';
-
-CREATE FUNCTION trainledger._import_signup_tokens(document bytea)
+CREATE FUNCTION trainledger_internal.import_signup_tokens(document bytea)
 RETURNS SETOF trainledger.signup_token
 AS 'MODULE_PATHNAME', 'tl_import_signup_tokens'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp;
-REVOKE ALL ON FUNCTION trainledger._import_signup_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._import_signup_tokens(bytea) IS
-'Internal: the work of import_signup_tokens, as the owner.';
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.import_signup_tokens IS
+'Makes the signup tokens of an XML document, all or none, and returns them in its order. Level admin.';
 
-CREATE FUNCTION trainledger.apply_signup_tokens(document bytea)
-RETURNS SETOF trainledger.signup_token
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.apply_signup_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.apply_signup_tokens(bytea) IS
-'Changes signup tokens by an XML document, all or none: only the elements that are there change, an empty TokenExpiration clears it. Returns the tokens in the order of the document. Level admin.';
-
-CREATE FUNCTION trainledger._apply_signup_tokens(document bytea)
+CREATE FUNCTION trainledger_internal.apply_signup_tokens(document bytea)
 RETURNS SETOF trainledger.signup_token
 AS 'MODULE_PATHNAME', 'tl_apply_signup_tokens'
 LANGUAGE C VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp;
-REVOKE ALL ON FUNCTION trainledger._apply_signup_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._apply_signup_tokens(bytea) IS
-'Internal: the work of apply_signup_tokens, as the owner.';
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.apply_signup_tokens IS
+'Changes signup tokens by an XML document, all or none: only the elements that are there change, an empty TokenExpiration clears it. Returns the tokens in the order of the document. Level admin.';
 
 -- Documents over HTTP, in trainledger_api
 
@@ -587,19 +513,16 @@ CREATE DOMAIN trainledger."application/xml" AS text;
 COMMENT ON DOMAIN trainledger."application/xml" IS
 'An XML document: PostgREST answers a request for application/xml with it as it is.';
 
-CREATE FUNCTION trainledger.signup_document(
+CREATE FUNCTION trainledger_internal.signup_document(
 	tokens trainledger.signup_token[], separator "char") RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_document' LANGUAGE C STABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger.signup_document(
-	trainledger.signup_token[], "char") FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.signup_document(
-	trainledger.signup_token[], "char") IS
+COMMENT ON FUNCTION trainledger_internal.signup_document IS
 'The document of signup tokens, with this separator between date and time.';
 
-CREATE FUNCTION trainledger.signup_error(code text, message text)
+CREATE FUNCTION trainledger_internal.signup_error(code text, message text)
 RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	PERFORM set_config('response.status', right(code, 3), true);
@@ -607,55 +530,37 @@ BEGIN
 					  xmlelement(NAME "Message", message));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.signup_error(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.signup_error(text, text) IS
+COMMENT ON FUNCTION trainledger_internal.signup_error IS
 'The error document of a refusal; sets the status of the answer.';
 
-CREATE FUNCTION trainledger_api.tokens(
+CREATE FUNCTION trainledger_internal.tokens(
 	start integer DEFAULT 0,
 	max_tokens integer DEFAULT 100) RETURNS trainledger."application/xml"
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.tokens(integer, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.tokens(integer, integer) IS
-'List of signup tokens, an XML document.
-
-start is how many tokens to leave out (0), max_tokens how many to show at most (100, from 1 to 1000). Answers 200, or the error document with 400. Level reader.';
-
-CREATE FUNCTION trainledger._tokens(start integer, max_tokens integer)
-RETURNS trainledger."application/xml"
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	start := coalesce(start, 0);
 	max_tokens := coalesce(max_tokens, 100);
 	IF start < 0 OR max_tokens NOT BETWEEN 1 AND 1000 THEN
-		RETURN trainledger.signup_error('TL400', format(
+		RETURN signup_error('TL400', format(
 			'start is %s and max_tokens is %s, they may be from 0 and from 1 to 1000',
 			start, max_tokens));
 	END IF;
-	RETURN trainledger.signup_document(
+	RETURN signup_document(
 		ARRAY(SELECT t FROM trainledger.signup_token t
 			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T'::"char");
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._tokens(integer, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._tokens(integer, integer) IS
-'Internal: the work of tokens, as the caller.';
+COMMENT ON FUNCTION trainledger_internal.tokens IS
+'List of signup tokens, an XML document.
 
-CREATE FUNCTION trainledger_api.token(
-	tokenid text) RETURNS trainledger."application/xml"
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.token(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.token(text) IS
-'A signup token, an XML document.
+start is how many tokens to leave out (0), max_tokens how many to show at most (100, from 1 to 1000). Answers 200, or the error document with 400. Level reader.';
 
-tokenid is the id of the token. Answers 200, or the error document with 404. Level reader.';
-
-CREATE FUNCTION trainledger._token(tokenid text)
+CREATE FUNCTION trainledger_internal.token(tokenid text)
 RETURNS trainledger."application/xml"
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	tokens trainledger.signup_token[];
@@ -663,73 +568,58 @@ BEGIN
 	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
 					WHERE t.id = tokenid);
 	IF tokens = '{}' THEN
-		RETURN trainledger.signup_error('TL404', 'signup token not found');
+		RETURN signup_error('TL404', 'signup token not found');
 	END IF;
-	RETURN trainledger.signup_document(tokens, ' '::"char");
+	RETURN signup_document(tokens, ' '::"char");
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._token(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._token(text) IS
-'Internal: the work of token, as the caller.';
+COMMENT ON FUNCTION trainledger_internal.token IS
+'A signup token, an XML document.
 
-CREATE FUNCTION trainledger_api.create_tokens(bytea)
-RETURNS trainledger."application/xml"
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.create_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.create_tokens(bytea) IS
-'Makes the signup tokens of an XML document, all or none.
+tokenid is the id of the token. Answers 200, or the error document with 404. Level reader.';
 
-The body is the document. Answers 201 with the tokens, or the error document with 400, 404 or 409. Level admin.';
-
-CREATE FUNCTION trainledger._create_tokens(document bytea)
+CREATE FUNCTION trainledger_internal.create_tokens(bytea)
 RETURNS trainledger."application/xml"
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	printed text;
 BEGIN
-	printed := trainledger.signup_document(
-		ARRAY(SELECT t FROM trainledger._import_signup_tokens(
-				  coalesce(document, '')) AS t), ' '::"char");
+	printed := signup_document(
+		ARRAY(SELECT t FROM import_signup_tokens(
+				  coalesce($1, '')) AS t), ' '::"char");
 	PERFORM set_config('response.status', '201', true);
 	RETURN printed;
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
+	RETURN signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_tokens(bytea) IS
-'Internal: the work of create_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_tokens IS
+'Makes the signup tokens of an XML document, all or none.
 
-CREATE FUNCTION trainledger_api.update_tokens(bytea)
-RETURNS trainledger."application/xml"
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api.update_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.update_tokens(bytea) IS
-'Changes signup tokens by an XML document, all or none: only the elements that are there.
+The body is the document. Answers 201 with the tokens, or the error document with 400, 404 or 409. Level admin.';
 
-The body is the document. Answers 200 with the tokens, or the error document with 400, 404 or 409. Level admin.';
-
-CREATE FUNCTION trainledger._update_tokens(document bytea)
+CREATE FUNCTION trainledger_internal.update_tokens(bytea)
 RETURNS trainledger."application/xml"
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	RETURN trainledger.signup_document(
-		ARRAY(SELECT t FROM trainledger._apply_signup_tokens(
-				  coalesce(document, '')) AS t), ' '::"char");
+	RETURN signup_document(
+		ARRAY(SELECT t FROM apply_signup_tokens(
+				  coalesce($1, '')) AS t), ' '::"char");
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;
 	END IF;
-	RETURN trainledger.signup_error(SQLSTATE, SQLERRM);
+	RETURN signup_error(SQLSTATE, SQLERRM);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_tokens(bytea) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_tokens(bytea) IS
-'Internal: the work of update_tokens, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_tokens IS
+'Changes signup tokens by an XML document, all or none: only the elements that are there.
+
+The body is the document. Answers 200 with the tokens, or the error document with 400, 404 or 409. Level admin.';

@@ -181,9 +181,9 @@ SELECT pg_catalog.pg_extension_config_dump('trainledger.ticket_id_seq', '');
 COMMENT ON SEQUENCE trainledger.ticket_id_seq IS
 'Numbers from which the ids of tickets are made.';
 
-CREATE FUNCTION trainledger._ticket_id() RETURNS uuid
+CREATE FUNCTION trainledger_internal.ticket_id() RETURNS uuid
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made text := replace(gen_random_uuid()::text, '-', '');
@@ -193,9 +193,8 @@ BEGIN
 	RETURN (number || '8' || substr(made, 14))::uuid;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._ticket_id() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._ticket_id() IS
-'Internal: an id for a ticket: 12 hexadecimal digits that count, so that tickets made at one instant sort as they were made, and the rest at random.';
+COMMENT ON FUNCTION trainledger_internal.ticket_id IS
+'An id for a ticket: 12 hexadecimal digits that count, so that tickets made at one instant sort as they were made, and the rest at random.';
 
 CREATE TABLE trainledger.ticket (
 	id uuid CONSTRAINT ticket_pkey PRIMARY KEY,
@@ -255,7 +254,7 @@ COMMENT ON COLUMN trainledger.ticket.holder_id IS 'Person who has it; -1, which 
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF state
 	ON trainledger.ticket FOR EACH ROW
-	EXECUTE FUNCTION trainledger.lifecycle('state',
+	EXECUTE FUNCTION trainledger_internal.lifecycle('state',
 		'ready>consumed', 'ready>canceled');
 ALTER TABLE trainledger.ticket ENABLE ALWAYS TRIGGER lifecycle;
 COMMENT ON TRIGGER lifecycle ON trainledger.ticket IS
@@ -280,21 +279,21 @@ COMMENT ON POLICY visible ON trainledger.cohort IS
 
 ALTER TABLE trainledger.membership ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.membership FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.membership IS
 'Readers see all memberships, a learner its own.';
 
 ALTER TABLE trainledger.membership_event ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.membership_event FOR SELECT USING (
-	party_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party());
+	party_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party());
 COMMENT ON POLICY visible ON trainledger.membership_event IS
 'Readers see all events, a learner those of its own memberships.';
 
-CREATE FUNCTION trainledger.visible_email() RETURNS text
+CREATE FUNCTION trainledger_internal.visible_email() RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (SELECT lower(p.email) FROM trainledger.party p
@@ -303,16 +302,15 @@ BEGIN
 				'trainledger.reader_access()'::regprocedure, 'EXECUTE'));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.visible_email() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.visible_email() IS
+COMMENT ON FUNCTION trainledger_internal.visible_email IS
 'Address whose tickets the caller may see besides its own; for row-level security.';
 
 ALTER TABLE trainledger.ticket ENABLE ROW LEVEL SECURITY;
 CREATE POLICY visible ON trainledger.ticket FOR SELECT USING (
-	holder_id BETWEEN trainledger.first_visible_party()
-		AND trainledger.last_visible_party()
+	holder_id BETWEEN trainledger_internal.first_visible_party()
+		AND trainledger_internal.last_visible_party()
 	OR holder_id = -1
-	AND made_out_to = (SELECT trainledger.visible_email()));
+	AND made_out_to = (SELECT trainledger_internal.visible_email()));
 COMMENT ON POLICY visible ON trainledger.ticket IS
 'Readers see all tickets, a learner its own and those made out to its address.';
 
@@ -340,113 +338,102 @@ COMMENT ON COLUMN trainledger.program_info.is_active IS 'Whether it is among the
 
 -- Kinds and programs
 
-CREATE FUNCTION trainledger._program_kind(id uuid, argument text)
+CREATE FUNCTION trainledger_internal.program_kind(id uuid, argument text)
 RETURNS trainledger.program_kind
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_kind trainledger.program_kind;
 BEGIN
 	SELECT k.* INTO found_kind FROM trainledger.program_kind k
-	WHERE k.id = _program_kind.id;
+	WHERE k.id = program_kind.id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'program kind not found',
+		PERFORM refuse('TL404', 'program kind not found',
 			format('There is no program kind %s.', id),
 			'Look the id up in trainledger.program_kind.', argument);
 	END IF;
 	RETURN found_kind;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._program_kind(uuid, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._program_kind(uuid, text) IS
-'Internal: a program kind by id, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.program_kind IS
+'A program kind by id, or TL404.';
 
-CREATE FUNCTION trainledger._program(id uuid) RETURNS trainledger.program
+CREATE FUNCTION trainledger_internal.program(id uuid)
+RETURNS trainledger.program
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_program trainledger.program;
 BEGIN
 	SELECT p.* INTO found_program FROM trainledger.program p
-	WHERE p.id = _program.id;
+	WHERE p.id = program.id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'program not found',
+		PERFORM refuse('TL404', 'program not found',
 			format('There is no program %s.', id),
 			'Look the id up in trainledger.program.', 'program_id');
 	END IF;
 	RETURN found_program;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._program(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._program(uuid) IS
-'Internal: a program by id, or TL404.';
+COMMENT ON FUNCTION trainledger_internal.program IS
+'A program by id, or TL404.';
 
-CREATE FUNCTION trainledger.add_program_kind(
+CREATE FUNCTION trainledger_internal.add_program_kind(
 	name text,
 	handle text DEFAULT NULL,
 	parent_id uuid DEFAULT NULL,
 	id uuid DEFAULT NULL) RETURNS trainledger.program_kind
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_program_kind(text, text, uuid, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_program_kind(text, text, uuid, uuid) IS
-'Adds a kind of programs, as the child of another where one is given. Level admin.';
-
-CREATE FUNCTION trainledger._add_program_kind(
-	name text, handle text, parent_id uuid, id uuid)
-RETURNS trainledger.program_kind
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.program_kind;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text, 'id');
-	PERFORM trainledger._require_text('name', name);
-	PERFORM trainledger._require_text('handle', coalesce(handle, 'none'));
+	PERFORM require_admin_for_id(id::text, 'id');
+	PERFORM require_text('name', name);
+	PERFORM require_text('handle', coalesce(handle, 'none'));
 	IF parent_id IS NOT NULL THEN
-		PERFORM trainledger._program_kind(parent_id, 'parent_id');
+		PERFORM program_kind(parent_id, 'parent_id');
 	END IF;
 	INSERT INTO trainledger.program_kind AS k (id, parent_id, name, handle)
-	VALUES (coalesce(_add_program_kind.id, gen_random_uuid()),
-			_add_program_kind.parent_id, _add_program_kind.name,
-			_add_program_kind.handle)
+	VALUES (coalesce(add_program_kind.id, gen_random_uuid()),
+			add_program_kind.parent_id, add_program_kind.name,
+			add_program_kind.handle)
 	ON CONFLICT DO NOTHING RETURNING k.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM trainledger._raise_taken('program_kind', 'program_kind_pkey');
+		PERFORM raise_taken('program_kind', 'program_kind_pkey');
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_program_kind(text, text, uuid, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_program_kind(text, text, uuid, uuid) IS
-'Internal: the work of add_program_kind, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_program_kind IS
+'Adds a kind of programs, as the child of another where one is given. Level admin.';
 
-CREATE FUNCTION trainledger._check_program(start_date date, duration integer)
-RETURNS void
+CREATE FUNCTION trainledger_internal.check_program(
+	start_date date, duration integer) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 SET DateStyle = 'ISO'
 AS $$
 BEGIN
 	IF start_date NOT BETWEEN date '0001-01-01' AND date '9999-12-31' THEN
-		PERFORM trainledger._refuse('TL400', 'start date is out of range',
+		PERFORM refuse('TL400', 'start date is out of range',
 			format('The argument start_date is %s.', start_date),
 			'Give a day of the years 1 to 9999.', 'start_date');
 	END IF;
 	IF duration NOT BETWEEN 1 AND 36525 THEN
-		PERFORM trainledger._refuse('TL400', 'duration is out of range',
+		PERFORM refuse('TL400', 'duration is out of range',
 			format('The argument duration is %s.', duration),
 			'Give a number of days from 1 to 36525.', 'duration');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._check_program(date, integer) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._check_program(date, integer) IS
-'Internal: checks the days of a program (TL400).';
+COMMENT ON FUNCTION trainledger_internal.check_program IS
+'Checks the days of a program (TL400).';
 
-CREATE FUNCTION trainledger.add_program(
+CREATE FUNCTION trainledger_internal.add_program(
 	kind_id uuid,
 	name text,
 	start_date date,
@@ -454,52 +441,38 @@ CREATE FUNCTION trainledger.add_program(
 	mode trainledger.program_mode DEFAULT 'fixed',
 	priority integer DEFAULT 0,
 	id uuid DEFAULT NULL) RETURNS trainledger.program
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.add_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.add_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, uuid) IS
-'Adds a program of a kind, which is active; duration is in days. Level admin.';
-
-CREATE FUNCTION trainledger._add_program(
-	kind_id uuid, name text, start_date date, duration integer,
-	mode trainledger.program_mode, priority integer, id uuid)
-RETURNS trainledger.program
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.program;
 BEGIN
-	PERFORM trainledger._require_admin_for_id(id::text, 'id');
-	PERFORM trainledger._require_given('kind_id', kind_id::text);
-	PERFORM trainledger._require_text('name', name);
-	PERFORM trainledger._require_given('start_date', start_date::text);
-	PERFORM trainledger._require_given('duration', duration::text);
-	PERFORM trainledger._check_program(start_date, duration);
-	PERFORM trainledger._program_kind(kind_id, 'kind_id');
+	PERFORM require_admin_for_id(id::text, 'id');
+	PERFORM require_given('kind_id', kind_id::text);
+	PERFORM require_text('name', name);
+	PERFORM require_given('start_date', start_date::text);
+	PERFORM require_given('duration', duration::text);
+	PERFORM check_program(start_date, duration);
+	PERFORM program_kind(kind_id, 'kind_id');
 	INSERT INTO trainledger.program AS p
 		(id, kind_id, name, start_date, duration, mode, priority,
 		 created_at, updated_at)
-	VALUES (coalesce(_add_program.id, gen_random_uuid()),
-			_add_program.kind_id, _add_program.name, _add_program.start_date,
-			_add_program.duration, coalesce(_add_program.mode, 'fixed'),
-			coalesce(_add_program.priority, 0), trainledger.clock(),
+	VALUES (coalesce(add_program.id, gen_random_uuid()),
+			add_program.kind_id, add_program.name, add_program.start_date,
+			add_program.duration, coalesce(add_program.mode, 'fixed'),
+			coalesce(add_program.priority, 0), trainledger.clock(),
 			trainledger.clock())
 	ON CONFLICT DO NOTHING RETURNING p.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM trainledger._raise_taken('program', 'program_pkey');
+		PERFORM raise_taken('program', 'program_pkey');
 	END IF;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._add_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._add_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, uuid) IS
-'Internal: the work of add_program, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.add_program IS
+'Adds a program of a kind, which is active; duration is in days. Level admin.';
 
-CREATE FUNCTION trainledger.update_program(
+CREATE FUNCTION trainledger_internal.update_program(
 	program_id uuid,
 	name text DEFAULT NULL,
 	start_date date DEFAULT NULL,
@@ -508,50 +481,32 @@ CREATE FUNCTION trainledger.update_program(
 	priority integer DEFAULT NULL,
 	is_active boolean DEFAULT NULL,
 	clear text[] DEFAULT '{}') RETURNS trainledger.program
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
-	text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
-	text[]) IS
-'Changes a program: null leaves a column as it is; none can be emptied. Level admin.';
-
-CREATE FUNCTION trainledger._update_program(
-	program_id uuid, name text, start_date date, duration integer,
-	mode trainledger.program_mode, priority integer, is_active boolean,
-	clear text[]) RETURNS trainledger.program
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.program;
 BEGIN
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	PERFORM trainledger._require_text('name', coalesce(name, 'kept'));
-	PERFORM trainledger._check_program(start_date, duration);
-	PERFORM trainledger._check_clear(clear, '{}'::text[], '{}'::text[]);
-	PERFORM trainledger._program(program_id);
+	PERFORM require_given('program_id', program_id::text);
+	PERFORM require_text('name', coalesce(name, 'kept'));
+	PERFORM check_program(start_date, duration);
+	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
+	PERFORM program(program_id);
 	UPDATE trainledger.program p
-	SET name = coalesce(_update_program.name, p.name),
-		start_date = coalesce(_update_program.start_date, p.start_date),
-		duration = coalesce(_update_program.duration, p.duration),
-		mode = coalesce(_update_program.mode, p.mode),
-		priority = coalesce(_update_program.priority, p.priority),
-		is_active = coalesce(_update_program.is_active, p.is_active),
+	SET name = coalesce(update_program.name, p.name),
+		start_date = coalesce(update_program.start_date, p.start_date),
+		duration = coalesce(update_program.duration, p.duration),
+		mode = coalesce(update_program.mode, p.mode),
+		priority = coalesce(update_program.priority, p.priority),
+		is_active = coalesce(update_program.is_active, p.is_active),
 		updated_at = greatest(trainledger.clock(), p.updated_at)
-	WHERE p.id = _update_program.program_id
+	WHERE p.id = update_program.program_id
 	RETURNING p.* INTO made;
 	RETURN made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
-	text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_program(
-	uuid, text, date, integer, trainledger.program_mode, integer, boolean,
-	text[]) IS
-'Internal: the work of update_program, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_program IS
+'Changes a program: null leaves a column as it is; none can be emptied. Level admin.';
 
 -- Reading
 
@@ -561,8 +516,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT k FROM trainledger.program_kind k WHERE k.id = $1;
 END;
-REVOKE ALL ON FUNCTION trainledger.lookup_program(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.lookup_program(uuid) IS
+COMMENT ON FUNCTION trainledger.lookup_program IS
 'A program kind by id; null where there is none. Level learner.';
 
 CREATE FUNCTION trainledger.lookup_program_instance(program_id uuid)
@@ -571,8 +525,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT i FROM trainledger.program_info i WHERE i.id = $1;
 END;
-REVOKE ALL ON FUNCTION trainledger.lookup_program_instance(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.lookup_program_instance(uuid) IS
+COMMENT ON FUNCTION trainledger.lookup_program_instance IS
 'A program by id; null where there is none. Level learner.';
 
 CREATE FUNCTION trainledger.list_cohorts(program_id uuid)
@@ -582,8 +535,7 @@ BEGIN ATOMIC
 	SELECT c FROM trainledger.cohort c WHERE c.program_id = $1
 	ORDER BY c.name, c.id;
 END;
-REVOKE ALL ON FUNCTION trainledger.list_cohorts(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.list_cohorts(uuid) IS
+COMMENT ON FUNCTION trainledger.list_cohorts IS
 'Cohorts of a program, by name. Level learner.';
 
 CREATE FUNCTION trainledger.program_child_list(program_kind_id uuid)
@@ -593,8 +545,7 @@ BEGIN ATOMIC
 	SELECT k FROM trainledger.program_kind k WHERE k.parent_id = $1
 	ORDER BY k.name, k.id;
 END;
-REVOKE ALL ON FUNCTION trainledger.program_child_list(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.program_child_list(uuid) IS
+COMMENT ON FUNCTION trainledger.program_child_list IS
 'Direct children of a program kind, by name. Level learner.';
 
 CREATE FUNCTION trainledger.list_active_programs()
@@ -604,8 +555,7 @@ BEGIN ATOMIC
 	SELECT i FROM trainledger.program_info i WHERE i.is_active
 	ORDER BY i.start_date DESC, i.priority DESC, i.name, i.id;
 END;
-REVOKE ALL ON FUNCTION trainledger.list_active_programs() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.list_active_programs() IS
+COMMENT ON FUNCTION trainledger.list_active_programs IS
 'Active programs, the latest start first. Level learner.';
 
 CREATE FUNCTION trainledger.programs_after(
@@ -618,32 +568,30 @@ BEGIN ATOMIC
 	AND ($2 IS NULL OR i.kind_id = $2)
 	ORDER BY i.start_date DESC, i.priority DESC, i.name, i.id;
 END;
-REVOKE ALL ON FUNCTION trainledger.programs_after(date, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.programs_after(date, uuid) IS
+COMMENT ON FUNCTION trainledger.programs_after IS
 'Active programs that start on a day or later, the latest start first, of one kind where it is given. Level learner.';
 
 -- Memberships
 
-CREATE FUNCTION trainledger._require_cohort(program_id uuid, cohort_id uuid)
-RETURNS void
+CREATE FUNCTION trainledger_internal.require_cohort(
+	program_id uuid, cohort_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF NOT EXISTS (
 		SELECT FROM trainledger.cohort c
-		WHERE c.id = _require_cohort.cohort_id
-		AND c.program_id = _require_cohort.program_id) THEN
-		PERFORM trainledger._refuse('TL404', 'cohort not found',
+		WHERE c.id = require_cohort.cohort_id
+		AND c.program_id = require_cohort.program_id) THEN
+		PERFORM refuse('TL404', 'cohort not found',
 			format('Program %s has no cohort %s.', program_id, cohort_id),
 			'Look the id up in trainledger.cohort, or confirm the cohort by its name.',
 			'cohort_id');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_cohort(uuid, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_cohort(uuid, uuid) IS
-'Internal: TL404 where a program has no such cohort.';
+COMMENT ON FUNCTION trainledger_internal.require_cohort IS
+'TL404 where a program has no such cohort.';
 
 /*
  * Makes or changes a membership, and leaves an event unless it is already as
@@ -651,14 +599,14 @@ COMMENT ON FUNCTION trainledger._require_cohort(uuid, uuid) IS
  * calls for a person who is not in the program meet in the primary key, and the
  * second changes what the first has made.
  */
-CREATE FUNCTION trainledger._put_membership(
+CREATE FUNCTION trainledger_internal.put_membership(
 	in_program uuid, holder trainledger.party, into_cohort uuid,
 	new_role trainledger.membership_role,
-	new_state trainledger.membership_state,
-	new_comments text, new_state_detail text,
-	OUT made trainledger.membership, OUT is_changed boolean)
+	new_state trainledger.membership_state, new_comments text,
+	new_state_detail text, OUT made trainledger.membership,
+	OUT is_changed boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	old trainledger.membership;
@@ -679,7 +627,7 @@ BEGIN
 		END IF;
 		-- to come in, and to come back, is to acquire something
 		IF old.state IS NULL OR old.state <> 'active' AND made.state = 'active' THEN
-			PERFORM trainledger._require_not_suspended(holder, 'party_id');
+			PERFORM require_not_suspended(holder, 'party_id');
 		END IF;
 		made.updated_at := greatest(trainledger.clock(), old.updated_at);
 		IF old.party_id IS NOT NULL THEN
@@ -696,191 +644,145 @@ BEGIN
 		INSERT INTO trainledger.membership SELECT (made).*
 		ON CONFLICT DO NOTHING;
 		EXIT WHEN FOUND;
-		PERFORM trainledger._require_conflict('membership', EXISTS (
+		PERFORM require_conflict('membership', EXISTS (
 			SELECT FROM trainledger.membership m
 			WHERE m.program_id = in_program AND m.party_id = holder.id));
 	END LOOP;
 	INSERT INTO trainledger.membership_event
 		(id, program_id, party_id, old_cohort_id, cohort_id, old_role, role,
 		 old_state, state, comments, state_detail, changed_by, created_at)
-	VALUES (trainledger._new_id('trainledger.membership_event_id_seq'::regclass,
-								made.party_id),
+	VALUES (new_id('trainledger.membership_event_id_seq'::regclass,
+				   made.party_id),
 			made.program_id, made.party_id, old.cohort_id, made.cohort_id,
 			old.role, made.role, old.state, made.state, made.comments,
-			made.state_detail, trainledger._caller_name(), made.updated_at);
+			made.state_detail, caller_name(), made.updated_at);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._put_membership(
-	uuid, trainledger.party, uuid, trainledger.membership_role,
-	trainledger.membership_state, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._put_membership(
-	uuid, trainledger.party, uuid, trainledger.membership_role,
-	trainledger.membership_state, text, text) IS
-'Internal: makes or changes a membership and leaves its event (TL409 where a suspended person would come in).';
+COMMENT ON FUNCTION trainledger_internal.put_membership IS
+'Makes or changes a membership and leaves its event (TL409 where a suspended person would come in).';
 
-CREATE FUNCTION trainledger.modify_program_membership(
+CREATE FUNCTION trainledger_internal.modify_program_membership(
 	program_id uuid,
 	party_id bigint,
 	cohort_id uuid DEFAULT NULL,
 	role trainledger.membership_role DEFAULT NULL,
 	state trainledger.membership_state DEFAULT NULL)
 RETURNS trainledger.membership
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.modify_program_membership(
-	uuid, bigint, uuid, trainledger.membership_role,
-	trainledger.membership_state) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.modify_program_membership(
-	uuid, bigint, uuid, trainledger.membership_role,
-	trainledger.membership_state) IS
-'Takes a person into a program, as an active member unless said, or changes the cohort, role or state there; what is null stays. States are active, completed, graduated, incomplete and withdrawn. Level operator.';
-
-CREATE FUNCTION trainledger._modify_program_membership(
-	program_id uuid, party_id bigint, cohort_id uuid,
-	role trainledger.membership_role, state trainledger.membership_state)
-RETURNS trainledger.membership
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 BEGIN
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	PERFORM trainledger._require_given('party_id', party_id::text);
+	PERFORM require_given('program_id', program_id::text);
+	PERFORM require_given('party_id', party_id::text);
 	IF state IN ('dropped', 'refunded') THEN
-		PERFORM trainledger._refuse('TL400', 'state is not for this call',
+		PERFORM refuse('TL400', 'state is not for this call',
 			format('The argument state is %s.', state),
 			'Give active, completed, graduated, incomplete or withdrawn, or call update_user_cohort_state.',
 			'state');
 	END IF;
-	PERFORM trainledger._program(program_id);
+	PERFORM program(program_id);
 	IF cohort_id IS NOT NULL THEN
-		PERFORM trainledger._require_cohort(program_id, cohort_id);
+		PERFORM require_cohort(program_id, cohort_id);
 	END IF;
-	holder := trainledger._person(party_id);
-	RETURN (trainledger._put_membership(program_id, holder, cohort_id, role,
-										state, NULL, NULL)).made;
+	holder := person(party_id);
+	RETURN (put_membership(program_id, holder, cohort_id, role,
+						   state, NULL, NULL)).made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._modify_program_membership(
-	uuid, bigint, uuid, trainledger.membership_role,
-	trainledger.membership_state) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._modify_program_membership(
-	uuid, bigint, uuid, trainledger.membership_role,
-	trainledger.membership_state) IS
-'Internal: the work of modify_program_membership, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.modify_program_membership IS
+'Takes a person into a program, as an active member unless said, or changes the cohort, role or state there; what is null stays. States are active, completed, graduated, incomplete and withdrawn. Level operator.';
 
-CREATE FUNCTION trainledger.update_user_cohort_state(
+CREATE FUNCTION trainledger_internal.update_user_cohort_state(
 	party_id bigint,
 	program_id uuid,
 	state trainledger.membership_state,
 	cohort_id uuid DEFAULT NULL,
 	comments text DEFAULT NULL,
 	state_detail text DEFAULT NULL) RETURNS trainledger.membership
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.update_user_cohort_state(
-	bigint, uuid, trainledger.membership_state, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.update_user_cohort_state(
-	bigint, uuid, trainledger.membership_state, uuid, text, text) IS
-'Sets the state of a person in a program, and moves the person to a cohort where one is given; what is null stays. Level operator.';
-
-CREATE FUNCTION trainledger._update_user_cohort_state(
-	party_id bigint, program_id uuid, state trainledger.membership_state,
-	cohort_id uuid, comments text, state_detail text)
-RETURNS trainledger.membership
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 BEGIN
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	PERFORM trainledger._require_given('state', state::text);
-	PERFORM trainledger._check_notes('comments', comments);
-	PERFORM trainledger._check_notes('state_detail', state_detail);
-	PERFORM trainledger._program(program_id);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('program_id', program_id::text);
+	PERFORM require_given('state', state::text);
+	PERFORM check_notes('comments', comments);
+	PERFORM check_notes('state_detail', state_detail);
+	PERFORM program(program_id);
 	IF cohort_id IS NOT NULL THEN
-		PERFORM trainledger._require_cohort(program_id, cohort_id);
+		PERFORM require_cohort(program_id, cohort_id);
 	END IF;
-	holder := trainledger._party(party_id);
+	holder := party(party_id);
 	-- nobody is removed: who is in stays in
 	IF NOT EXISTS (
 		SELECT FROM trainledger.membership m
-		WHERE m.program_id = _update_user_cohort_state.program_id
+		WHERE m.program_id = update_user_cohort_state.program_id
 		AND m.party_id = holder.id) THEN
-		PERFORM trainledger._refuse('TL404', 'membership not found',
+		PERFORM refuse('TL404', 'membership not found',
 			format('Party %s is not in program %s.', party_id, program_id),
 			'Take the person into the program first.', 'party_id');
 	END IF;
-	RETURN (trainledger._put_membership(
+	RETURN (put_membership(
 		program_id, holder, cohort_id, NULL::trainledger.membership_role,
 		state, comments, state_detail)).made;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._update_user_cohort_state(
-	bigint, uuid, trainledger.membership_state, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._update_user_cohort_state(
-	bigint, uuid, trainledger.membership_state, uuid, text, text) IS
-'Internal: the work of update_user_cohort_state, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.update_user_cohort_state IS
+'Sets the state of a person in a program, and moves the person to a cohort where one is given; what is null stays. Level operator.';
 
 -- Cohorts
 
-CREATE FUNCTION trainledger.confirm_cohort(program_id uuid, cohort_name text)
-RETURNS trainledger.cohort
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.confirm_cohort(uuid, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.confirm_cohort(uuid, text) IS
-'The cohort of a program with this name, which is made if it is not there. Level operator.';
-
-CREATE FUNCTION trainledger._confirm_cohort(program_id uuid, cohort_name text)
-RETURNS trainledger.cohort
+CREATE FUNCTION trainledger_internal.confirm_cohort(
+	program_id uuid, cohort_name text) RETURNS trainledger.cohort
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	confirmed trainledger.cohort;
 BEGIN
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	PERFORM trainledger._require_text('cohort_name', cohort_name);
-	PERFORM trainledger._program(program_id);
+	PERFORM require_given('program_id', program_id::text);
+	PERFORM require_text('cohort_name', cohort_name);
+	PERFORM program(program_id);
 	LOOP
 		SELECT c.* INTO confirmed FROM trainledger.cohort c
-		WHERE c.program_id = _confirm_cohort.program_id
+		WHERE c.program_id = confirm_cohort.program_id
 		AND c.name = cohort_name;
 		EXIT WHEN FOUND;
 		INSERT INTO trainledger.cohort AS c (id, program_id, name, created_at)
-		VALUES (gen_random_uuid(), _confirm_cohort.program_id, cohort_name,
+		VALUES (gen_random_uuid(), confirm_cohort.program_id, cohort_name,
 				trainledger.clock())
 		ON CONFLICT DO NOTHING RETURNING c.* INTO confirmed;
 		EXIT WHEN FOUND;
-		PERFORM trainledger._require_conflict('cohort', EXISTS (
+		PERFORM require_conflict('cohort', EXISTS (
 			SELECT FROM trainledger.cohort c
-			WHERE c.program_id = _confirm_cohort.program_id
+			WHERE c.program_id = confirm_cohort.program_id
 			AND c.name = cohort_name));
 	END LOOP;
 	RETURN confirmed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._confirm_cohort(uuid, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._confirm_cohort(uuid, text) IS
-'Internal: the work of confirm_cohort, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.confirm_cohort IS
+'The cohort of a program with this name, which is made if it is not there. Level operator.';
 
-CREATE FUNCTION trainledger._is_predicate(path jsonpath) RETURNS boolean
+CREATE FUNCTION trainledger_internal.is_predicate(path jsonpath) RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_is_predicate' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-REVOKE ALL ON FUNCTION trainledger._is_predicate(jsonpath) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._is_predicate(jsonpath) IS
-'Internal: whether an SQL/JSON path is a predicate, such as $.a == 1, and not a path to values, such as $.a.';
+COMMENT ON FUNCTION trainledger_internal.is_predicate IS
+'Whether an SQL/JSON path is a predicate, such as $.a == 1, and not a path to values, such as $.a.';
 
-CREATE FUNCTION trainledger._predicate(query text) RETURNS jsonpath
+CREATE FUNCTION trainledger_internal.predicate(query text) RETURNS jsonpath
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	path jsonpath;
 BEGIN
-	PERFORM trainledger._require_given('query', nullif(btrim(query), ''));
+	PERFORM require_given('query', nullif(btrim(query), ''));
 	IF octet_length(query) > 65536 THEN
-		PERFORM trainledger._refuse('TL400', 'query is too long',
+		PERFORM refuse('TL400', 'query is too long',
 			format('The query has %s bytes.', octet_length(query)),
 			'A query has at most 65536 bytes.', 'query');
 	END IF;
@@ -888,45 +790,30 @@ BEGIN
 		path := query::jsonpath;
 	EXCEPTION WHEN syntax_error OR data_exception OR feature_not_supported
 			  OR program_limit_exceeded THEN
-		PERFORM trainledger._refuse('TL400', 'query is not a path',
+		PERFORM refuse('TL400', 'query is not a path',
 			format('The server says: %s.', left(SQLERRM, 250)),
 			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.',
 			'query');
 	END;
-	IF NOT trainledger._is_predicate(path) THEN
-		PERFORM trainledger._refuse('TL400', 'query is not a predicate',
+	IF NOT is_predicate(path) THEN
+		PERFORM refuse('TL400', 'query is not a predicate',
 			'The query is a path to values, not a condition.',
 			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.',
 			'query');
 	END IF;
 	-- a path is printed with all names in quotes: $"x" is the variable x
 	IF regexp_replace(path::text, $re$"([^"\\]|\\.)*"$re$, '""', 'g') ~ '[$]""' THEN
-		PERFORM trainledger._refuse('TL400', 'query has a variable',
+		PERFORM refuse('TL400', 'query has a variable',
 			'Variables have no values in a query.',
 			'Write the values into the query.', 'query');
 	END IF;
 	RETURN path;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._predicate(text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._predicate(text) IS
-'Internal: a query as a path, TL400 where it is no path or no predicate.';
+COMMENT ON FUNCTION trainledger_internal.predicate IS
+'A query as a path, TL400 where it is no path or no predicate.';
 
 -- A read that acts as the owner, since it is the first half of sync_cohort.
-CREATE FUNCTION trainledger.sync_cohort_preview(
-	program_id uuid,
-	cohort_id uuid,
-	query text,
-	role trainledger.membership_role DEFAULT 'member',
-	mode trainledger.sync_mode DEFAULT 'closed')
-RETURNS TABLE (party_id bigint, change text, from_cohort_id uuid,
-			   to_cohort_id uuid)
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.sync_cohort_preview(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.sync_cohort_preview(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
-'Whom sync_cohort would change with the same arguments: who comes into the program (add), who changes the cohort (move), and who only the role (role). Level operator.';
 
 /*
  * The path is a value to the server, never text of a statement.  Its errors
@@ -937,24 +824,27 @@ COMMENT ON FUNCTION trainledger.sync_cohort_preview(
  * a program was filled just now, its statistics would have them everywhere,
  * with a time that grows with the square of the people.
  */
-CREATE FUNCTION trainledger._sync_cohort_preview(
-	program_id uuid, cohort_id uuid, query text,
-	role trainledger.membership_role, mode trainledger.sync_mode)
+CREATE FUNCTION trainledger_internal.sync_cohort_preview(
+	program_id uuid,
+	cohort_id uuid,
+	query text,
+	role trainledger.membership_role DEFAULT 'member',
+	mode trainledger.sync_mode DEFAULT 'closed')
 RETURNS TABLE (party_id bigint, change text, from_cohort_id uuid,
 			   to_cohort_id uuid)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 SET timezone = 'UTC'
 SET enable_nestloop = off
 AS $$
 DECLARE
 	path jsonpath;
 BEGIN
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	PERFORM trainledger._require_given('cohort_id', cohort_id::text);
-	path := trainledger._predicate(query);
-	PERFORM trainledger._program(program_id);
-	PERFORM trainledger._require_cohort(program_id, cohort_id);
+	PERFORM require_given('program_id', program_id::text);
+	PERFORM require_given('cohort_id', cohort_id::text);
+	path := predicate(query);
+	PERFORM program(program_id);
+	PERFORM require_cohort(program_id, cohort_id);
 	RETURN QUERY
 	SELECT p.id,
 		   CASE WHEN m.party_id IS NULL THEN 'add'
@@ -970,7 +860,7 @@ BEGIN
 					   ELSE m.state = 'active'
 							AND (m.cohort_id IS DISTINCT FROM $2
 								 OR m.role <> coalesce(
-									_sync_cohort_preview.role, 'member'))
+									sync_cohort_preview.role, 'member'))
 					   END
 			 THEN jsonb_path_match_tz(
 				jsonb_build_object(
@@ -983,29 +873,13 @@ BEGIN
 	ORDER BY p.id;
 EXCEPTION WHEN data_exception OR feature_not_supported
 		  OR program_limit_exceeded THEN
-	PERFORM trainledger._refuse('TL400', 'query cannot be evaluated',
+	PERFORM refuse('TL400', 'query cannot be evaluated',
 		format('The server says: %s.', left(SQLERRM, 250)),
 		'Give a simpler query.', 'query');
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._sync_cohort_preview(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._sync_cohort_preview(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
-'Internal: the work of sync_cohort_preview, as the owner.';
-
-CREATE FUNCTION trainledger.sync_cohort(
-	program_id uuid,
-	cohort_id uuid,
-	query text,
-	role trainledger.membership_role DEFAULT 'member',
-	mode trainledger.sync_mode DEFAULT 'closed') RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.sync_cohort(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.sync_cohort(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
-'Moves the people whom an SQL/JSON path predicate is true for into a cohort, with a role: those who are active in the program, and in mode open everybody else too. Suspended people are left alone and nobody is removed. Returns how many memberships it made or changed. Level operator.';
+COMMENT ON FUNCTION trainledger_internal.sync_cohort_preview IS
+'Whom sync_cohort would change with the same arguments: who comes into the program (add), who changes the cohort (move), and who only the role (role). Level operator.';
 
 /*
  * One statement for everybody.  The syncs of a program wait for one another;
@@ -1013,29 +887,30 @@ COMMENT ON FUNCTION trainledger.sync_cohort(
  * holds what they made of them against the conditions once more.  Who was
  * taken in by somebody else while the statement ran is seen by the next round.
  */
-CREATE FUNCTION trainledger._sync_cohort(
-	program_id uuid, cohort_id uuid, query text,
-	role trainledger.membership_role, mode trainledger.sync_mode)
-RETURNS bigint
+CREATE FUNCTION trainledger_internal.sync_cohort(
+	program_id uuid,
+	cohort_id uuid,
+	query text,
+	role trainledger.membership_role DEFAULT 'member',
+	mode trainledger.sync_mode DEFAULT 'closed') RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 SET enable_nestloop = off
 AS $$
 DECLARE
 	new_role trainledger.membership_role := coalesce(role, 'member');
-	caller text := trainledger._caller_name();
+	caller text := caller_name();
 	at timestamptz := trainledger.clock();
 	changed bigint;
 	missed bigint;
 	total bigint := 0;
 BEGIN
 	PERFORM FROM trainledger.program p
-	WHERE p.id = _sync_cohort.program_id FOR NO KEY UPDATE;
+	WHERE p.id = sync_cohort.program_id FOR NO KEY UPDATE;
 	LOOP
 		WITH wanted AS MATERIALIZED (
 			SELECT w.party_id, w.change
-			FROM trainledger._sync_cohort_preview($1, $2, query, new_role,
-												  mode) w
+			FROM sync_cohort_preview($1, $2, query, new_role, mode) w
 		), held AS (
 			SELECT m.party_id, m.cohort_id, m.role, m.state
 			FROM trainledger.membership m
@@ -1068,7 +943,7 @@ BEGIN
 				(id, program_id, party_id, old_cohort_id, cohort_id, old_role,
 				 role, old_state, state, comments, state_detail, changed_by,
 				 created_at)
-			SELECT trainledger._new_id(
+			SELECT new_id(
 					   'trainledger.membership_event_id_seq'::regclass,
 					   c.party_id),
 				   $1, c.party_id, c.old_cohort_id, $2, c.old_role, new_role,
@@ -1092,11 +967,8 @@ BEGIN
 	RETURN total;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._sync_cohort(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._sync_cohort(
-	uuid, uuid, text, trainledger.membership_role, trainledger.sync_mode) IS
-'Internal: the work of sync_cohort, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.sync_cohort IS
+'Moves the people whom an SQL/JSON path predicate is true for into a cohort, with a role: those who are active in the program, and in mode open everybody else too. Suspended people are left alone and nobody is removed. Returns how many memberships it made or changed. Level operator.';
 
 -- Tickets
 
@@ -1110,14 +982,14 @@ DECLARE
 	holder trainledger.party;
 BEGIN
 	IF party_id IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'party_id is missing',
+		PERFORM trainledger_internal.refuse('TL400', 'party_id is missing',
 			'The argument party_id is null.', 'This argument is required.',
 			'party_id');
 	END IF;
 	SELECT p.* INTO holder FROM trainledger.party p
 	WHERE p.id = user_tickets.party_id;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'party not found',
+		PERFORM trainledger_internal.refuse('TL404', 'party not found',
 			format('There is no party %s.', party_id),
 			'Look the id up in trainledger.party.', 'party_id');
 	END IF;
@@ -1129,29 +1001,18 @@ BEGIN
 	ORDER BY t.created_at, t.id;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.user_tickets(bigint, trainledger.ticket_state) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.user_tickets(bigint, trainledger.ticket_state) IS
+COMMENT ON FUNCTION trainledger.user_tickets IS
 'Tickets of a person, those made out to the person''s address included, oldest first, in one state where it is given. Level learner, for its own.';
 
-CREATE FUNCTION trainledger.create_program_ticket(
+CREATE FUNCTION trainledger_internal.create_program_ticket(
 	program_kind_id uuid,
 	party_id bigint DEFAULT NULL,
 	email text DEFAULT NULL,
 	external_id uuid DEFAULT NULL,
 	sku text DEFAULT NULL,
 	base_sku text DEFAULT NULL) RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.create_program_ticket(
-	uuid, bigint, text, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.create_program_ticket(
-	uuid, bigint, text, uuid, text, text) IS
-'Makes a ticket for programs of a kind out to a person, or to an address that may be nobody''s yet. Returns 1, or 0 where the same holder already has one of the same purchase (external_id and sku). Level operator.';
-
-CREATE FUNCTION trainledger._create_program_ticket(
-	program_kind_id uuid, party_id bigint, email text, external_id uuid,
-	sku text, base_sku text) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
@@ -1160,73 +1021,62 @@ DECLARE
 	holder_argument CONSTANT text :=
 		CASE WHEN party_id IS NULL THEN 'email' ELSE 'party_id' END;
 BEGIN
-	PERFORM trainledger._require_given('program_kind_id',
-									   program_kind_id::text);
+	PERFORM require_given('program_kind_id', program_kind_id::text);
 	IF party_id IS NULL AND email IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'party_id or email is missing',
+		PERFORM refuse('TL400', 'party_id or email is missing',
 			'The argument party_id or email is null or empty.',
 			'This argument is required.', NULL);
 	END IF;
-	PERFORM trainledger._check_party(email, NULL, NULL, NULL, NULL::bigint,
-									 NULL::jsonb, NULL::jsonb);
-	PERFORM trainledger._check_length('sku', sku, 250);
-	PERFORM trainledger._check_length('base_sku', base_sku, 250);
-	PERFORM trainledger._program_kind(program_kind_id, 'program_kind_id');
+	PERFORM check_party(email, NULL, NULL, NULL, NULL::bigint,
+						NULL::jsonb, NULL::jsonb);
+	PERFORM check_length('sku', sku, 250);
+	PERFORM check_length('base_sku', base_sku, 250);
+	PERFORM program_kind(program_kind_id, 'program_kind_id');
 	IF email IS NOT NULL THEN
 		SELECT p.id INTO owner_id FROM trainledger.party p
-		WHERE lower(p.email) = lower(_create_program_ticket.email);
+		WHERE lower(p.email) = lower(create_program_ticket.email);
 		for_party := coalesce(party_id, owner_id);
 	END IF;
 	IF for_party IS NOT NULL THEN
-		holder := trainledger._party(for_party);
-		PERFORM trainledger._require_person(holder, holder_argument);
+		holder := party(for_party);
+		PERFORM require_person(holder, holder_argument);
 		IF email IS NOT NULL AND for_party IS DISTINCT FROM owner_id THEN
-			PERFORM trainledger._refuse('TL400',
+			PERFORM refuse('TL400',
 				'party and email are not the same person',
 				format('The address is not that of party %s.', party_id),
 				'Give the one or the other.', 'email');
 		END IF;
 		IF external_id IS NOT NULL AND EXISTS (
 			SELECT FROM trainledger.ticket t
-			WHERE t.external_id = _create_program_ticket.external_id
-			AND t.sku IS NOT DISTINCT FROM _create_program_ticket.sku
+			WHERE t.external_id = create_program_ticket.external_id
+			AND t.sku IS NOT DISTINCT FROM create_program_ticket.sku
 			AND (t.holder_id = holder.id
 				 OR t.holder_id = -1
 				 AND t.made_out_to = lower(holder.email))) THEN
 			RETURN 0;
 		END IF;
-		PERFORM trainledger._require_not_suspended(holder, holder_argument);
+		PERFORM require_not_suspended(holder, holder_argument);
 	END IF;
 	INSERT INTO trainledger.ticket
 		(id, party_id, email, program_kind_id, external_id, sku, base_sku,
 		 made_out_to, created_at)
-	VALUES (trainledger._ticket_id(), for_party, _create_program_ticket.email,
-			_create_program_ticket.program_kind_id,
-			_create_program_ticket.external_id, _create_program_ticket.sku,
-			_create_program_ticket.base_sku,
-			coalesce(for_party::text, lower(_create_program_ticket.email)),
+	VALUES (ticket_id(), for_party, create_program_ticket.email,
+			create_program_ticket.program_kind_id,
+			create_program_ticket.external_id, create_program_ticket.sku,
+			create_program_ticket.base_sku,
+			coalesce(for_party::text, lower(create_program_ticket.email)),
 			trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	RETURN FOUND::integer;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._create_program_ticket(
-	uuid, bigint, text, uuid, text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._create_program_ticket(
-	uuid, bigint, text, uuid, text, text) IS
-'Internal: the work of create_program_ticket, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.create_program_ticket IS
+'Makes a ticket for programs of a kind out to a person, or to an address that may be nobody''s yet. Returns 1, or 0 where the same holder already has one of the same purchase (external_id and sku). Level operator.';
 
-CREATE FUNCTION trainledger.consume_ticket(party_id bigint, program_id uuid)
-RETURNS trainledger.ticket
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.consume_ticket(bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.consume_ticket(bigint, uuid) IS
-'Takes a person into a program for the oldest ready ticket of the program''s kind, or of a kind above it. Level operator.';
-
-CREATE FUNCTION trainledger._ready_ticket(of_party bigint, for_kind uuid)
-RETURNS uuid
+CREATE FUNCTION trainledger_internal.ready_ticket(
+	of_party bigint, for_kind uuid) RETURNS uuid
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (
@@ -1247,45 +1097,44 @@ BEGIN
 		LIMIT 1);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._ready_ticket(bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._ready_ticket(bigint, uuid) IS
-'Internal: the oldest ready ticket of a person for a kind of programs or a kind above it.';
+COMMENT ON FUNCTION trainledger_internal.ready_ticket IS
+'The oldest ready ticket of a person for a kind of programs or a kind above it.';
 
-CREATE FUNCTION trainledger._consume_ticket(party_id bigint, program_id uuid)
-RETURNS trainledger.ticket
+CREATE FUNCTION trainledger_internal.consume_ticket(
+	party_id bigint, program_id uuid) RETURNS trainledger.ticket
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 	for_program trainledger.program;
 	taken trainledger.ticket;
 BEGIN
-	PERFORM trainledger._require_given('party_id', party_id::text);
-	PERFORM trainledger._require_given('program_id', program_id::text);
-	for_program := trainledger._program(program_id);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('program_id', program_id::text);
+	for_program := program(program_id);
 	-- one ticket of a person at a time, so that none is taken in vain
 	PERFORM FROM trainledger.party p
-	WHERE p.id = _consume_ticket.party_id FOR NO KEY UPDATE;
-	holder := trainledger._person(party_id);
+	WHERE p.id = consume_ticket.party_id FOR NO KEY UPDATE;
+	holder := person(party_id);
 	-- again where it was canceled while this waited for it
 	LOOP
 		SELECT t.* INTO taken FROM trainledger.ticket t
-		WHERE t.id = trainledger._ready_ticket(holder.id, for_program.kind_id)
+		WHERE t.id = ready_ticket(holder.id, for_program.kind_id)
 		FOR NO KEY UPDATE;
 		IF NOT FOUND THEN
-			PERFORM trainledger._refuse('TL404', 'no ticket is ready',
+			PERFORM refuse('TL404', 'no ticket is ready',
 				format('Party %s has no ready ticket for program kind %s or a kind above it.',
 					   party_id, for_program.kind_id),
 				'Create a ticket first.', 'program_id');
 		END IF;
 		EXIT WHEN taken.state = 'ready';
 	END LOOP;
-	PERFORM trainledger._require_not_suspended(holder, 'party_id');
-	IF NOT (trainledger._put_membership(
+	PERFORM require_not_suspended(holder, 'party_id');
+	IF NOT (put_membership(
 		for_program.id, holder, NULL::uuid, NULL::trainledger.membership_role,
 		'active'::trainledger.membership_state, NULL, NULL)).is_changed THEN
-		PERFORM trainledger._refuse('TL409', 'party is in the program already',
+		PERFORM refuse('TL409', 'party is in the program already',
 			format('Party %s is active in program %s.', party_id, program_id),
 			'No ticket is needed.', 'party_id');
 	END IF;
@@ -1297,35 +1146,27 @@ BEGIN
 	RETURN taken;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._consume_ticket(bigint, uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._consume_ticket(bigint, uuid) IS
-'Internal: the work of consume_ticket, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.consume_ticket IS
+'Takes a person into a program for the oldest ready ticket of the program''s kind, or of a kind above it. Level operator.';
 
-CREATE FUNCTION trainledger.cancel_ticket(ticket_id uuid)
-RETURNS trainledger.ticket
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.cancel_ticket(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.cancel_ticket(uuid) IS
-'Cancels a ticket that is ready. Level operator.';
-
-CREATE FUNCTION trainledger._cancel_ticket(ticket_id uuid)
+CREATE FUNCTION trainledger_internal.cancel_ticket(ticket_id uuid)
 RETURNS trainledger.ticket
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	changed trainledger.ticket;
 BEGIN
-	PERFORM trainledger._require_given('ticket_id', ticket_id::text);
+	PERFORM require_given('ticket_id', ticket_id::text);
 	SELECT t.* INTO changed FROM trainledger.ticket t
 	WHERE t.id = ticket_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM trainledger._refuse('TL404', 'ticket not found',
+		PERFORM refuse('TL404', 'ticket not found',
 			format('There is no ticket %s.', ticket_id),
 			'Look the id up in trainledger.ticket.', 'ticket_id');
 	END IF;
 	IF changed.state <> 'ready' THEN
-		PERFORM trainledger._refuse('TL409',
+		PERFORM refuse('TL409',
 			format('ticket is %s', changed.state),
 			format('Ticket %s is %s.', changed.id, changed.state),
 			'Only a ticket that is ready can be canceled.', 'ticket_id');
@@ -1336,6 +1177,5 @@ BEGIN
 	RETURN changed;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._cancel_ticket(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._cancel_ticket(uuid) IS
-'Internal: the work of cancel_ticket, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.cancel_ticket IS
+'Cancels a ticket that is ready. Level operator.';

@@ -8,10 +8,10 @@
  * to choose from.  A null counts as left out.  A read runs as its
  * caller, who is therefore allowed to call this.
  */
-CREATE FUNCTION trainledger.document_fields(
+CREATE FUNCTION trainledger_internal.document_fields(
 	body json, known jsonb, required text[]) RETURNS jsonb
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	fields jsonb := '{}';
@@ -22,7 +22,7 @@ DECLARE
 	cause text;
 BEGIN
 	IF body IS NULL OR json_typeof(body) <> 'object' THEN
-		PERFORM trainledger._refuse('TL400', 'body is not an object',
+		PERFORM refuse('TL400', 'body is not an object',
 			format('The body is %s.',
 				   coalesce('a JSON ' || json_typeof(body), 'missing')),
 			'Give a JSON object.', NULL);
@@ -64,7 +64,7 @@ BEGIN
 	END IF;
 	IF problem IS NOT NULL THEN
 		name := left(name, 64);
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			format('%s %s', coalesce('"' || name || '"', 'body'), problem),
 			coalesce('The server says: ' || cause || '.',
 				format('The key "%s" of the body %s.', name, problem)),
@@ -83,17 +83,15 @@ BEGIN
 				ELSE 'The keys are ' || (
 					SELECT string_agg(k, ', ' ORDER BY k COLLATE "C")
 					FROM jsonb_object_keys(known) k) || '.'
-				END,
-			name);
+				END, name);
 	END IF;
 	RETURN fields;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.document_fields(json, jsonb, text[]) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.document_fields(json, jsonb, text[]) IS
+COMMENT ON FUNCTION trainledger_internal.document_fields IS
 'The checked texts of a JSON body by key; TL400 names the key that is unknown, doubled, malformed or missing. For the program calls of trainledger_api. Level learner.';
 
-CREATE FUNCTION trainledger.program_kind_document(
+CREATE FUNCTION trainledger_internal.program_kind_document(
 	kind trainledger.program_kind) RETURNS json
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -101,29 +99,27 @@ BEGIN ATOMIC
 	FROM (SELECT (kind).id, (kind).name, (kind).handle,
 				 (kind).parent_id AS "parentId") d;
 END;
-REVOKE ALL ON FUNCTION trainledger.program_kind_document(trainledger.program_kind) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.program_kind_document(trainledger.program_kind) IS
+COMMENT ON FUNCTION trainledger_internal.program_kind_document IS
 'A program kind as the program calls of trainledger_api print it. Level learner.';
 
-CREATE FUNCTION trainledger.document_time(at timestamptz) RETURNS text
+CREATE FUNCTION trainledger_internal.document_time(at timestamptz) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.to_char(at AT TIME ZONE 'UTC',
 							  'YYYY-MM-DD"T"HH24:MI:SS"+00:00"');
 END;
-REVOKE ALL ON FUNCTION trainledger.document_time(timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.document_time(timestamptz) IS
+COMMENT ON FUNCTION trainledger_internal.document_time IS
 'A time as the program calls of trainledger_api print it: in UTC, without its fraction. Level learner.';
 
-CREATE FUNCTION trainledger.program_document(
+CREATE FUNCTION trainledger_internal.program_document(
 	program trainledger.program_info) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.row_to_json(d)
 	FROM (SELECT (program).id, (program).name,
-				 trainledger.document_time((program).created_at)
+				 trainledger_internal.document_time((program).created_at)
 					AS "createdAt",
-				 trainledger.document_time((program).updated_at)
+				 trainledger_internal.document_time((program).updated_at)
 					AS "updatedAt",
 				 pg_catalog.to_char((program).start_date, 'YYYY-MM-DD')
 					AS "startDate",
@@ -135,66 +131,42 @@ BEGIN ATOMIC
 				 (program).priority,
 				 (program).parent_id AS "parentId") d;
 END;
-REVOKE ALL ON FUNCTION trainledger.program_document(trainledger.program_info) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.program_document(trainledger.program_info) IS
+COMMENT ON FUNCTION trainledger_internal.program_document IS
 'A program as the program calls of trainledger_api print it. Level learner.';
 
 -- Reading: as the caller, under row-level security
 
-CREATE FUNCTION trainledger_api."LookupProgram"("programKindId" uuid)
+CREATE FUNCTION trainledger_internal."LookupProgram"("programKindId" uuid)
 RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."LookupProgram"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."LookupProgram"(uuid) IS
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT COALESCE(
+		(SELECT trainledger_internal.program_kind_document(k)
+		 FROM trainledger.lookup_program($1) k WHERE k.id IS NOT NULL),
+		'null');
+END;
+COMMENT ON FUNCTION trainledger_internal."LookupProgram" IS
 'Loads a program kind.
 
 programKindId is the kind. Answers {id, name, handle, parentId}, or null where there is none.';
 
-CREATE FUNCTION trainledger."_LookupProgram"("programKindId" uuid)
+CREATE FUNCTION trainledger_internal."LookupProgramInstance"("programId" uuid)
 RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT COALESCE(
-		(SELECT trainledger.program_kind_document(k)
-		 FROM trainledger.lookup_program($1) k WHERE k.id IS NOT NULL),
-		'null');
-END;
-REVOKE ALL ON FUNCTION trainledger."_LookupProgram"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_LookupProgram"(uuid) IS
-'Internal: the document LookupProgram.';
-
-CREATE FUNCTION trainledger_api."LookupProgramInstance"("programId" uuid)
-RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."LookupProgramInstance"(uuid) IS
-'Loads a program.
-
-programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
-
-CREATE FUNCTION trainledger."_LookupProgramInstance"("programId" uuid)
-RETURNS json
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT COALESCE(
-		(SELECT trainledger.program_document(i)
+		(SELECT trainledger_internal.program_document(i)
 		 FROM trainledger.lookup_program_instance($1) i
 		 WHERE i.id IS NOT NULL),
 		'null');
 END;
-REVOKE ALL ON FUNCTION trainledger."_LookupProgramInstance"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_LookupProgramInstance"(uuid) IS
-'Internal: the document LookupProgramInstance.';
+COMMENT ON FUNCTION trainledger_internal."LookupProgramInstance" IS
+'Loads a program.
 
-CREATE FUNCTION trainledger_api."ListCohorts"("programId" uuid) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ListCohorts"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ListCohorts"(uuid) IS
-'Lists the cohorts of a program, by name.
+programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
 
-programId is the program. Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
-
-CREATE FUNCTION trainledger."_ListCohorts"("programId" uuid) RETURNS json
+CREATE FUNCTION trainledger_internal."ListCohorts"("programId" uuid)
+RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.array_to_json(ARRAY(
@@ -205,93 +177,65 @@ BEGIN ATOMIC
 					  WHERE m.cohort_id = c.id) AS members
 			  FROM trainledger.list_cohorts($1) c) d));
 END;
-REVOKE ALL ON FUNCTION trainledger."_ListCohorts"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ListCohorts"(uuid) IS
-'Internal: the document ListCohorts.';
+COMMENT ON FUNCTION trainledger_internal."ListCohorts" IS
+'Lists the cohorts of a program, by name.
 
-CREATE FUNCTION trainledger_api."ListActivePrograms"() RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ListActivePrograms"() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ListActivePrograms"() IS
+programId is the program. Answers an array of {id, name, programId, members}; members counts the memberships that the caller may see, whatever their role and state.';
+
+CREATE FUNCTION trainledger_internal."ListActivePrograms"() RETURNS json
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT pg_catalog.array_to_json(ARRAY(
+		SELECT trainledger_internal.program_document(i)
+		FROM trainledger.list_active_programs() i));
+END;
+COMMENT ON FUNCTION trainledger_internal."ListActivePrograms" IS
 'Lists all active programs, the latest start first.
 
 Answers an array of programs as LookupProgramInstance does.';
 
-CREATE FUNCTION trainledger."_ListActivePrograms"() RETURNS json
+CREATE FUNCTION trainledger_internal."ProgramChildList"(id uuid) RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.array_to_json(ARRAY(
-		SELECT trainledger.program_document(i)
-		FROM trainledger.list_active_programs() i));
+		SELECT trainledger_internal.program_kind_document(k)
+		FROM trainledger.program_child_list($1) k));
 END;
-REVOKE ALL ON FUNCTION trainledger."_ListActivePrograms"() FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ListActivePrograms"() IS
-'Internal: the document ListActivePrograms.';
-
-CREATE FUNCTION trainledger_api."ProgramChildList"(id uuid) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ProgramChildList"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ProgramChildList"(uuid) IS
+COMMENT ON FUNCTION trainledger_internal."ProgramChildList" IS
 'Lists the direct children of a program kind, by name.
 
 id is the kind. Answers an array of program kinds as LookupProgram does.';
 
-CREATE FUNCTION trainledger."_ProgramChildList"(id uuid) RETURNS json
-LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT pg_catalog.array_to_json(ARRAY(
-		SELECT trainledger.program_kind_document(k)
-		FROM trainledger.program_child_list($1) k));
-END;
-REVOKE ALL ON FUNCTION trainledger."_ProgramChildList"(uuid) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ProgramChildList"(uuid) IS
-'Internal: the document ProgramChildList.';
-
-CREATE FUNCTION trainledger_api."ProgramsAfter"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ProgramsAfter"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ProgramsAfter"(json) IS
-'Lists the active programs that start on a day or later, the latest start first.
-
-The body has after, a date such as 2023-04-28, and may have kind, a program kind. Answers an array of programs as LookupProgramInstance does.';
-
-CREATE FUNCTION trainledger."_ProgramsAfter"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."ProgramsAfter"(json) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"kind": "uuid", "after": "date"}'::jsonb, '{after}'::text[]);
 BEGIN
 	RETURN array_to_json(ARRAY(
-		SELECT trainledger.program_document(i)
+		SELECT program_document(i)
 		FROM trainledger.programs_after((fields ->> 'after')::date,
 										(fields ->> 'kind')::uuid) i));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_ProgramsAfter"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ProgramsAfter"(json) IS
-'Internal: the document ProgramsAfter.';
+COMMENT ON FUNCTION trainledger_internal."ProgramsAfter" IS
+'Lists the active programs that start on a day or later, the latest start first.
 
-CREATE FUNCTION trainledger_api."UserTickets"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C STABLE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."UserTickets"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."UserTickets"(json) IS
-'Lists the tickets of a user, oldest first.
+The body has after, a date such as 2023-04-28, and may have kind, a program kind. Answers an array of programs as LookupProgramInstance does.';
 
-The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}.';
-
-CREATE FUNCTION trainledger."_UserTickets"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."UserTickets"(json) RETURNS json
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"userId": "uuid", "state": ["ready", "consumed", "canceled"]}'::jsonb,
 		'{userId}'::text[]);
 	holder trainledger.party;
 BEGIN
-	holder := trainledger._party_by('uuid', fields ->> 'userId', 'userId');
+	holder := party_by('uuid', fields ->> 'userId', 'userId');
 	RETURN array_to_json(ARRAY(
 		SELECT row_to_json(d)
 		FROM (SELECT t.id,
@@ -299,40 +243,41 @@ BEGIN
 					 t.email, t.program_kind_id AS "programKindId",
 					 t.external_id AS "externalId", t.sku,
 					 t.base_sku AS "baseSku", t.state,
-					 trainledger.document_time(t.created_at) AS "createdAt"
+					 document_time(t.created_at) AS "createdAt"
 			  FROM trainledger.user_tickets(
 				holder.id,
 				(fields ->> 'state')::trainledger.ticket_state) t) d));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_UserTickets"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_UserTickets"(json) IS
-'Internal: the document UserTickets.';
+COMMENT ON FUNCTION trainledger_internal."UserTickets" IS
+'Lists the tickets of a user, oldest first.
+
+The body has userId and may have state: ready, consumed or canceled. Answers an array of {id, userId, email, programKindId, externalId, sku, baseSku, state, createdAt}.';
 
 -- Writing: as the owner
 
-CREATE FUNCTION trainledger._user(user_id text, email text)
+CREATE FUNCTION trainledger_internal.named_user(user_id text, email text)
 RETURNS trainledger.party
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	by_id trainledger.party;
 	by_email trainledger.party;
 BEGIN
 	IF user_id IS NULL AND email IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'userId or email is missing',
+		PERFORM refuse('TL400', 'userId or email is missing',
 			'The argument userId or email is null or empty.',
 			'This argument is required.', NULL);
 	END IF;
 	IF user_id IS NOT NULL THEN
-		by_id := trainledger._party_by('uuid', user_id, 'userId');
+		by_id := party_by('uuid', user_id, 'userId');
 	END IF;
 	IF email IS NOT NULL THEN
-		by_email := trainledger._party_by('email', email, 'email');
+		by_email := party_by('email', email, 'email');
 	END IF;
 	IF by_id.id <> by_email.id THEN
-		PERFORM trainledger._refuse('TL400',
+		PERFORM refuse('TL400',
 			'userId and email are not the same user',
 			'The address is another user''s.', 'Give the one or the other.',
 			'email');
@@ -340,24 +285,16 @@ BEGIN
 	RETURN CASE WHEN user_id IS NULL THEN by_email ELSE by_id END;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._user(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._user(text, text) IS
-'Internal: the user that a body names by id, by address or by both (TL400, TL404).';
+COMMENT ON FUNCTION trainledger_internal.named_user IS
+'The user that a body names by id, by address or by both (TL400, TL404).';
 
-CREATE FUNCTION trainledger_api."ModifyProgramMembership"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ModifyProgramMembership"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ModifyProgramMembership"(json) IS
-'Takes a user into a program, or changes the cohort, role or state there.
-
-The body has programId, and userId or email, and may have cohortId, role (member, trainer, observer) and state (active, completed, graduated, incomplete, withdrawn). Answers an array of the program.';
-
-CREATE FUNCTION trainledger."_ModifyProgramMembership"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."ModifyProgramMembership"(json)
+RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"email": "name", "userId": "uuid", "programId": "uuid",
 		  "cohortId": "uuid", "role": ["member", "trainer", "observer"],
 		  "state": ["active", "completed", "graduated", "incomplete",
@@ -366,34 +303,27 @@ DECLARE
 	holder trainledger.party;
 	changed trainledger.membership;
 BEGIN
-	holder := trainledger._user(fields ->> 'userId', fields ->> 'email');
-	changed := trainledger._modify_program_membership(
+	holder := named_user(fields ->> 'userId', fields ->> 'email');
+	changed := modify_program_membership(
 		(fields ->> 'programId')::uuid, holder.id,
 		(fields ->> 'cohortId')::uuid,
 		(fields ->> 'role')::trainledger.membership_role,
 		(fields ->> 'state')::trainledger.membership_state);
 	RETURN array_to_json(ARRAY[
-		trainledger."_LookupProgramInstance"(changed.program_id)]);
+		"LookupProgramInstance"(changed.program_id)]);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_ModifyProgramMembership"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ModifyProgramMembership"(json) IS
-'Internal: the document ModifyProgramMembership.';
+COMMENT ON FUNCTION trainledger_internal."ModifyProgramMembership" IS
+'Takes a user into a program, or changes the cohort, role or state there.
 
-CREATE FUNCTION trainledger_api."UpdateUserCohortState"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."UpdateUserCohortState"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."UpdateUserCohortState"(json) IS
-'Sets the state of a user in a program.
+The body has programId, and userId or email, and may have cohortId, role (member, trainer, observer) and state (active, completed, graduated, incomplete, withdrawn). Answers an array of the program.';
 
-The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there, comments and stateDetail. Answers an array of the program.';
-
-CREATE FUNCTION trainledger."_UpdateUserCohortState"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."UpdateUserCohortState"(json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"userId": "uuid", "programId": "uuid", "cohortId": "uuid",
 		  "state": ["active", "completed", "graduated", "incomplete",
 					"withdrawn", "dropped", "refunded"],
@@ -402,104 +332,84 @@ DECLARE
 	holder trainledger.party;
 	changed trainledger.membership;
 BEGIN
-	holder := trainledger._user(fields ->> 'userId', NULL);
-	changed := trainledger._update_user_cohort_state(
+	holder := named_user(fields ->> 'userId', NULL);
+	changed := update_user_cohort_state(
 		holder.id, (fields ->> 'programId')::uuid,
 		(fields ->> 'state')::trainledger.membership_state,
 		(fields ->> 'cohortId')::uuid, fields ->> 'comments',
 		fields ->> 'stateDetail');
 	RETURN array_to_json(ARRAY[
-		trainledger."_LookupProgramInstance"(changed.program_id)]);
+		"LookupProgramInstance"(changed.program_id)]);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_UpdateUserCohortState"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_UpdateUserCohortState"(json) IS
-'Internal: the document UpdateUserCohortState.';
+COMMENT ON FUNCTION trainledger_internal."UpdateUserCohortState" IS
+'Sets the state of a user in a program.
 
-CREATE FUNCTION trainledger_api."ConfirmCohort"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."ConfirmCohort"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."ConfirmCohort"(json) IS
-'Makes a cohort of a program, unless it is there.
+The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there, comments and stateDetail. Answers an array of the program.';
 
-The body has programId and cohortName. Answers the id of the cohort.';
-
-CREATE FUNCTION trainledger."_ConfirmCohort"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."ConfirmCohort"(json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"programId": "uuid", "cohortName": "name"}'::jsonb,
 		'{programId,cohortName}'::text[]);
 	confirmed trainledger.cohort;
 BEGIN
-	confirmed := trainledger._confirm_cohort(
+	confirmed := confirm_cohort(
 		(fields ->> 'programId')::uuid, fields ->> 'cohortName');
 	RETURN to_json(confirmed.id);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_ConfirmCohort"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_ConfirmCohort"(json) IS
-'Internal: the document ConfirmCohort.';
+COMMENT ON FUNCTION trainledger_internal."ConfirmCohort" IS
+'Makes a cohort of a program, unless it is there.
 
-CREATE FUNCTION trainledger_api."SyncCohort"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."SyncCohort"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."SyncCohort"(json) IS
-'Moves the users whom a query is true for into a cohort.
+The body has programId and cohortName. Answers the id of the cohort.';
 
-The body has programId, cohortId and query, an SQL/JSON path predicate over a user''s id, uuid, email, name, externalId, flags, attributes and organisationId, such as $.attributes.grade > 3; it may have role (member, trainer, observer) and mode: closed takes those who are in the program, open takes others in too. Answers how many memberships were made or changed.';
-
-CREATE FUNCTION trainledger."_SyncCohort"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."SyncCohort"(json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"programId": "uuid", "cohortId": "uuid", "query": "query",
 		  "role": ["member", "trainer", "observer"],
 		  "mode": ["open", "closed"]}'::jsonb,
 		'{programId,cohortId,query}'::text[]);
 BEGIN
-	RETURN to_json(trainledger._sync_cohort(
+	RETURN to_json(sync_cohort(
 		(fields ->> 'programId')::uuid, (fields ->> 'cohortId')::uuid,
 		fields ->> 'query', (fields ->> 'role')::trainledger.membership_role,
 		(fields ->> 'mode')::trainledger.sync_mode));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_SyncCohort"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_SyncCohort"(json) IS
-'Internal: the document SyncCohort.';
+COMMENT ON FUNCTION trainledger_internal."SyncCohort" IS
+'Moves the users whom a query is true for into a cohort.
 
-CREATE FUNCTION trainledger_api."CreateProgramTicket"(json) RETURNS json
-AS 'MODULE_PATHNAME', 'tl_api' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger_api."CreateProgramTicket"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api."CreateProgramTicket"(json) IS
-'Makes a ticket that lets a user into a program of a kind.
+The body has programId, cohortId and query, an SQL/JSON path predicate over a user''s id, uuid, email, name, externalId, flags, attributes and organisationId, such as $.attributes.grade > 3; it may have role (member, trainer, observer) and mode: closed takes those who are in the program, open takes others in too. Answers how many memberships were made or changed.';
 
-The body has programKindId, and userId or email, which may be nobody''s yet; it may have externalId, the id of the purchased item, sku and baseSku. Answers 1, or 0 where the user has a ticket with this externalId and sku.';
-
-CREATE FUNCTION trainledger."_CreateProgramTicket"(body json) RETURNS json
+CREATE FUNCTION trainledger_internal."CreateProgramTicket"(json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	fields jsonb := trainledger.document_fields($1,
+	fields jsonb := document_fields($1,
 		'{"userId": "uuid", "email": "name", "programKindId": "uuid",
 		  "externalId": "uuid", "sku": "name", "baseSku": "name"}'::jsonb,
 		'{programKindId}'::text[]);
 	holder trainledger.party;
 BEGIN
 	IF fields ->> 'userId' IS NOT NULL THEN
-		holder := trainledger._user(fields ->> 'userId', NULL);
+		holder := named_user(fields ->> 'userId', NULL);
 	END IF;
-	RETURN to_json(trainledger._create_program_ticket(
+	RETURN to_json(create_program_ticket(
 		(fields ->> 'programKindId')::uuid, holder.id, fields ->> 'email',
 		(fields ->> 'externalId')::uuid, fields ->> 'sku',
 		fields ->> 'baseSku'));
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger."_CreateProgramTicket"(json) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger."_CreateProgramTicket"(json) IS
-'Internal: the document CreateProgramTicket.';
+COMMENT ON FUNCTION trainledger_internal."CreateProgramTicket" IS
+'Makes a ticket that lets a user into a program of a kind.
+
+The body has programKindId, and userId or email, which may be nobody''s yet; it may have externalId, the id of the purchased item, sku and baseSku. Answers 1, or 0 where the user has a ticket with this externalId and sku.';

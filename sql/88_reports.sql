@@ -153,19 +153,19 @@ DECLARE
 	last_no bigint;
 BEGIN
 	IF account_id IS NULL OR since IS NULL OR until IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'account or period is missing',
+		PERFORM trainledger_internal.refuse('TL400', 'account or period is missing',
 			'The argument account_id, since or until is null.',
 			'Give an account, and the instants that the period begins and ends at; -infinity and infinity will do.',
 			CASE WHEN account_id IS NULL THEN 'account_id'
 				 WHEN since IS NULL THEN 'since' ELSE 'until' END);
 	END IF;
 	IF since > until THEN
-		PERFORM trainledger._refuse('TL400', 'period ends before it begins',
+		PERFORM trainledger_internal.refuse('TL400', 'period ends before it begins',
 			format('The period is from %s to %s.', since, until),
 			'Give a since that is not after until.', 'until');
 	END IF;
-	first_no := trainledger.entries_until(account_id, since, false);
-	last_no := trainledger.entries_until(account_id, until, false);
+	first_no := trainledger_internal.entries_until(account_id, since, false);
+	last_no := trainledger_internal.entries_until(account_id, until, false);
 	RETURN QUERY
 	SELECT NULL::bigint, NULL::timestamptz, 'opening',
 		   NULL::trainledger.amount,
@@ -189,14 +189,11 @@ BEGIN
 		   NULL::text, NULL::text;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger.account_statement(
-	bigint, timestamptz, timestamptz) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.account_statement(
-	bigint, timestamptz, timestamptz) IS
+COMMENT ON FUNCTION trainledger.account_statement IS
 'Statement of an account from since on and before until, as booked: a row opening with the balance before, the entries, a row closing with the balance after. Level learner, for its own.';
 
 /*
- * The call of _party_by refuses what is no party.  Everything else goes by an
+ * The call of party_by refuses what is no party.  Everything else goes by an
  * index on the party, tickets by that on the address too: it is made once, as
  * row-level security would have lower() asked after it.
  */
@@ -208,7 +205,7 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT h.system, h.what, h.quantity, h.valid_until
 	FROM (SELECT f.id, lower(f.email) AS address
-		  FROM trainledger._party_by('id', $1::text, 'party_id') f
+		  FROM trainledger_internal.party_by('id', $1::text, 'party_id') f
 		  OFFSET 0) p
 	CROSS JOIN LATERAL (
 		SELECT 'credit' AS system, y.name || '/' || a.name AS what,
@@ -252,6 +249,5 @@ BEGIN ATOMIC
 		WHERE m.party_id = p.id AND m.state = 'active'
 		AND (g.valid_until > trainledger.clock() OR g.valid_until IS NULL)) h;
 END;
-REVOKE ALL ON FUNCTION trainledger.holdings(bigint) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.holdings(bigint) IS
+COMMENT ON FUNCTION trainledger.holdings IS
 'What a party has now, one row for each credit account, lot of training tokens, pass (upcoming ones too), enrolment by signup, ready ticket and active membership of a program. Level learner, for its own.';

@@ -10,7 +10,7 @@
  * through views outside of this schema.
  *
  * Columns that are commented here have none of their name below; the others
- * take its comment (95_api_functions.sql).
+ * take its comment (95_functions.sql).
  */
 
 -- People and catalogue
@@ -298,8 +298,7 @@ CREATE FUNCTION trainledger_api.organisation(trainledger_api.parties)
 RETURNS SETOF trainledger_api.parties
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.organisation_id';
-REVOKE ALL ON FUNCTION trainledger_api.organisation(trainledger_api.parties) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.organisation(trainledger_api.parties) IS
+COMMENT ON FUNCTION trainledger_api.organisation IS
 'Organisation of a party, for embedding.';
 
 CREATE FUNCTION trainledger_api.credit_transactions(
@@ -307,10 +306,7 @@ CREATE FUNCTION trainledger_api.credit_transactions(
 RETURNS SETOF trainledger_api.credit_transactions
 LANGUAGE sql STABLE PARALLEL SAFE
 AS 'SELECT t.* FROM trainledger_api.credit_transactions t WHERE t.account_id OPERATOR(pg_catalog.=) $1.id';
-REVOKE ALL ON FUNCTION trainledger_api.credit_transactions(
-	trainledger_api.credit_accounts) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_transactions(
-	trainledger_api.credit_accounts) IS
+COMMENT ON FUNCTION trainledger_api.credit_transactions IS
 'Transactions of a credit account, for embedding.';
 
 CREATE FUNCTION trainledger_api.credit_accounts(
@@ -318,10 +314,7 @@ CREATE FUNCTION trainledger_api.credit_accounts(
 RETURNS SETOF trainledger_api.credit_accounts
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS 'SELECT a.* FROM trainledger_api.credit_accounts a WHERE a.id OPERATOR(pg_catalog.=) $1.account_id';
-REVOKE ALL ON FUNCTION trainledger_api.credit_accounts(
-	trainledger_api.credit_transactions) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.credit_accounts(
-	trainledger_api.credit_transactions) IS
+COMMENT ON FUNCTION trainledger_api.credit_accounts IS
 'Account of a credit transaction, for embedding.';
 
 CREATE FUNCTION trainledger_api.training_token_transactions(
@@ -329,10 +322,7 @@ CREATE FUNCTION trainledger_api.training_token_transactions(
 RETURNS SETOF trainledger_api.training_token_transactions
 LANGUAGE sql STABLE PARALLEL SAFE
 AS 'SELECT t.* FROM trainledger_api.training_token_transactions t WHERE t.issue_id OPERATOR(pg_catalog.=) $1.id';
-REVOKE ALL ON FUNCTION trainledger_api.training_token_transactions(
-	trainledger_api.training_token_issues) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.training_token_transactions(
-	trainledger_api.training_token_issues) IS
+COMMENT ON FUNCTION trainledger_api.training_token_transactions IS
 'Movements of an issue of training tokens, for embedding.';
 
 CREATE FUNCTION trainledger_api.training_token_issues(
@@ -340,40 +330,33 @@ CREATE FUNCTION trainledger_api.training_token_issues(
 RETURNS SETOF trainledger_api.training_token_issues
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS 'SELECT i.* FROM trainledger_api.training_token_issues i WHERE i.id OPERATOR(pg_catalog.=) $1.issue_id';
-REVOKE ALL ON FUNCTION trainledger_api.training_token_issues(
-	trainledger_api.training_token_transactions) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.training_token_issues(
-	trainledger_api.training_token_transactions) IS
+COMMENT ON FUNCTION trainledger_api.training_token_issues IS
 'Issue of training tokens that a movement is of, for embedding.';
 
 CREATE FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses)
 RETURNS SETOF trainledger_api.parties
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.party_id';
-REVOKE ALL ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses) IS
+COMMENT ON FUNCTION trainledger_api.parties IS
 'Person who used a pass, for embedding.';
 
 CREATE FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties)
 RETURNS SETOF trainledger_api.training_pass_uses
 LANGUAGE sql STABLE PARALLEL SAFE
 AS 'SELECT u.* FROM trainledger_api.training_pass_uses u WHERE u.party_id OPERATOR(pg_catalog.=) $1.id';
-REVOKE ALL ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties) IS
+COMMENT ON FUNCTION trainledger_api.training_pass_uses IS
 'Uses of passes by a person, for embedding.';
 
 CREATE FUNCTION trainledger_api.parent(trainledger_api.program_kinds)
 RETURNS SETOF trainledger_api.program_kinds
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
 AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.id OPERATOR(pg_catalog.=) $1.parent_id';
-REVOKE ALL ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.parent(trainledger_api.program_kinds) IS
+COMMENT ON FUNCTION trainledger_api.parent IS
 'Kind of programs that a kind is a child of, for embedding.';
 
 CREATE FUNCTION trainledger_api.children(trainledger_api.program_kinds)
 RETURNS SETOF trainledger_api.program_kinds
 LANGUAGE sql STABLE PARALLEL SAFE
 AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.parent_id OPERATOR(pg_catalog.=) $1.id';
-REVOKE ALL ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger_api.children(trainledger_api.program_kinds) IS
+COMMENT ON FUNCTION trainledger_api.children IS
 'Direct children of a kind of programs, for embedding.';

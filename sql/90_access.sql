@@ -2,24 +2,17 @@
 
 /*
  * What there is to know of a function beside its definition, a row for each:
- * the one place that says which level it is for, and what the block in
- * 95_api_functions.sql makes its forwarder in trainledger_api from.  Each level
- * has what the ones before it have.  A name stands for the function in
- * trainledger and for the one of the same name in trainledger_api.
+ * the one place that says which level it is for, and what the blocks in
+ * 95_functions.sql make its stub in trainledger and its forwarder in
+ * trainledger_api from.  Each level has what the ones before it have.  A name
+ * is that of the function in trainledger and of the one in trainledger_api.
  */
 CREATE VIEW trainledger.privilege WITH (security_invoker = true) AS
 SELECT p.level, p.function_name, p.is_rest, p.collection, p.comment
 FROM (VALUES
 	('learner'::trainledger.access_level, 'learner_access', false, NULL, NULL),
-	('learner', '_refuse', false, NULL, NULL),
-	('learner', '_party_by', false, NULL, NULL),
 	('learner', 'has_level', false, NULL, NULL),
 	('learner', 'current_party', false, NULL, NULL),
-	('learner', 'first_visible_party', false, NULL, NULL),
-	('learner', 'last_visible_party', false, NULL, NULL),
-	('learner', 'visible_accounts', false, NULL, NULL),
-	('learner', 'first_visible_account', false, NULL, NULL),
-	('learner', 'last_visible_account', false, NULL, NULL),
 	('learner', 'clock', false, NULL, NULL),
 	('learner', 'home', false, NULL, NULL),
 	('learner', 'home_of', false, NULL, NULL),
@@ -31,15 +24,12 @@ FROM (VALUES
 		'id_type is id, uuid, email, rfid, barcode or externalId, id the identifier.'),
 	('learner', 'balance_at', true, NULL,
 		'account_id is the account, at the instant.'),
-	('learner', 'entries_until', false, NULL, NULL),
 	('learner', 'account_statement', true, NULL,
 		'account_id is the account; entries are from since on and before until.'),
 	('learner', 'holdings', true, NULL,
 		'party_id is the party.'),
-	('learner', 'visible_organisation', false, NULL, NULL),
 	('learner', 'pass_covers', true, NULL,
 		'party_id is the person, item_id the item of the catalogue, at the instant.'),
-	('learner', 'credit_account', false, NULL, NULL),
 	('learner', 'credit_balance', true, NULL,
 		'party_id is the delegate; account_name and token_type name the account (default).'),
 	('learner', 'credit_history', true, 'credit_transactions',
@@ -48,7 +38,6 @@ FROM (VALUES
 	('learner', 'credit_token_history', false, NULL, NULL),
 	('learner', 'claim_signup_token', true, 'signup_claims',
 		'code is the code, without regard to case, party_id the learner.'),
-	('learner', 'visible_email', false, NULL, NULL),
 	('learner', 'lookup_program', false, NULL, NULL),
 	('learner', 'lookup_program_instance', false, NULL, NULL),
 	('learner', 'list_cohorts', false, NULL, NULL),
@@ -63,10 +52,6 @@ FROM (VALUES
 	('learner', 'UserTickets', false, NULL, NULL),
 	('learner', 'ProgramChildList', false, NULL, NULL),
 	('learner', 'ProgramsAfter', false, NULL, NULL),
-	('learner', 'document_fields', false, NULL, NULL),
-	('learner', 'document_time', false, NULL, NULL),
-	('learner', 'program_document', false, NULL, NULL),
-	('learner', 'program_kind_document', false, NULL, NULL),
 	('learner', 'organisation', false, NULL, NULL),
 	('learner', 'credit_transactions', false, NULL, NULL),
 	('learner', 'credit_accounts', false, NULL, NULL),
@@ -81,8 +66,6 @@ FROM (VALUES
 		'account_id is the account to check; null: all of them.'),
 	('reader', 'tokens', false, NULL, NULL),
 	('reader', 'token', false, NULL, NULL),
-	('reader', 'signup_document', false, NULL, NULL),
-	('reader', 'signup_error', false, NULL, NULL),
 	('operator', 'operator_access', false, NULL, NULL),
 	('operator', 'add_party', true, 'parties',
 		'kind is organisation or person, name the name to show. email, rfid, barcode and external_id identify the party and are unique; organisation_id is the organisation it belongs to. data (an array), flags, sources and attributes (an object) are kept as given. id and uuid are for level admin, to take over those of another system.'),
@@ -205,43 +188,58 @@ COMMENT ON COLUMN trainledger.privilege.is_rest IS 'Whether trainledger_api has 
 COMMENT ON COLUMN trainledger.privilege.collection IS 'View of trainledger_api whose row that function returns; null: it returns what the function itself returns.';
 COMMENT ON COLUMN trainledger.privilege.comment IS 'What the comment of that function says of its arguments.';
 
-CREATE FUNCTION trainledger.grant_access(
-	role_name name, level trainledger.access_level) RETURNS void
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.grant_access(name, trainledger.access_level) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.grant_access(name, trainledger.access_level) IS
-'Gives a role a level of access, in place of the one it has; again after an upgrade, for what is new. Level admin.';
+-- What those functions, and policies, call as their caller.
 
-CREATE FUNCTION trainledger.revoke_access(role_name name) RETURNS void
-AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-REVOKE ALL ON FUNCTION trainledger.revoke_access(name) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger.revoke_access(name) IS
-'Takes all access from a role. Level admin.';
+CREATE VIEW trainledger_internal.privilege WITH (security_invoker = true) AS
+SELECT p.level, p.function_name
+FROM (VALUES
+	('learner'::trainledger.access_level, 'refuse'),
+	('learner', 'party_by'),
+	('learner', 'credit_account'),
+	('learner', 'entries_until'),
+	('learner', 'first_visible_party'),
+	('learner', 'last_visible_party'),
+	('learner', 'first_visible_account'),
+	('learner', 'last_visible_account'),
+	('learner', 'visible_accounts'),
+	('learner', 'visible_organisation'),
+	('learner', 'visible_email'),
+	('learner', 'document_fields'),
+	('learner', 'document_time'),
+	('learner', 'program_document'),
+	('learner', 'program_kind_document'),
+	('reader', 'signup_document'),
+	('reader', 'signup_error')
+) AS p(level, function_name);
+COMMENT ON VIEW trainledger_internal.privilege IS
+'Which functions of trainledger_internal run with the rights of a level.';
+COMMENT ON COLUMN trainledger_internal.privilege.level IS 'Lowest level that may call it.';
+COMMENT ON COLUMN trainledger_internal.privilege.function_name IS 'Name of the function.';
 
-CREATE FUNCTION trainledger._require_role(role_name name) RETURNS void
+CREATE FUNCTION trainledger_internal.require_role(role_name name) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	IF role_name IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'role_name is missing',
+		PERFORM refuse('TL400', 'role_name is missing',
 			'The argument role_name is null.', 'Give the name of a role.',
 			'role_name');
 	END IF;
 	IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = role_name) THEN
-		PERFORM trainledger._refuse('TL404', 'role not found',
+		PERFORM refuse('TL404', 'role not found',
 			format('There is no role %I.', role_name),
 			'Create the role first.', 'role_name');
 	END IF;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._require_role(name) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._require_role(name) IS
-'Internal: TL400 where no role is given, TL404 where there is no such role.';
+COMMENT ON FUNCTION trainledger_internal.require_role IS
+'TL400 where no role is given, TL404 where there is no such role.';
 
-CREATE FUNCTION trainledger._owns_the_books(role_name name) RETURNS boolean
+CREATE FUNCTION trainledger_internal.owns_the_books(role_name name)
+RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN EXISTS (SELECT FROM pg_class c
@@ -250,29 +248,28 @@ BEGIN
 				   AND r.rolname = role_name);
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._owns_the_books(name) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._owns_the_books(name) IS
-'Internal: whether a role is the owner that all writes act as.';
+COMMENT ON FUNCTION trainledger_internal.owns_the_books IS
+'Whether a role is the owner that all writes act as.';
 
-CREATE FUNCTION trainledger._revoke_access(role_name name) RETURNS void
+CREATE FUNCTION trainledger_internal.revoke_access(role_name name) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	schema_name text;
 BEGIN
-	PERFORM trainledger._require_role(role_name);
-	IF trainledger._owns_the_books(role_name) THEN
-		PERFORM trainledger._refuse('TL409', 'role owns the books',
+	PERFORM require_role(role_name);
+	IF owns_the_books(role_name) THEN
+		PERFORM refuse('TL409', 'role owns the books',
 			format('Role %I is the owner, who may do everything.', role_name),
 			'Give the books to another owner first.', 'role_name');
 	END IF;
 	-- one at a time: others write the same rows of the catalog
-	PERFORM trainledger._lock('access');
+	PERFORM take_mutex('access');
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
 		WHERE n.nspname IN ('trainledger', 'trainledger_api',
-							'trainledger_graphql')
+							'trainledger_internal', 'trainledger_graphql')
 	LOOP
 		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA %I FROM %I',
 					   schema_name, role_name);
@@ -285,30 +282,31 @@ BEGIN
 	END LOOP;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._revoke_access(name) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._revoke_access(name) IS
-'Internal: the work of revoke_access, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.revoke_access IS
+'Takes all access from a role. Level admin.';
 
-CREATE FUNCTION trainledger._grant_access(
+CREATE FUNCTION trainledger_internal.grant_access(
 	role_name name, level trainledger.access_level) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	schema_name text;
 	routine regprocedure;
 BEGIN
 	IF level IS NULL THEN
-		PERFORM trainledger._refuse('TL400', 'level is missing',
+		PERFORM refuse('TL400', 'level is missing',
 			'The argument level is null.',
 			'Give learner, reader, operator or admin.', 'level');
 	END IF;
-	PERFORM trainledger._require_role(role_name);
+	PERFORM require_role(role_name);
 	-- whatever level the owner is given, it may do everything
-	IF trainledger._owns_the_books(role_name) THEN
+	IF owns_the_books(role_name) THEN
 		RETURN;
 	END IF;
-	PERFORM trainledger._revoke_access(role_name);
+	PERFORM revoke_access(role_name);
+	EXECUTE format('GRANT USAGE ON SCHEMA trainledger_internal TO %I',
+				   role_name);
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
 		WHERE n.nspname IN ('trainledger', 'trainledger_api',
@@ -327,13 +325,15 @@ BEGIN
 		OR (n.nspname IN ('trainledger', 'trainledger_api')
 			AND p.proname IN (SELECT v.function_name
 							  FROM trainledger.privilege v
-							  WHERE v.level <= _grant_access.level))
+							  WHERE v.level <= grant_access.level))
+		OR (n.nspname = 'trainledger_internal'
+			AND p.proname IN (SELECT v.function_name
+							  FROM trainledger_internal.privilege v
+							  WHERE v.level <= grant_access.level))
 	LOOP
-		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I',
-					   routine, role_name);
+		EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine, role_name);
 	END LOOP;
 END;
 $$;
-REVOKE ALL ON FUNCTION trainledger._grant_access(name, trainledger.access_level) FROM PUBLIC;
-COMMENT ON FUNCTION trainledger._grant_access(name, trainledger.access_level) IS
-'Internal: the work of grant_access, as the owner.';
+COMMENT ON FUNCTION trainledger_internal.grant_access IS
+'Gives a role a level of access, in place of the one it has; again after an upgrade, for what is new. Level admin.';

@@ -1,6 +1,14 @@
 -- Privileges that everything above has (contract, section 15)
 
 /*
+ * Nothing is for PUBLIC.  For the whole of a schema this is said here alone: in
+ * a script that upgrades the extension it would make what users have granted
+ * since the privileges that the extension came with, which pg_dump leaves out.
+ */
+REVOKE ALL ON ALL ROUTINES
+	IN SCHEMA trainledger, trainledger_internal, trainledger_api FROM PUBLIC;
+
+/*
  * Rights on what the extension makes come from its script and grant_access();
  * what ALTER DEFAULT PRIVILEGES has given is taken back.  A multirange is left
  * out: before 17 pg_dump has no place for what an extension says of its rights,
@@ -78,8 +86,6 @@ BEGIN
 	FOR routine IN
 		SELECT p.oid::pg_catalog.regprocedure FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'trainledger'::pg_catalog.regnamespace
-		-- what reconcile() is made of is nobody's
-		AND p.proname !~ '^_'
 		AND p.oid IN (
 			SELECT f.oid FROM pg_catalog.pg_type t, unnest(ARRAY[
 				t.typinput, t.typoutput, t.typreceive, t.typsend]) AS f(oid)

@@ -25,7 +25,6 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_proc.h"
 #include "miscadmin.h"
-#include "nodes/makefuncs.h"
 #include "parser/parse_func.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -89,17 +88,28 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 	PG_RETURN_BOOL(true);
 }
 
-/* A function of the extension; what has another name or schema is missing. */
+/*
+ * A function of the extension; what has another name or schema is missing.  Its
+ * schema need not be one that the caller may use.
+ */
 static Oid
-find_function(char *name, int count, const Oid *types, bool missing_ok)
+find_function(const char *schema, const char *name, int count,
+			  const Oid *types, bool missing_ok)
 {
-	List	   *qualified = list_make2(makeString("trainledger"),
-									   makeString(name));
-	Oid			function = LookupFuncName(qualified, count, types, true);
+	Oid			namespace = get_namespace_oid(schema, true);
+	oidvector  *arguments = buildoidvector(types, count);
+	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
+										   CStringGetDatum(name),
+										   PointerGetDatum(arguments),
+										   ObjectIdGetDatum(namespace));
 
 	if (!OidIsValid(function) && !missing_ok)
-		tl_refuse_missing("function",
-						  funcname_signature_string(name, count, NIL, types));
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("function %s.%s is missing", schema,
+						funcname_signature_string(name, count, NIL, types)),
+				 errdetail("The extension \"trainledger\" needs it."),
+				 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
 	return function;
 }
 
@@ -109,7 +119,7 @@ tl_role_has(Oid role, const char *level)
 {
 	char	   *mark = psprintf("%s_access", level);
 
-	return tl_may_execute(find_function(mark, 0, NULL, false), role);
+	return tl_may_execute(find_function(TL_SCHEMA, mark, 0, NULL, false), role);
 }
 
 /*
@@ -127,11 +137,11 @@ tl_has_level(PG_FUNCTION_ARGS)
 }
 
 /*
- * The function of trainledger with the arguments and the name of another
- * function, and this prefix to the name.
+ * The function of a schema of ours with the arguments of another function and
+ * this name; NULL, with its name too.
  */
 Oid
-tl_twin(Oid function, const char *prefix, bool missing_ok)
+tl_twin(Oid function, const char *schema, const char *name, bool missing_ok)
 {
 	HeapTuple	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
 	Form_pg_proc proc;
@@ -143,21 +153,21 @@ tl_twin(Oid function, const char *prefix, bool missing_ok)
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
 				 errmsg("function with OID %u does not exist", function)));
 	proc = (Form_pg_proc) GETSTRUCT(tuple);
-	twin = find_function(psprintf("%s%s", prefix, NameStr(proc->proname)),
+	twin = find_function(schema, name ? name : NameStr(proc->proname),
 						 proc->pronargs, proc->proargtypes.values, missing_ok);
 	ReleaseSysCache(tuple);
 	return twin;
 }
 
 /*
- * The function that does the work of another one: with an underscore in front
- * of its name.  Its result is passed on as it is, and so has to be of the same
- * type.
+ * The function of trainledger_internal that does the work of another one; name
+ * is NULL where it has that one's.  Its result is passed on as it is, and so
+ * has to be of the same type.
  */
 Oid
-tl_worker_of(Oid function)
+tl_worker_of(Oid function, const char *name)
 {
-	Oid			worker = tl_twin(function, "_", false);
+	Oid			worker = tl_twin(function, TL_INTERNAL_SCHEMA, name, false);
 
 	if (get_func_prokind(worker) == PROKIND_FUNCTION &&
 		get_func_rettype(worker) == get_func_rettype(function) &&
@@ -238,8 +248,8 @@ tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
 
 /*
  * Body of every write function whose work is done in PL/pgSQL: calls the
- * function of the same name with a leading underscore, which nobody else may
- * call, with the same arguments, as the owner of the books.
+ * function of its name in trainledger_internal, which nobody else may call,
+ * with the same arguments, as the owner of the books.
  */
 Datum
 tl_as_owner(PG_FUNCTION_ARGS)
@@ -248,7 +258,7 @@ tl_as_owner(PG_FUNCTION_ARGS)
 
 	if (inner == NULL)
 	{
-		Oid			function = tl_worker_of(fcinfo->flinfo->fn_oid);
+		Oid			function = tl_worker_of(fcinfo->flinfo->fn_oid, NULL);
 		FmgrInfo   *fresh = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt,
 											   sizeof(FmgrInfo));
 

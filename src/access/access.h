@@ -15,6 +15,10 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 
+/* What users call, and what the rest of it is in */
+#define TL_SCHEMA			"trainledger"
+#define TL_INTERNAL_SCHEMA	"trainledger_internal"
+
 /* access.c */
 
 /* The role before a write function came to act as the owner, see access.c */
@@ -29,8 +33,9 @@ extern void tl_restore_user(const TlOwnerSwitch *saved);
 extern Oid	tl_caller(void);
 extern bool tl_role_has(Oid role, const char *level);
 extern bool tl_acts_as_owner(void);
-extern Oid	tl_twin(Oid function, const char *prefix, bool missing_ok);
-extern Oid	tl_worker_of(Oid function);
+extern Oid	tl_twin(Oid function, const char *schema, const char *name,
+					bool missing_ok);
+extern Oid	tl_worker_of(Oid function, const char *name);
 extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
 extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
 

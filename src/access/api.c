@@ -39,19 +39,19 @@ typedef struct ApiTarget
 
 /*
  * trainledger.NAME, which sees to its rights itself; where there is none,
- * trainledger._NAME, which acts as the owner if it writes and as the caller
- * if it reads.
+ * trainledger_internal.NAME, which acts as the owner if it writes and as the
+ * caller if it reads.
  */
 static ApiTarget *
 find_target(FmgrInfo *outer)
 {
 	ApiTarget  *target = MemoryContextAllocZero(outer->fn_mcxt,
 												sizeof(ApiTarget));
-	Oid			function = tl_twin(outer->fn_oid, "", true);
+	Oid			function = tl_twin(outer->fn_oid, TL_SCHEMA, NULL, true);
 
 	if (!OidIsValid(function))
 	{
-		function = tl_twin(outer->fn_oid, "_", false);
+		function = tl_twin(outer->fn_oid, TL_INTERNAL_SCHEMA, NULL, false);
 		target->as_owner = func_volatile(function) == PROVOLATILE_VOLATILE;
 	}
 	target->collection.row_type = get_func_rettype(function);

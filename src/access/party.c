@@ -99,7 +99,7 @@ tl_booked_by(void)
 	return cstring_to_text(GetUserNameFromId(tl_caller(), false));
 }
 
-/* _caller_name() returns text, for functions in PL/pgSQL */
+/* caller_name() returns text, for functions in PL/pgSQL */
 Datum
 tl_caller_name(PG_FUNCTION_ARGS pg_attribute_unused())
 {

@@ -61,19 +61,31 @@ sees_itself(FunctionCallInfo fcinfo pg_attribute_unused(), int64 *id)
 	return tl_asking_party(id);
 }
 
-/* What the function of the same name with a _ in front says */
+/* What another function without arguments says */
 static bool
-sees_accounts(FunctionCallInfo fcinfo, int64 *id)
+ask(FunctionCallInfo fcinfo, const char *name, int64 *id)
 {
 	LOCAL_FCINFO(call, 0);
 	FmgrInfo	function;
 	Datum		result;
 
-	fmgr_info(tl_worker_of(fcinfo->flinfo->fn_oid), &function);
+	fmgr_info(tl_worker_of(fcinfo->flinfo->fn_oid, name), &function);
 	InitFunctionCallInfoData(*call, &function, 0, InvalidOid, NULL, NULL);
 	result = FunctionCallInvoke(call);
 	*id = DatumGetInt64(result);
 	return !call->isnull;
+}
+
+static bool
+sees_accounts_from(FunctionCallInfo fcinfo, int64 *id)
+{
+	return ask(fcinfo, "least_visible_account", id);
+}
+
+static bool
+sees_accounts_to(FunctionCallInfo fcinfo, int64 *id)
+{
+	return ask(fcinfo, "greatest_visible_account", id);
 }
 
 static bool
@@ -158,12 +170,14 @@ tl_last_visible_party(PG_FUNCTION_ARGS)
 Datum
 tl_first_visible_account(PG_FUNCTION_ARGS)
 {
-	return visible_end(fcinfo, PG_INT64_MIN, PG_INT64_MAX, sees_accounts);
+	return visible_end(fcinfo, PG_INT64_MIN, PG_INT64_MAX,
+					   sees_accounts_from);
 }
 
 /* last_visible_account() returns bigint */
 Datum
 tl_last_visible_account(PG_FUNCTION_ARGS)
 {
-	return visible_end(fcinfo, PG_INT64_MAX, PG_INT64_MIN, sees_accounts);
+	return visible_end(fcinfo, PG_INT64_MAX, PG_INT64_MIN,
+					   sees_accounts_to);
 }

@@ -57,7 +57,7 @@ tl_lock(TlMutex mutex)
 	AcceptInvalidationMessages();
 }
 
-/* _lock(mutex text) returns void */
+/* take_mutex(mutex text) returns void */
 Datum
 tl_lock_by_name(PG_FUNCTION_ARGS)
 {

@@ -18,7 +18,7 @@
 PG_FUNCTION_INFO_V1(tl_is_predicate);
 
 /*
- * _is_predicate(path jsonpath) returns boolean: whether a path is a predicate
+ * is_predicate(path jsonpath) returns boolean: whether a path is a predicate
  * as a whole, by what stands at its root.  A predicate with an accessor after
  * it, such as ($.a == 1).type(), is a path to values again.
  */

@@ -154,7 +154,7 @@ text_or_null(FunctionCallInfo fcinfo, int argno)
 }
 
 /*
- * _refuse(sqlstate, message, detail, hint, argument), for functions in
+ * refuse(sqlstate, message, detail, hint, argument), for functions in
  * PL/pgSQL.  A refusal is told without the statements that it came through.
  */
 Datum

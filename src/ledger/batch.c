@@ -427,7 +427,7 @@ tl_post_batch(PG_FUNCTION_ARGS)
 }
 
 /*
- * _post_lots(account_ids, deltas, source, descriptions, recorded_at, keys,
+ * post_lots(account_ids, deltas, source, descriptions, recorded_at, keys,
  * operation): one operation on many lots.
  */
 Datum

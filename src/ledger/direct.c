@@ -51,6 +51,7 @@
 #include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -63,6 +64,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "access/access.h"
 #include "base/plain_table.h"
 #include "ledger/entry.h"
 #include "ledger/write.h"
@@ -168,7 +170,8 @@ is_our_guard(const Trigger *trigger)
 	char	   *name = get_func_name(trigger->tgfoid);
 
 	return name != NULL && strcmp(name, "refuse_plain_update") == 0 &&
-		get_func_namespace(trigger->tgfoid) == tl_catalog()->schema;
+		get_func_namespace(trigger->tgfoid) ==
+		get_namespace_oid(TL_INTERNAL_SCHEMA, true);
 }
 
 /* Whether nothing fires when a posting updates a row but what would let it. */

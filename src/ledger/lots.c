@@ -44,7 +44,7 @@ refuse_nulls(FunctionCallInfo fcinfo)
 	}
 }
 
-/* _new_id(sequence regclass, party_id bigint) returns bigint */
+/* new_id(sequence regclass, party_id bigint) returns bigint */
 Datum
 tl_new_id(PG_FUNCTION_ARGS)
 {
@@ -53,7 +53,7 @@ tl_new_id(PG_FUNCTION_ARGS)
 }
 
 /*
- * _new_issue_id(party_id bigint) returns uuid: a random one (version 4) whose
+ * new_issue_id(party_id bigint) returns uuid: a random one (version 4) whose
  * last 10 bits are the home of the party.
  */
 Datum
@@ -75,7 +75,7 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 }
 
 /*
- * _open_lot(party_id, token_type_id, quantity, notes) returns bigint: opens an
+ * open_lot(party_id, token_type_id, quantity, notes) returns bigint: opens an
  * account without a name, its first entry being the issue.  All was checked.
  */
 Datum

@@ -68,8 +68,8 @@ typedef struct Chain
 } Chain;
 
 /* The types that are filled in here */
-#define RESULT_TYPE		"_entry_chain_result"
-#define BREAK_TYPE		"_entry_break"
+#define RESULT_TYPE		"entry_chain_result"
+#define BREAK_TYPE		"entry_break"
 
 PG_FUNCTION_INFO_V1(tl_entry_chain_add);
 PG_FUNCTION_INFO_V1(tl_entry_chain_final);
@@ -269,7 +269,7 @@ refuse_altered(const char *type)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("type trainledger.%s was altered", type),
+			 errmsg("type trainledger_internal.%s was altered", type),
 			 errdetail("The extension \"trainledger\" needs it as it was made."),
 			 errhint("Alter it back, or restore the database from a backup.")));
 }
@@ -298,7 +298,7 @@ break_type(Oid array_type)
 }
 
 /*
- * entry_chain_final(internal): a row of trainledger._entry_chain_result.
+ * entry_chain_final(internal): a row of trainledger_internal.entry_chain_result.
  */
 Datum
 tl_entry_chain_final(PG_FUNCTION_ARGS)
@@ -410,7 +410,7 @@ minus(Datum number, TlAmount amount)
 }
 
 /*
- * The breaks as an array of rows of trainledger._entry_break.
+ * The breaks as an array of rows of trainledger_internal.entry_break.
  */
 static ArrayType *
 describe_breaks(Chain *chain, Oid array_type)

@@ -373,7 +373,7 @@ return_missing(tallies_hash *tallies, ReturnSetInfo *result)
 }
 
 /*
- * _doubtful_accounts(part integer, parts integer) returns setof bigint: those
+ * doubtful_accounts(part integer, parts integer) returns setof bigint: those
  * of one part, 0, 1 ..., out of so many; each once.  As the owner of the books.
  */
 Datum

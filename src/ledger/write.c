@@ -426,7 +426,7 @@ tl_lock_party(int64 id)
 
 /*
  * What a party's call with this idempotency key was, of those that are not
- * postings (_take_key() in sql/60_tokens.sql), or NULL.  A C string in the
+ * postings (take_key() in sql), or NULL.  A C string in the
  * current context.
  */
 char *

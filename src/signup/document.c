@@ -118,14 +118,14 @@ id_sequence(void)
 	return tl_find_relation("sequence", "signup_token_id_seq");
 }
 
-/* _signup_id() returns text */
+/* signup_id() returns text */
 Datum
 tl_signup_id(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	return make_id(id_sequence(), make_id_tail());
 }
 
-/* _signup_code() returns text */
+/* signup_code() returns text */
 Datum
 tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
 {
@@ -252,7 +252,8 @@ return_row(Work *work, Datum row)
 static const char find_unknown_item[] =
 	"SELECT d.position, d.line FROM document_token d"
 	" WHERE NOT EXISTS (SELECT FROM trainledger.catalog_item c"
-	"  WHERE c.kind = trainledger._signup_kind(d.type) AND c.code = d.type_id)"
+	"  WHERE c.kind = trainledger_internal.signup_kind(d.type)"
+	"  AND c.code = d.type_id)"
 	" ORDER BY d.position LIMIT 1";
 
 #define INSERT_TOKENS \
@@ -418,7 +419,7 @@ import_tokens(Work *work)
  */
 
 static const char update_token[] =
-	"SELECT trainledger._update_signup_token($1, $2, $3, $4, $5, $6, $7,"
+	"SELECT trainledger_internal.update_signup_token($1, $2, $3, $4, $5, $6, $7,"
 	" CASE WHEN $8 THEN '{expiration}'::text[] ELSE '{}' END)";
 
 static SignupElement
@@ -496,7 +497,7 @@ static const char find_unknown[] =
 	" LEFT JOIN trainledger.signup_token t ON t.id = d.id) AS x"
 	" WHERE NOT x.is_there OR x.names_item AND NOT EXISTS ("
 	"  SELECT FROM trainledger.catalog_item c"
-	"  WHERE c.kind = trainledger._signup_kind(x.type)"
+	"  WHERE c.kind = trainledger_internal.signup_kind(x.type)"
 	"  AND c.code = x.type_id)"
 	" ORDER BY x.position LIMIT 1";
 
@@ -592,14 +593,14 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	return (Datum) 0;
 }
 
-/* _import_signup_tokens(document bytea) returns setof signup_token */
+/* import_signup_tokens(document bytea) returns setof signup_token */
 Datum
 tl_import_signup_tokens(PG_FUNCTION_ARGS)
 {
 	return do_document(fcinfo, false, import_tokens);
 }
 
-/* _apply_signup_tokens(document bytea) returns setof signup_token */
+/* apply_signup_tokens(document bytea) returns setof signup_token */
 Datum
 tl_apply_signup_tokens(PG_FUNCTION_ARGS)
 {

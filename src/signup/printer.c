@@ -30,7 +30,7 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 #define ESCAPED_BYTES		6
 
 /*
- * _fits_xml(value text) returns boolean: whether XML can hold a text.
+ * fits_xml(value text) returns boolean: whether XML can hold a text.
  */
 Datum
 tl_fits_xml(PG_FUNCTION_ARGS)

@@ -48,8 +48,8 @@ FROM bench_tokens.type t,
 -- each tenth never; those to be swept expired one second after another.
 CREATE TABLE bench_tokens.lot AS
 SELECT t.round, t.purpose, t.id AS token_type_id, p.id AS party_id, l.n,
-	trainledger._new_issue_id(p.id) AS id,
-	trainledger._new_id('trainledger.account_id_seq', p.id) AS account_id,
+	trainledger_internal.new_issue_id(p.id) AS id,
+	trainledger_internal.new_id('trainledger.account_id_seq', p.id) AS account_id,
 	CASE t.purpose
 		WHEN 'redeem' THEN CASE WHEN l.n % 10 <> 0
 			THEN now() + l.n * interval '1 day' END

@@ -8,8 +8,8 @@
  *    sequences of identity columns, operator families.
  *  - PUBLIC may execute immutable functions that stand behind a type, an
  *    operator, a cast, an aggregate or an operator class, and nothing else.
- *    abs() counts as an operator of its type; what has an underscore in front
- *    is internal.
+ *    abs() counts as an operator of its type; nothing in trainledger_internal
+ *    is open.
  *  - PUBLIC has no rights on tables, views, sequences and schemas.
  *  - A SECURITY DEFINER function has a search_path of its own.
  */
@@ -90,7 +90,7 @@ JOIN pg_catalog.pg_proc p ON m.objid = p.oid
 WHERE m.classid = 'pg_catalog.pg_proc'::regclass
     AND pg_catalog.has_function_privilege('public', p.oid, 'EXECUTE')
     AND NOT (p.provolatile = 'i' AND p.oid IN (SELECT oid FROM support)
-        AND p.proname !~ '^_')
+        AND p.pronamespace <> 'trainledger_internal'::regnamespace)
 UNION ALL
 SELECT 'PUBLIC has rights', pg_catalog.pg_describe_object(m.classid, m.objid, 0)
 FROM member m

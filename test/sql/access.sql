@@ -20,28 +20,30 @@ UNION SELECT f.oid::oid FROM pg_range r, LATERAL unnest(ARRAY[r.rngcanonical, r.
 UNION SELECT 'trainledger.abs(trainledger.amount)'::regprocedure
 UNION SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'i'
 -- what reconcile() is made of is internal
-EXCEPT SELECT oid FROM pg_proc WHERE pronamespace = 'trainledger'::regnamespace AND proname ~ '^_';
--- these are called by reads, as their caller
+EXCEPT SELECT oid FROM pg_proc WHERE pronamespace = 'trainledger_internal'::regnamespace;
 CREATE VIEW pg_temp.callable AS
-SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.proname ~ '^_' AND p.proname NOT IN ('_refuse', '_party_by') AS internal
+SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.pronamespace = 'trainledger_internal'::regnamespace AS internal
 FROM pg_proc p
-WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace, 'trainledger_internal'::regnamespace)
 AND p.prorettype <> 'trigger'::regtype AND p.oid NOT IN (SELECT oid FROM pg_temp.support);
+-- and what each is for: some of the internal ones are called by reads and policies, as their caller
+CREATE VIEW pg_temp.listed AS
+SELECT level, function_name, false AS internal FROM privilege
+UNION ALL SELECT level, function_name, true FROM trainledger_internal.privilege;
 GRANT SELECT ON pg_temp.callable, pg_temp.support TO regress_admin;
 
 -- the catalogue and the list of privileges say the same
 SELECT c.signature AS in_no_level FROM pg_temp.callable c
 WHERE NOT c.internal AND NOT EXISTS (SELECT FROM privilege p WHERE p.function_name = c.name) ORDER BY 1;
-SELECT p.function_name AS no_function FROM privilege p
-WHERE NOT EXISTS (SELECT FROM pg_temp.callable c WHERE c.name = p.function_name AND NOT c.internal) ORDER BY 1;
-SELECT function_name AS twice FROM privilege GROUP BY 1 HAVING count(*) > 1;
-SELECT p.function_name AS internal FROM privilege p WHERE p.function_name ~ '^_' AND p.function_name NOT IN ('_refuse', '_party_by');
+SELECT p.function_name AS no_function FROM pg_temp.listed p
+WHERE NOT EXISTS (SELECT FROM pg_temp.callable c WHERE c.name = p.function_name AND c.internal = p.internal) ORDER BY 1;
+SELECT function_name AS twice FROM pg_temp.listed GROUP BY 1 HAVING count(*) > 1;
 -- each level may call exactly what the list says
 SELECT r.role, c.signature, has_function_privilege(r.role, c.oid, 'EXECUTE') AS may
 FROM pg_temp.callable c
 CROSS JOIN (VALUES ('regress_learner', 'learner'::access_level), ('regress_reader', 'reader'), ('regress_operator', 'operator'),
 	('regress_admin', 'admin'), ('regress_nobody', NULL)) r(role, level)
-LEFT JOIN privilege p ON p.function_name = c.name AND NOT c.internal
+LEFT JOIN pg_temp.listed p ON p.function_name = c.name AND p.internal = c.internal
 WHERE has_function_privilege(r.role, c.oid, 'EXECUTE') <> coalesce(p.level <= r.level, false);
 SELECT r.role, count(*) > 15 AS some
 FROM pg_temp.callable c CROSS JOIN (VALUES ('regress_learner'), ('regress_admin')) r(role)
@@ -72,13 +74,14 @@ SELECT r.role, c.oid::regclass, a.privilege
 FROM pg_class c
 CROSS JOIN unnest('{regress_learner,regress_reader,regress_operator,regress_admin,regress_nobody}'::text[]) r(role)
 CROSS JOIN unnest('{SELECT,INSERT,UPDATE,DELETE,TRUNCATE,REFERENCES,TRIGGER}'::text[]) a(privilege)
-WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) AND c.relkind IN ('r', 'v', 'm', 'p')
-AND has_table_privilege(r.role, c.oid, a.privilege) <> (a.privilege = 'SELECT' AND r.role <> 'regress_nobody');
+WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relkind IN ('r', 'v', 'm', 'p')
+AND has_table_privilege(r.role, c.oid, a.privilege) <> (a.privilege = 'SELECT' AND r.role <> 'regress_nobody'
+	AND c.relnamespace <> 'trainledger_internal'::regnamespace);
 SELECT r.role, c.oid::regclass, a.privilege
 FROM pg_class c
 CROSS JOIN unnest('{regress_learner,regress_reader,regress_operator,regress_admin,regress_nobody}'::text[]) r(role)
 CROSS JOIN unnest('{USAGE,SELECT,UPDATE}'::text[]) a(privilege)
-WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) AND c.relkind = 'S'
+WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relkind = 'S'
 AND has_sequence_privilege(r.role, c.oid, a.privilege);
 SELECT r.role, n.nspname, has_schema_privilege(r.role, n.oid, 'USAGE') AS usage, has_schema_privilege(r.role, n.oid, 'CREATE') AS "create"
 FROM pg_namespace n
@@ -100,9 +103,9 @@ FROM (VALUES ($$SELECT trainledger.has_level('learner')$$), ($$SELECT * FROM tra
 -- internal functions are nobody's, not even an administrator's
 SET ROLE regress_admin;
 SELECT regress.attempt(statement)
-FROM (VALUES ($$SELECT trainledger._grant_access('regress_nobody', 'admin')$$), ($$SELECT trainledger._caller_name()$$),
-	($$SELECT trainledger._require_text('x', 'x')$$),
-	($$SELECT trainledger._add_region('x', 'x')$$), ($$SELECT trainledger._next_id('pg_class')$$)) v(statement);
+FROM (VALUES ($$SELECT trainledger_internal.grant_access('regress_nobody', 'admin')$$), ($$SELECT trainledger_internal.caller_name()$$),
+	($$SELECT trainledger_internal.require_text('x', 'x')$$),
+	($$SELECT trainledger_internal.add_region('x', 'x')$$), ($$SELECT trainledger_internal.next_id('pg_class')$$)) v(statement);
 
 -- a learner sees what is its own
 SET ROLE regress_operator;
@@ -140,7 +143,7 @@ DECLARE
 BEGIN
 	FOR party IN SELECT generate_series(2, 4) LOOP
 		PERFORM set_config('trainledger.party_id', (party * 1000000)::text, true);
-		says := trainledger.first_visible_party();
+		says := trainledger_internal.first_visible_party();
 		RAISE NOTICE 'asks as %, says %', party * 1000000, says;
 	END LOOP;
 END
@@ -212,7 +215,7 @@ SELECT regress.attempt(statement)
 FROM (VALUES ($$SELECT find_party('barcode', 'access-bob')$$), ($$SELECT find_party('id', '$$ || :bob || $$')$$)) v(statement);
 SELECT credit_balance(:ann), balance_at(:ann_account, 'infinity'), (SELECT count(*) FROM credit_history(:ann));
 SELECT regress.sqlstate(format(statement, :bob, :bob_account))
-FROM (VALUES ('SELECT credit_balance(%s)'), ('SELECT credit_history(%s)'), ('SELECT credit_account(%s)'),
+FROM (VALUES ('SELECT credit_balance(%s)'), ('SELECT credit_history(%s)'), ('SELECT trainledger_internal.credit_account(%s)'),
 	('SELECT balance_at(%2$s, ''infinity'')'), ('SELECT credit_add(%s, 1, ''s'', ''d'', now())'),
 	('SELECT post(%2$s, ''add'', 1, ''s'')'), ('SELECT * FROM post_batch(''{%2$s}'', ''{1}'', ''s'')'),
 	('SELECT reconcile()'), ('SELECT update_party(%s, name => ''x'')'), ('SELECT add_party(''person'', ''x'')')) v(statement);
@@ -396,11 +399,11 @@ SET ROLE regress_admin;
 SELECT level, grant_access('regress_application', level) FROM unnest('{operator,reader,learner}'::access_level[]) level;
 SELECT p.level, bool_and(has_function_privilege('regress_application', c.oid, 'EXECUTE')) AS "all",
 	bool_or(has_function_privilege('regress_application', c.oid, 'EXECUTE')) AS some
-FROM pg_temp.callable c JOIN privilege p ON p.function_name = c.name GROUP BY 1 ORDER BY 1;
+FROM pg_temp.callable c JOIN privilege p ON p.function_name = c.name AND NOT c.internal GROUP BY 1 ORDER BY 1;
 SELECT grant_access('regress_application', 'reader');
 SELECT p.level, bool_and(has_function_privilege('regress_application', c.oid, 'EXECUTE')) AS "all",
 	bool_or(has_function_privilege('regress_application', c.oid, 'EXECUTE')) AS some
-FROM pg_temp.callable c JOIN privilege p ON p.function_name = c.name GROUP BY 1 ORDER BY 1;
+FROM pg_temp.callable c JOIN privilege p ON p.function_name = c.name AND NOT c.internal GROUP BY 1 ORDER BY 1;
 -- and revoke_access takes everything
 SELECT revoke_access('regress_application');
 SELECT revoke_access('regress_application');

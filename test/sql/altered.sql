@@ -68,34 +68,34 @@ SELECT DISTINCT relname, attname, message, hint FROM outcome WHERE relname = 'pa
 CREATE ROLE regress_altered;
 SELECT trainledger.grant_access('regress_altered', 'learner');
 SELECT name, o.code, o.message, o.hint FROM (VALUES
-	(1, 'a column more in the result', $$ALTER TYPE trainledger._entry_chain_result ADD ATTRIBUTE x integer$$, $$SELECT * FROM trainledger.reconcile($account)$$),
-	(2, 'another type in the result', $$$users; ALTER TYPE trainledger._entry_chain_result ALTER ATTRIBUTE deltas TYPE bigint$$, $$SELECT trainledger._entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(3, 'other breaks in the result', $$$users; ALTER TYPE trainledger._entry_chain_result ALTER ATTRIBUTE breaks TYPE text[]; $break$$, $$SELECT trainledger._entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(4, 'another type in a break', $$$users; ALTER TYPE trainledger._entry_break ALTER ATTRIBUTE problem TYPE bigint; $break$$, $$SELECT trainledger._entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(5, 'a column less in a break', $$$users; ALTER TYPE trainledger._entry_break DROP ATTRIBUTE found; $break$$, $$SELECT trainledger._entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
+	(1, 'a column more in the result', $$ALTER TYPE trainledger_internal.entry_chain_result ADD ATTRIBUTE x integer$$, $$SELECT * FROM trainledger.reconcile($account)$$),
+	(2, 'another type in the result', $$$users; ALTER TYPE trainledger_internal.entry_chain_result ALTER ATTRIBUTE deltas TYPE bigint$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
+	(3, 'other breaks in the result', $$$users; ALTER TYPE trainledger_internal.entry_chain_result ALTER ATTRIBUTE breaks TYPE text[]; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
+	(4, 'another type in a break', $$$users; ALTER TYPE trainledger_internal.entry_break ALTER ATTRIBUTE problem TYPE bigint; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
+	(5, 'a column less in a break', $$$users; ALTER TYPE trainledger_internal.entry_break DROP ATTRIBUTE found; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
 	(6, 'nothing altered, but a break', $$$break$$, $$SELECT * FROM trainledger.reconcile()$$),
 	(11, 'a mark renamed', $$ALTER FUNCTION trainledger.reader_access() RENAME TO read_access$$, $$SELECT trainledger.has_level('reader')$$),
 	(12, 'a level renamed', $$ALTER TYPE trainledger.access_level RENAME VALUE 'reader' TO 'audience'$$, $$SELECT trainledger.has_level('audience')$$),
 	(13, 'a rounding renamed', $$ALTER TYPE trainledger.rounding RENAME VALUE 'floor' TO 'down'$$, $$SELECT trainledger.round_amount(1.5, 0, 'down')$$),
-	(14, 'a worker renamed', $$ALTER FUNCTION trainledger._reconcile(bigint) RENAME TO reconciles$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(16, 'a worker with another result', $$ALTER FUNCTION trainledger._add_region(text, text) RENAME TO was_add_region;
-		CREATE FUNCTION trainledger._add_region(code text, name text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'$$, $$SELECT * FROM trainledger.add_region('r', 'r')$$),
-	(17, 'one that returns a set', $$ALTER FUNCTION trainledger._add_region(text, text) RENAME TO was_add_region;
-		CREATE FUNCTION trainledger._add_region(code text, name text) RETURNS SETOF trainledger.region LANGUAGE sql AS 'TABLE trainledger.region'$$, $$SELECT * FROM trainledger.add_region('r', 'r')$$),
-	(18, 'what a learner sees renamed', $$ALTER FUNCTION trainledger._first_visible_account() RENAME TO x; SET LOCAL ROLE regress_altered$$, $$SELECT * FROM trainledger.entry$$),
-	(19, 'what a learner sees is a text', $$ALTER FUNCTION trainledger._first_visible_account() RENAME TO x;
-		CREATE FUNCTION trainledger._first_visible_account() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'; SET LOCAL ROLE regress_altered$$, $$SELECT * FROM trainledger.entry$$),
+	(14, 'a worker renamed', $$ALTER FUNCTION trainledger_internal.reconcile(bigint) RENAME TO reconciles$$, $$SELECT * FROM trainledger.reconcile()$$),
+	(16, 'a worker with another result', $$ALTER FUNCTION trainledger_internal.add_region(text, text) RENAME TO was_add_region;
+		CREATE FUNCTION trainledger_internal.add_region(code text, name text) RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'$$, $$SELECT * FROM trainledger.add_region('r', 'r')$$),
+	(17, 'one that returns a set', $$ALTER FUNCTION trainledger_internal.add_region(text, text) RENAME TO was_add_region;
+		CREATE FUNCTION trainledger_internal.add_region(code text, name text) RETURNS SETOF trainledger.region LANGUAGE sql AS 'TABLE trainledger.region'$$, $$SELECT * FROM trainledger.add_region('r', 'r')$$),
+	(18, 'what a learner sees renamed', $$ALTER FUNCTION trainledger_internal.least_visible_account() RENAME TO x; SET LOCAL ROLE regress_altered$$, $$SELECT * FROM trainledger.entry$$),
+	(19, 'what a learner sees is a text', $$ALTER FUNCTION trainledger_internal.least_visible_account() RENAME TO x;
+		CREATE FUNCTION trainledger_internal.least_visible_account() RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'; SET LOCAL ROLE regress_altered$$, $$SELECT * FROM trainledger.entry$$),
 	(21, 'a child of entry', $$CREATE TABLE child () INHERITS (trainledger.entry)$$, $$SELECT * FROM trainledger.reconcile()$$),
 	(22, 'a child of account that is gone', $$CREATE TABLE child () INHERITS (trainledger.account); DROP TABLE child$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(23, 'entry renamed', $$ALTER TABLE trainledger.entry RENAME TO entries$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
-	(24, 'entry moved', $$ALTER EXTENSION trainledger DROP TABLE trainledger.entry; ALTER TABLE trainledger.entry SET SCHEMA public$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
-	(25, 'a view in its place', $$ALTER TABLE trainledger.entry RENAME TO entries; CREATE VIEW trainledger.entry AS TABLE trainledger.entries$$, $$SELECT * FROM trainledger._doubtful_accounts(0, 1)$$),
+	(23, 'entry renamed', $$ALTER TABLE trainledger.entry RENAME TO entries$$, $$SELECT * FROM trainledger_internal.doubtful_accounts(0, 1)$$),
+	(24, 'entry moved', $$ALTER EXTENSION trainledger DROP TABLE trainledger.entry; ALTER TABLE trainledger.entry SET SCHEMA public$$, $$SELECT * FROM trainledger_internal.doubtful_accounts(0, 1)$$),
+	(25, 'a view in its place', $$ALTER TABLE trainledger.entry RENAME TO entries; CREATE VIEW trainledger.entry AS TABLE trainledger.entries$$, $$SELECT * FROM trainledger_internal.doubtful_accounts(0, 1)$$),
 	(26, 'no account is inserted', $$CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER nothing BEFORE INSERT ON trainledger.account FOR EACH ROW EXECUTE FUNCTION nothing()$$,
 		$$SELECT i.* FROM trainledger.add_training_token_type('T') t, trainledger.issue_training_tokens(t.id, 1, 1) i$$)) v(n, name, alteration, call),
 	pg_temp.after(replace(replace(alteration, '$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
 		'$users', (SELECT string_agg(format('ALTER EXTENSION trainledger DROP FUNCTION %1$s; DROP FUNCTION %1$s', p.oid::regprocedure), '; ' ORDER BY p.proname DESC)
-			FROM pg_proc p WHERE p.proname IN ('_unsound_accounts', '_account_problems'))), replace(call, '$account', :'account')) o
+			FROM pg_proc p WHERE p.proname IN ('unsound_accounts', 'account_problems'))), replace(call, '$account', :'account')) o
 ORDER BY n;
 
 -- No function is brought down by nulls, not even one for the owner alone.

@@ -34,7 +34,7 @@ SELECT name AS overloaded FROM pg_temp.signature
 WHERE schema = 'trainledger_api' GROUP BY 1 HAVING count(*) > 1;
 -- every write function of sections 5 to 11 is there; access is for SQL
 SELECT t.name AS not_served FROM pg_temp.signature t
-WHERE t.schema = 'trainledger' AND t.volatility = 'v' AND t.name !~ '^_' AND t.result <> 'trigger'
+WHERE t.schema = 'trainledger' AND t.volatility = 'v' AND t.result <> 'trigger'
 AND NOT EXISTS (SELECT FROM pg_temp.signature a WHERE a.schema = 'trainledger_api' AND a.name = t.name)
 ORDER BY 1;
 -- and so are these reads, which no view gives

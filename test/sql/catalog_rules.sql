@@ -44,17 +44,25 @@ WHERE obj_description(oid, 'pg_proc') !~ '^[A-Z].*[.)]$' AND oid::regprocedure::
 SELECT DISTINCT o.schema AS foreign_schema
 FROM member m CROSS JOIN LATERAL pg_identify_object(m.classid, m.objid, 0) AS o
 WHERE o.schema IS NOT NULL AND o.schema NOT IN ('trainledger', 'trainledger_api', 'trainledger_internal');
--- snake_case, but for the work of documents with names of their own
+-- snake_case, but for documents with names of their own
+CREATE TEMPORARY TABLE document AS
+SELECT p.oid FROM function p WHERE p.pronamespace = 'trainledger_internal'::regnamespace
+AND p.proname IN (SELECT proname FROM function WHERE pronamespace = 'trainledger_api'::regnamespace)
+AND p.proname NOT IN (SELECT proname FROM function WHERE pronamespace = 'trainledger'::regnamespace);
 SELECT proname AS odd_name FROM function p
-WHERE pronamespace = 'trainledger'::regnamespace AND proname !~ '^_?[a-z][a-z0-9]*(_[a-z0-9]+)*$'
-AND NOT EXISTS (SELECT FROM function d WHERE d.pronamespace = 'trainledger_api'::regnamespace AND p.proname = '_' || d.proname);
+WHERE pronamespace <> 'trainledger_api'::regnamespace AND proname !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$'
+AND oid NOT IN (SELECT oid FROM document);
+-- internal functions call each other by name alone, so none has a name of the server's
+SELECT proname AS name_of_the_server FROM function
+WHERE pronamespace = 'trainledger_internal'::regnamespace
+AND proname IN (SELECT proname FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace);
 SELECT format('%s.%s', r.relname, a.attname) AS odd_name
 FROM relation r JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE r.relnamespace = 'trainledger'::regnamespace AND r.relkind IN ('r', 'v')
+WHERE r.relnamespace <> 'trainledger_api'::regnamespace AND r.relkind IN ('r', 'v')
 AND (a.attname !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$' OR r.relname !~ '^[a-z][a-z0-9]*(_[a-z0-9]+)*$');
 SELECT p.oid::regprocedure AS unnamed_argument
 FROM function p, LATERAL generate_series(1, p.pronargs) AS i
-WHERE p.oid::regprocedure::text !~ 'amount' AND p.pronamespace = 'trainledger'::regnamespace AND p.pronargs > 0
+WHERE p.oid::regprocedure::text !~ 'amount' AND p.pronamespace <> 'trainledger_api'::regnamespace AND p.oid NOT IN (SELECT oid FROM document) AND p.pronargs > 0
 AND (p.proargnames IS NULL OR p.proargnames[i] = '') AND p.oid NOT IN (SELECT objid FROM generated WHERE classid = 'pg_proc'::regclass);
 -- no two functions differ only in argument types
 SELECT proname, count(*) AS alike FROM function p
@@ -67,7 +75,8 @@ GROUP BY pronamespace, proname, pronargs HAVING count(*) > 1;
 -- one, name everything in full, operators too, and run as their caller
 SELECT oid::regprocedure AS not_pinned FROM function
 WHERE (prosecdef OR language = 'plpgsql' OR (language = 'sql' AND prosqlbody IS NULL))
-AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s = 'search_path=pg_catalog, pg_temp')
+AND NOT EXISTS (SELECT FROM unnest(proconfig) s WHERE s = CASE WHEN pronamespace = 'trainledger_internal'::regnamespace
+	THEN 'search_path=pg_catalog, trainledger_internal, pg_temp' ELSE 'search_path=pg_catalog, pg_temp' END)
 AND NOT (pronamespace = 'trainledger_api'::regnamespace AND language = 'sql' AND NOT prosecdef
 	AND prosrc ~ '^SELECT (\w+)\.\* FROM trainledger_api\.\w+ \1 WHERE \1\.\w+ OPERATOR\(pg_catalog\.=\) \$1\.\w+$') ORDER BY 1::text;
 /*
@@ -77,9 +86,11 @@ AND NOT (pronamespace = 'trainledger_api'::regnamespace AND language = 'sql' AND
  * prefers text for one that is not, and no two functions have the same types.
  * No argument is left to its default: a function without it would come first.
  * Bodies in BEGIN ATOMIC, views and policies keep the function that they found
- * when they were made; they are read as the server prints them.
+ * when they were made; they are read as the server prints them.  Functions of
+ * trainledger_internal call each other without the schema: internal has their
+ * names, for a source that may.
  */
-CREATE FUNCTION pg_temp.calls(source text)
+CREATE FUNCTION pg_temp.calls(source text, internal text[])
 RETURNS TABLE (schema text, name text, arguments text[])
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -101,6 +112,10 @@ BEGIN
 		CONTINUE WHEN token ~ '^(--|/\*)';
 		IF token IN ('(', '[') THEN
 			found := CASE WHEN token = '(' THEN regexp_match(before, '(trainledger\w*)\."?(\w+)"?\s*$') END;
+			IF found IS NULL AND token = '(' THEN
+				found := regexp_match(before, '()(?:^|[^\w."])"?(\w+)"?\s*$');
+				found := CASE WHEN found[2] = ANY (internal) THEN ARRAY['trainledger_internal', found[2]] END;
+			END IF;
 			depth := depth + 1;
 			schemas[depth] := found[1];
 			names[depth] := found[2];
@@ -124,13 +139,16 @@ END
 $$;
 SELECT c.name, c.arguments FROM pg_temp.calls($$ x := trainledger.a('x', f(trainledger."B"()), NULL)
 	|| '(trainledger.c(' || trainledger.d(ARRAY['x', 'y'], 'it''s' -- ,
-	::text) $$) c;
+	::text) || f(1) || x.g(2) || "g" (trainledger.h(3)) || trainledger.f(4) $$, '{f,g}') c;
 CREATE TEMPORARY TABLE call AS
 SELECT s.object, c.* FROM (
-	SELECT p.oid::regprocedure::text, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc) FROM function p WHERE p.language IN ('plpgsql', 'sql')
-	UNION ALL SELECT oid::regclass::text, pg_get_viewdef(oid) FROM relation WHERE relkind = 'v'
-	UNION ALL SELECT polrelid::regclass || ' ' || polname, pg_get_expr(polqual, polrelid) FROM pg_policy
-) s(object, source), pg_temp.calls(s.source) c;
+	SELECT p.oid::regprocedure::text, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc),
+		(SELECT array_agg(i.proname::text) FROM function i WHERE i.pronamespace = p.pronamespace AND p.pronamespace = 'trainledger_internal'::regnamespace)
+	FROM function p WHERE p.language IN ('plpgsql', 'sql')
+	UNION ALL SELECT oid::regclass::text, pg_get_viewdef(oid), NULL FROM relation WHERE relkind = 'v'
+	UNION ALL SELECT polrelid::regclass || ' ' || polname, pg_get_expr(polqual, polrelid), NULL FROM pg_policy
+) s(object, source, internal), pg_temp.calls(s.source, s.internal) c;
+SELECT count(*) > 300 AS unqualified FROM call WHERE schema = 'trainledger_internal';
 SELECT count(*) > 500 AS calls, count(DISTINCT object) > 100 AS objects, count(DISTINCT name) > 50 AS functions FROM call;
 SELECT c.object, c.name AS untyped_literal, a.number, btrim(a.argument, E' \n\t') AS argument
 FROM call c CROSS JOIN LATERAL unnest(c.arguments) WITH ORDINALITY a(argument, number)
@@ -140,7 +158,7 @@ WHERE l.type IS NOT NULL AND NOT EXISTS (SELECT FROM function p
 	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND p.proargtypes[a.number - 1] = l.type)
 ORDER BY 1, 2, 3;
 SELECT c.object, c.name AS leaves_defaults FROM call c
-WHERE c.name IN (SELECT proname FROM function) AND NOT EXISTS (SELECT FROM function p
+WHERE (c.schema, c.name) IN (SELECT pronamespace::regnamespace::text, proname FROM function) AND NOT EXISTS (SELECT FROM function p
 	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND p.pronargs = cardinality(c.arguments)) ORDER BY 1, 2;
 -- and views run as their caller
 SELECT oid::regclass AS not_invoker FROM relation
@@ -151,7 +169,9 @@ WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) 
 -- writes a claim of its own; a preview is for operators and only reads; the
 -- fields of a body are read with errors caught, in a subtransaction.
 SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
-FROM function p JOIN trainledger.privilege v ON v.function_name = p.proname
+FROM function p JOIN (SELECT level, function_name, false AS internal FROM trainledger.privilege
+	UNION ALL SELECT level, function_name, true FROM trainledger_internal.privilege) v
+	ON v.function_name = p.proname AND v.internal = (p.pronamespace = 'trainledger_internal'::regnamespace)
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
 	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
@@ -161,7 +181,7 @@ FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'
 OR p.proparallel <> 'u' AND p.prosrc ~* '(INSERT INTO|UPDATE trainledger|DELETE FROM|nextval|set_config|GRANT |REVOKE )'
 -- who called a write function only the leader knows
-OR p.proparallel = 's' AND p.prosrc ~* '(_caller_name|_require_admin_for_id|has_level)';
+OR p.proparallel = 's' AND p.prosrc ~* '(caller_name|require_admin_for_id|has_level)';
 SELECT proname AS handles_errors_in_workers FROM function
 WHERE language = 'plpgsql' AND proparallel <> 'u' AND prosrc ~* '^\s*EXCEPTION\s+WHEN';
 SELECT oid::regprocedure AS strict_write FROM function WHERE provolatile = 'v' AND proisstrict;

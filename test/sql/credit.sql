@@ -49,7 +49,7 @@ FROM regress.stored(credit_add(party_id => regress.party('credit-ann'), amount =
 	balance_expected => 120.5, device => 'id:7', idempotency_key => 'c4ed1700-0000-4000-8000-000000000001'));
 SELECT entry_no, operation, delta, balance FROM credit_subtract(regress.party('credit-ann'), 0.5, 'till', '', '2023-04-04 08:43Z');
 SELECT credit_balance(regress.party('credit-ann')), credit_balance(regress.party('credit-ann'), 'default', 'default');
-SELECT balance, initial_balance, entry_count FROM credit_account(regress.party('credit-ann'));
+SELECT balance, initial_balance, entry_count FROM trainledger_internal.credit_account(regress.party('credit-ann'));
 -- null stands for what is left out
 SELECT entry_no, balance, device FROM credit_add(regress.party('credit-ann'), 1, 's', 'd', now(), NULL, NULL, NULL, NULL, NULL, NULL);
 

@@ -390,8 +390,8 @@ SELECT regress.attempt($$SELECT trainledger.post(regress.account('ledger-1'), 'a
 DROP TRIGGER t ON trainledger.entry;
 SELECT regress.attempt($$UPDATE trainledger.account SET balance = 0$$);
 ROLLBACK;
-SELECT r.code, r.message FROM regress.refusal($$SELECT trainledger.refuse_change()$$) r;
-SELECT r.code, r.message FROM regress.refusal($$SELECT trainledger.refuse_plain_update()$$) r;
+SELECT r.code, r.message FROM regress.refusal($$SELECT trainledger_internal.refuse_change()$$) r;
+SELECT r.code, r.message FROM regress.refusal($$SELECT trainledger_internal.refuse_plain_update()$$) r;
 
 -- reconcile: the books are right
 SELECT * FROM reconcile();

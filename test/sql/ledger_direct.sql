@@ -29,7 +29,7 @@ SET track_functions = 'all';
 CREATE FUNCTION pg_temp.guarded() RETURNS bigint LANGUAGE sql VOLATILE
 AS $$
 	SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_xact_user_functions
-	WHERE schemaname = 'trainledger' AND funcname = 'refuse_plain_update'
+	WHERE schemaname = 'trainledger_internal' AND funcname = 'refuse_plain_update'
 $$;
 CREATE FUNCTION pg_temp.post_all() RETURNS void LANGUAGE sql VOLATILE
 AS $$
@@ -90,8 +90,8 @@ CREATE FUNCTION pg_temp.give_away() RETURNS void LANGUAGE plpgsql VOLATILE
 AS $$
 BEGIN
 	CREATE ROLE regress_owner;
-	GRANT USAGE ON SCHEMA trainledger TO regress_owner;
-	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger TO regress_owner;	-- of reconcile
+	GRANT USAGE ON SCHEMA trainledger, trainledger_internal TO regress_owner;
+	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger, trainledger_internal TO regress_owner;	-- of reconcile
 	ALTER TABLE trainledger.account OWNER TO regress_owner;
 	ALTER TABLE trainledger.entry OWNER TO regress_owner;
 END

@@ -6,7 +6,7 @@ SET search_path = trainledger, public;
 CREATE SCHEMA lifecycle_test;
 CREATE TABLE lifecycle_test.thing (id integer PRIMARY KEY, state text, note text);
 CREATE TRIGGER lifecycle BEFORE UPDATE OF state ON lifecycle_test.thing FOR EACH ROW
-	EXECUTE FUNCTION trainledger.lifecycle('state', 'new>open', 'open>closed', 'closed>open', 'open>done', 'openly>done');
+	EXECUTE FUNCTION trainledger_internal.lifecycle('state', 'new>open', 'open>closed', 'closed>open', 'open>done', 'openly>done');
 
 -- every move there is: the same state always, else what the arguments name
 INSERT INTO lifecycle_test.thing SELECT n, s FROM unnest('{new,open,openly,closed,done,ope,"",O>pen}'::text[]) WITH ORDINALITY x(s, n);
@@ -79,7 +79,7 @@ BEGIN
 	CREATE TABLE lifecycle_test.scratch (id integer, state text, dropped text, "odd Name" text);
 	ALTER TABLE lifecycle_test.scratch DROP COLUMN dropped;
 	INSERT INTO lifecycle_test.scratch VALUES (1, 'new', 'new');
-	EXECUTE format('CREATE TRIGGER lifecycle %s', replace(trigger, 'lifecycle(', 'EXECUTE FUNCTION trainledger.lifecycle('));
+	EXECUTE format('CREATE TRIGGER lifecycle %s', replace(trigger, 'lifecycle(', 'EXECUTE FUNCTION trainledger_internal.lifecycle('));
 	said := regress.attempt(statement);
 	DROP TABLE lifecycle_test.scratch;
 	RETURN said;
@@ -105,19 +105,19 @@ FROM (VALUES
 	('misspelt moves', $$BEFORE UPDATE ON lifecycle_test.scratch FOR EACH ROW lifecycle('state', 'new', 'new->open', 'new > open', '>open', 'NEW>open')$$, NULL)
 ) v(label, trigger, statement0), LATERAL (SELECT coalesce(statement0, 'UPDATE lifecycle_test.scratch SET state = ''open''')) s(statement);
 RESET client_min_messages;
-SELECT regress.attempt('SELECT trainledger.lifecycle()');
+SELECT regress.attempt('SELECT trainledger_internal.lifecycle()');
 -- nobody but the owner may hang it on a table
 SET ROLE regress_admin;
-SELECT regress.attempt('SELECT trainledger.lifecycle()');
+SELECT regress.attempt('SELECT trainledger_internal.lifecycle()');
 CREATE TEMPORARY TABLE mine (state text);
-SELECT regress.attempt($$CREATE TRIGGER lifecycle BEFORE UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION trainledger.lifecycle('state', 'a>b')$$);
+SELECT regress.attempt($$CREATE TRIGGER lifecycle BEFORE UPDATE ON mine FOR EACH ROW EXECUTE FUNCTION trainledger_internal.lifecycle('state', 'a>b')$$);
 DROP TABLE mine;
 RESET ROLE;
 
 -- other types than text
 CREATE TABLE lifecycle_test.typed (state trainledger.lifecycle NOT NULL, number integer);
-CREATE TRIGGER number BEFORE UPDATE ON lifecycle_test.typed FOR EACH ROW EXECUTE FUNCTION trainledger.lifecycle('number', '1>2', '2>10');
-CREATE TRIGGER state BEFORE UPDATE ON lifecycle_test.typed FOR EACH ROW EXECUTE FUNCTION trainledger.lifecycle('state', 'draft>published');
+CREATE TRIGGER number BEFORE UPDATE ON lifecycle_test.typed FOR EACH ROW EXECUTE FUNCTION trainledger_internal.lifecycle('number', '1>2', '2>10');
+CREATE TRIGGER state BEFORE UPDATE ON lifecycle_test.typed FOR EACH ROW EXECUTE FUNCTION trainledger_internal.lifecycle('state', 'draft>published');
 INSERT INTO lifecycle_test.typed VALUES ('draft', 1);
 UPDATE lifecycle_test.typed SET state = 'published', number = 2;
 SELECT regress.attempt($$UPDATE lifecycle_test.typed SET state = 'archived'$$), regress.attempt($$UPDATE lifecycle_test.typed SET number = 1$$);
@@ -129,7 +129,7 @@ SELECT c.oid::regclass AS "table", a.attname AS "column", t.tgenabled AS enabled
 	array_to_string((string_to_array(rtrim(encode(t.tgargs, 'escape'), '\000'), '\000'))[2:], ', ') AS moves
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgfoid = 'trainledger.lifecycle()'::regprocedure
+LEFT JOIN pg_trigger t ON t.tgrelid = c.oid AND t.tgfoid = 'trainledger_internal.lifecycle()'::regprocedure
 	AND a.attnum = ANY (t.tgattr::int2[]) AND t.tgtype = 1 + 2 + 16
 WHERE c.relnamespace = 'trainledger'::regnamespace AND c.relkind = 'r' AND a.attname = 'lifecycle_state'
 ORDER BY c.oid::regclass::text;

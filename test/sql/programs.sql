@@ -335,7 +335,7 @@ SELECT (SELECT count(*) FROM ticket) AS tickets, (SELECT count(*) FROM membershi
 SELECT r.* FROM unnest('{"modify_program_membership(regress.id(''21''), 890001)","update_user_cohort_state(890001, regress.id(''21''), ''active'')","confirm_cohort(regress.id(''21''), ''x'')","sync_cohort(regress.id(''21''), regress.id(''21''), ''$.id == 1'')","sync_cohort_preview(regress.id(''21''), regress.id(''21''), ''$.id == 1'')","create_program_ticket(regress.id(''10''), 890001)","consume_ticket(890001, regress.id(''21''))",cancel_ticket(regress.id(''1'')),add_program_kind(''x''),"add_program(regress.id(''10''), ''x'', ''2023-01-01'', 1)",update_program(regress.id(''21''))}'::text[]) call,
 	regress.attempt('SELECT ' || call) r;
 SET ROLE regress_operator;
-SELECT r.* FROM unnest('{add_program_kind(''x''),"add_program(regress.id(''10''), ''x'', ''2023-01-01'', 1)",update_program(regress.id(''21'')),"_consume_ticket(890001, regress.id(''21''))"}'::text[]) call,
+SELECT r.* FROM unnest('{add_program_kind(''x''),"add_program(regress.id(''10''), ''x'', ''2023-01-01'', 1)",update_program(regress.id(''21'')),"trainledger_internal.consume_ticket(890001, regress.id(''21''))"}'::text[]) call,
 	regress.attempt('SELECT ' || call) r;
 -- reads work in a read-only transaction, writes do not
 BEGIN READ ONLY;

@@ -38,7 +38,7 @@ BEGIN
 	RETURN QUERY EXECUTE 'SELECT c.account_id, (c.chain).entries, (c.chain).first_no, (c.chain).first_balance::numeric, (c.chain).last_no,
 		(c.chain).last_balance::numeric, (c.chain).last_at, (c.chain).deltas,
 		ARRAY(SELECT (b.problem, b.expected, b.found)::text FROM unnest((c.chain).breaks) b ORDER BY 1)
-	FROM (SELECT account_id, trainledger._entry_chain(entry_no, delta::trainledger.amount, balance::trainledger.amount, created_at) AS chain
+	FROM (SELECT account_id, trainledger_internal.entry_chain(entry_no, delta::trainledger.amount, balance::trainledger.amount, created_at) AS chain
 		  FROM (SELECT * FROM link ORDER BY ' || ordering || ') l GROUP BY account_id) c';
 END
 $$;
@@ -50,9 +50,9 @@ SELECT account_id, count(*) AS entries, min(entry_no)::bigint AS first_no, (arra
 FROM link l GROUP BY account_id;
 SELECT o, count(*) AS chains, count(*) FILTER (WHERE ROW(c.*) IS NOT DISTINCT FROM ROW(e.*)) AS right
 FROM ordering, regress.chains(o) c FULL JOIN oracle e USING (account_id) GROUP BY o ORDER BY o;
-SELECT regress.sqlstate('SELECT trainledger._entry_chain(1, 1, NULL, now())');
-SELECT _entry_chain(1, 1, 1, '2026-01-01') WHERE false;
-SELECT regress.sqlstate('SELECT trainledger._entry_chain_final(NULL)') IN ('0A000', '42883') AS refused;
+SELECT regress.sqlstate('SELECT trainledger_internal.entry_chain(1, 1, NULL, now())');
+SELECT trainledger_internal.entry_chain(1, 1, 1, '2026-01-01') WHERE false;
+SELECT regress.sqlstate('SELECT trainledger_internal.entry_chain_final(NULL)') IN ('0A000', '42883') AS refused;
 
 -- the parts are worked on side by side
 CREATE FUNCTION regress.plan(query text) RETURNS SETOF text
@@ -67,19 +67,19 @@ INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no,
 SELECT 7000000 + a, n, 1, n, '2026-01-01', 0, 'add', 's', '', 'x' FROM generate_series(1, 5) n, generate_series(1, 10000) a;
 ANALYZE account, entry;
 SET LOCAL min_parallel_table_scan_size = '64kB';
-SELECT bool_or(p ~ 'Parallel Append') AS side_by_side FROM regress.plan('SELECT * FROM trainledger._doubtful_accounts(0, 3)
-	UNION ALL SELECT * FROM trainledger._doubtful_accounts(1, 3) UNION ALL SELECT * FROM trainledger._doubtful_accounts(2, 3)') p;
+SELECT bool_or(p ~ 'Parallel Append') AS side_by_side FROM regress.plan('SELECT * FROM trainledger_internal.doubtful_accounts(0, 3)
+	UNION ALL SELECT * FROM trainledger_internal.doubtful_accounts(1, 3) UNION ALL SELECT * FROM trainledger_internal.doubtful_accounts(2, 3)') p;
 SELECT count(*) FROM reconcile();
 -- one account goes by the index
 SELECT bool_or(p ~ 'entry_pkey') AS by_index, bool_or(p ~ 'Seq Scan') AS reads_all
-FROM regress.plan('SELECT account_id FROM trainledger._unsound_accounts(''{7000001}'')') p;
+FROM regress.plan('SELECT account_id FROM trainledger_internal.unsound_accounts(''{7000001}'')') p;
 
 -- as many parts as processes, more of them where the memory of one is small, one where the books are
 CREATE FUNCTION pg_temp.parts(workers integer, memory text, small text) RETURNS integer LANGUAGE sql VOLATILE
 AS $$
 	SELECT set_config('max_parallel_workers_per_gather', workers::text, true), set_config('maintenance_work_mem', memory, true),
 		set_config('min_parallel_table_scan_size', small, true);
-	SELECT trainledger._reconcile_parts()
+	SELECT trainledger_internal.reconcile_parts()
 $$;
 SAVEPOINT many;
 UPDATE pg_class SET reltuples = 100000 WHERE oid = 'account'::regclass;
@@ -94,8 +94,8 @@ SAVEPOINT all_wrong;
 ALTER TABLE account DISABLE TRIGGER ALL;
 UPDATE account SET balance = 4 WHERE id BETWEEN 7000001 AND 7010000;
 SELECT parts, count(*) AS accounts, count(DISTINCT d) AS once, (SELECT count(*) BETWEEN 8000 / parts AND 12000 / parts
-	FROM trainledger._doubtful_accounts(0, parts)) AS even
-FROM generate_series(1, 9) parts, generate_series(0, parts - 1) part, LATERAL trainledger._doubtful_accounts(part, parts) d
+	FROM trainledger_internal.doubtful_accounts(0, parts)) AS even
+FROM generate_series(1, 9) parts, generate_series(0, parts - 1) part, LATERAL trainledger_internal.doubtful_accounts(part, parts) d
 WHERE d BETWEEN 7000001 AND 7010000 GROUP BY parts ORDER BY parts;
 ROLLBACK TO all_wrong;
 
@@ -110,11 +110,11 @@ INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no,
 SELECT 7000000 + a, n, 1, n, '2026-01-01', 0, 'add', 's', '', 'x' FROM mixed ORDER BY place, md5(n::text);
 ALTER TABLE account DISABLE TRIGGER ALL;
 UPDATE account SET balance = 1000, entry_count = 1000 WHERE id BETWEEN 7000001 AND 7000005;
-SELECT array_agg(d - 7000000 ORDER BY d) AS doubtful FROM trainledger._doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
+SELECT array_agg(d - 7000000 ORDER BY d) AS doubtful FROM trainledger_internal.doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
 SELECT count(*) FROM reconcile();
 UPDATE entry SET balance = balance + 1, delta = delta + 1 WHERE account_id IN (7000001, 7000002) AND entry_no = 500;
 DELETE FROM entry WHERE account_id = 7000003 AND entry_no IN (700, 1000);
-SELECT array_agg(d - 7000000 ORDER BY d) AS doubtful FROM trainledger._doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
+SELECT array_agg(d - 7000000 ORDER BY d) AS doubtful FROM trainledger_internal.doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
 SELECT account_id - 7000000 AS account, problem, expected, found FROM reconcile() ORDER BY 1, 2;
 ROLLBACK TO neighbours;
 
@@ -124,7 +124,7 @@ ALTER TABLE entry DISABLE TRIGGER ALL;
 CREATE TEMPORARY TABLE shuffled AS SELECT * FROM entry WHERE account_id BETWEEN 7000001 AND 7000100 ORDER BY entry_no DESC, md5(account_id::text);
 DELETE FROM entry WHERE account_id BETWEEN 7000001 AND 7000100;
 INSERT INTO entry TABLE shuffled;
-SELECT count(*) FROM trainledger._doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
+SELECT count(*) FROM trainledger_internal.doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
 SELECT count(*) FROM reconcile();
 DELETE FROM entry WHERE account_id = 7000050 AND entry_no = 3;
 SELECT * FROM reconcile() ORDER BY problem;
@@ -147,7 +147,7 @@ UPDATE entry SET entry_no = 6 WHERE account_id = 7000009 AND entry_no = 5;
 DELETE FROM entry WHERE account_id = 7000010;
 DELETE FROM account WHERE id = 7000011;
 UPDATE entry SET delta = 9223372036854.775807 WHERE account_id = 7000012 AND entry_no = 5;
-SELECT array_agg(d - 7000000 ORDER BY d) FROM trainledger._doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
+SELECT array_agg(d - 7000000 ORDER BY d) FROM trainledger_internal.doubtful_accounts(0, 1) d WHERE d BETWEEN 7000001 AND 7010000;
 SELECT account_id - 7000000 AS account, array_agg(problem ORDER BY problem) FROM reconcile() GROUP BY 1 ORDER BY 1;
 ROLLBACK TO one_each;
 

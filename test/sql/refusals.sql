@@ -12,10 +12,10 @@ SET LOCAL trainledger.clock = '2026-03-01 12:00:00Z';
 SET LOCAL search_path = trainledger, public;
 
 /*
- * _refuse once more, for this transaction: the DATATYPE of its error is the
+ * refuse() once more, for this transaction: the DATATYPE of its error is the
  * place that it was called from.
  */
-CREATE OR REPLACE FUNCTION trainledger._refuse(
+CREATE OR REPLACE FUNCTION trainledger_internal.refuse(
 	sqlstate text, message text, detail text, hint text, argument text)
 RETURNS void LANGUAGE plpgsql STABLE AS $$
 DECLARE
@@ -26,7 +26,7 @@ BEGIN
 		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint,
 		COLUMN = coalesce(argument, ''),
 		DATATYPE = array_to_string(regexp_match(stack,
-			'PL/pgSQL function (?:trainledger\.)?"?(\w+)[^\n]* line (\d+) at PERFORM'), ' line ');
+			'PL/pgSQL function (?:trainledger\w*\.)?"?(\w+)[^\n]* line (\d+) at PERFORM'), ' line ');
 END
 $$;
 
@@ -240,13 +240,13 @@ INSERT INTO regress.call (call) VALUES
 	($$post_batch(ARRAY[ACCOUNT], '{2}', 's', idempotency_keys => ARRAY[KEY2])$$),
 	($$post_batch(ARRAY[ACCOUNT, ACCOUNT], '{1,1}', 's', recorded_at => ARRAY[NOW, NOW]::timestamptz[])$$),
 	-- reading and types
-	($$entries_until(NULL, NOW, true)$$),
-	($$entries_until(0, NULL, true)$$),
+	($$trainledger_internal.entries_until(NULL, NOW, true)$$),
+	($$trainledger_internal.entries_until(0, NULL, true)$$),
 	($$balance_at(0, NOW)$$),
-	($$credit_account(NULL)$$),
-	($$credit_account(NOBODY)$$),
-	($$credit_account(ANN, token_type => 'none')$$),
-	($$credit_account(ANN, 'none', 'refusals')$$),
+	($$trainledger_internal.credit_account(NULL)$$),
+	($$trainledger_internal.credit_account(NOBODY)$$),
+	($$trainledger_internal.credit_account(ANN, token_type => 'none')$$),
+	($$trainledger_internal.credit_account(ANN, 'none', 'refusals')$$),
 	($$credit_history(ANN, max_entries => -1)$$),
 	($$account_statement(NULL, NOW, NOW)$$),
 	($$account_statement(ACCOUNT, NULL, NOW)$$),
@@ -466,11 +466,11 @@ WHERE NOT EXISTS (SELECT FROM regress.call c WHERE c.message = b.message AND c.a
 -- In PL/pgSQL: each place that refuses was reached, and nothing is raised otherwise
 CREATE VIEW regress.routine AS
 SELECT p.* FROM pg_proc p
-WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) AND p.proname <> '_refuse';
+WHERE p.pronamespace::regnamespace::text ~ '^trainledger(_api|_internal)?$' AND p.proname <> 'refuse';
 CREATE TABLE regress.place AS
 SELECT format('%s line %s', p.proname, l.n) AS place, trim(l.line, E'\t') AS line
 FROM regress.routine p, string_to_table(p.prosrc, E'\n') WITH ORDINALITY AS l(line, n)
-WHERE l.line ~ 'trainledger\._refuse\(';
+WHERE l.line ~ '\mrefuse\(';
 SELECT count(*) > 90 AS some FROM regress.place;
 SELECT place AS not_reached, line FROM regress.place
 WHERE place NOT IN (SELECT c.place FROM regress.call c WHERE c.place IS NOT NULL);
@@ -480,12 +480,12 @@ SELECT proname AS raises_by_itself FROM regress.routine WHERE prosrc ~* '\mRAISE
 -- has the names of its arguments, but for reconcile, which returns a column of the name
 SELECT p.proname, m[2] AS no_argument_of_it
 FROM regress.routine p, regexp_matches(p.prosrc,
-	'trainledger\._(require_given|require_text|check_length|check_notes|check_signup_text|quantity|at_scale)\(\s*''([^'']*)''', 'g') m
+	'\m(require_given|require_text|check_length|check_notes|check_signup_text|quantity|at_scale)\(\s*''([^'']*)''', 'g') m
 WHERE m[2] <> ALL (p.proargnames);
 SELECT p.proname, p.proargnames[:p.pronargs] AS arguments, w.proargnames[:w.pronargs] AS of_the_work
 FROM regress.routine p
-JOIN regress.routine w ON w.pronamespace = p.pronamespace AND w.proname = '_' || p.proname
-WHERE p.prosrc = 'tl_as_owner' AND p.proname <> 'reconcile' AND p.proargnames[:p.pronargs] <> w.proargnames[:w.pronargs];
+JOIN regress.routine w ON w.pronamespace = 'trainledger_internal'::regnamespace AND w.proname = p.proname
+WHERE p.pronamespace = 'trainledger'::regnamespace AND p.prosrc = 'tl_as_owner' AND p.proname <> 'reconcile' AND p.proargnames[:p.pronargs] <> w.proargnames[:w.pronargs];
 
 -- In C: each refusal was reached, by its message
 \set source `find "$PG_ABS_SRCDIR/../src" -name '*.c' -exec cat {} +`

@@ -225,7 +225,7 @@ SELECT regress.sqlstate(s), s FROM unnest(ARRAY[$$SELECT claim_signup_token(NULL
 SELECT party_id FROM signup_claim;
 SELECT party_id, item_id FROM enrolment;
 SELECT count(*) FROM signup_token;
-SELECT regress.sqlstate(s), s FROM unnest(ARRAY['SELECT trainledger_api.tokens()', $$SELECT trainledger_api.token('signup-abc')$$, 'SELECT _signup_code()', 'SELECT _signup_id()']) s;
+SELECT regress.sqlstate(s), s FROM unnest(ARRAY['SELECT trainledger_api.tokens()', $$SELECT trainledger_api.token('signup-abc')$$, 'SELECT trainledger_internal.signup_code()', 'SELECT trainledger_internal.signup_id()']) s;
 SET trainledger.party_id = '870008';
 SELECT (SELECT count(*) FROM signup_claim) AS claims, (SELECT count(*) FROM enrolment) AS enrolments;
 RESET trainledger.party_id;
@@ -248,15 +248,15 @@ INSERT INTO signup_call VALUES
 	('claim_signup_token(NULL, -1)'), ('trainledger_api.tokens(-1)'), ($$trainledger_api.token(NULL)$$),
 	('create_signup_token(NULL, NULL, NULL)'), ('update_signup_token(NULL)'), ('import_signup_tokens(NULL)'), ('apply_signup_tokens(NULL)'),
 	('trainledger_api.create_tokens(NULL)'), ('trainledger_api.update_tokens(NULL)'),
-	('_create_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('_update_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
-	('_claim_signup_token(NULL, NULL)'), ('_import_signup_tokens(NULL)'), ('_apply_signup_tokens(NULL)'), ('_create_tokens(NULL)'), ('_update_tokens(NULL)'),
-	('_tokens(1, 1)'), ($$_token('x')$$), ('_enrol(1, 1)'), ($$_signup_claim('x', 1)$$), ($$_signup_item(1, 'x', 'x')$$), ($$_fits_xml('x')$$),
-	($$signup_document('{}', 'T')$$), ('nextval(''signup_token_id_seq'')'), ('nextval(''signup_claim_id_seq'')'), ('nextval(''enrolment_id_seq'')');
+	('trainledger_internal.create_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL)'), ('trainledger_internal.update_signup_token(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL)'),
+	('trainledger_internal.claim_signup_token(NULL, NULL)'), ('trainledger_internal.import_signup_tokens(NULL)'), ('trainledger_internal.apply_signup_tokens(NULL)'), ('trainledger_internal.create_tokens(NULL)'), ('trainledger_internal.update_tokens(NULL)'),
+	('trainledger_internal.tokens(1, 1)'), ($$trainledger_internal.token('x')$$), ('trainledger_internal.enrol(1, 1)'), ($$trainledger_internal.signup_claim('x', 1)$$), ($$trainledger_internal.signup_item(1, 'x', 'x')$$), ($$trainledger_internal.fits_xml('x')$$),
+	($$trainledger_internal.signup_document('{}', 'T')$$), ('nextval(''signup_token_id_seq'')'), ('nextval(''signup_claim_id_seq'')'), ('nextval(''enrolment_id_seq'')');
 CREATE TEMPORARY TABLE signup_right (role text, call text, answer text);
 GRANT ALL ON signup_right TO PUBLIC;
 SET ROLE regress_nobody;
 SET search_path = pg_catalog;
-INSERT INTO signup_right SELECT current_user, call, regress.sqlstate('SELECT ' || CASE WHEN call ~ '^trainledger_api|^nextval' THEN call ELSE 'trainledger.' || call END) FROM signup_call;
+INSERT INTO signup_right SELECT current_user, call, regress.sqlstate('SELECT ' || CASE WHEN call ~ '^trainledger_|^nextval' THEN call ELSE 'trainledger.' || call END) FROM signup_call;
 SET search_path = trainledger, public;
 SET ROLE regress_learner;
 INSERT INTO signup_right SELECT current_user, call, regress.sqlstate('SELECT ' || call) FROM signup_call;

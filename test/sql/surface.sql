@@ -16,7 +16,7 @@ GROUP BY 1, 2, 3, 4, p.proname ORDER BY 1, p.proname COLLATE "C", 2;
 -- Tables, views and composite types
 SELECT c.oid::regclass AS relation, c.relkind AS kind, a.attname AS "column", format_type(a.atttypid, a.atttypmod) AS type
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) AND c.relkind IN ('r', 'v', 'c') AND c.relname !~ '^_'
+WHERE c.relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) AND c.relkind IN ('r', 'v', 'c')
 ORDER BY c.relnamespace::regnamespace::text COLLATE "C", c.relname COLLATE "C", a.attnum;
 
 -- Other types; labels are for ever too

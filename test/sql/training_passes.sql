@@ -543,7 +543,7 @@ SET ROLE regress_reader;
 SELECT r.* FROM unnest('{"issue_pass(880201, 880301, 880001)","use_pass(880001, 880101, ''r'')","update_pass_price(1, 2)"}'::text[]) call,
 	regress.attempt('SELECT ' || call) r;
 SET ROLE regress_operator;
-SELECT r.* FROM unnest('{"create_pass_type(''x'', ''x'')",update_pass_type(880201),add_pass_content(880201),remove_pass_content(880201),"create_pass_option(880201, ''x'', ''days'', 1)",update_pass_option(880301),"create_pass_price(880301, ''x'', ''x'', 1)","update_pass_price(1, 2)","add_path_courses(880104, ''{}'')","remove_path_courses(880104, ''{}'')","_issue_pass(880201, 880301, 880001, NULL, NULL, NULL, NULL)"}'::text[]) call,
+SELECT r.* FROM unnest('{"create_pass_type(''x'', ''x'')",update_pass_type(880201),add_pass_content(880201),remove_pass_content(880201),"create_pass_option(880201, ''x'', ''days'', 1)",update_pass_option(880301),"create_pass_price(880301, ''x'', ''x'', 1)","update_pass_price(1, 2)","add_path_courses(880104, ''{}'')","remove_path_courses(880104, ''{}'')","trainledger_internal.issue_pass(880201, 880301, 880001, NULL, NULL, NULL, NULL)"}'::text[]) call,
 	regress.attempt('SELECT ' || call) r;
 
 -- every call is refused in a read-only transaction

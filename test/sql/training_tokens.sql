@@ -463,7 +463,7 @@ SELECT regress.be('tokens-ann');
 SELECT regress.sqlstate(call) FROM unnest(ARRAY[
 	$$SELECT issue_training_tokens('8848a3b38adf45db8ff60fafcbd3b3f6', 1, 1)$$, $$SELECT extend_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', '2030-01-01')$$,
 	$$SELECT adjust_training_tokens('37e7883d1c9d471fb8eabd4a1138dce8', 1)$$, $$SELECT redeem_training_tokens(1, '8848a3b38adf45db8ff60fafcbd3b3f6', 1, 'x')$$,
-	$$SELECT refund_training_tokens(1)$$, $$SELECT expire_training_tokens()$$, $$SELECT _issue('37e7883d1c9d471fb8eabd4a1138dce8')$$,
+	$$SELECT refund_training_tokens(1)$$, $$SELECT expire_training_tokens()$$, $$SELECT trainledger_internal.issue('37e7883d1c9d471fb8eabd4a1138dce8')$$,
 	$$UPDATE token_lot SET expires_at = NULL$$, $$DELETE FROM redemption$$]) call;
 
 -- plain SQL, even the owner's, does not touch what the balances hang on

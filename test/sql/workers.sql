@@ -33,13 +33,13 @@ INSERT INTO regress.read SELECT r, true FROM unnest(ARRAY[
 	$$trainledger.has_level('operator')$$,
 	$$trainledger.has_level('admin')$$,
 	$$trainledger.current_party()$$,
-	$$trainledger.first_visible_party()$$,
-	$$trainledger.last_visible_party()$$,
-	$$trainledger.first_visible_account()$$,
-	$$trainledger.last_visible_account()$$,
-	$$trainledger.visible_accounts()$$,
-	$$trainledger.visible_organisation()$$,
-	$$trainledger.visible_email()$$,
+	$$trainledger_internal.first_visible_party()$$,
+	$$trainledger_internal.last_visible_party()$$,
+	$$trainledger_internal.first_visible_account()$$,
+	$$trainledger_internal.last_visible_account()$$,
+	$$trainledger_internal.visible_accounts()$$,
+	$$trainledger_internal.visible_organisation()$$,
+	$$trainledger_internal.visible_email()$$,
 	$$trainledger.clock() = statement_timestamp()$$]) r;
 INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.learner_access()$$,
@@ -52,21 +52,21 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.global_id_key('UGVyc29uOjE=', 'Person')$$,
 	$$trainledger.round_amount(1.5, 0)$$,
 	$$trainledger.format_amount(1, 2)$$,
-	$$trainledger.document_time('2023-04-04Z')$$,
+	$$trainledger_internal.document_time('2023-04-04Z')$$,
 	$$(trainledger_api.find_party('barcode', 'parallel-ann')).id$$,
 	$$trainledger_api.balance_at(:account, 'infinity')$$,
-	$$(trainledger.credit_account(9600002)).balance$$,
+	$$(trainledger_internal.credit_account(9600002)).balance$$,
 	$$trainledger.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_token_balance('default', 'id', '9600002', 'default')$$,
 	$$trainledger_api.credit_token_history('default', 'id', '9600002', 'default')$$,
 	$$trainledger.pass_covers(9600002, 9600001, '2099-01-01')$$,
 	$$trainledger_api.pass_covers(9600002, 9600001, '2099-01-01')$$,
-	$$convert_from(trainledger.signup_document(ARRAY(SELECT t FROM trainledger.signup_token t WHERE t.id = 'parallel'), ' '), 'UTF8')$$,
-	$$trainledger.signup_error('x', 'y')$$,
+	$$convert_from(trainledger_internal.signup_document(ARRAY(SELECT t FROM trainledger.signup_token t WHERE t.id = 'parallel'), ' '), 'UTF8')$$,
+	$$trainledger_internal.signup_error('x', 'y')$$,
 	$$trainledger_api.token('parallel')$$,
 	$$md5(trainledger_api.tokens(0, 10)::text)$$,
-	$$trainledger.document_fields('{"a": "b"}', '{"a": "text"}', '{a}')$$,
+	$$trainledger_internal.document_fields('{"a": "b"}', '{"a": "text"}', '{a}')$$,
 	$$trainledger.lookup_program('96000000-0000-4000-8000-000000000002')$$,
 	$$trainledger.lookup_program_instance('96000000-0000-4000-8000-000000000003')$$,
 	$$trainledger_api."LookupProgram"('96000000-0000-4000-8000-000000000002')$$,
@@ -81,7 +81,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.balance_at(a.id, 'infinity') FROM trainledger.account a$$,
 	$$e FROM trainledger.account_statement(:account, '-infinity', 'infinity') e$$,
 	$$e FROM trainledger_api.account_statement(:account, '-infinity', 'infinity') e$$,
-	$$e FROM trainledger.entries_until(:account, 'infinity', true) e$$,
+	$$e FROM trainledger_internal.entries_until(:account, 'infinity', true) e$$,
 	$$e FROM trainledger.holdings(9600002) e$$,
 	$$e FROM trainledger_api.holdings(9600002) e$$,
 	$$e FROM trainledger.credit_history(9600002) e$$,
@@ -93,8 +93,8 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger.program_child_list('96000000-0000-4000-8000-000000000002') e$$,
 	$$e FROM trainledger.programs_after('2023-01-01') e$$,
 	$$e FROM trainledger.user_tickets(9600003) e$$,
-	$$trainledger.program_document(e) FROM trainledger.program_info e$$,
-	$$trainledger.program_kind_document(e) FROM trainledger.program_kind e$$,
+	$$trainledger_internal.program_document(e) FROM trainledger.program_info e$$,
+	$$trainledger_internal.program_kind_document(e) FROM trainledger.program_kind e$$,
 	$$e FROM trainledger_api.parties p, trainledger_api.organisation(p) e$$,
 	$$e FROM trainledger_api.parties p, trainledger_api.training_pass_uses(p) e$$,
 	$$e FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) e$$,
@@ -106,8 +106,10 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger_api.program_kinds k, trainledger_api.children(k) e$$]) r;
 UPDATE regress.read SET read = replace(read, ':account', regress.account('parallel-ann')::text);
 -- none is left out that may run beside a parallel plan
-SELECT p.oid::regprocedure AS not_read FROM pg_proc p JOIN trainledger.privilege v ON v.function_name = p.proname
-WHERE p.pronamespace::regnamespace::text ~ '^trainledger' AND (p.provolatile <> 'v' OR p.proparallel <> 'u') AND p.proname !~ '^(_|sync_cohort_preview$)'
+SELECT p.oid::regprocedure AS not_read FROM pg_proc p JOIN (SELECT level, function_name, false AS internal FROM trainledger.privilege
+	UNION ALL SELECT level, function_name, true FROM trainledger_internal.privilege) v
+	ON v.function_name = p.proname AND v.internal = (p.pronamespace = 'trainledger_internal'::regnamespace)
+WHERE p.pronamespace::regnamespace::text ~ '^trainledger' AND (p.provolatile <> 'v' OR p.proparallel <> 'u') AND p.proname NOT IN ('refuse', 'party_by', 'sync_cohort_preview')
 AND NOT EXISTS (SELECT FROM regress.read r WHERE r.read ~ (p.pronamespace::regnamespace || '\."?' || p.proname || '"?\(')) ORDER BY 1::text;
 -- and every table, all in one statement
 CREATE TABLE regress.tables AS
@@ -195,7 +197,7 @@ SELECT who, count(*) > 2 AS some FROM regress.answer WHERE workers AND in_worker
 AND read IN ('account', 'entry', 'membership', 'party', 'ticket', 'token_lot', 'token_type') GROUP BY 1 ORDER BY 1;
 -- and answers differ with who asks
 SELECT read, string_agg(who || ': ' || coalesce(answer, 'null'), ', ' ORDER BY who) FROM regress.answer
-WHERE workers AND read ~ '^trainledger.(has_level\(.reader|current_party|visible_email)' GROUP BY 1 ORDER BY 1;
+WHERE workers AND read ~ '^trainledger(_internal)?.(has_level\(.reader|current_party|visible_email)' GROUP BY 1 ORDER BY 1;
 
 -- Inside a function that acts as the owner the caller is still the caller, and
 -- a definer function of an application is its owner, who sees what is its own.

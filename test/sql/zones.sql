@@ -55,7 +55,7 @@ INSERT INTO call SELECT format('SELECT * FROM %s', c.oid::regclass)
 FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text ~ '^trainledger';
 INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '00000000-0000-4000-8000-0000000000') FROM unnest(ARRAY[
 	'SELECT clock()',
-	'SELECT document_time(clock())',
+	'SELECT trainledger_internal.document_time(clock())',
 	-- people and catalogue
 	$$SELECT * FROM add_party('person', 'Cid', id => 4, uuid => '$id55')$$,
 	$$SELECT * FROM update_party(3, name => 'Bert')$$,
@@ -70,9 +70,9 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM credit_add(2, 1, 's', '2026-03-08T06:30:00Z', '2026-03-08T06:30:00Z')$$,
 	$$SELECT * FROM credit_add(2, 1, 's', 'd', '2026-03-08T06:30:00Z', idempotency_key => '$id66')$$,
 	$$SELECT * FROM credit_subtract(2, 1, 's', 'd', '2026-03-31T23:30:00Z')$$,
-	$$SELECT * FROM credit_account(2)$$,
+	$$SELECT * FROM trainledger_internal.credit_account(2)$$,
 	$$SELECT * FROM credit_history(2)$$,
-	$$SELECT at, entries_until($account, at, true) AS by_then, entries_until($account, at, false) AS before, balance_at($account, at)
+	$$SELECT at, trainledger_internal.entries_until($account, at, true) AS by_then, trainledger_internal.entries_until($account, at, false) AS before, balance_at($account, at)
 		FROM unnest('{2026-03-01T00:00:00Z,2026-03-08T07:00:00Z,2026-01-01T12:00:00Z}'::timestamptz[]) at$$,
 	$$SELECT * FROM account_statement($account, '2026-02-28T23:59:59Z', '2026-03-08T07:30:00Z')$$,
 	$$SELECT * FROM account_statement($account, '2026-03-08T07:30:00Z', '2026-02-28T23:59:59Z')$$,
@@ -193,7 +193,7 @@ WHERE answer <> in_utc;
 -- a document with one
 SELECT DISTINCT p.oid::regprocedure AS not_asked
 FROM pg_proc p LEFT JOIN pg_attribute a ON a.attrelid = (SELECT t.typrelid FROM pg_type t WHERE t.oid = p.prorettype)
-WHERE (p.pronamespace = 'trainledger'::regnamespace AND p.proname !~ '^_'
+WHERE ((p.pronamespace = 'trainledger'::regnamespace OR p.pronamespace = 'trainledger_internal'::regnamespace AND p.proname IN (SELECT function_name FROM trainledger_internal.privilege WHERE function_name <> 'party_by'))
 		AND (coalesce(p.proallargtypes, p.proargtypes) || p.prorettype || coalesce(a.atttypid, 0)) && '{date,timestamptz}'::regtype[]::oid[]
 	OR p.pronamespace = 'trainledger_api'::regnamespace AND p.prorettype::regtype::text ~ 'json|xml')
 AND NOT EXISTS (SELECT FROM call WHERE statement ~ ('\m' || p.proname || '\M'))

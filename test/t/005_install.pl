@@ -67,12 +67,12 @@ HINT:  Drop the schema, or see that it is empty and give it to the role that ins
 # literal prefers its function.
 my $trap = 'LANGUAGE plpgsql AS $$ BEGIN RAISE $x$trapped$x$; END $$';
 like(
-	refusal("SET ROLE mallory; CREATE SCHEMA trainledger; CREATE FUNCTION trainledger._next_id(text) RETURNS bigint $trap"),
+	refusal("SET ROLE mallory; CREATE SCHEMA trainledger; CREATE FUNCTION trainledger.next_id(text) RETURNS bigint $trap"),
 	qr/^55000\nERROR:  schema "trainledger" belongs to another role/,
 	'an overload is in the schema of another role');
 like(
-	refusal("CREATE SCHEMA trainledger; CREATE FUNCTION trainledger._next_id(text) RETURNS bigint $trap; ALTER FUNCTION trainledger._next_id(text) OWNER TO mallory"),
-	qr/^55000\nERROR:  schema "trainledger" is not empty\nDETAIL:  Number of objects in it: 1; the first is function trainledger\._next_id\(text\)\.\nHINT:  Drop the schema, or move what is in it to another\.$/,
+	refusal("CREATE SCHEMA trainledger; CREATE FUNCTION trainledger.next_id(text) RETURNS bigint $trap; ALTER FUNCTION trainledger.next_id(text) OWNER TO mallory"),
+	qr/^55000\nERROR:  schema "trainledger" is not empty\nDETAIL:  Number of objects in it: 1; the first is function trainledger\.next_id\(text\)\.\nHINT:  Drop the schema, or move what is in it to another\.$/,
 	'it is in a schema that was given to the installer');
 
 # Anything at all in one of them
@@ -222,7 +222,7 @@ is($node->safe_psql('empty',
 for my $schema (qw(trainledger trainledger_api trainledger_internal))
 {
 	my ($status, $out, $error) = $node->psql('empty',
-		"SET ROLE mallory; CREATE FUNCTION $schema._next_id(text) RETURNS bigint LANGUAGE sql AS 'SELECT 1'");
+		"SET ROLE mallory; CREATE FUNCTION $schema.next_id(text) RETURNS bigint LANGUAGE sql AS 'SELECT 1'");
 	like($error, qr/permission denied for schema $schema/,
 		"another role adds nothing to $schema");
 }

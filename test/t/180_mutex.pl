@@ -133,11 +133,11 @@ is(keys %key, 2, 'two of them, one for codes and one for access');
 for my $role (qw(nosy admin))
 {
 	my $session = session_as($role);
-	is($session->query("SELECT trainledger._lock('access')")->{sqlstate},
+	is($session->query("SELECT trainledger_internal.take_mutex('access')")->{sqlstate},
 		'42501', "$role cannot take it by itself");
 	$session->quit;
 }
-is($owner->query("SELECT trainledger._lock('nothing')")->{sqlstate},
+is($owner->query("SELECT trainledger_internal.take_mutex('nothing')")->{sqlstate},
 	'22023', 'a name that is not known');
 
 # ----------------------------------------------------------------------
