@@ -37,20 +37,3 @@ CREATE FUNCTION trainledger.current_party() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_current_party' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.current_party IS
 'Party that is asking: the claim party_id of request.jwt.claims or, where there are no claims, the setting trainledger.party_id; else null.';
-
-/*
- * What row-level security compares with (src/visible.c): a range can use an
- * index, which "mine or reader" could not.  A reader sees everything, a learner
- * its own party, nobody's party nothing: an empty range.
- */
-CREATE FUNCTION trainledger_internal.first_visible_party() RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_first_visible_party'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger_internal.first_visible_party IS
-'Lower end of the party ids whose rows the caller may see; for row-level security.';
-
-CREATE FUNCTION trainledger_internal.last_visible_party() RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_last_visible_party'
-LANGUAGE C STABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger_internal.last_visible_party IS
-'Upper end of the party ids whose rows the caller may see; for row-level security.';

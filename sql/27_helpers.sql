@@ -1,5 +1,17 @@
--- What the functions written in PL/pgSQL have in common.  Internal: they run
--- as the owner, and nobody else may call them.
+-- What the functions written in SQL and PL/pgSQL have in common: refusals,
+-- arguments and ids.  They run as the owner, and nobody else may call them; but
+-- for refuse(), since reads raise as their caller.
+
+/*
+ * The one way to raise.  Which argument is to blame, if any, is said in
+ * trainledger.h.  Reads raise as their caller, who may therefore call this.
+ */
+CREATE FUNCTION trainledger_internal.refuse(
+	sqlstate text, message text, detail text, hint text, argument text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'tl_raise_refusal' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.refuse IS
+'Raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
 
 CREATE FUNCTION trainledger_internal.caller_name() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_caller_name' LANGUAGE C STABLE PARALLEL RESTRICTED;
@@ -12,16 +24,106 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.take_mutex IS
 'Takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
 
-/*
- * The one way to raise.  Which argument is to blame, if any, is said in
- * trainledger.h.  Reads raise as their caller, who may therefore call this.
- */
-CREATE FUNCTION trainledger_internal.refuse(
-	sqlstate text, message text, detail text, hint text, argument text)
+-- Arguments
+
+CREATE FUNCTION trainledger_internal.require_given(name text, value text)
 RETURNS void
-AS 'MODULE_PATHNAME', 'tl_raise_refusal' LANGUAGE C STABLE PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger_internal.refuse IS
-'Raises a refusal; argument, null for none, is the one to blame, in the COLUMN of the error.';
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL THEN
+		PERFORM refuse('TL400', format('%s is missing', name),
+			format('The argument %s is null or empty.', name),
+			'This argument is required.', name);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_given IS
+'TL400 where a required argument is missing.';
+
+CREATE FUNCTION trainledger_internal.require_text(name text, value text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL OR btrim(value) = '' THEN
+		PERFORM refuse('TL400', format('%s is missing', name),
+			format('The argument %s is %s.', name,
+				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
+			'Give a text that is not empty.', name);
+	END IF;
+	PERFORM check_length(name, value, 250);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_text IS
+'TL400 where a name is missing, empty or longer than 250 characters.';
+
+CREATE FUNCTION trainledger_internal.check_length(
+	name text, value text, most integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF char_length(value) > most THEN
+		PERFORM refuse('TL400', format('%s is too long', name),
+			format('The argument %s has %s characters.', name,
+				   char_length(value)),
+			format('At most %s characters are kept.', most), name);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_length IS
+'TL400 where a text is longer than so many characters.';
+
+CREATE FUNCTION trainledger_internal.check_notes(name text, value text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF octet_length(value) > 8192 THEN
+		PERFORM refuse('TL400', format('%s is too long', name),
+			format('The argument %s has %s bytes.', name, octet_length(value)),
+			'At most 8192 bytes are kept.', name);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_notes IS
+'TL400 where a text is longer than 8192 bytes.';
+
+CREATE FUNCTION trainledger_internal.check_clear(
+	clear text[], allowed text[], given text[]) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	name text;
+BEGIN
+	FOREACH name IN ARRAY coalesce(clear, '{}') LOOP
+		IF name IS NULL OR name <> ALL (allowed) THEN
+			PERFORM refuse('TL400', 'column cannot be emptied',
+				format('The argument clear names %s.',
+					   coalesce(quote_ident(name), 'null')),
+				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
+					 ELSE format('These can be emptied: %s.',
+								 array_to_string(allowed, ', ')) END, 'clear');
+		END IF;
+		IF name = ANY (given) THEN
+			PERFORM refuse('TL400',
+				'column is given a value and emptied',
+				format('The argument clear names %s, which has a value too.',
+					   name),
+				'Give the one or the other.', 'clear');
+		END IF;
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_clear IS
+'TL400 where clear names a column that cannot be emptied or is given a value.';
+
+-- Ids
 
 CREATE FUNCTION trainledger_internal.require_admin_for_id(
 	id text, argument text) RETURNS void
@@ -76,86 +178,13 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.next_id IS
 'The next generated id of a table that no row has; ids taken over from another system may stand in the way.';
 
-CREATE FUNCTION trainledger_internal.require_text(name text, value text)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-BEGIN
-	IF value IS NULL OR btrim(value) = '' THEN
-		PERFORM refuse('TL400', format('%s is missing', name),
-			format('The argument %s is %s.', name,
-				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
-			'Give a text that is not empty.', name);
-	END IF;
-	PERFORM check_length(name, value, 250);
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.require_text IS
-'TL400 where a name is missing, empty or longer than 250 characters.';
+CREATE FUNCTION trainledger_internal.new_id(sequence regclass, party_id bigint)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_new_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.new_id IS
+'The next id of something that belongs to a party.';
 
-CREATE FUNCTION trainledger_internal.require_given(name text, value text)
-RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-BEGIN
-	IF value IS NULL THEN
-		PERFORM refuse('TL400', format('%s is missing', name),
-			format('The argument %s is null or empty.', name),
-			'This argument is required.', name);
-	END IF;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.require_given IS
-'TL400 where a required argument is missing.';
-
-CREATE FUNCTION trainledger_internal.check_length(
-	name text, value text, most integer) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-BEGIN
-	IF char_length(value) > most THEN
-		PERFORM refuse('TL400', format('%s is too long', name),
-			format('The argument %s has %s characters.', name,
-				   char_length(value)),
-			format('At most %s characters are kept.', most), name);
-	END IF;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.check_length IS
-'TL400 where a text is longer than so many characters.';
-
-CREATE FUNCTION trainledger_internal.check_clear(
-	clear text[], allowed text[], given text[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-DECLARE
-	name text;
-BEGIN
-	FOREACH name IN ARRAY coalesce(clear, '{}') LOOP
-		IF name IS NULL OR name <> ALL (allowed) THEN
-			PERFORM refuse('TL400', 'column cannot be emptied',
-				format('The argument clear names %s.',
-					   coalesce(quote_ident(name), 'null')),
-				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
-					 ELSE format('These can be emptied: %s.',
-								 array_to_string(allowed, ', ')) END, 'clear');
-		END IF;
-		IF name = ANY (given) THEN
-			PERFORM refuse('TL400',
-				'column is given a value and emptied',
-				format('The argument clear names %s, which has a value too.',
-					   name),
-				'Give the one or the other.', 'clear');
-		END IF;
-	END LOOP;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.check_clear IS
-'TL400 where clear names a column that cannot be emptied or is given a value.';
+-- Rows
 
 /*
  * Where a row was not inserted there is one in its way, and the next round

@@ -1,0 +1,503 @@
+-- Lots: to issue, extend and adjust them
+
+-- The engine, for lots (src/ledger/lots.c)
+
+CREATE FUNCTION trainledger_internal.new_issue_id(party_id bigint) RETURNS uuid
+AS 'MODULE_PATHNAME', 'tl_new_issue_id' LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.new_issue_id IS
+'A random uuid that ends in the home of a party.';
+
+CREATE FUNCTION trainledger_internal.open_lot(
+	party_id bigint, token_type_id uuid, quantity trainledger.amount,
+	notes text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_open_lot' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.open_lot IS
+'Opens the account of a lot with its first entry, issue, and returns its id.';
+
+CREATE FUNCTION trainledger_internal.post_lots(
+	account_ids bigint[], deltas trainledger.amount[], source text,
+	descriptions text[], recorded_at timestamptz[], idempotency_keys uuid[],
+	operation trainledger.operation)
+RETURNS TABLE (ordinal integer, entry_no bigint, balance trainledger.amount,
+			   refusal text)
+AS 'MODULE_PATHNAME', 'tl_post_lots' LANGUAGE C VOLATILE PARALLEL UNSAFE
+ROWS 10;
+COMMENT ON FUNCTION trainledger_internal.post_lots IS
+'Books an operation on lots, as post_batch does on credit accounts.';
+
+-- What the calls have in common
+
+CREATE FUNCTION trainledger_internal.quantity(
+	name text, value numeric, is_signed boolean) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL THEN
+		PERFORM refuse('TL400', format('%s is missing', name),
+			format('The argument %s is null.', name), 'Give a number.', name);
+	END IF;
+	-- NaN is above every number
+	IF value NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN
+		PERFORM refuse('TL400',
+			format('%s is out of range', name),
+			format('The %s is %s.', name, left(value::text, 64)),
+			'An amount has at most 13 digits before the point.', name);
+	END IF;
+	IF value = 0 OR (value < 0 AND NOT is_signed) THEN
+		PERFORM refuse('TL400',
+			format('%s is %s', name,
+				   CASE WHEN value = 0 THEN 'zero' ELSE 'negative' END),
+			format('The %s is %s.', name, value),
+			CASE WHEN is_signed THEN 'Give a number other than zero.'
+				 ELSE 'Give a number above zero.' END, name);
+	END IF;
+	RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.quantity IS
+'Checks a quantity as far as it shows by itself (TL400).';
+
+CREATE FUNCTION trainledger_internal.at_scale(
+	name text, value numeric, scale integer) RETURNS trainledger.amount
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF value <> round(value, scale) THEN
+		PERFORM refuse('TL400',
+			format('%s has too many decimals', name),
+			format('The %s is %s and the token type has %s decimals.',
+				   name, value, scale),
+			'Give a number with no more decimals than the token type has.',
+			name);
+	END IF;
+	RETURN value::trainledger.amount;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.at_scale IS
+'A quantity as an amount of a token type; TL400 where it has more decimals.';
+
+CREATE FUNCTION trainledger_internal.training_type(token_type_id uuid)
+RETURNS trainledger.token_type
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_type trainledger.token_type;
+BEGIN
+	SELECT t.* INTO found_type FROM trainledger.token_type t
+	WHERE t.id = training_type.token_type_id AND t.kind = 'training';
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'token type not found',
+			format('There is no training token type %s.', token_type_id),
+			'Look the id up in trainledger.token_type.', 'token_type_id');
+	END IF;
+	RETURN found_type;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.training_type IS
+'A training token type by id, or TL404.';
+
+CREATE FUNCTION trainledger_internal.require_active(
+	token_type trainledger.token_type, argument text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF NOT token_type.is_active THEN
+		PERFORM refuse('TL058', 'transaction rejected',
+			'The token type is not active.', 'Activate the token type first.',
+			argument);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_active IS
+'TL058 where a token type is not active.';
+
+CREATE FUNCTION trainledger_internal.require_not_archived(
+	token_type trainledger.token_type, argument text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF token_type.is_archived THEN
+		PERFORM refuse('TL409', 'token type is archived',
+			'Nothing new is issued of an archived token type.',
+			'Use a token type that is not archived.', argument);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_not_archived IS
+'TL409 where a token type is archived.';
+
+CREATE FUNCTION trainledger_internal.lock_token_account(
+	party_id bigint, token_type_id uuid) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM FROM trainledger.token_account a
+	WHERE a.party_id = lock_token_account.party_id
+	AND a.token_type_id = lock_token_account.token_type_id
+	FOR NO KEY UPDATE;
+	RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.lock_token_account IS
+'Locks the lots of a party and type; false where there are none.';
+
+/*
+ * Locks the token account of an issue and returns its lot as it is then.
+ */
+CREATE FUNCTION trainledger_internal.lock_lot(issue_id uuid)
+RETURNS trainledger.token_lot
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	lot trainledger.token_lot;
+BEGIN
+	SELECT l.* INTO lot FROM trainledger.token_lot l
+	WHERE l.id = lock_lot.issue_id;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'token issue not found',
+			format('There is no token issue %s.', issue_id),
+			'Look the id up in trainledger.token_issue.', 'issue_id');
+	END IF;
+	PERFORM lock_token_account(lot.party_id, lot.token_type_id);
+	SELECT l.* INTO lot FROM trainledger.token_lot l
+	WHERE l.id = lock_lot.issue_id;
+	RETURN lot;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.lock_lot IS
+'An issue''s lot, its token account locked; TL404.';
+
+/*
+ * A lot that was swept is over, even for a call that began before the expiry
+ * and had to wait for the sweep.
+ */
+CREATE FUNCTION trainledger_internal.is_over(lot trainledger.token_lot)
+RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF lot.expires_at <= trainledger.clock() THEN
+		RETURN true;
+	ELSIF lot.is_open OR lot.expires_at IS NULL THEN
+		RETURN false;
+	END IF;
+	RETURN EXISTS (SELECT FROM trainledger.entry e
+				   WHERE e.account_id = lot.account_id
+				   AND e.operation = 'expire');
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.is_over IS
+'Whether a lot has expired.';
+
+CREATE FUNCTION trainledger_internal.require_not_expired(
+	lot trainledger.token_lot) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF is_over(lot) THEN
+		PERFORM refuse('TL410', 'token issue has expired',
+			format('It expired at %s.',
+				   to_char(lot.expires_at AT TIME ZONE 'UTC',
+						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+			'Issue new tokens.', 'issue_id');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_not_expired IS
+'TL410 where a lot has expired.';
+
+/*
+ * Books a movement on lots and keeps their is_open up to date.
+ */
+CREATE FUNCTION trainledger_internal.move_lots(
+	operation trainledger.operation, account_ids bigint[],
+	deltas trainledger.amount[], notes text, recorded_at timestamptz[],
+	idempotency_keys uuid[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	are_open boolean[];
+BEGIN
+	-- by itself: a rule on the lots cannot keep it from being done
+	SELECT array_agg(p.balance <> 0::trainledger.amount ORDER BY p.ordinal)
+	INTO are_open
+	FROM post_lots(account_ids, deltas, 'training-tokens',
+		array_fill(notes, ARRAY[cardinality(account_ids)]), recorded_at,
+		idempotency_keys, operation) p;
+	UPDATE trainledger.token_lot l SET is_open = m.is_open
+	FROM unnest(account_ids, are_open) m(account_id, is_open)
+	WHERE l.account_id = m.account_id AND l.is_open <> m.is_open;
+	IF EXISTS (SELECT FROM unnest(account_ids, are_open) m(account_id, is_open)
+			   JOIN trainledger.token_lot l ON l.account_id = m.account_id
+			   WHERE l.is_open <> m.is_open) THEN
+		PERFORM refuse('27000', 'token lot was not updated',
+			'Whether anything is left in it could not be kept.',
+			'Look for a trigger or rule on trainledger.token_lot.', NULL);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.move_lots IS
+'Books a movement on lots, one per lot, and keeps what is open.';
+
+CREATE FUNCTION trainledger_internal.issue(issue_id uuid)
+RETURNS trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT i FROM trainledger.token_issue i WHERE i.id = issue_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.issue IS
+'An issue as it stands now.';
+
+-- Issues
+
+/*
+ * Makes a lot for a holder and a type that were checked; the token account is
+ * made with the first one.
+ */
+CREATE FUNCTION trainledger_internal.open_token_account(
+	holder bigint, token_type_id uuid) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	INSERT INTO trainledger.token_account (party_id, token_type_id, created_at)
+	VALUES (holder, open_token_account.token_type_id, trainledger.clock())
+	ON CONFLICT (party_id, token_type_id) DO NOTHING;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.open_token_account IS
+'Makes the group of a party''s lots of a type where there is none; waits for who is making it.';
+
+CREATE FUNCTION trainledger_internal.make_lot(
+	token_type trainledger.token_type, holder bigint,
+	quantity trainledger.amount, expires_at timestamptz, notes text, id uuid)
+RETURNS uuid
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	made_id uuid := coalesce(id, new_issue_id(holder));
+	made_account bigint;
+BEGIN
+	made_account := open_lot(holder, token_type.id, quantity, notes);
+	INSERT INTO trainledger.token_lot
+		(id, account_id, party_id, token_type_id, expires_at, created_at)
+	VALUES (made_id, made_account, holder, token_type.id,
+			make_lot.expires_at, trainledger.clock())
+	ON CONFLICT DO NOTHING;
+	IF NOT FOUND THEN
+		PERFORM raise_taken('token_issue', 'token_issue_id_key');
+	END IF;
+	RETURN made_id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.make_lot IS
+'Makes a lot of a token account, its account and its first entry.';
+
+CREATE FUNCTION trainledger_internal.end_of_day(day date) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (day + time '23:59:59') AT TIME ZONE 'UTC';
+END;
+COMMENT ON FUNCTION trainledger_internal.end_of_day IS
+'When tokens that expire on a day are over: 23:59:59 UTC.';
+
+CREATE FUNCTION trainledger_internal.default_expiry(
+	token_type trainledger.token_type) RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_internal.end_of_day(
+		(trainledger.clock() AT TIME ZONE 'UTC')::date
+		+ (token_type).default_days_to_redeem);
+END;
+COMMENT ON FUNCTION trainledger_internal.default_expiry IS
+'When tokens of a type that are issued today expire, null for never.';
+
+CREATE FUNCTION trainledger_internal.check_expires_on(expires_on date)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET DateStyle = 'ISO'
+AS $$
+BEGIN
+	IF NOT isfinite(expires_on) OR expires_on > date '9999-12-31' THEN
+		PERFORM refuse('TL400', 'expiry is out of range',
+			format('The argument expires_on is %s.', expires_on),
+			'Give a day up to the year 9999.', 'expires_on');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_expires_on IS
+'TL400 where a day is out of range.';
+
+CREATE FUNCTION trainledger_internal.check_to_come(expires_on date) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF end_of_day(expires_on) <= trainledger.clock() THEN
+		PERFORM refuse('TL400', 'expiry is past',
+			format('The argument expires_on is %s.',
+				   to_char(expires_on, 'YYYY-MM-DD')),
+			'Give a day whose end is still to come.', 'expires_on');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_to_come IS
+'TL400 where the end of a day is past.';
+
+CREATE FUNCTION trainledger_internal.issue_training_tokens(
+	token_type_id uuid,
+	party_id bigint,
+	quantity numeric,
+	expires_on date DEFAULT NULL,
+	notes text DEFAULT '',
+	idempotency_key uuid DEFAULT NULL,
+	id uuid DEFAULT NULL) RETURNS trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	holder trainledger.party;
+	token_type trainledger.token_type;
+	made_id uuid;
+BEGIN
+	PERFORM require_admin_for_id(id::text, 'id');
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM quantity('quantity', quantity, false);
+	PERFORM check_notes('notes', notes);
+	PERFORM check_expires_on(expires_on);
+	holder := party(party_id);
+	token_type := training_type(token_type_id);
+	made_id := take_key(party_id, idempotency_key,
+		'issue_training_tokens', jsonb_build_array(token_type_id,
+			trim_scale(quantity), expires_on, coalesce(notes, ''), id));
+	IF made_id IS NOT NULL THEN
+		RETURN issue(made_id);
+	END IF;
+	PERFORM check_to_come(expires_on);
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM open_token_account(party_id, token_type_id);
+	token_type := training_type(token_type_id);
+	PERFORM require_active(token_type, 'token_type_id');
+	PERFORM require_not_archived(token_type, 'token_type_id');
+	PERFORM require_not_suspended(holder, 'party_id');
+	made_id := make_lot(token_type, party_id,
+		quantity::trainledger.amount,
+		coalesce(end_of_day(expires_on), default_expiry(token_type)),
+		coalesce(notes, ''), id);
+	PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	RETURN issue(made_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.issue_training_tokens IS
+'Issues training tokens to a party as a lot of their own. They are over from 23:59:59 UTC of expires_on on; without it the type''s default days count from today. Level operator.';
+
+CREATE FUNCTION trainledger_internal.extend_training_tokens(
+	issue_id uuid, expires_on date) RETURNS trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	lot trainledger.token_lot;
+	new_expiry timestamptz;
+BEGIN
+	PERFORM require_given('issue_id', issue_id::text);
+	PERFORM require_given('expires_on', expires_on::text);
+	PERFORM check_expires_on(expires_on);
+	lot := lock_lot(issue_id);
+	PERFORM check_to_come(expires_on);
+	new_expiry := end_of_day(expires_on);
+	IF lot.expires_at IS NULL OR new_expiry <= lot.expires_at THEN
+		PERFORM refuse('TL400', 'expiry is not extended',
+			coalesce('The issue expires at '
+				|| to_char(lot.expires_at AT TIME ZONE 'UTC',
+						   'YYYY-MM-DD"T"HH24:MI:SS"Z".'),
+				'The issue never expires.'),
+			'Give a day after the present expiry.', 'expires_on');
+	END IF;
+	PERFORM require_not_expired(lot);
+	PERFORM require_not_suspended(
+		party(lot.party_id), 'issue_id');
+	UPDATE trainledger.token_lot l SET expires_at = new_expiry
+	WHERE l.id = lot.id;
+	INSERT INTO trainledger.token_issue_event
+		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at)
+	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,
+				   lot.party_id),
+			lot.id, lot.expires_at, new_expiry, caller_name(),
+			trainledger.clock());
+	RETURN issue(lot.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.extend_training_tokens IS
+'Lets an issue expire later, at 23:59:59 UTC of a day. Level operator.';
+
+CREATE FUNCTION trainledger_internal.adjust_training_tokens(
+	issue_id uuid,
+	amount numeric,
+	notes text DEFAULT '',
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	lot trainledger.token_lot;
+	token_type trainledger.token_type;
+	known bigint;
+	used_for text;
+BEGIN
+	PERFORM require_given('issue_id', issue_id::text);
+	PERFORM quantity('amount', amount, true);
+	PERFORM check_notes('notes', notes);
+	lot := lock_lot(issue_id);
+	token_type := training_type(lot.token_type_id);
+	SELECT e.entry_no INTO known FROM trainledger.entry e
+	WHERE e.dedup = idempotency_key AND e.account_id = lot.account_id;
+	IF FOUND THEN
+		IF amount <> round(amount, 6) THEN
+			-- no entry can be of such an amount
+			PERFORM refuse_key(format('entry %s of account %s',
+				known, lot.account_id));
+		END IF;
+		-- books nothing, refuses another request; the lot stays as it is now
+		PERFORM FROM post_lots(ARRAY[lot.account_id],
+			ARRAY[amount::trainledger.amount], 'training-tokens',
+			ARRAY[coalesce(notes, '')], NULL::timestamptz[], ARRAY[idempotency_key],
+			'adjust'::trainledger.operation);
+		RETURN issue(lot.id);
+	END IF;
+	SELECT r.call INTO used_for FROM trainledger.party_request r
+	WHERE r.idempotency_key = adjust_training_tokens.idempotency_key
+	AND r.party_id = lot.party_id;
+	IF FOUND THEN
+		PERFORM refuse_key(used_for);
+	END IF;
+	PERFORM at_scale('amount', amount, token_type.scale);
+	PERFORM require_active(token_type, 'issue_id');
+	PERFORM require_not_expired(lot);
+	PERFORM move_lots(
+		'adjust'::trainledger.operation, ARRAY[lot.account_id],
+		ARRAY[amount::trainledger.amount], coalesce(notes, ''),
+		NULL::timestamptz[],
+		CASE WHEN idempotency_key IS NOT NULL THEN ARRAY[idempotency_key] END);
+	RETURN issue(lot.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.adjust_training_tokens IS
+'Adds a signed amount to an issue by hand; its initial balance stays. Level operator.';

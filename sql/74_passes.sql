@@ -1,0 +1,453 @@
+-- Passes of people
+
+-- What the calls have in common
+
+CREATE FUNCTION trainledger_internal.pass_view(pass_id bigint)
+RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_pass trainledger.training_pass;
+BEGIN
+	SELECT p.* INTO found_pass FROM trainledger.training_pass p
+	WHERE p.id = pass_id;
+	RETURN found_pass;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.pass_view IS
+'A pass as it stands now.';
+
+CREATE FUNCTION trainledger_internal.lock_pass(pass_id bigint)
+RETURNS trainledger.pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	locked trainledger.pass;
+BEGIN
+	PERFORM require_given('pass_id', pass_id::text);
+	SELECT p.* INTO locked FROM trainledger.pass p
+	WHERE p.id = pass_id FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'pass not found',
+			format('There is no pass %s.', pass_id),
+			'Look the id up in trainledger.training_pass.', 'pass_id');
+	END IF;
+	RETURN locked;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.lock_pass IS
+'A pass by id, locked, or TL404.';
+
+CREATE FUNCTION trainledger_internal.require_active_pass(of trainledger.pass)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF of.lifecycle_state = 'cancelled' THEN
+		PERFORM refuse('TL409', 'pass is cancelled',
+			format('Pass %s is cancelled.', of.id), 'Issue a new pass.',
+			'pass_id');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_active_pass IS
+'TL409 where a pass is cancelled.';
+
+CREATE FUNCTION trainledger_internal.record_pass(
+	changed trainledger.pass, event trainledger.pass_event_kind,
+	other_pass_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.pass_event
+		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
+		 other_pass_id, changed_by, created_at)
+	VALUES (new_id('trainledger.pass_event_id_seq'::regclass, changed.party_id),
+			changed.id, record_pass.event, changed.option_id,
+			changed.party_id, changed.valid_from, changed.valid_until,
+			record_pass.other_pass_id, caller_name(),
+			trainledger.clock());
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.record_pass IS
+'Writes an event of a pass.';
+
+CREATE FUNCTION trainledger_internal.after_period(
+	start timestamptz, period_of trainledger.pass_type_option)
+RETURNS timestamptz
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (start AT TIME ZONE 'UTC' + CASE (period_of).validity_unit
+			WHEN 'days' THEN make_interval(days => (period_of).validity_value)
+			WHEN 'weeks' THEN make_interval(weeks => (period_of).validity_value)
+			WHEN 'months' THEN make_interval(months => (period_of).validity_value)
+			ELSE make_interval(years => (period_of).validity_value) END)
+		AT TIME ZONE 'UTC';
+END;
+COMMENT ON FUNCTION trainledger_internal.after_period IS
+'An instant after the period of an option, by the calendar in UTC.';
+
+CREATE FUNCTION trainledger_internal.option_of(
+	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_option trainledger.pass_type_option;
+BEGIN
+	found_option := pass_option(option_id);
+	IF found_option.pass_type_id <> pass_type_id THEN
+		PERFORM refuse('TL404', 'pass option not found',
+			format('Pass option %s is not of pass type %s.',
+				   option_id, pass_type_id),
+			'Give an option of the pass type.', 'option_id');
+	END IF;
+	RETURN found_option;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.option_of IS
+'An option of a pass type (TL404).';
+
+CREATE FUNCTION trainledger_internal.require_published(
+	of_type trainledger.pass_type, of_option trainledger.pass_type_option,
+	type_argument text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF of_type.lifecycle_state <> 'published' THEN
+		PERFORM refuse('TL409', 'pass type is not published',
+			format('Pass type %s is %s.', of_type.id, of_type.lifecycle_state),
+			'Publish it first.', type_argument);
+	END IF;
+	IF of_option.lifecycle_state <> 'published' THEN
+		PERFORM refuse('TL409', 'pass option is not published',
+			format('Pass option %s is %s.', of_option.id,
+				   of_option.lifecycle_state),
+			'Publish it first.', 'option_id');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_published IS
+'TL409 unless a pass type and its option are published.';
+
+CREATE FUNCTION trainledger_internal.check_validity(
+	valid_from timestamptz, valid_until timestamptz) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF NOT isfinite(valid_from) OR NOT isfinite(valid_until)
+	   OR valid_from > timestamptz '10000-01-01 00:00:00+00'
+	   OR valid_until > timestamptz '10000-01-01 00:00:00+00' THEN
+		PERFORM refuse('TL400', 'validity is out of range',
+			'The start or the end is infinite or after the year 9999.',
+			'Give a start and an end, or null for the defaults.',
+			CASE WHEN NOT isfinite(valid_from)
+				 OR valid_from > timestamptz '10000-01-01 00:00:00+00'
+				 THEN 'valid_from' ELSE 'valid_until' END);
+	END IF;
+	IF valid_until <= valid_from THEN
+		PERFORM refuse('TL400', 'pass ends before it starts',
+			'The argument valid_until is not after valid_from.',
+			'Give an end that is after the start.', 'valid_until');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_validity IS
+'TL400 where a period is none.';
+
+CREATE FUNCTION trainledger_internal.insert_pass(made trainledger.pass)
+RETURNS trainledger.pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	is_imported CONSTANT boolean := made.id IS NOT NULL;
+BEGIN
+	LOOP
+		IF NOT is_imported THEN
+			made.id := new_id('trainledger.pass_id_seq'::regclass,
+							  made.party_id);
+		END IF;
+		INSERT INTO trainledger.pass SELECT (made).*
+		ON CONFLICT (id) DO NOTHING;
+		EXIT WHEN FOUND;
+		IF is_imported THEN
+			PERFORM raise_taken('pass', 'pass_pkey');
+		END IF;
+		-- our number was imported: the next one
+		PERFORM require_conflict('pass', EXISTS (
+			SELECT FROM trainledger.pass p WHERE p.id = made.id));
+	END LOOP;
+	RETURN made;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.insert_pass IS
+'Writes a pass; one without an id gets one that no imported pass has.';
+
+-- Calls
+
+CREATE FUNCTION trainledger_internal.issue_pass(
+	pass_type_id bigint,
+	option_id bigint,
+	party_id bigint,
+	valid_from timestamptz DEFAULT NULL,
+	valid_until timestamptz DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL,
+	id bigint DEFAULT NULL) RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	holder trainledger.party;
+	of_type trainledger.pass_type;
+	of_option trainledger.pass_type_option;
+	known text;
+	made trainledger.pass;
+BEGIN
+	PERFORM check_id(id);
+	PERFORM require_given('pass_type_id', pass_type_id::text);
+	PERFORM require_given('option_id', option_id::text);
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM check_validity(valid_from, valid_until);
+	SELECT t.* INTO of_type FROM trainledger.pass_type t
+	WHERE t.id = issue_pass.pass_type_id;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'pass type not found',
+			format('There is no pass type %s.', pass_type_id),
+			'Look the id up in trainledger.pass_type.', 'pass_type_id');
+	END IF;
+	of_option := option_of(option_id, pass_type_id);
+	holder := party(party_id);
+	known := take_key(party_id, idempotency_key, 'issue_pass',
+		jsonb_build_array(pass_type_id, option_id,
+			extract(epoch FROM valid_from), extract(epoch FROM valid_until),
+			id));
+	IF known IS NOT NULL THEN
+		RETURN pass_view(known::bigint);
+	END IF;
+	PERFORM require_person(holder, 'party_id');
+
+	made.pass_type_id := pass_type_id;
+	made.option_id := option_id;
+	made.party_id := party_id;
+	made.valid_from := coalesce(valid_from, trainledger.clock());
+	made.valid_until := coalesce(valid_until,
+		after_period(made.valid_from, of_option));
+	PERFORM check_validity(made.valid_from, made.valid_until);
+	PERFORM require_published(of_type, of_option, 'pass_type_id');
+	PERFORM require_not_suspended(holder, 'party_id');
+	made.lifecycle_state := 'active';
+	made.created_at := trainledger.clock();
+	made.id := id;
+	made := insert_pass(made);
+	PERFORM record_pass(
+		made, 'issued'::trainledger.pass_event_kind, NULL::bigint);
+	PERFORM keep_result(party_id, idempotency_key, made.id::text);
+	RETURN pass_view(made.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.issue_pass IS
+'Issues a pass to a person. It is valid from now, and for the period of the option, unless said. Level operator.';
+
+CREATE FUNCTION trainledger_internal.renew_pass(
+	pass_id bigint,
+	option_id bigint DEFAULT NULL,
+	valid_until timestamptz DEFAULT NULL) RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	changed trainledger.pass;
+	of_type trainledger.pass_type;
+	of_option trainledger.pass_type_option;
+	new_end timestamptz;
+BEGIN
+	PERFORM check_validity(NULL::timestamptz, valid_until);
+	changed := lock_pass(pass_id);
+	SELECT t.* INTO of_type FROM trainledger.pass_type t
+	WHERE t.id = changed.pass_type_id;
+	of_option := option_of(
+		coalesce(option_id, changed.option_id), of_type.id);
+	new_end := coalesce(valid_until,
+		after_period(changed.valid_until, of_option));
+	IF new_end <= changed.valid_until THEN
+		PERFORM refuse('TL400', 'pass is not prolonged',
+			format('The pass ends at %s.',
+				   to_char(changed.valid_until AT TIME ZONE 'UTC',
+						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+			'Give an end after the present one.', 'valid_until');
+	END IF;
+	PERFORM check_validity(NULL::timestamptz, new_end);
+	PERFORM require_active_pass(changed);
+	PERFORM require_published(of_type, of_option, 'pass_id');
+	PERFORM require_not_suspended(
+		party(changed.party_id), 'pass_id');
+	changed.option_id := of_option.id;
+	changed.valid_until := new_end;
+	UPDATE trainledger.pass p
+	SET option_id = changed.option_id, valid_until = changed.valid_until
+	WHERE p.id = changed.id;
+	PERFORM record_pass(
+		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
+	RETURN pass_view(changed.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.renew_pass IS
+'Lets a pass end later: at valid_until, or after the period of the option from its present end. Its start is kept; an expired pass may be renewed. Level operator.';
+
+CREATE FUNCTION trainledger_internal.revoke_pass(pass_id bigint)
+RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	changed trainledger.pass;
+BEGIN
+	changed := lock_pass(pass_id);
+	PERFORM require_active_pass(changed);
+	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
+	WHERE p.id = changed.id;
+	PERFORM record_pass(
+		changed, 'revoked'::trainledger.pass_event_kind, NULL::bigint);
+	RETURN pass_view(changed.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.revoke_pass IS
+'Cancels a pass; its dates stay. Level operator.';
+
+CREATE FUNCTION trainledger_internal.reassign_pass(
+	pass_id bigint, party_id bigint) RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	changed trainledger.pass;
+	made trainledger.pass;
+	holder trainledger.party;
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	changed := lock_pass(pass_id);
+	holder := person(party_id);
+	PERFORM require_active_pass(changed);
+	IF changed.party_id = party_id THEN
+		PERFORM refuse('TL409', 'party has the pass already',
+			format('Pass %s is of party %s.', changed.id, party_id),
+			'Give another person.', 'party_id');
+	END IF;
+	IF changed.valid_until <= trainledger.clock() THEN
+		PERFORM refuse('TL410', 'pass has expired',
+			format('Pass %s has no validity left.', changed.id),
+			'Renew it first, or issue a new pass.', 'pass_id');
+	END IF;
+	PERFORM require_not_suspended(holder, 'party_id');
+	made := changed;
+	made.id := NULL;
+	made.party_id := party_id;
+	made.valid_from := greatest(changed.valid_from, trainledger.clock());
+	made.created_at := trainledger.clock();
+	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
+	WHERE p.id = changed.id;
+	made := insert_pass(made);
+	PERFORM record_pass(
+		changed, 'reassigned'::trainledger.pass_event_kind, made.id);
+	PERFORM record_pass(
+		made, 'issued'::trainledger.pass_event_kind, changed.id);
+	RETURN pass_view(made.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.reassign_pass IS
+'Cancels a pass and gives the rest of its validity to another person as a new pass, which is returned. Level operator.';
+
+-- What passes are for
+
+CREATE FUNCTION trainledger_internal.covering_pass(
+	party_id bigint, item_id bigint, at timestamptz) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (
+		SELECT p.id
+		FROM trainledger.pass p
+		WHERE p.party_id = covering_pass.party_id
+		AND p.lifecycle_state = 'active'
+		AND p.valid_from <= at AND at < p.valid_until
+		AND EXISTS (
+			SELECT FROM trainledger.pass_type_content c
+			WHERE c.pass_type_id = p.pass_type_id
+			AND (c.item_id = covering_pass.item_id
+				 OR c.item_id IN (SELECT l.path_id
+								  FROM trainledger.learning_path_course l
+								  WHERE l.course_id = covering_pass.item_id)))
+		ORDER BY p.valid_until, p.id
+		LIMIT 1);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.covering_pass IS
+'The pass of a person, soonest to end first, that covers an item at an instant.';
+
+CREATE FUNCTION trainledger.pass_covers(
+	party_id bigint, item_id bigint, at timestamptz DEFAULT NULL)
+RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT EXISTS (
+		SELECT FROM trainledger.pass p
+		JOIN trainledger.pass_type_content c ON c.pass_type_id = p.pass_type_id
+		WHERE p.party_id = $1 AND p.lifecycle_state = 'active'
+		AND p.valid_from <= coalesce($3, trainledger.clock())
+		AND coalesce($3, trainledger.clock()) < p.valid_until
+		AND (c.item_id = $2
+			 OR c.item_id IN (SELECT l.path_id
+							  FROM trainledger.learning_path_course l
+							  WHERE l.course_id = $2)));
+END;
+COMMENT ON FUNCTION trainledger.pass_covers IS
+'Whether a person has a pass that covers a course or learning path at an instant (null: now). Level learner, for itself.';
+
+CREATE FUNCTION trainledger_internal.use_pass(
+	party_id bigint, item_id bigint, reference text)
+RETURNS trainledger.pass_use
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	covering trainledger.pass;
+	made trainledger.pass_use;
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('item_id', item_id::text);
+	PERFORM require_given('reference', nullif(reference, ''));
+	PERFORM check_notes('reference', reference);
+	PERFORM party(party_id);
+	-- again where it was cancelled while this waited for it
+	LOOP
+		SELECT p.* INTO covering FROM trainledger.pass p
+		WHERE p.id = covering_pass(
+			use_pass.party_id, use_pass.item_id, trainledger.clock())
+		FOR NO KEY UPDATE;
+		IF NOT FOUND THEN
+			PERFORM refuse('TL404', 'no pass covers the item',
+				format('Party %s has no active pass for item %s.',
+					   party_id, item_id),
+				'Issue or renew a pass whose type holds the item.', 'item_id');
+		END IF;
+		EXIT WHEN covering.lifecycle_state = 'active';
+	END LOOP;
+	INSERT INTO trainledger.pass_use AS u
+		(id, pass_id, party_id, item_id, reference, created_at)
+	VALUES (new_id('trainledger.pass_use_id_seq'::regclass, use_pass.party_id),
+			covering.id, use_pass.party_id, use_pass.item_id,
+			use_pass.reference, trainledger.clock())
+	RETURNING u.* INTO made;
+	RETURN made;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.use_pass IS
+'Records a booking on a pass that covers the item now, the soonest to end first. Level operator.';

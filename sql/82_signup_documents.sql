@@ -1,0 +1,134 @@
+-- Documents of signup tokens (XML)
+
+CREATE FUNCTION trainledger_internal.import_signup_tokens(document bytea)
+RETURNS SETOF trainledger.signup_token
+AS 'MODULE_PATHNAME', 'tl_import_signup_tokens'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.import_signup_tokens IS
+'Makes the signup tokens of an XML document, all or none, and returns them in its order. Level admin.';
+
+CREATE FUNCTION trainledger_internal.apply_signup_tokens(document bytea)
+RETURNS SETOF trainledger.signup_token
+AS 'MODULE_PATHNAME', 'tl_apply_signup_tokens'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.apply_signup_tokens IS
+'Changes signup tokens by an XML document, all or none: only the elements that are there change, an empty TokenExpiration clears it. Returns the tokens in the order of the document. Level admin.';
+
+-- Over HTTP, in trainledger_api
+
+CREATE DOMAIN trainledger."application/xml" AS text;
+COMMENT ON DOMAIN trainledger."application/xml" IS
+'An XML document: PostgREST answers a request for application/xml with it as it is.';
+
+CREATE FUNCTION trainledger_internal.signup_document(
+	tokens trainledger.signup_token[], separator "char") RETURNS text
+AS 'MODULE_PATHNAME', 'tl_signup_document' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.signup_document IS
+'The document of signup tokens, with this separator between date and time.';
+
+CREATE FUNCTION trainledger_internal.signup_error(code text, message text)
+RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM set_config('response.status', right(code, 3), true);
+	RETURN xmlelement(NAME "Error", xmlelement(NAME "Code", code),
+					  xmlelement(NAME "Message", message));
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.signup_error IS
+'The error document of a refusal; sets the status of the answer.';
+
+CREATE FUNCTION trainledger_internal.tokens(
+	start integer DEFAULT 0,
+	max_tokens integer DEFAULT 100) RETURNS trainledger."application/xml"
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	start := coalesce(start, 0);
+	max_tokens := coalesce(max_tokens, 100);
+	IF start < 0 OR max_tokens NOT BETWEEN 1 AND 1000 THEN
+		RETURN signup_error('TL400', format(
+			'start is %s and max_tokens is %s, they may be from 0 and from 1 to 1000',
+			start, max_tokens));
+	END IF;
+	RETURN signup_document(
+		ARRAY(SELECT t FROM trainledger.signup_token t
+			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T'::"char");
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.tokens IS
+'List of signup tokens, an XML document.
+
+start is how many tokens to leave out (0), max_tokens how many to show at most (100, from 1 to 1000). Answers 200, or the error document with 400. Level reader.';
+
+CREATE FUNCTION trainledger_internal.token(tokenid text)
+RETURNS trainledger."application/xml"
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	tokens trainledger.signup_token[];
+BEGIN
+	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
+					WHERE t.id = tokenid);
+	IF tokens = '{}' THEN
+		RETURN signup_error('TL404', 'signup token not found');
+	END IF;
+	RETURN signup_document(tokens, ' '::"char");
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.token IS
+'A signup token, an XML document.
+
+tokenid is the id of the token. Answers 200, or the error document with 404. Level reader.';
+
+CREATE FUNCTION trainledger_internal.create_tokens(bytea)
+RETURNS trainledger."application/xml"
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	printed text;
+BEGIN
+	printed := signup_document(
+		ARRAY(SELECT t FROM import_signup_tokens(
+				  coalesce($1, '')) AS t), ' '::"char");
+	PERFORM set_config('response.status', '201', true);
+	RETURN printed;
+EXCEPTION WHEN OTHERS THEN
+	IF SQLSTATE NOT LIKE 'TL%' THEN
+		RAISE;
+	END IF;
+	RETURN signup_error(SQLSTATE, SQLERRM);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.create_tokens IS
+'Makes the signup tokens of an XML document, all or none.
+
+The body is the document. Answers 201 with the tokens, or the error document with 400, 404 or 409. Level admin.';
+
+CREATE FUNCTION trainledger_internal.update_tokens(bytea)
+RETURNS trainledger."application/xml"
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN signup_document(
+		ARRAY(SELECT t FROM apply_signup_tokens(
+				  coalesce($1, '')) AS t), ' '::"char");
+EXCEPTION WHEN OTHERS THEN
+	IF SQLSTATE NOT LIKE 'TL%' THEN
+		RAISE;
+	END IF;
+	RETURN signup_error(SQLSTATE, SQLERRM);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.update_tokens IS
+'Changes signup tokens by an XML document, all or none: only the elements that are there.
+
+The body is the document. Answers 200 with the tokens, or the error document with 400, 404 or 409. Level admin.';

@@ -1,0 +1,31 @@
+-- What every table has: row-level security, triggers that hold for replicas
+-- too, and a place in dumps, which sequences have as well.  A script that
+-- upgrades the extension spells out the same for a table that it adds.
+
+DO $$
+DECLARE
+	relation record;
+	guard record;
+BEGIN
+	FOR relation IN
+		SELECT c.oid::pg_catalog.regclass AS name, c.relkind AS kind
+		FROM pg_catalog.pg_class c
+		WHERE c.relnamespace = 'trainledger'::pg_catalog.regnamespace
+		AND c.relkind IN ('r', 'S')
+		ORDER BY c.oid
+	LOOP
+		-- two in one statement fail
+		PERFORM pg_catalog.pg_extension_config_dump(relation.name, '');
+		CONTINUE WHEN relation.kind = 'S';
+		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY',
+								  relation.name);
+		FOR guard IN
+			SELECT t.tgname AS name FROM pg_catalog.pg_trigger t
+			WHERE t.tgrelid = relation.name AND NOT t.tgisinternal
+		LOOP
+			EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I',
+									  relation.name, guard.name);
+		END LOOP;
+	END LOOP;
+END;
+$$;
