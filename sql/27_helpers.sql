@@ -93,35 +93,44 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.check_notes IS
 'TL400 where a text is longer than 8192 bytes.';
 
-CREATE FUNCTION trainledger_internal.check_clear(
-	clear text[], allowed text[], given text[]) RETURNS void
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+/*
+ * The columns that a call changes, with their new values: those that are given
+ * and not null, and those that clear names.  emptied has a key for each column
+ * that can be emptied, with what it then is.
+ */
+CREATE FUNCTION trainledger_internal.changes(
+	clear text[], emptied json, given json) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	name text;
+	changed jsonb := '{}';
 BEGIN
 	FOREACH name IN ARRAY coalesce(clear, '{}') LOOP
-		IF name IS NULL OR name <> ALL (allowed) THEN
+		IF name IS NULL OR emptied -> name IS NULL THEN
 			PERFORM refuse('TL400', 'column cannot be emptied',
 				format('The argument clear names %s.',
 					   coalesce(quote_ident(name), 'null')),
-				CASE WHEN allowed = '{}' THEN 'Nothing can be emptied here.'
-					 ELSE format('These can be emptied: %s.',
-								 array_to_string(allowed, ', ')) END, 'clear');
+				coalesce('These can be emptied: ' || (
+					SELECT string_agg(k, ', ') FROM json_object_keys(emptied) k)
+					|| '.', 'Nothing can be emptied here.'), 'clear');
 		END IF;
-		IF name = ANY (given) THEN
-			PERFORM refuse('TL400',
-				'column is given a value and emptied',
+		IF given ->> name IS NOT NULL THEN
+			PERFORM refuse('TL400', 'column is given a value and emptied',
 				format('The argument clear names %s, which has a value too.',
 					   name),
 				'Give the one or the other.', 'clear');
 		END IF;
+		changed := changed || jsonb_build_object(name, emptied -> name);
 	END LOOP;
+	RETURN changed || (
+		SELECT coalesce(jsonb_object_agg(g.key, g.value), '{}')
+		FROM json_each(given) g WHERE json_typeof(g.value) <> 'null');
 END;
 $$;
-COMMENT ON FUNCTION trainledger_internal.check_clear IS
-'TL400 where clear names a column that cannot be emptied or is given a value.';
+COMMENT ON FUNCTION trainledger_internal.changes IS
+'Columns to change, with their new values; TL400 where clear names a column that cannot be emptied or is given a value.';
 
 -- Ids
 
@@ -209,21 +218,31 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.require_conflict IS
 'Refuses to go on where a row was not inserted though no other was in its way (27000).';
 
-CREATE FUNCTION trainledger_internal.raise_taken(
-	relation text, constraint_name text) RETURNS void
+CREATE FUNCTION trainledger_internal.raise_taken(relation text, taken text)
+RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
-DECLARE
-	-- constraints are named TABLE_COLUMNS_key or TABLE_pkey
-	taken text := coalesce(
-		substring(constraint_name FROM '^' || relation || '_(.*)_key$'), 'id');
 BEGIN
-	PERFORM refuse('TL409',
-		format('%s is taken', taken),
+	PERFORM refuse('TL409', format('%s is taken', taken),
 		format('There is already a row in %s with this %s.', relation, taken),
 		'Choose another, or change the row that exists.', taken);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.raise_taken IS
 'TL409 that names the column of a violated unique constraint.';
+
+CREATE FUNCTION trainledger_internal.refuse_missing(
+	what text, id text, argument text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM refuse('TL404', format('%s not found', what),
+		format('There is no %s %s.', what, id),
+		format('Look the id up in trainledger.%s.', replace(what, ' ', '_')),
+		argument);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.refuse_missing IS
+'TL404 for an id that no row of a table has, which is called what, with underscores for blanks.';

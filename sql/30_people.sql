@@ -220,7 +220,7 @@ BEGIN
 		PERFORM require_conflict('party', taken IS NOT NULL);
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND taken = 'id';
-		PERFORM raise_taken('party', format('party_%s_key', taken));
+		PERFORM raise_taken('party', taken);
 	END LOOP;
 	RETURN stored;
 END;
@@ -247,21 +247,18 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.party;
+	changed jsonb;
 	taken text;
 BEGIN
-	PERFORM check_clear(clear,
-		'{email,rfid,barcode,external_id,organisation_id,data,flags,sources,attributes}'
-			::text[],
-		array_remove(ARRAY[
-			CASE WHEN email IS NOT NULL THEN 'email' END,
-			CASE WHEN rfid IS NOT NULL THEN 'rfid' END,
-			CASE WHEN barcode IS NOT NULL THEN 'barcode' END,
-			CASE WHEN external_id IS NOT NULL THEN 'external_id' END,
-			CASE WHEN organisation_id IS NOT NULL THEN 'organisation_id' END,
-			CASE WHEN data IS NOT NULL THEN 'data' END,
-			CASE WHEN flags IS NOT NULL THEN 'flags' END,
-			CASE WHEN sources IS NOT NULL THEN 'sources' END,
-			CASE WHEN attributes IS NOT NULL THEN 'attributes' END], NULL));
+	changed := changes(clear,
+		'{"email": null, "rfid": null, "barcode": null, "external_id": null,
+		  "organisation_id": null, "data": [], "flags": [], "sources": [],
+		  "attributes": {}}'::json,
+		json_build_object('name', name, 'email', email, 'rfid', rfid,
+			'barcode', barcode, 'external_id', external_id,
+			'organisation_id', organisation_id, 'data', data, 'flags', flags,
+			'sources', sources, 'attributes', attributes,
+			'is_suspended', is_suspended));
 	IF party_id IS NULL THEN
 		PERFORM refuse('TL400', 'party_id is missing',
 			'The argument party_id is null.', 'Give the id of the party.',
@@ -273,34 +270,12 @@ BEGIN
 	SELECT p.* INTO made FROM trainledger.party p
 	WHERE p.id = party_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'party not found',
-			format('There is no party %s.', party_id),
-			'Look the id up in trainledger.party.', 'party_id');
+		PERFORM refuse_missing('party', party_id::text, 'party_id');
 	END IF;
 	PERFORM check_party(NULL, NULL, NULL, NULL,
 						organisation_id, NULL::jsonb, NULL::jsonb);
 
-	made.name := coalesce(name, made.name);
-	made.email := CASE WHEN 'email' = ANY (clear) THEN NULL
-					   ELSE coalesce(email, made.email) END;
-	made.rfid := CASE WHEN 'rfid' = ANY (clear) THEN NULL
-					  ELSE coalesce(rfid, made.rfid) END;
-	made.barcode := CASE WHEN 'barcode' = ANY (clear) THEN NULL
-						 ELSE coalesce(barcode, made.barcode) END;
-	made.external_id := CASE WHEN 'external_id' = ANY (clear) THEN NULL
-							 ELSE coalesce(external_id, made.external_id) END;
-	made.organisation_id :=
-		CASE WHEN 'organisation_id' = ANY (clear) THEN NULL
-			 ELSE coalesce(organisation_id, made.organisation_id) END;
-	made.data := CASE WHEN 'data' = ANY (clear) THEN '[]'
-					  ELSE coalesce(data, made.data) END;
-	made.flags := CASE WHEN 'flags' = ANY (clear) THEN '{}'
-					   ELSE coalesce(flags, made.flags) END;
-	made.sources := CASE WHEN 'sources' = ANY (clear) THEN '{}'
-						 ELSE coalesce(sources, made.sources) END;
-	made.attributes := CASE WHEN 'attributes' = ANY (clear) THEN '{}'
-							ELSE coalesce(attributes, made.attributes) END;
-	made.is_suspended := coalesce(is_suspended, made.is_suspended);
+	made := jsonb_populate_record(made, changed);
 	made.updated_at := greatest(trainledger.clock(), made.updated_at);
 	BEGIN
 		UPDATE trainledger.party p
@@ -313,7 +288,7 @@ BEGIN
 		WHERE p.id = party_id;
 	EXCEPTION WHEN unique_violation THEN
 		GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
-		PERFORM raise_taken('party', taken);
+		PERFORM raise_taken('party', substring(taken FROM '^party_(.*)_key$'));
 	END;
 	RETURN made;
 END;
@@ -416,8 +391,7 @@ BEGIN
 		-- our number was imported meanwhile
 		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM raise_taken('catalog_item',
-			CASE WHEN is_id_taken
-				 THEN 'catalog_item_pkey' ELSE 'catalog_item_code_key' END);
+							CASE WHEN is_id_taken THEN 'id' ELSE 'code' END);
 	END LOOP;
 	RETURN made;
 END;
@@ -440,7 +414,7 @@ BEGIN
 	VALUES (add_region.code, add_region.name)
 	ON CONFLICT DO NOTHING RETURNING r.* INTO made;
 	IF made.code IS NULL THEN
-		PERFORM raise_taken('region', 'region_code_key');
+		PERFORM raise_taken('region', 'code');
 	END IF;
 	RETURN made;
 END;
@@ -470,7 +444,7 @@ BEGIN
 	VALUES (add_currency.code, add_currency.name, add_currency.minor_units)
 	ON CONFLICT DO NOTHING RETURNING c.* INTO made;
 	IF made.code IS NULL THEN
-		PERFORM raise_taken('currency', 'currency_code_key');
+		PERFORM raise_taken('currency', 'code');
 	END IF;
 	RETURN made;
 END;

@@ -11,9 +11,7 @@ BEGIN
 	SELECT p.* INTO found_party FROM trainledger.party p
 	WHERE p.id = party.party_id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'party not found',
-			format('There is no party %s.', party_id),
-			'Look the id up in trainledger.party.', 'party_id');
+		PERFORM refuse_missing('party', party_id::text, 'party_id');
 	END IF;
 	RETURN found_party;
 END;

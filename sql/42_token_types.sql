@@ -73,8 +73,7 @@ BEGIN
 		PERFORM raise_taken('token_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.token_type t
 							  WHERE t.id = insert_token_type.id)
-				 THEN 'token_type_pkey'
-				 ELSE 'token_type_name_key' END);
+				 THEN 'id' ELSE 'name' END);
 	END IF;
 	RETURN made;
 END;
@@ -172,16 +171,16 @@ AS $$
 DECLARE
 	was trainledger.token_type;
 	made trainledger.token_type;
+	changed jsonb;
 BEGIN
-	PERFORM check_clear(clear,
-		'{symbol,description,lower_bound,upper_bound,default_days_to_redeem}'::text[],
-		array_remove(ARRAY[
-			CASE WHEN symbol IS NOT NULL THEN 'symbol' END,
-			CASE WHEN description IS NOT NULL THEN 'description' END,
-			CASE WHEN lower_bound IS NOT NULL THEN 'lower_bound' END,
-			CASE WHEN upper_bound IS NOT NULL THEN 'upper_bound' END,
-			CASE WHEN default_days_to_redeem IS NOT NULL
-				 THEN 'default_days_to_redeem' END], NULL));
+	changed := changes(clear,
+		'{"symbol": null, "description": null, "lower_bound": null,
+		  "upper_bound": null, "default_days_to_redeem": null}'::json,
+		json_build_object('name', name, 'symbol', symbol,
+			'description', description, 'lower_bound', lower_bound,
+			'upper_bound', upper_bound, 'is_active', is_active,
+			'is_archived', is_archived,
+			'default_days_to_redeem', default_days_to_redeem));
 	IF token_type_id IS NULL THEN
 		PERFORM refuse('TL400', 'token_type_id is missing',
 			'The argument token_type_id is null.', 'Give the id of the type.',
@@ -194,23 +193,11 @@ BEGIN
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'token type not found',
-			format('There is no token type %s.', token_type_id),
-			'Look the id up in trainledger.token_type.', 'token_type_id');
+		PERFORM refuse_missing('token type', token_type_id::text,
+			'token_type_id');
 	END IF;
 
-	made := was;
-	made.name := coalesce(name, was.name);
-	made.symbol := CASE WHEN 'symbol' = ANY (clear) THEN NULL
-						ELSE coalesce(symbol, was.symbol) END;
-	made.description := CASE WHEN 'description' = ANY (clear) THEN NULL
-							 ELSE coalesce(description, was.description) END;
-	made.default_days_to_redeem :=
-		CASE WHEN 'default_days_to_redeem' = ANY (clear) THEN NULL
-			 ELSE coalesce(default_days_to_redeem,
-						   was.default_days_to_redeem) END;
-	made.is_active := coalesce(is_active, was.is_active);
-	made.is_archived := coalesce(is_archived, was.is_archived);
+	made := jsonb_populate_record(was, changed);
 	made.bounds := bounds(
 		CASE WHEN 'lower_bound' = ANY (clear) THEN NULL
 			 ELSE coalesce(lower_bound, lower(was.bounds)::numeric) END,
@@ -236,7 +223,7 @@ BEGIN
 			is_active = made.is_active, is_archived = made.is_archived
 		WHERE t.id = token_type_id;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM raise_taken('token_type', 'token_type_name_key');
+		PERFORM raise_taken('token_type', 'name');
 	END;
 	IF made.bounds <> was.bounds THEN
 		INSERT INTO trainledger.token_type_event

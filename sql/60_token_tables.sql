@@ -186,7 +186,6 @@ COMMENT ON VIEW trainledger.token_issue IS
 COMMENT ON COLUMN trainledger.token_issue.id IS 'Identity of the issue.';
 COMMENT ON COLUMN trainledger.token_issue.account_id IS 'Account of the ledger that keeps the lot.';
 COMMENT ON COLUMN trainledger.token_issue.party_id IS 'Party that holds it.';
-COMMENT ON COLUMN trainledger.token_issue.token_type_id IS 'Type of the tokens.';
 COMMENT ON COLUMN trainledger.token_issue.initial_balance IS 'How many were issued.';
 COMMENT ON COLUMN trainledger.token_issue.current_balance IS 'How many can be redeemed: 0 from the expiry on, swept or not.';
 COMMENT ON COLUMN trainledger.token_issue.booked_balance IS 'Balance in the ledger: after the expiry what the sweep has still to book off.';

@@ -161,9 +161,7 @@ BEGIN
 	SELECT l.* INTO lot FROM trainledger.token_lot l
 	WHERE l.id = lock_lot.issue_id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'token issue not found',
-			format('There is no token issue %s.', issue_id),
-			'Look the id up in trainledger.token_issue.', 'issue_id');
+		PERFORM refuse_missing('token issue', issue_id::text, 'issue_id');
 	END IF;
 	PERFORM lock_token_account(lot.party_id, lot.token_type_id);
 	SELECT l.* INTO lot FROM trainledger.token_lot l
@@ -300,7 +298,7 @@ BEGIN
 			make_lot.expires_at, trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	IF NOT FOUND THEN
-		PERFORM raise_taken('token_issue', 'token_issue_id_key');
+		PERFORM raise_taken('token_issue', 'id');
 	END IF;
 	RETURN made_id;
 END;

@@ -123,9 +123,8 @@ BEGIN
 	SELECT r.* INTO whole FROM trainledger.redemption r
 	WHERE r.id = redemption_id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'redemption not found',
-			format('There is no redemption %s.', redemption_id),
-			'Look the id up in trainledger.redemption.', 'redemption_id');
+		PERFORM refuse_missing('redemption', redemption_id::text,
+			'redemption_id');
 	END IF;
 	token_type := training_type(whole.token_type_id);
 	IF take_key(whole.party_id, idempotency_key,

@@ -235,12 +235,4 @@ SELECT p.id, p.pass_type_id, p.option_id, p.party_id, p.valid_from,
 FROM trainledger.pass p;
 COMMENT ON VIEW trainledger.training_pass IS
 'Training passes with their status now.';
-COMMENT ON COLUMN trainledger.training_pass.id IS 'Identity of the pass.';
-COMMENT ON COLUMN trainledger.training_pass.pass_type_id IS 'Type of the pass.';
-COMMENT ON COLUMN trainledger.training_pass.option_id IS 'Option that it was issued or last renewed with.';
-COMMENT ON COLUMN trainledger.training_pass.party_id IS 'Person who has it.';
-COMMENT ON COLUMN trainledger.training_pass.valid_from IS 'From when on it is valid.';
-COMMENT ON COLUMN trainledger.training_pass.valid_until IS 'From when on it is no longer valid.';
-COMMENT ON COLUMN trainledger.training_pass.lifecycle_state IS 'active or cancelled.';
-COMMENT ON COLUMN trainledger.training_pass.created_at IS 'When it was issued.';
 COMMENT ON COLUMN trainledger.training_pass.status IS 'active, upcoming, expired or cancelled.';

@@ -12,9 +12,7 @@ BEGIN
 	SELECT t.* INTO found_type FROM trainledger.pass_type t
 	WHERE t.id = pass_type.pass_type_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'pass type not found',
-			format('There is no pass type %s.', pass_type_id),
-			'Look the id up in trainledger.pass_type.', 'pass_type_id');
+		PERFORM refuse_missing('pass type', pass_type_id::text, 'pass_type_id');
 	END IF;
 	RETURN found_type;
 END;
@@ -79,7 +77,7 @@ BEGIN
 		PERFORM raise_taken('pass_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.pass_type t
 							  WHERE t.code = create_pass_type.code)
-				 THEN 'pass_type_code_key' ELSE 'pass_type_pkey' END);
+				 THEN 'code' ELSE 'id' END);
 	END LOOP;
 	RETURN made;
 END;
@@ -99,12 +97,14 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.pass_type;
+	changed jsonb;
 BEGIN
 	PERFORM require_text('code', coalesce(code, 'kept'));
 	PERFORM require_text('name', coalesce(name, 'kept'));
 	PERFORM check_notes('description', description);
-	PERFORM check_clear(clear, '{description}'::text[],
-		CASE WHEN description IS NOT NULL THEN '{description}'::text[] END);
+	changed := changes(clear, '{"description": null}'::json,
+		json_build_object('code', code, 'name', name,
+			'description', description, 'lifecycle_state', lifecycle_state));
 	made := pass_type(pass_type_id);
 	IF lifecycle_state = 'published' AND made.lifecycle_state <> 'published'
 	   AND NOT EXISTS (SELECT FROM trainledger.pass_type_option o
@@ -114,11 +114,7 @@ BEGIN
 			format('No option of pass type %s is published.', made.id),
 			'Publish an option of it first.', 'lifecycle_state');
 	END IF;
-	made.code := coalesce(code, made.code);
-	made.name := coalesce(name, made.name);
-	made.description := CASE WHEN 'description' = ANY (clear) THEN NULL
-							 ELSE coalesce(description, made.description) END;
-	made.lifecycle_state := coalesce(lifecycle_state, made.lifecycle_state);
+	made := jsonb_populate_record(made, changed);
 	BEGIN
 		UPDATE trainledger.pass_type t
 		SET code = made.code, name = made.name,
@@ -126,7 +122,7 @@ BEGIN
 			lifecycle_state = made.lifecycle_state
 		WHERE t.id = made.id;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM raise_taken('pass_type', 'pass_type_code_key');
+		PERFORM raise_taken('pass_type', 'code');
 	END;
 	RETURN made;
 END;
@@ -312,7 +308,7 @@ BEGIN
 		RETURNING o.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
 		IF id IS NOT NULL THEN
-			PERFORM raise_taken('pass_type_option', 'pass_type_option_pkey');
+			PERFORM raise_taken('pass_type_option', 'id');
 		END IF;
 		-- our number was imported meanwhile: the next one
 		PERFORM require_conflict('pass_type_option', EXISTS (
@@ -337,7 +333,7 @@ DECLARE
 	of_type trainledger.pass_type;
 BEGIN
 	PERFORM require_text('name', coalesce(name, 'kept'));
-	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
+	PERFORM changes(clear, '{}'::json, '{}'::json);
 	made := pass_option(option_id);
 	of_type := pass_type(made.pass_type_id);
 	made := pass_option(option_id);
@@ -475,7 +471,7 @@ DECLARE
 BEGIN
 	PERFORM require_given('price_id', price_id::text);
 	PERFORM check_price(coalesce(amount, 0));
-	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
+	PERFORM changes(clear, '{}'::json, '{}'::json);
 	SELECT p.* INTO made FROM trainledger.pass_type_option_price p
 	WHERE p.id = price_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

@@ -178,7 +178,7 @@ BEGIN
 		ON CONFLICT (id) DO NOTHING;
 		EXIT WHEN FOUND;
 		IF is_imported THEN
-			PERFORM raise_taken('pass', 'pass_pkey');
+			PERFORM raise_taken('pass', 'id');
 		END IF;
 		-- our number was imported: the next one
 		PERFORM require_conflict('pass', EXISTS (
@@ -218,9 +218,7 @@ BEGIN
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = issue_pass.pass_type_id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'pass type not found',
-			format('There is no pass type %s.', pass_type_id),
-			'Look the id up in trainledger.pass_type.', 'pass_type_id');
+		PERFORM refuse_missing('pass type', pass_type_id::text, 'pass_type_id');
 	END IF;
 	of_option := option_of(option_id, pass_type_id);
 	holder := party(party_id);

@@ -150,7 +150,7 @@ BEGIN
 		PERFORM raise_taken('signup_token',
 			CASE WHEN EXISTS (SELECT FROM trainledger.signup_token t
 							  WHERE t.id = create_signup_token.id)
-				 THEN 'signup_token_pkey' ELSE 'signup_token_code_key' END);
+				 THEN 'id' ELSE 'code' END);
 	END IF;
 	RETURN made;
 END;
@@ -172,13 +172,16 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	made trainledger.signup_token;
+	changed jsonb;
 BEGIN
 	code := btrim(code, E' \t\n\r');
 	type_id := btrim(type_id, E' \t\n\r');
 	PERFORM require_given('signup_token_id', signup_token_id);
 	PERFORM check_signup_token(NULL, code, type, type_id, maximum_activations);
-	PERFORM check_clear(clear, '{expiration}'::text[],
-		CASE WHEN expiration IS NOT NULL THEN '{expiration}'::text[] END);
+	changed := changes(clear, '{"expiration": null}'::json,
+		json_build_object('code', code, 'type', type, 'type_id', type_id,
+			'active', active, 'maximum_activations', maximum_activations,
+			'expiration', expiration));
 	PERFORM check_expiration(expiration,
 		'Name the column in clear for a token that never expires.');
 	-- a change of code holds its token and may wait for another's, as
@@ -193,9 +196,8 @@ BEGIN
 			'There is no signup token with this id.',
 			'Look the id up in trainledger.signup_token.', 'signup_token_id');
 	END IF;
+	made := jsonb_populate_record(made, changed);
 	IF type IS NOT NULL OR type_id IS NOT NULL THEN
-		made.type := coalesce(type, made.type);
-		made.type_id := coalesce(type_id, made.type_id);
 		PERFORM signup_item(made.type, made.type_id, 'type_id');
 	END IF;
 	IF maximum_activations < made.activations THEN
@@ -208,18 +210,13 @@ BEGIN
 	END IF;
 	BEGIN
 		UPDATE trainledger.signup_token t
-		SET code = coalesce(update_signup_token.code, t.code),
-			type = made.type, type_id = made.type_id,
-			active = coalesce(update_signup_token.active, t.active),
-			maximum_activations = coalesce(
-				update_signup_token.maximum_activations,
-				t.maximum_activations),
-			expiration = CASE WHEN 'expiration' = ANY (clear) THEN NULL
-							  ELSE coalesce(update_signup_token.expiration,
-											t.expiration) END
+		SET code = made.code, type = made.type, type_id = made.type_id,
+			active = made.active,
+			maximum_activations = made.maximum_activations,
+			expiration = made.expiration
 		WHERE t.id = signup_token_id RETURNING t.* INTO made;
 	EXCEPTION WHEN unique_violation THEN
-		PERFORM raise_taken('signup_token', 'signup_token_code_key');
+		PERFORM raise_taken('signup_token', 'code');
 	END;
 	RETURN made;
 END;

@@ -259,16 +259,6 @@ FROM trainledger.program p
 JOIN trainledger.program_kind k ON k.id = p.kind_id;
 COMMENT ON VIEW trainledger.program_info IS
 'Programs with what is to be known of their kinds.';
-COMMENT ON COLUMN trainledger.program_info.id IS 'Identity of the program.';
-COMMENT ON COLUMN trainledger.program_info.name IS 'Name to show.';
-COMMENT ON COLUMN trainledger.program_info.created_at IS 'When the program was added.';
-COMMENT ON COLUMN trainledger.program_info.updated_at IS 'When the program was last changed.';
-COMMENT ON COLUMN trainledger.program_info.start_date IS 'First day.';
-COMMENT ON COLUMN trainledger.program_info.duration IS 'Length in days.';
-COMMENT ON COLUMN trainledger.program_info.mode IS 'fixed or open.';
-COMMENT ON COLUMN trainledger.program_info.kind_id IS 'Kind of the program.';
 COMMENT ON COLUMN trainledger.program_info.base_name IS 'Name of the kind.';
 COMMENT ON COLUMN trainledger.program_info.base_handle IS 'Handle of the kind.';
 COMMENT ON COLUMN trainledger.program_info.parent_id IS 'Kind that the kind is a child of.';
-COMMENT ON COLUMN trainledger.program_info.priority IS 'Rank among programs.';
-COMMENT ON COLUMN trainledger.program_info.is_active IS 'Whether it is among the programs to choose from.';

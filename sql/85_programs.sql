@@ -13,9 +13,7 @@ BEGIN
 	SELECT k.* INTO found_kind FROM trainledger.program_kind k
 	WHERE k.id = program_kind.id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'program kind not found',
-			format('There is no program kind %s.', id),
-			'Look the id up in trainledger.program_kind.', argument);
+		PERFORM refuse_missing('program kind', id::text, argument);
 	END IF;
 	RETURN found_kind;
 END;
@@ -34,9 +32,7 @@ BEGIN
 	SELECT p.* INTO found_program FROM trainledger.program p
 	WHERE p.id = program.id;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'program not found',
-			format('There is no program %s.', id),
-			'Look the id up in trainledger.program.', 'program_id');
+		PERFORM refuse_missing('program', id::text, 'program_id');
 	END IF;
 	RETURN found_program;
 END;
@@ -67,7 +63,7 @@ BEGIN
 			add_program_kind.handle)
 	ON CONFLICT DO NOTHING RETURNING k.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM raise_taken('program_kind', 'program_kind_pkey');
+		PERFORM raise_taken('program_kind', 'id');
 	END IF;
 	RETURN made;
 END;
@@ -128,7 +124,7 @@ BEGIN
 			trainledger.clock())
 	ON CONFLICT DO NOTHING RETURNING p.* INTO made;
 	IF made.id IS NULL THEN
-		PERFORM raise_taken('program', 'program_pkey');
+		PERFORM raise_taken('program', 'id');
 	END IF;
 	RETURN made;
 END;
@@ -154,7 +150,7 @@ BEGIN
 	PERFORM require_given('program_id', program_id::text);
 	PERFORM require_text('name', coalesce(name, 'kept'));
 	PERFORM check_program(start_date, duration);
-	PERFORM check_clear(clear, '{}'::text[], '{}'::text[]);
+	PERFORM changes(clear, '{}'::json, '{}'::json);
 	PERFORM program(program_id);
 	UPDATE trainledger.program p
 	SET name = coalesce(update_program.name, p.name),

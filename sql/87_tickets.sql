@@ -189,9 +189,7 @@ BEGIN
 	SELECT t.* INTO changed FROM trainledger.ticket t
 	WHERE t.id = ticket_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'ticket not found',
-			format('There is no ticket %s.', ticket_id),
-			'Look the id up in trainledger.ticket.', 'ticket_id');
+		PERFORM refuse_missing('ticket', ticket_id::text, 'ticket_id');
 	END IF;
 	IF changed.state <> 'ready' THEN
 		PERFORM refuse('TL409',

@@ -115,8 +115,6 @@ FROM trainledger.signup_token t;
 COMMENT ON VIEW trainledger.signup_funnel IS
 'Self-signup tokens: how far each is used up, and what a claim would meet.';
 COMMENT ON COLUMN trainledger.signup_funnel.signup_token_id IS 'Identity of the token; the code is not shown.';
-COMMENT ON COLUMN trainledger.signup_funnel.maximum_activations IS 'How many parties may claim it.';
-COMMENT ON COLUMN trainledger.signup_funnel.activations IS 'How many have.';
 COMMENT ON COLUMN trainledger.signup_funnel.share IS 'How much of it that is, from 0 to 1, to four decimals.';
 COMMENT ON COLUMN trainledger.signup_funnel.status IS 'open, full, inactive or expired: the reason that a claim would be refused for first.';
 

@@ -1,9 +1,9 @@
 -- Who sees which rows (contract, section 12)
 
 /*
- * What row-level security compares with (src/access/visible.c): a range can use an
- * index, which "mine or reader" could not.  A reader sees everything, a learner
- * its own party, nobody's party nothing: an empty range.
+ * What policies compare with (src/access/visible.c): a range can use an index,
+ * which "mine or reader" could not.  A reader sees everything, a learner its
+ * own party, nobody's party nothing: an empty range.
  */
 CREATE FUNCTION trainledger_internal.first_visible_party() RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_first_visible_party'
@@ -137,7 +137,8 @@ BEGIN
 		('learning_path_course', 'true',
 		 'Every level sees the courses of a learning path.'),
 		('pass', own, 'Readers see all passes, a learner its own.'),
-		('pass_event', own, 'Readers see all events, a learner those of its own passes.'),
+		('pass_event', own,
+		 'Readers see all events, a learner those of its own passes.'),
 		('pass_use', own, 'Readers see all uses, a learner its own.'),
 		('signup_token', reader, 'Readers see the tokens, a learner none.'),
 		('enrolment', own, 'Readers see all enrolments, a learner its own.'),

@@ -1,5 +1,5 @@
 -- What follows from the catalogue: the stubs in trainledger, the functions of
--- trainledger_api and the comments of its columns.  A script that upgrades the
+-- trainledger_api and comments of columns.  A script that upgrades the
 -- extension spells out what it adds, and leaves what is there alone.
 
 /*
@@ -35,7 +35,8 @@ BEGIN
 			' AS %L, ''tl_as_owner'' LANGUAGE C %s PARALLEL UNSAFE',
 			defined.name, defined.arguments, defined.result,
 			'MODULE_PATHNAME', defined.volatility);
-		EXECUTE pg_catalog.format('COMMENT ON FUNCTION trainledger.%I(%s) IS %L',
+		EXECUTE pg_catalog.format(
+			'COMMENT ON FUNCTION trainledger.%I(%s) IS %L',
 			defined.name, defined.types, defined.comment);
 	END LOOP;
 END;
@@ -60,11 +61,12 @@ BEGIN
 					THEN pg_catalog.pg_get_function_result(p.oid)
 					ELSE CASE WHEN p.proretset THEN 'SETOF ' ELSE '' END
 						 || 'trainledger_api.' || v.collection END AS result,
-			   CASE p.provolatile WHEN 'v' THEN 'VOLATILE' WHEN 's' THEN 'STABLE'
-					ELSE 'IMMUTABLE' END AS volatility,
-			   CASE p.proparallel WHEN 's' THEN 'SAFE' WHEN 'r' THEN 'RESTRICTED'
-					ELSE 'UNSAFE' END AS parallel,
-			   CASE WHEN p.proretset THEN 'ROWS ' || p.prorows ELSE '' END AS rows,
+			   CASE p.provolatile WHEN 'v' THEN 'VOLATILE'
+					WHEN 's' THEN 'STABLE' ELSE 'IMMUTABLE' END AS volatility,
+			   CASE p.proparallel WHEN 's' THEN 'SAFE'
+					WHEN 'r' THEN 'RESTRICTED' ELSE 'UNSAFE' END AS parallel,
+			   CASE WHEN p.proretset THEN 'ROWS ' || p.prorows ELSE '' END
+				   AS rows,
 			   pg_catalog.concat_ws(E'\n\n',
 				   pg_catalog.obj_description(p.oid, 'pg_proc'),
 				   v.comment) AS comment
@@ -90,36 +92,43 @@ END;
 $$;
 
 /*
- * A column of a view takes the comment of the column of its name that the view
- * reads; of several, the one of the relation that the view reads most of.
+ * A column of a view that has no comment takes that of the column of its name
+ * that the view reads; of several, the one of the relation that the view reads
+ * most of.  Views of trainledger_api read those of trainledger.
  */
 DO $$
 DECLARE
+	schema pg_catalog.regnamespace;
 	uncommented record;
 BEGIN
-	FOR uncommented IN
-		SELECT DISTINCT ON (a.attrelid, a.attnum)
-			   a.attrelid::pg_catalog.regclass AS view, a.attname,
-			   pg_catalog.col_description(s.attrelid, s.attnum) AS comment
-		FROM pg_catalog.pg_class v
-		JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid
-		JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid
-		JOIN LATERAL (
-			SELECT d.refobjid, d.refobjsubid,
-				   pg_catalog.count(*) OVER (PARTITION BY d.refobjid) AS columns
-			FROM pg_catalog.pg_depend d
-			WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-			AND d.objid = r.oid
-			AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-			AND d.refobjid <> v.oid AND d.refobjsubid > 0) AS d ON true
-		JOIN pg_catalog.pg_attribute s ON s.attrelid = d.refobjid
-			AND s.attnum = d.refobjsubid AND s.attname = a.attname
-		WHERE v.relnamespace = 'trainledger_api'::pg_catalog.regnamespace
-		AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL
-		ORDER BY a.attrelid, a.attnum, d.columns DESC, d.refobjid
+	FOREACH schema IN ARRAY
+		'{trainledger,trainledger_api}'::pg_catalog.regnamespace[]
 	LOOP
-		EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L',
-			uncommented.view, uncommented.attname, uncommented.comment);
+		FOR uncommented IN
+			SELECT DISTINCT ON (a.attrelid, a.attnum)
+				   a.attrelid::pg_catalog.regclass AS view, a.attname,
+				   pg_catalog.col_description(s.attrelid, s.attnum) AS comment
+			FROM pg_catalog.pg_class v
+			JOIN pg_catalog.pg_attribute a ON a.attrelid = v.oid
+			JOIN pg_catalog.pg_rewrite r ON r.ev_class = v.oid
+			JOIN LATERAL (
+				SELECT d.refobjid, d.refobjsubid,
+					   pg_catalog.count(*) OVER (PARTITION BY d.refobjid)
+						   AS columns
+				FROM pg_catalog.pg_depend d
+				WHERE d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+				AND d.objid = r.oid
+				AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+				AND d.refobjid <> v.oid AND d.refobjsubid > 0) AS d ON true
+			JOIN pg_catalog.pg_attribute s ON s.attrelid = d.refobjid
+				AND s.attnum = d.refobjsubid AND s.attname = a.attname
+			WHERE v.relnamespace = schema
+			AND pg_catalog.col_description(a.attrelid, a.attnum) IS NULL
+			ORDER BY a.attrelid, a.attnum, d.columns DESC, d.refobjid
+		LOOP
+			EXECUTE pg_catalog.format('COMMENT ON COLUMN %s.%I IS %L',
+				uncommented.view, uncommented.attname, uncommented.comment);
+		END LOOP;
 	END LOOP;
 END;
 $$;

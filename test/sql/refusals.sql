@@ -13,7 +13,7 @@ SET LOCAL search_path = trainledger, public;
 
 /*
  * refuse() once more, for this transaction: the DATATYPE of its error is the
- * place that it was called from.
+ * place that it was called from, or refuse_missing() was.
  */
 CREATE OR REPLACE FUNCTION trainledger_internal.refuse(
 	sqlstate text, message text, detail text, hint text, argument text)
@@ -26,7 +26,7 @@ BEGIN
 		ERRCODE = sqlstate, MESSAGE = message, DETAIL = detail, HINT = hint,
 		COLUMN = coalesce(argument, ''),
 		DATATYPE = array_to_string(regexp_match(stack,
-			'PL/pgSQL function (?:trainledger\w*\.)?"?(\w+)[^\n]* line (\d+) at PERFORM'), ' line ');
+			'PL/pgSQL function (?:trainledger\w*\.)?"?(?!refuse_missing)(\w+)[^\n]* line (\d+) at PERFORM'), ' line ');
 END
 $$;
 
@@ -466,11 +466,11 @@ WHERE NOT EXISTS (SELECT FROM regress.call c WHERE c.message = b.message AND c.a
 -- In PL/pgSQL: each place that refuses was reached, and nothing is raised otherwise
 CREATE VIEW regress.routine AS
 SELECT p.* FROM pg_proc p
-WHERE p.pronamespace::regnamespace::text ~ '^trainledger(_api|_internal)?$' AND p.proname <> 'refuse';
+WHERE p.pronamespace::regnamespace::text ~ '^trainledger(_api|_internal)?$' AND p.proname NOT IN ('refuse', 'refuse_missing');
 CREATE TABLE regress.place AS
 SELECT format('%s line %s', p.proname, l.n) AS place, trim(l.line, E'\t') AS line
 FROM regress.routine p, string_to_table(p.prosrc, E'\n') WITH ORDINALITY AS l(line, n)
-WHERE l.line ~ '\mrefuse\(';
+WHERE l.line ~ '\mrefuse(_missing)?\(';
 SELECT count(*) > 90 AS some FROM regress.place;
 SELECT place AS not_reached, line FROM regress.place
 WHERE place NOT IN (SELECT c.place FROM regress.call c WHERE c.place IS NOT NULL);
