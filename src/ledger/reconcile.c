@@ -274,16 +274,37 @@ refuse_altered(const char *type)
 			 errhint("Alter it back, or restore the database from a backup.")));
 }
 
-/* The first columns of a row type that is filled in here are of these types. */
+/*
+ * The columns of a row type that is filled in here are of these types, of any
+ * where it says InvalidOid.  Columns that were added and dropped may follow.
+ */
 static void
 check_columns(TupleDesc tupdesc, const char *name, const Oid *types,
 			  int count)
 {
-	for (int i = 0; i < count; i++)
+	if (tupdesc->natts < count)
+		refuse_altered(name);
+	for (int i = 0; i < tupdesc->natts; i++)
 	{
-		if (TupleDescAttr(tupdesc, i)->atttypid != types[i])
+		Form_pg_attribute column = TupleDescAttr(tupdesc, i);
+
+		if (column->attisdropped == (i < count) ||
+			(i < count && OidIsValid(types[i]) && column->atttypid != types[i]))
 			refuse_altered(name);
 	}
+}
+
+/* A row of such a type; the columns that were dropped are null. */
+static Datum
+form_row(TupleDesc tupdesc, const Datum *values, const bool *nulls, int count)
+{
+	Datum	   *all_values = palloc0_array(Datum, tupdesc->natts);
+	bool	   *all_nulls = palloc_array(bool, tupdesc->natts);
+
+	memset(all_nulls, true, tupdesc->natts);
+	memcpy(all_values, values, count * sizeof(Datum));
+	memcpy(all_nulls, nulls, count * sizeof(bool));
+	return HeapTupleGetDatum(heap_form_tuple(tupdesc, all_values, all_nulls));
 }
 
 /* The type of the breaks in a result, by that of the array of them */
@@ -314,9 +335,10 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 		amount,
 		TIMESTAMPTZOID,
 		NUMERICOID,
+		InvalidOid,				/* the array of breaks */
 	};
-	Datum		values[lengthof(types) + 1];	/* and the breaks */
-	bool		nulls[lengthof(values)] = {false};
+	Datum		values[lengthof(types)] = {0};
+	bool		nulls[lengthof(types)] = {false};
 	int64		entries = 0;
 	const Link *last;
 
@@ -324,8 +346,7 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	chain = (Chain *) PG_GETARG_POINTER(0);
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE ||
-		tupdesc->natts != lengthof(values))
+	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		refuse_altered(RESULT_TYPE);
 	check_columns(tupdesc, RESULT_TYPE, types, lengthof(types));
 
@@ -353,8 +374,7 @@ tl_entry_chain_final(PG_FUNCTION_ARGS)
 		values[7] = PointerGetDatum(
 			describe_breaks(chain, TupleDescAttr(tupdesc, 7)->atttypid));
 	tupdesc = BlessTupleDesc(tupdesc);
-	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(tupdesc, values,
-													  nulls)));
+	PG_RETURN_DATUM(form_row(tupdesc, values, nulls, lengthof(types)));
 }
 
 /*
@@ -421,8 +441,6 @@ describe_breaks(Chain *chain, Oid array_type)
 	Datum	   *rows = palloc_array(Datum, chain->break_count);
 	ArrayType  *result;
 
-	if (tupdesc->natts != lengthof(types))
-		refuse_altered(BREAK_TYPE);
 	check_columns(tupdesc, BREAK_TYPE, types, lengthof(types));
 	for (int i = 0; i < chain->break_count; i++)
 	{
@@ -445,7 +463,7 @@ describe_breaks(Chain *chain, Oid array_type)
 			values[2] = NumericGetDatum(
 				tl_amount_to_numeric(found->entry.balance));
 		}
-		rows[i] = HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
+		rows[i] = form_row(tupdesc, values, nulls, lengthof(types));
 	}
 	result = construct_array(rows, chain->break_count, row_type, -1, false,
 							 TYPALIGN_DOUBLE);

@@ -23,6 +23,7 @@
 #include "commands/sequence.h"
 #include "executor/spi.h"
 #include "lib/stringinfo.h"
+#include "storage/lmgr.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
@@ -330,6 +331,17 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 }
 
 /*
+ * Lock the tables of the books before numbers are taken from their sequences,
+ * as ALTER TABLE does, which would wait for us while we wait for it.
+ */
+static void
+lock_before_numbers(void)
+{
+	LockRelationOid(tl_catalog()->tables[TL_ACCOUNT].relid, RowExclusiveLock);
+	LockRelationOid(tl_catalog()->tables[TL_ENTRY].relid, RowExclusiveLock);
+}
+
+/*
  * Open an account with its first entry, whose account_id is filled in.
  * False: the account is there already and nothing was written.
  */
@@ -338,9 +350,8 @@ tl_write_account(TlEntry *entry, int64 party_id,
 				 const pg_uuid_t *token_type_id, text *name)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	int64		id = tl_make_id(tl_catalog()->account_id_seq, party_id);
 	Datum		values[] = {
-		Int64GetDatum(id),
+		0,						/* the id */
 		Int64GetDatum(party_id),
 		UUIDPGetDatum(token_type_id),
 		TimestampTzGetDatum(entry->created_at),
@@ -351,7 +362,9 @@ tl_write_account(TlEntry *entry, int64 party_id,
 
 	if (name != NULL)
 		tl_require_unique(TL_ACCOUNT_BY_NAME);
-	entry->account_id = id;
+	lock_before_numbers();
+	entry->account_id = tl_make_id(tl_catalog()->account_id_seq, party_id);
+	values[0] = Int64GetDatum(entry->account_id);
 	entry->booking_no = take_booking_no();
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",

@@ -74,6 +74,8 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 	(4, 'another type in a break', $$$users; ALTER TYPE trainledger_internal.entry_break ALTER ATTRIBUTE problem TYPE bigint; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
 	(5, 'a column less in a break', $$$users; ALTER TYPE trainledger_internal.entry_break DROP ATTRIBUTE found; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
 	(6, 'nothing altered, but a break', $$$break$$, $$SELECT * FROM trainledger.reconcile()$$),
+	(7, 'a column more in the result, and gone', $$ALTER TYPE trainledger_internal.entry_chain_result ADD ATTRIBUTE x integer; ALTER TYPE trainledger_internal.entry_chain_result DROP ATTRIBUTE x; $break$$, $$SELECT * FROM trainledger.reconcile()$$),
+	(8, 'and in a break', $$ALTER TYPE trainledger_internal.entry_break ADD ATTRIBUTE x integer; ALTER TYPE trainledger_internal.entry_break DROP ATTRIBUTE x; $break$$, $$SELECT * FROM trainledger.reconcile()$$),
 	(11, 'a mark renamed', $$ALTER FUNCTION trainledger.reader_access() RENAME TO read_access$$, $$SELECT trainledger.has_level('reader')$$),
 	(12, 'a level renamed', $$ALTER TYPE trainledger.access_level RENAME VALUE 'reader' TO 'audience'$$, $$SELECT trainledger.has_level('audience')$$),
 	(13, 'a rounding renamed', $$ALTER TYPE trainledger.rounding RENAME VALUE 'floor' TO 'down'$$, $$SELECT trainledger.round_amount(1.5, 0, 'down')$$),
