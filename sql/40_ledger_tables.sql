@@ -150,7 +150,7 @@ COMMENT ON COLUMN trainledger.entry.booked_by IS 'Who booked it: the claim sub o
 
 /*
  * No cache: numbers are given out in their order, each after its transaction
- * has an id (src/booking.c).
+ * has an id (src/ledger/booking.c).
  */
 CREATE SEQUENCE trainledger.booking_no_seq OWNED BY trainledger.entry.booking_no;
 COMMENT ON SEQUENCE trainledger.booking_no_seq IS

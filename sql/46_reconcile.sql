@@ -2,7 +2,7 @@
 
 /*
  * Every entry must continue the one before it, and the account must stand
- * where its entries end: src/reconcile.c.
+ * where its entries end: src/ledger/reconcile.c.
  */
 CREATE TYPE trainledger_internal.entry_break AS (
 	problem text,
@@ -63,6 +63,7 @@ COMMENT ON AGGREGATE trainledger_internal.entry_chain(
 	bigint, trainledger.amount, trainledger.amount, timestamptz) IS
 'Checks each entry of an account against the one before it.';
 
+-- By hand: PL/pgSQL does not let its argument and its column have one name.
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
@@ -205,4 +206,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.reconcile IS
-'The work of reconcile, as the owner.';
+'The work of trainledger.reconcile, as the owner.';

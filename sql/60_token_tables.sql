@@ -132,47 +132,37 @@ COMMENT ON COLUMN trainledger.redemption_allocation.issue_id IS 'Issue that gave
 COMMENT ON COLUMN trainledger.redemption_allocation.quantity IS 'How much it gave.';
 COMMENT ON COLUMN trainledger.redemption_allocation.refunded IS 'How much of that was given back, or lost because it had expired.';
 
-CREATE TRIGGER functions_only BEFORE UPDATE
-	ON trainledger.token_lot FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER functions_only ON trainledger.token_lot IS
-'Lots are changed by the functions of training tokens only.';
+-- What ties lots and redemptions to the balances never changes
 
-CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
-	ON trainledger.token_lot FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_change(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER never_removed ON trainledger.token_lot IS
-'Token lots are never deleted.';
-
-CREATE TRIGGER functions_only BEFORE UPDATE
-	ON trainledger.redemption FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER functions_only ON trainledger.redemption IS
-'Redemptions are changed by the functions of training tokens only.';
-
-CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
-	ON trainledger.redemption FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_change(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER never_removed ON trainledger.redemption IS
-'Redemptions are never deleted.';
-
-CREATE TRIGGER functions_only BEFORE UPDATE
-	ON trainledger.redemption_allocation FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER functions_only ON trainledger.redemption_allocation IS
-'Allocations are changed by the functions of training tokens only.';
-
-CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
-	ON trainledger.redemption_allocation FOR EACH STATEMENT
-	EXECUTE FUNCTION trainledger_internal.refuse_change(
-		'Use the functions of training tokens, such as adjust_training_tokens.');
-COMMENT ON TRIGGER never_removed ON trainledger.redemption_allocation IS
-'Redemption allocations are never deleted.';
+DO $$
+DECLARE
+	hint CONSTANT text :=
+		'Use the functions of training tokens, such as adjust_training_tokens.';
+	guarded record;
+BEGIN
+	FOR guarded IN SELECT g.* FROM (VALUES
+		('token_lot', 'Lots', 'Token lots'),
+		('redemption', 'Redemptions', 'Redemptions'),
+		('redemption_allocation', 'Allocations', 'Redemption allocations')
+	) AS g(relation, name, full_name) LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER functions_only BEFORE UPDATE'
+			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'
+			' trainledger_internal.refuse_outside_functions(%L)',
+			guarded.relation, hint);
+		EXECUTE pg_catalog.format(
+			'COMMENT ON TRIGGER functions_only ON trainledger.%I IS %L',
+			guarded.relation, guarded.name
+			|| ' are changed by the functions of training tokens only.');
+		EXECUTE pg_catalog.format('CREATE TRIGGER never_removed'
+			' BEFORE DELETE OR TRUNCATE ON trainledger.%I FOR EACH STATEMENT'
+			' EXECUTE FUNCTION trainledger_internal.refuse_change(%L)',
+			guarded.relation, hint);
+		EXECUTE pg_catalog.format(
+			'COMMENT ON TRIGGER never_removed ON trainledger.%I IS %L',
+			guarded.relation, guarded.full_name || ' are never deleted.');
+	END LOOP;
+END;
+$$;
 
 CREATE VIEW trainledger.token_issue WITH (security_invoker = true) AS
 SELECT l.id, l.account_id, l.party_id, l.token_type_id, a.initial_balance,

@@ -189,6 +189,7 @@ COMMENT ON FUNCTION trainledger_internal.predicate IS
 'A query as a path, TL400 where it is no path or no predicate.';
 
 /*
+ * A read that acts as the owner, since it is the first half of sync_cohort.
  * The path is a value to the server, never text of a statement.  Its errors
  * are unknown, which is not true; what it raises all the same (too deep a
  * recursion) is the query's fault.  Dates are compared in UTC.

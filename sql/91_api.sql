@@ -290,73 +290,51 @@ COMMENT ON VIEW trainledger_api.tickets IS
 
 /*
  * Relations without a foreign key, for embedding: an entry has none to its
- * account, nor has what refers to its own table.  PostgREST takes a function of a
- * view's row for a relation of that name.  The bodies are text, since one in
- * BEGIN ATOMIC would not grow with the view.
+ * account, nor has what refers to its own table.  PostgREST takes a function of
+ * a view's row for a relation of that name: of the rows of result whose column
+ * key is the row's column refers.  The bodies are text, since one in BEGIN
+ * ATOMIC would not grow with the view.
  */
-CREATE FUNCTION trainledger_api.organisation(trainledger_api.parties)
-RETURNS SETOF trainledger_api.parties
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.organisation_id';
-COMMENT ON FUNCTION trainledger_api.organisation IS
-'Organisation of a party, for embedding.';
-
-CREATE FUNCTION trainledger_api.credit_transactions(
-	trainledger_api.credit_accounts)
-RETURNS SETOF trainledger_api.credit_transactions
-LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT t.* FROM trainledger_api.credit_transactions t WHERE t.account_id OPERATOR(pg_catalog.=) $1.id';
-COMMENT ON FUNCTION trainledger_api.credit_transactions IS
-'Transactions of a credit account, for embedding.';
-
-CREATE FUNCTION trainledger_api.credit_accounts(
-	trainledger_api.credit_transactions)
-RETURNS SETOF trainledger_api.credit_accounts
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT a.* FROM trainledger_api.credit_accounts a WHERE a.id OPERATOR(pg_catalog.=) $1.account_id';
-COMMENT ON FUNCTION trainledger_api.credit_accounts IS
-'Account of a credit transaction, for embedding.';
-
-CREATE FUNCTION trainledger_api.training_token_transactions(
-	trainledger_api.training_token_issues)
-RETURNS SETOF trainledger_api.training_token_transactions
-LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT t.* FROM trainledger_api.training_token_transactions t WHERE t.issue_id OPERATOR(pg_catalog.=) $1.id';
-COMMENT ON FUNCTION trainledger_api.training_token_transactions IS
-'Movements of an issue of training tokens, for embedding.';
-
-CREATE FUNCTION trainledger_api.training_token_issues(
-	trainledger_api.training_token_transactions)
-RETURNS SETOF trainledger_api.training_token_issues
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT i.* FROM trainledger_api.training_token_issues i WHERE i.id OPERATOR(pg_catalog.=) $1.issue_id';
-COMMENT ON FUNCTION trainledger_api.training_token_issues IS
-'Issue of training tokens that a movement is of, for embedding.';
-
-CREATE FUNCTION trainledger_api.parties(trainledger_api.training_pass_uses)
-RETURNS SETOF trainledger_api.parties
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT p.* FROM trainledger_api.parties p WHERE p.id OPERATOR(pg_catalog.=) $1.party_id';
-COMMENT ON FUNCTION trainledger_api.parties IS
-'Person who used a pass, for embedding.';
-
-CREATE FUNCTION trainledger_api.training_pass_uses(trainledger_api.parties)
-RETURNS SETOF trainledger_api.training_pass_uses
-LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT u.* FROM trainledger_api.training_pass_uses u WHERE u.party_id OPERATOR(pg_catalog.=) $1.id';
-COMMENT ON FUNCTION trainledger_api.training_pass_uses IS
-'Uses of passes by a person, for embedding.';
-
-CREATE FUNCTION trainledger_api.parent(trainledger_api.program_kinds)
-RETURNS SETOF trainledger_api.program_kinds
-LANGUAGE sql STABLE PARALLEL SAFE ROWS 1
-AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.id OPERATOR(pg_catalog.=) $1.parent_id';
-COMMENT ON FUNCTION trainledger_api.parent IS
-'Kind of programs that a kind is a child of, for embedding.';
-
-CREATE FUNCTION trainledger_api.children(trainledger_api.program_kinds)
-RETURNS SETOF trainledger_api.program_kinds
-LANGUAGE sql STABLE PARALLEL SAFE
-AS 'SELECT k.* FROM trainledger_api.program_kinds k WHERE k.parent_id OPERATOR(pg_catalog.=) $1.id';
-COMMENT ON FUNCTION trainledger_api.children IS
-'Direct children of a kind of programs, for embedding.';
+DO $$
+DECLARE
+	relation record;
+BEGIN
+	FOR relation IN SELECT r.* FROM (VALUES
+		('organisation', 'parties', 'parties', 'id', 'organisation_id', 1,
+		 'Organisation of a party, for embedding.'),
+		('credit_transactions', 'credit_accounts',
+		 'credit_transactions', 'account_id', 'id', 1000,
+		 'Transactions of a credit account, for embedding.'),
+		('credit_accounts', 'credit_transactions',
+		 'credit_accounts', 'id', 'account_id', 1,
+		 'Account of a credit transaction, for embedding.'),
+		('training_token_transactions', 'training_token_issues',
+		 'training_token_transactions', 'issue_id', 'id', 1000,
+		 'Movements of an issue of training tokens, for embedding.'),
+		('training_token_issues', 'training_token_transactions',
+		 'training_token_issues', 'id', 'issue_id', 1,
+		 'Issue of training tokens that a movement is of, for embedding.'),
+		('parties', 'training_pass_uses', 'parties', 'id', 'party_id', 1,
+		 'Person who used a pass, for embedding.'),
+		('training_pass_uses', 'parties',
+		 'training_pass_uses', 'party_id', 'id', 1000,
+		 'Uses of passes by a person, for embedding.'),
+		('parent', 'program_kinds', 'program_kinds', 'id', 'parent_id', 1,
+		 'Kind of programs that a kind is a child of, for embedding.'),
+		('children', 'program_kinds', 'program_kinds', 'parent_id', 'id', 1000,
+		 'Direct children of a kind of programs, for embedding.')
+	) AS r(name, of, result, key, refers, rows, comment) LOOP
+		EXECUTE pg_catalog.format(
+			'CREATE FUNCTION trainledger_api.%I(trainledger_api.%I)'
+			' RETURNS SETOF trainledger_api.%I'
+			' LANGUAGE sql STABLE PARALLEL SAFE ROWS %s AS %L',
+			relation.name, relation.of, relation.result, relation.rows,
+			pg_catalog.format('SELECT r.* FROM trainledger_api.%I r WHERE r.%I'
+				' OPERATOR(pg_catalog.=) $1.%I',
+				relation.result, relation.key, relation.refers));
+		EXECUTE pg_catalog.format(
+			'COMMENT ON FUNCTION trainledger_api.%I(trainledger_api.%I) IS %L',
+			relation.name, relation.of, relation.comment);
+	END LOOP;
+END;
+$$;

@@ -188,31 +188,22 @@ COMMENT ON COLUMN trainledger.privilege.is_rest IS 'Whether trainledger_api has 
 COMMENT ON COLUMN trainledger.privilege.collection IS 'View of trainledger_api whose row that function returns; null: it returns what the function itself returns.';
 COMMENT ON COLUMN trainledger.privilege.comment IS 'What the comment of that function says of its arguments.';
 
--- What those functions, and policies, call as their caller.
+-- What reads and policies call of trainledger_internal, with the rights of their
+-- caller
 
 CREATE VIEW trainledger_internal.privilege WITH (security_invoker = true) AS
-SELECT p.level, p.function_name
+SELECT n.level, p.function_name
 FROM (VALUES
-	('learner'::trainledger.access_level, 'refuse'),
-	('learner', 'party_by'),
-	('learner', 'credit_account'),
-	('learner', 'entries_until'),
-	('learner', 'first_visible_party'),
-	('learner', 'last_visible_party'),
-	('learner', 'first_visible_account'),
-	('learner', 'last_visible_account'),
-	('learner', 'visible_accounts'),
-	('learner', 'visible_organisation'),
-	('learner', 'visible_email'),
-	('learner', 'document_fields'),
-	('learner', 'document_time'),
-	('learner', 'program_document'),
-	('learner', 'program_kind_document'),
-	('reader', 'signup_document'),
-	('reader', 'signup_error')
-) AS p(level, function_name);
+	('learner'::trainledger.access_level,
+		'{refuse,party_by,credit_account,entries_until,first_visible_party,
+		  last_visible_party,first_visible_account,last_visible_account,
+		  visible_accounts,visible_organisation,visible_email,document_fields,
+		  document_time,program_document,program_kind_document}'::text[]),
+	('reader', '{signup_document,signup_error}')
+) AS n(level, function_names)
+CROSS JOIN LATERAL pg_catalog.unnest(n.function_names) AS p(function_name);
 COMMENT ON VIEW trainledger_internal.privilege IS
-'Which functions of trainledger_internal run with the rights of a level.';
+'Which functions of trainledger_internal reads and policies call with the rights of their caller.';
 COMMENT ON COLUMN trainledger_internal.privilege.level IS 'Lowest level that may call it.';
 COMMENT ON COLUMN trainledger_internal.privilege.function_name IS 'Name of the function.';
 
