@@ -211,8 +211,7 @@ BEGIN
 	made.created_at := trainledger.clock();
 	made.updated_at := made.created_at;
 	LOOP
-		made.id := coalesce(id,
-			next_id('trainledger.party'::regclass));
+		made.id := coalesce(id, next_id('trainledger.party'::regclass));
 		INSERT INTO trainledger.party AS p SELECT (made).*
 		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
 		EXIT WHEN stored.id IS NOT NULL;
@@ -379,8 +378,7 @@ BEGIN
 	PERFORM check_length('code', code, 50);
 	PERFORM require_text('name', name);
 	LOOP
-		made_id := coalesce(id,
-			next_id('trainledger.catalog_item'::regclass));
+		made_id := coalesce(id, next_id('trainledger.catalog_item'::regclass));
 		INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
 		VALUES (made_id, add_catalog_item.kind, add_catalog_item.code,
 				add_catalog_item.name)

@@ -430,8 +430,7 @@ BEGIN
 			'Give a day after the present expiry.', 'expires_on');
 	END IF;
 	PERFORM require_not_expired(lot);
-	PERFORM require_not_suspended(
-		party(lot.party_id), 'issue_id');
+	PERFORM require_not_suspended(party(lot.party_id), 'issue_id');
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
 	INSERT INTO trainledger.token_issue_event

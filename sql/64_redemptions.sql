@@ -180,8 +180,7 @@ BEGIN
 
 	IF expired > 0 AND if_expired = 'reissue' THEN
 		PERFORM require_not_archived(token_type, 'if_expired');
-		PERFORM require_not_suspended(
-			party(whole.party_id), 'if_expired');
+		PERFORM require_not_suspended(party(whole.party_id), 'if_expired');
 	END IF;
 	IF accounts IS NOT NULL THEN
 		PERFORM move_lots(

@@ -62,8 +62,7 @@ BEGIN
 	PERFORM require_text('name', name);
 	PERFORM check_notes('description', description);
 	LOOP
-		made_id := coalesce(id,
-			next_id('trainledger.pass_type'::regclass));
+		made_id := coalesce(id, next_id('trainledger.pass_type'::regclass));
 		INSERT INTO trainledger.pass_type AS t
 			(id, code, name, description, created_at)
 		VALUES (made_id, create_pass_type.code, create_pass_type.name,

@@ -270,8 +270,7 @@ BEGIN
 	changed := lock_pass(pass_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
-	of_option := option_of(
-		coalesce(option_id, changed.option_id), of_type.id);
+	of_option := option_of(coalesce(option_id, changed.option_id), of_type.id);
 	new_end := coalesce(valid_until,
 		after_period(changed.valid_until, of_option));
 	IF new_end <= changed.valid_until THEN
@@ -284,8 +283,7 @@ BEGIN
 	PERFORM check_validity(NULL::timestamptz, new_end);
 	PERFORM require_active_pass(changed);
 	PERFORM require_published(of_type, of_option, 'pass_id');
-	PERFORM require_not_suspended(
-		party(changed.party_id), 'pass_id');
+	PERFORM require_not_suspended(party(changed.party_id), 'pass_id');
 	changed.option_id := of_option.id;
 	changed.valid_until := new_end;
 	UPDATE trainledger.pass p

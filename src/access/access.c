@@ -89,14 +89,16 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 }
 
 /*
- * A function of the extension; what has another name or schema is missing.  Its
- * schema need not be one that the caller may use.
+ * A function of the extension; what has another name or schema is missing.  The
+ * caller must be allowed to use trainledger, not trainledger_internal.
  */
 static Oid
 find_function(const char *schema, const char *name, int count,
 			  const Oid *types, bool missing_ok)
 {
-	Oid			namespace = get_namespace_oid(schema, true);
+	bool		is_internal = strcmp(schema, TL_INTERNAL_SCHEMA) == 0;
+	Oid			namespace = is_internal ? get_namespace_oid(schema, true) :
+		LookupExplicitNamespace(schema, true);
 	oidvector  *arguments = buildoidvector(types, count);
 	Oid			function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid,
 										   CStringGetDatum(name),

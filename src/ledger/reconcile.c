@@ -319,7 +319,7 @@ break_type(Oid array_type)
 }
 
 /*
- * entry_chain_final(internal): a row of trainledger_internal.entry_chain_result.
+ * entry_chain_final(internal): a row of type entry_chain_result.
  */
 Datum
 tl_entry_chain_final(PG_FUNCTION_ARGS)

@@ -416,7 +416,8 @@ sub seen
 	my ($database, $role, $party) = @_;
 	my @relations = rows_of($database, q{
 		SELECT c.oid::regclass FROM pg_class c
-		WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relkind IN ('r', 'v') ORDER BY 1});
+		WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relnamespace <> 'trainledger_internal'::regnamespace
+		AND c.relkind IN ('r', 'v') ORDER BY 1});
 
 	return $node->safe_psql($database,
 		"SET ROLE $role; SET trainledger.party_id = '$party';"
