@@ -2,67 +2,9 @@
 
 /*
  * Every entry must continue the one before it, and the account must stand
- * where its entries end: src/ledger/reconcile.c.
+ * where its entries end. src/ledger/reconcile.c finds the accounts of which
+ * that cannot be said, and a query what is wrong with them.
  */
-CREATE TYPE trainledger_internal.entry_break AS (
-	problem text,
-	expected numeric,
-	found numeric
-);
-COMMENT ON TYPE trainledger_internal.entry_break IS
-'An entry that does not continue the one before it.';
-COMMENT ON COLUMN trainledger_internal.entry_break.problem IS 'What is wrong, and at which entry.';
-COMMENT ON COLUMN trainledger_internal.entry_break.expected IS 'Balance that should be there; null where the time is wrong.';
-COMMENT ON COLUMN trainledger_internal.entry_break.found IS 'Balance that is there.';
-
-CREATE TYPE trainledger_internal.entry_chain_result AS (
-	entries bigint,
-	first_no bigint,
-	first_balance trainledger.amount,
-	last_no bigint,
-	last_balance trainledger.amount,
-	last_at timestamptz,
-	deltas numeric,
-	breaks trainledger_internal.entry_break[]
-);
-COMMENT ON TYPE trainledger_internal.entry_chain_result IS
-'What the entries of one account come to, each checked against the one before it.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.entries IS 'How many there are.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.first_no IS 'Number of the first.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.first_balance IS 'Balance after the first.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_no IS 'Number of the last.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_balance IS 'Balance after the last.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.last_at IS 'When the last was booked.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.deltas IS 'Sum of what they added.';
-COMMENT ON COLUMN trainledger_internal.entry_chain_result.breaks IS 'Where an entry does not continue the one before it; null: nowhere.';
-
-CREATE FUNCTION trainledger_internal.entry_chain_add(
-	state internal, entry_no bigint, delta trainledger.amount,
-	balance trainledger.amount, created_at timestamptz) RETURNS internal
-AS 'MODULE_PATHNAME', 'tl_entry_chain_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger_internal.entry_chain_add IS
-'Behind entry_chain.';
-
-CREATE FUNCTION trainledger_internal.entry_chain_final(state internal)
-RETURNS trainledger_internal.entry_chain_result
-AS 'MODULE_PATHNAME', 'tl_entry_chain_final' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION trainledger_internal.entry_chain_final IS
-'Behind entry_chain.';
-
-CREATE AGGREGATE trainledger_internal.entry_chain(
-	entry_no bigint, delta trainledger.amount, balance trainledger.amount,
-	created_at timestamptz) (
-	SFUNC = trainledger_internal.entry_chain_add,
-	STYPE = internal,
-	SSPACE = 200,
-	FINALFUNC = trainledger_internal.entry_chain_final,
-	FINALFUNC_MODIFY = READ_WRITE,
-	PARALLEL = SAFE
-);
-COMMENT ON AGGREGATE trainledger_internal.entry_chain(
-	bigint, trainledger.amount, trainledger.amount, timestamptz) IS
-'Checks each entry of an account against the one before it.';
-
 -- By hand: PL/pgSQL does not let its argument and its column have one name.
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
@@ -78,69 +20,81 @@ PARALLEL SAFE COST 1000000;
 COMMENT ON FUNCTION trainledger_internal.doubtful_accounts IS
 'Accounts that one pass over the entries cannot vouch for; those of one part, 0, 1 ..., out of so many.';
 
-CREATE FUNCTION trainledger_internal.unsound_accounts(account_ids bigint[])
-RETURNS TABLE (
-	account_id bigint, balance trainledger.amount, entry_count bigint,
-	initial_balance trainledger.amount, last_entry_at timestamptz,
-	chain trainledger_internal.entry_chain_result)
+/*
+ * An entry whose number does not follow that of the one before it starts from
+ * nothing.
+ */
+CREATE FUNCTION trainledger_internal.account_problems(account_ids bigint[])
+RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT coalesce(a.id, e.account_id), a.balance, a.entry_count,
-		   a.initial_balance, a.last_entry_at, e.chain
-	FROM (
-		SELECT x.account_id,
-			   trainledger_internal.entry_chain(x.entry_no, x.delta, x.balance,
-												x.created_at) AS chain
-		FROM trainledger.entry x
-		WHERE x.account_id = ANY ($1)
-		GROUP BY x.account_id) e
-	FULL JOIN (
-		SELECT y.id, y.balance, y.entry_count, y.initial_balance,
-			   y.last_entry_at
-		FROM trainledger.account y
-		WHERE y.id = ANY ($1)) a ON a.id = e.account_id
-	WHERE ((e.chain).entries, (e.chain).first_no, (e.chain).first_balance,
-		   (e.chain).last_no, (e.chain).last_balance, (e.chain).last_at,
-		   (e.chain).deltas, (e.chain).breaks)
-		IS DISTINCT FROM
-		  (a.entry_count, 1, a.initial_balance,
-		   a.entry_count, a.balance, a.last_entry_at,
-		   a.balance::numeric, NULL);
-END;
-COMMENT ON FUNCTION trainledger_internal.unsound_accounts IS
-'Those of these accounts that do not stand where their entries end.';
-
-CREATE FUNCTION trainledger_internal.account_problems(
-	balance trainledger.amount, entry_count bigint,
-	initial_balance trainledger.amount, last_entry_at timestamptz,
-	chain trainledger_internal.entry_chain_result)
-RETURNS TABLE (problem text, expected numeric, found numeric)
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT v.problem, v.expected, v.found
-	FROM (VALUES
+	WITH numbered AS (
+		SELECT e.account_id, e.entry_no, e.delta::numeric AS delta,
+			   e.balance::numeric AS balance, e.created_at,
+			   lag(e.entry_no) OVER w AS no_before,
+			   lag(e.balance::numeric) OVER w AS balance_before,
+			   lag(e.created_at) OVER w AS created_before,
+			   lead(e.entry_no) OVER w AS no_after
+		FROM trainledger.entry e
+		WHERE e.account_id = ANY ($1)
+		WINDOW w AS (PARTITION BY e.account_id ORDER BY e.entry_no)),
+	chain AS (
+		SELECT n.account_id, count(*) AS entries, sum(n.delta) AS deltas,
+			   min(n.entry_no) AS first_no, max(n.entry_no) AS last_no,
+			   min(n.balance) FILTER (WHERE n.no_before IS NULL) AS first_balance,
+			   min(n.balance) FILTER (WHERE n.no_after IS NULL) AS last_balance,
+			   max(n.created_at) FILTER (WHERE n.no_after IS NULL) AS last_at
+		FROM numbered n
+		GROUP BY n.account_id),
+	compared AS (
+		SELECT coalesce(a.id, c.account_id) AS account_id, a.id,
+			   a.balance::numeric AS balance, a.entry_count,
+			   a.initial_balance::numeric AS initial_balance,
+			   a.last_entry_at, c.entries, c.deltas, c.first_no, c.last_no,
+			   c.first_balance, c.last_balance, c.last_at
+		FROM chain c
+		FULL JOIN (
+			SELECT y.id, y.balance, y.entry_count, y.initial_balance,
+				   y.last_entry_at
+			FROM trainledger.account y
+			WHERE y.id = ANY ($1)) a ON a.id = c.account_id)
+	SELECT x.account_id, v.problem, v.expected, v.found
+	FROM compared x
+	CROSS JOIN LATERAL (VALUES
 		('entries of no account', 0::numeric,
-		 CASE WHEN $2 IS NULL THEN ($5).entries::numeric END),
-		('number of entries', $2, coalesce(($5).entries, 0)),
-		('number of the first entry', 1, ($5).first_no),
-		('number of the last entry', $2, ($5).last_no),
-		('balance is not the sum of the entries', ($5).deltas, $1::numeric),
+		 CASE WHEN x.id IS NULL THEN x.entries END),
+		('number of entries', x.entry_count, coalesce(x.entries, 0)),
+		('number of the first entry', 1, x.first_no),
+		('number of the last entry', x.entry_count, x.last_no),
+		('balance is not the sum of the entries', x.deltas, x.balance),
 		('initial balance is not the first entry''s',
-		 CASE WHEN ($5).first_no = 1 THEN ($5).first_balance::numeric END,
-		 $3::numeric),
+		 CASE WHEN x.first_no = 1 THEN x.first_balance END,
+		 x.initial_balance),
 		('balance is not the last entry''s',
-		 CASE WHEN ($5).last_no = $2 THEN ($5).last_balance::numeric END,
-		 $1::numeric)
+		 CASE WHEN x.last_no = x.entry_count THEN x.last_balance END,
+		 x.balance)
 	) AS v(problem, expected, found)
 	WHERE v.expected <> v.found
 	UNION ALL
-	SELECT 'last booking time is not the last entry''s', NULL, NULL
-	WHERE ($5).last_no = $2 AND ($5).last_at <> $4
+	SELECT x.account_id, 'last booking time is not the last entry''s', NULL,
+		   NULL
+	FROM compared x
+	WHERE x.last_no = x.entry_count AND x.last_at <> x.last_entry_at
 	UNION ALL
-	SELECT b.problem, b.expected, b.found FROM unnest(($5).breaks) AS b;
+	SELECT n.account_id, 'running balance at entry ' || n.entry_no,
+		   b.expected, n.balance
+	FROM numbered n
+	CROSS JOIN LATERAL (SELECT CASE WHEN n.no_before = n.entry_no - 1
+		THEN n.balance_before + n.delta ELSE n.delta END) AS b(expected)
+	WHERE b.expected IS DISTINCT FROM n.balance
+	UNION ALL
+	SELECT n.account_id, 'booking time runs backwards at entry ' || n.entry_no,
+		   NULL, NULL
+	FROM numbered n
+	WHERE n.no_before = n.entry_no - 1 AND n.created_before > n.created_at;
 END;
 COMMENT ON FUNCTION trainledger_internal.account_problems IS
-'What is wrong with an account, from what it says and what its entries come to.';
+'What is wrong with these accounts and with their entries.';
 
 /*
  * In how many parts the accounts are gone through: one where the books are
@@ -197,11 +151,7 @@ BEGIN
 			RETURN;
 		END IF;
 	END IF;
-	RETURN QUERY EXECUTE
-		'SELECT u.account_id, p.problem, p.expected, p.found
-		 FROM unsound_accounts($1) u
-		 CROSS JOIN LATERAL account_problems(u.balance,
-			u.entry_count, u.initial_balance, u.last_entry_at, u.chain) p'
+	RETURN QUERY EXECUTE 'SELECT * FROM account_problems($1)'
 	USING doubtful;
 END;
 $$;

@@ -1,15 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * reconcile.c
- *		The aggregate entry_chain: do the entries of an account continue one
- *		another, and where not?  (contract, section 6: reconcile)
+ *		Which accounts have to be looked at closely?  (contract, section 6:
+ *		reconcile)
  *
- * Entries come in whatever order the table has them, so the state is a set of
- * runs: stretches of entries, number after number, that were checked from the
- * first to the last.  An entry lengthens the run that it follows or starts
- * one; where one run ends just before another begins, the two are checked
- * against each other and become one.  In the order in which entries were
- * booked there is hardly ever more than one run.
+ * Entries are written in the order of their numbers, and lie in a table of them
+ * in nearly that order, account by account: sessions fill pages of their own
+ * side by side, so that of neighbours in time the later may lie before the
+ * earlier.  One pass over the table then needs no more of an account than where
+ * its last entry left it, and the few entries that came too early: the next one
+ * has to continue it, and the account has to stand where the last one did.  Any
+ * account of which this cannot be said is doubtful.  It need not be wrong: its
+ * entries may lie far out of order, in room that was used again.  A query,
+ * account_problems() in sql/46_reconcile.sql, sorts entries and says what is
+ * wrong; it costs more, and is asked about those alone.
+ *
+ * Accounts are dealt out to parts by a hash of their ids, for as many processes
+ * as there are and as the memory of one can hold.  Each part reads everything
+ * and leaves out what is not its own.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -19,454 +27,375 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
-#include "catalog/pg_type.h"
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_inherits.h"
+#include "common/hashfn.h"
 #include "funcapi.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/lsyscache.h"
-#include "utils/timestamp.h"
-#include "utils/typcache.h"
+#include "miscadmin.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "base/trainledger.h"
-#include "ledger/catalog.h"
+#include "ledger/books.h"
 #include "types/amount.h"
 
-/* What is kept of an entry */
-typedef struct Link
+/* What is looked at of an entry */
+typedef struct Entry
 {
 	int64		entry_no;
 	TlAmount	delta;
 	TlAmount	balance;
 	TimestampTz created_at;
-} Link;
+} Entry;
 
-/* Entries without a gap from the first to the last */
-typedef struct Run
+/* Where the entries of an account have come to */
+typedef struct Tally
 {
-	Link		first;
-	Link		last;
-} Run;
-
-/* An entry that does not continue the one before it */
-typedef struct Break
-{
-	Link		entry;
-	TlAmount	before;			/* balance of the entry before it, 0: none */
-	bool		is_time;		/* not its balance, its time is wrong */
-} Break;
-
-typedef struct Chain
-{
-	Run		   *runs;
-	int			run_count;
-	int			run_room;
-	Break	   *breaks;			/* NULL, as in all sound books */
-	int			break_count;
-	int			break_room;
-} Chain;
-
-/* The types that are filled in here */
-#define RESULT_TYPE		"entry_chain_result"
-#define BREAK_TYPE		"entry_break"
-
-PG_FUNCTION_INFO_V1(tl_entry_chain_add);
-PG_FUNCTION_INFO_V1(tl_entry_chain_final);
-
-static MemoryContext chain_context(FunctionCallInfo fcinfo);
-static Chain *new_chain(MemoryContext context);
-static void add_run(Chain *chain, const Run *run);
-static void join_runs(Chain *chain);
-static int	compare_runs(const void *a, const void *b);
-static void check_link(Chain *chain, const Link *before, const Link *entry);
-static void check_balance(Chain *chain, TlAmount before, const Link *entry);
-pg_noreturn static void refuse_altered(const char *type);
-static void check_columns(TupleDesc tupdesc, const char *name,
-						  const Oid *types, int count);
-static Oid	break_type(Oid array_type);
-static Numeric sum_of_deltas(const Chain *chain);
-static void add_break(Chain *chain, const Link *entry, TlAmount before,
-					  bool is_time);
-static Datum plus(Datum number, TlAmount amount);
-static Datum minus(Datum number, TlAmount amount);
-static ArrayType *describe_breaks(Chain *chain, Oid array_type);
+	int64		account_id;
+	int64		entry_no;		/* of the last one, 0: none so far */
+	TlAmount	first_balance;	/* after the first one */
+	TlAmount	balance;		/* after the last one */
+	TimestampTz created_at;		/* of the last one */
+	Entry	   *early;			/* that came before their turn, ascending */
+	uint16		early_count;
+	uint16		early_room;		/* 0: none is allocated */
+	bool		is_doubtful;
+	bool		has_account;
+	char		status;			/* for the hash table */
+} Tally;
 
 /*
- * The memory context that chains live in.  An error if the function was not
- * called as part of an aggregate, but from SQL.
+ * More entries than this that wait for one make an account doubtful.  Some
+ * sessions times the entries of a page wait at most where one account is posted
+ * to by all of them.
  */
-static MemoryContext
-chain_context(FunctionCallInfo fcinfo)
+#define MAX_EARLY			512
+#define FIRST_EARLY			4
+
+static uint32 hash_account(int64 account_id);
+
+#define SH_PREFIX			tallies
+#define SH_ELEMENT_TYPE		Tally
+#define SH_KEY_TYPE			int64
+#define SH_KEY				account_id
+#define SH_HASH_KEY(table, key)		hash_account(key)
+#define SH_EQUAL(table, a, b)		((a) == (b))
+#define SH_SCOPE			static inline
+#define SH_DECLARE
+#define SH_DEFINE
+#include "lib/simplehash.h"
+
+/* Accounts to start the table with; it grows as they come */
+#define FIRST_ACCOUNTS		1024
+
+typedef struct Part
 {
-	MemoryContext context;
+	uint32		number;			/* from 0 */
+	uint32		count;			/* of parts */
+} Part;
 
-	if (!AggCheckCallContext(fcinfo, &context))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("aggregate function called in non-aggregate "
-						"context")));
-	return context;
-}
+PG_FUNCTION_INFO_V1(tl_doubtful_accounts);
 
-static Chain *
-new_chain(MemoryContext context)
+static uint32
+hash_account(int64 account_id)
 {
-	Chain	   *chain = MemoryContextAllocZero(context, sizeof(Chain));
-
-	chain->run_room = 1;
-	chain->runs = MemoryContextAlloc(context, sizeof(Run));
-	return chain;
+	return murmurhash32((uint32) (account_id ^ (account_id >> 32)));
 }
 
 /*
- * entry_chain_add(internal, entry_no bigint, delta amount, balance amount,
- * created_at timestamptz): add an entry.
+ * Whether an account belongs to a part.  The high bits of the hash decide; the
+ * low ones are left to the hash table.
  */
-Datum
-tl_entry_chain_add(PG_FUNCTION_ARGS)
+static bool
+is_in_part(int64 account_id, Part part)
 {
-	static const int columns[] = {
-		TL_ENTRY_ENTRY_NO,
-		TL_ENTRY_DELTA,
-		TL_ENTRY_BALANCE,
-		TL_ENTRY_CREATED_AT,
-	};
-	MemoryContext context = chain_context(fcinfo);
-	Chain	   *chain;
-	Run		   *last;
-	Run			run;
-
-	for (int i = 0; i < (int) lengthof(columns); i++)
-		if (PG_ARGISNULL(i + 1))
-			tl_refuse_null(TL_ENTRY, columns[i]);
-	if (PG_ARGISNULL(0))
-		chain = new_chain(context);
-	else
-		chain = (Chain *) PG_GETARG_POINTER(0);
-	run.first.entry_no = PG_GETARG_INT64(1);
-	run.first.delta = PG_GETARG_AMOUNT(2);
-	run.first.balance = PG_GETARG_AMOUNT(3);
-	run.first.created_at = PG_GETARG_TIMESTAMPTZ(4);
-
-	last = chain->runs + chain->run_count - 1;
-	if (chain->run_count > 0 &&
-		run.first.entry_no == last->last.entry_no + 1)
-	{
-		check_link(chain, &last->last, &run.first);
-		last->last = run.first;
-	}
-	else
-	{
-		run.last = run.first;
-		add_run(chain, &run);
-	}
-	PG_RETURN_POINTER(chain);
+	return ((uint64) hash_account(account_id) * part.count) >> 32 ==
+		part.number;
 }
 
-/*
- * Add a run.  Where there is no room left, runs are joined first, and the room
- * is doubled if that does not make half of it free: sorting stays a small
- * part of the work in whatever order entries come.
+/* ---------------------------------------------------------------------
+ * The pass over the entries
+ * ---------------------------------------------------------------------
  */
-static void
-add_run(Chain *chain, const Run *run)
-{
-	if (chain->run_count == chain->run_room)
-	{
-		join_runs(chain);
-		if (chain->run_count > chain->run_room / 2)
-		{
-			chain->run_room *= 2;
-			chain->runs = repalloc_huge(chain->runs,
-										chain->run_room * sizeof(Run));
-		}
-	}
-	chain->runs[chain->run_count++] = *run;
-}
-
-/*
- * Sort the runs, and make one of those that continue each other.
- */
-static void
-join_runs(Chain *chain)
-{
-	int			count = 1;
-
-	if (chain->run_count < 2)
-		return;
-	qsort(chain->runs, chain->run_count, sizeof(Run), compare_runs);
-	for (int i = 1; i < chain->run_count; i++)
-	{
-		Run		   *last = chain->runs + count - 1;
-		Run		   *run = chain->runs + i;
-
-		if (run->first.entry_no == last->last.entry_no + 1)
-		{
-			check_link(chain, &last->last, &run->first);
-			last->last = run->last;
-		}
-		else
-			chain->runs[count++] = *run;
-	}
-	chain->run_count = count;
-}
-
-static int
-compare_runs(const void *a, const void *b)
-{
-	int64		x = ((const Run *) a)->first.entry_no;
-	int64		y = ((const Run *) b)->first.entry_no;
-
-	return (x > y) - (x < y);
-}
-
-/*
- * An entry has to continue the one before it, in balance and in time.
- */
-static void
-check_link(Chain *chain, const Link *before, const Link *entry)
-{
-	check_balance(chain, before->balance, entry);
-	if (entry->created_at < before->created_at)
-		add_break(chain, entry, before->balance, true);
-}
 
 static void
-check_balance(Chain *chain, TlAmount before, const Link *entry)
+doubt(Tally *tally)
+{
+	tally->is_doubtful = true;
+	if (tally->early_room > 0)
+		pfree(tally->early);
+	tally->early_count = tally->early_room = 0;
+}
+
+/* The next entry of an account, by its number, has to continue it. */
+static void
+append_entry(Tally *tally, const Entry *entry)
 {
 	TlAmount	expected;
 
-	if (pg_add_s64_overflow(before, entry->delta, &expected) ||
-		expected != entry->balance)
-		add_break(chain, entry, before, false);
-}
-
-static void
-add_break(Chain *chain, const Link *entry, TlAmount before, bool is_time)
-{
-	Break	   *found;
-
-	if (chain->break_count == chain->break_room)
+	if (pg_add_s64_overflow(tally->balance, entry->delta, &expected) ||
+		entry->balance != expected || entry->created_at < tally->created_at)
 	{
-		MemoryContext context = GetMemoryChunkContext(chain->runs);
-		int			room = Max(4, 2 * chain->break_room);
-
-		if (chain->breaks == NULL)
-			chain->breaks = MemoryContextAlloc(context, room * sizeof(Break));
-		else
-			chain->breaks = repalloc_huge(chain->breaks, room * sizeof(Break));
-		chain->break_room = room;
+		doubt(tally);
+		return;
 	}
-	found = chain->breaks + chain->break_count++;
-	found->entry = *entry;
-	found->before = before;
-	found->is_time = is_time;
+	if (entry->entry_no == 1)
+		tally->first_balance = entry->balance;
+	tally->entry_no = entry->entry_no;
+	tally->balance = entry->balance;
+	tally->created_at = entry->created_at;
+}
+
+/* An entry came before its turn: have it wait. */
+static void
+keep_early(Tally *tally, const Entry *entry, MemoryContext context)
+{
+	int			place = tally->early_count;
+
+	if (entry->entry_no <= tally->entry_no || place == MAX_EARLY)
+	{
+		doubt(tally);
+		return;
+	}
+	if (place == tally->early_room)
+	{
+		int			room = Max(FIRST_EARLY, 2 * place);
+
+		if (place == 0)
+			tally->early = MemoryContextAlloc(context, room * sizeof(Entry));
+		else
+			tally->early = repalloc(tally->early, room * sizeof(Entry));
+		tally->early_room = room;
+	}
+
+	/* most often it is the last of those that wait */
+	while (place > 0 && tally->early[place - 1].entry_no > entry->entry_no)
+	{
+		tally->early[place] = tally->early[place - 1];
+		place--;
+	}
+	tally->early[place] = *entry;
+	tally->early_count++;
+}
+
+/* Append those whose turn has come. */
+static void
+take_early(Tally *tally)
+{
+	int			taken = 0;
+
+	while (taken < tally->early_count &&
+		   tally->early[taken].entry_no == tally->entry_no + 1)
+	{
+		append_entry(tally, &tally->early[taken++]);
+		if (tally->is_doubtful)
+			return;
+	}
+	tally->early_count -= taken;
+	memmove(tally->early, tally->early + taken,
+			tally->early_count * sizeof(Entry));
+	if (tally->early_count == 0)
+	{
+		pfree(tally->early);
+		tally->early_room = 0;
+	}
 }
 
 static void
-refuse_altered(const char *type)
+add_entry(Tally *tally, TupleTableSlot *slot, MemoryContext context)
 {
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("type trainledger_internal.%s was altered", type),
-			 errdetail("The extension \"trainledger\" needs it as it was made."),
-			 errhint("Alter it back, or restore the database from a backup.")));
+	Entry		entry;
+
+	if (tally->is_doubtful)
+		return;
+	entry.entry_no =
+		DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ENTRY_NO));
+	entry.delta = DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_DELTA));
+	entry.balance =
+		DatumGetAmount(tl_column(slot, TL_ENTRY, TL_ENTRY_BALANCE));
+	entry.created_at =
+		DatumGetTimestampTz(tl_column(slot, TL_ENTRY, TL_ENTRY_CREATED_AT));
+
+	if (entry.entry_no != tally->entry_no + 1)
+		keep_early(tally, &entry, context);
+	else
+	{
+		append_entry(tally, &entry);
+		if (tally->early_count > 0)
+			take_early(tally);
+	}
+}
+
+static Tally *
+find_or_make_tally(tallies_hash *tallies, int64 account_id)
+{
+	bool		found;
+	Tally	   *tally = tallies_insert(tallies, account_id, &found);
+
+	if (!found)
+	{
+		tally->entry_no = 0;
+		tally->first_balance = tally->balance = 0;
+		tally->created_at = DT_NOBEGIN;
+		tally->early_count = tally->early_room = 0;
+		tally->is_doubtful = tally->has_account = false;
+	}
+	return tally;
 }
 
 /*
- * The columns of a row type that is filled in here are of these types, of any
- * where it says InvalidOid.  Columns that were added and dropped may follow.
+ * A scan from the first page on, whoever else is reading the table: entries
+ * are wanted in their order.  The rows of child tables, which every SELECT has,
+ * would be left out.
+ */
+static TableScanDesc
+begin_ordered_scan(Relation table)
+{
+	if (table->rd_rel->relhassubclass &&
+		find_inheritance_children(RelationGetRelid(table), NoLock) != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("trainledger.%s has child tables",
+						RelationGetRelationName(table)),
+				 errdetail("What is in the books is in the table itself."),
+				 errhint("Detach them with ALTER TABLE ... NO INHERIT.")));
+	return table_beginscan_strat(table, GetActiveSnapshot(), 0, NULL, true,
+								 false);
+}
+
+/*
+ * Add up the entries of a part.  One process of those that share the work
+ * tells how far it is.
  */
 static void
-check_columns(TupleDesc tupdesc, const char *name, const Oid *types,
-			  int count)
+add_entries(tallies_hash *tallies, Relation table, Part part)
 {
-	if (tupdesc->natts < count)
-		refuse_altered(name);
-	for (int i = 0; i < tupdesc->natts; i++)
-	{
-		Form_pg_attribute column = TupleDescAttr(tupdesc, i);
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc scan = begin_ordered_scan(table);
+	TlProgress	progress;
+	int64		done = 0;
 
-		if (column->attisdropped == (i < count) ||
-			(i < count && OidIsValid(types[i]) && column->atttypid != types[i]))
-			refuse_altered(name);
+	tl_progress_start(&progress,
+					  psprintf("entries read, for part %u of %u",
+							   part.number + 1, part.count),
+					  (int64) Max(table->rd_rel->reltuples, 0));
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		int64		account_id =
+			DatumGetInt64(tl_column(slot, TL_ENTRY, TL_ENTRY_ACCOUNT_ID));
+
+		if (is_in_part(account_id, part))
+			add_entry(find_or_make_tally(tallies, account_id), slot,
+					  tallies->ctx);
+		if (IsParallelWorker())
+			CHECK_FOR_INTERRUPTS();
+		else
+			tl_progress_step(&progress, ++done);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* ---------------------------------------------------------------------
+ * The pass over the accounts
+ * ---------------------------------------------------------------------
+ */
+
+/* Whether an account stands where its entries left it. */
+static bool
+agrees(const Tally *tally, TupleTableSlot *slot)
+{
+	return !tally->is_doubtful && tally->early_count == 0 &&
+		tally->entry_no ==
+		DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ENTRY_COUNT)) &&
+		tally->first_balance ==
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT,
+								 TL_ACCOUNT_INITIAL_BALANCE)) &&
+		tally->balance ==
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_BALANCE)) &&
+		tally->created_at ==
+		DatumGetTimestampTz(tl_column(slot, TL_ACCOUNT,
+									  TL_ACCOUNT_LAST_ENTRY_AT));
+}
+
+static void
+return_account(ReturnSetInfo *result, int64 account_id)
+{
+	Datum		value = Int64GetDatum(account_id);
+	bool		is_null = false;
+
+	tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+}
+
+/* Return the accounts of a part that do not agree with their entries. */
+static void
+compare_accounts(tallies_hash *tallies, Relation table, Part part,
+				 ReturnSetInfo *result)
+{
+	TupleTableSlot *slot = table_slot_create(table, NULL);
+	TableScanDesc scan = begin_ordered_scan(table);
+
+	while (table_scan_getnextslot(scan, ForwardScanDirection, slot))
+	{
+		int64		account_id =
+			DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ID));
+		Tally	   *tally;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!is_in_part(account_id, part))
+			continue;
+		tally = tallies_lookup(tallies, account_id);
+		if (tally != NULL)
+			tally->has_account = true;
+		if (tally == NULL || !agrees(tally, slot))
+			return_account(result, account_id);
+	}
+	table_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Return those that have entries alone. */
+static void
+return_missing(tallies_hash *tallies, ReturnSetInfo *result)
+{
+	tallies_iterator at;
+	const Tally *tally;
+
+	tallies_start_iterate(tallies, &at);
+	while ((tally = tallies_iterate(tallies, &at)) != NULL)
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!tally->has_account)
+			return_account(result, tally->account_id);
 	}
 }
 
-/* A row of such a type; the columns that were dropped are null. */
-static Datum
-form_row(TupleDesc tupdesc, const Datum *values, const bool *nulls, int count)
-{
-	Datum	   *all_values = palloc0_array(Datum, tupdesc->natts);
-	bool	   *all_nulls = palloc_array(bool, tupdesc->natts);
-
-	memset(all_nulls, true, tupdesc->natts);
-	memcpy(all_values, values, count * sizeof(Datum));
-	memcpy(all_nulls, nulls, count * sizeof(bool));
-	return HeapTupleGetDatum(heap_form_tuple(tupdesc, all_values, all_nulls));
-}
-
-/* The type of the breaks in a result, by that of the array of them */
-static Oid
-break_type(Oid array_type)
-{
-	Oid			type = get_element_type(array_type);
-
-	if (!OidIsValid(type) || !OidIsValid(get_typ_typrelid(type)))
-		refuse_altered(RESULT_TYPE);
-	return type;
-}
-
 /*
- * entry_chain_final(internal): a row of type entry_chain_result.
+ * doubtful_accounts(part integer, parts integer) returns setof bigint: those
+ * of one part, 0, 1 ..., out of so many; each once.  As the owner of the books.
  */
 Datum
-tl_entry_chain_final(PG_FUNCTION_ARGS)
+tl_doubtful_accounts(PG_FUNCTION_ARGS)
 {
-	Chain	   *chain;
-	TupleDesc	tupdesc;
-	Oid			amount = tl_catalog()->types[TL_AMOUNT];
-	Oid			types[] = {
-		INT8OID,
-		INT8OID,
-		amount,
-		INT8OID,
-		amount,
-		TIMESTAMPTZOID,
-		NUMERICOID,
-		InvalidOid,				/* the array of breaks */
+	Part		part = {
+		.number = PG_GETARG_UINT32(0),
+		.count = PG_GETARG_UINT32(1),
 	};
-	Datum		values[lengthof(types)] = {0};
-	bool		nulls[lengthof(types)] = {false};
-	int64		entries = 0;
-	const Link *last;
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	TlBooks		books;
+	tallies_hash *tallies = tallies_create(CurrentMemoryContext,
+										   FIRST_ACCOUNTS, NULL);
 
-	(void) chain_context(fcinfo);
-	if (PG_ARGISNULL(0))
-		PG_RETURN_NULL();
-	chain = (Chain *) PG_GETARG_POINTER(0);
-	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
-		refuse_altered(RESULT_TYPE);
-	check_columns(tupdesc, RESULT_TYPE, types, lengthof(types));
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
+	tl_books_open(&books, false);
+	add_entries(tallies, books.tables[TL_ENTRY], part);
+	compare_accounts(tallies, books.tables[TL_ACCOUNT], part, result);
+	return_missing(tallies, result);
+	tallies_destroy(tallies);
 
-	join_runs(chain);
-	values[6] = NumericGetDatum(sum_of_deltas(chain));
-
-	/* whatever has no entry before it starts from nothing */
-	for (int i = 0; i < chain->run_count; i++)
-	{
-		const Run  *run = chain->runs + i;
-
-		check_balance(chain, 0, &run->first);
-		entries += run->last.entry_no - run->first.entry_no + 1;
-	}
-
-	last = &chain->runs[chain->run_count - 1].last;
-	values[0] = Int64GetDatum(entries);
-	values[1] = Int64GetDatum(chain->runs[0].first.entry_no);
-	values[2] = AmountGetDatum(chain->runs[0].first.balance);
-	values[3] = Int64GetDatum(last->entry_no);
-	values[4] = AmountGetDatum(last->balance);
-	values[5] = TimestampTzGetDatum(last->created_at);
-	nulls[7] = chain->break_count == 0;
-	if (!nulls[7])
-		values[7] = PointerGetDatum(
-			describe_breaks(chain, TupleDescAttr(tupdesc, 7)->atttypid));
-	tupdesc = BlessTupleDesc(tupdesc);
-	PG_RETURN_DATUM(form_row(tupdesc, values, nulls, lengthof(types)));
-}
-
-/*
- * The sum of all deltas.  A run adds up to what its balances say, but for the
- * breaks in it: adding them up one by one again would say nothing new.
- */
-static Numeric
-sum_of_deltas(const Chain *chain)
-{
-	const Run  *run = chain->runs;
-	Datum		sum;
-
-	/* sound books: one run, which starts from nothing */
-	if (chain->run_count == 1 && chain->break_count == 0 &&
-		run->first.balance == run->first.delta)
-		return tl_amount_to_numeric(run->last.balance);
-
-	sum = NumericGetDatum(int64_to_numeric(0));
-	for (int i = 0; i < chain->run_count; i++)
-	{
-		run = chain->runs + i;
-		sum = plus(sum, run->last.balance);
-		sum = minus(sum, run->first.balance);
-		sum = plus(sum, run->first.delta);
-	}
-	for (int i = 0; i < chain->break_count; i++)
-	{
-		const Break *found = chain->breaks + i;
-
-		if (!found->is_time)
-		{
-			sum = minus(sum, found->entry.balance);
-			sum = plus(sum, found->before);
-			sum = plus(sum, found->entry.delta);
-		}
-	}
-	return DatumGetNumeric(sum);
-}
-
-/* A numeric and an amount. */
-static Datum
-plus(Datum number, TlAmount amount)
-{
-	return DirectFunctionCall2(numeric_add, number,
-							   NumericGetDatum(tl_amount_to_numeric(amount)));
-}
-
-static Datum
-minus(Datum number, TlAmount amount)
-{
-	return DirectFunctionCall2(numeric_sub, number,
-							   NumericGetDatum(tl_amount_to_numeric(amount)));
-}
-
-/*
- * The breaks as an array of rows of trainledger_internal.entry_break.
- */
-static ArrayType *
-describe_breaks(Chain *chain, Oid array_type)
-{
-	static const Oid types[] = {TEXTOID, NUMERICOID, NUMERICOID};
-	Oid			row_type = break_type(array_type);
-	TupleDesc	tupdesc = lookup_rowtype_tupdesc(row_type, -1);
-	Datum	   *rows = palloc_array(Datum, chain->break_count);
-	ArrayType  *result;
-
-	check_columns(tupdesc, BREAK_TYPE, types, lengthof(types));
-	for (int i = 0; i < chain->break_count; i++)
-	{
-		const Break *found = chain->breaks + i;
-		const char *what = "running balance";
-		Datum		values[lengthof(types)];
-		bool		nulls[lengthof(types)] = {false};
-
-		if (found->is_time)
-			what = "booking time runs backwards";
-		values[0] = CStringGetTextDatum(
-			psprintf("%s at entry %lld", what,
-					 (long long) found->entry.entry_no));
-		nulls[1] = nulls[2] = found->is_time;
-		if (!found->is_time)
-		{
-			values[1] = plus(
-				NumericGetDatum(tl_amount_to_numeric(found->before)),
-				found->entry.delta);
-			values[2] = NumericGetDatum(
-				tl_amount_to_numeric(found->entry.balance));
-		}
-		rows[i] = form_row(tupdesc, values, nulls, lengthof(types));
-	}
-	result = construct_array(rows, chain->break_count, row_type, -1, false,
-							 TYPALIGN_DOUBLE);
-	ReleaseTupleDesc(tupdesc);
-	return result;
+	/* locks are kept: what is looked at next must be the same tables */
+	tl_books_close(&books);
+	return (Datum) 0;
 }

@@ -68,14 +68,7 @@ SELECT DISTINCT relname, attname, message, hint FROM outcome WHERE relname = 'pa
 CREATE ROLE regress_altered;
 SELECT trainledger.grant_access('regress_altered', 'learner');
 SELECT name, o.code, o.message, o.hint FROM (VALUES
-	(1, 'a column more in the result', $$ALTER TYPE trainledger_internal.entry_chain_result ADD ATTRIBUTE x integer$$, $$SELECT * FROM trainledger.reconcile($account)$$),
-	(2, 'another type in the result', $$$users; ALTER TYPE trainledger_internal.entry_chain_result ALTER ATTRIBUTE deltas TYPE bigint$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(3, 'other breaks in the result', $$$users; ALTER TYPE trainledger_internal.entry_chain_result ALTER ATTRIBUTE breaks TYPE text[]; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(4, 'another type in a break', $$$users; ALTER TYPE trainledger_internal.entry_break ALTER ATTRIBUTE problem TYPE bigint; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
-	(5, 'a column less in a break', $$$users; ALTER TYPE trainledger_internal.entry_break DROP ATTRIBUTE found; $break$$, $$SELECT trainledger_internal.entry_chain(entry_no, delta, balance, created_at) FROM trainledger.entry$$),
 	(6, 'nothing altered, but a break', $$$break$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(7, 'a column more in the result, and gone', $$ALTER TYPE trainledger_internal.entry_chain_result ADD ATTRIBUTE x integer; ALTER TYPE trainledger_internal.entry_chain_result DROP ATTRIBUTE x; $break$$, $$SELECT * FROM trainledger.reconcile()$$),
-	(8, 'and in a break', $$ALTER TYPE trainledger_internal.entry_break ADD ATTRIBUTE x integer; ALTER TYPE trainledger_internal.entry_break DROP ATTRIBUTE x; $break$$, $$SELECT * FROM trainledger.reconcile()$$),
 	(11, 'a mark renamed', $$ALTER FUNCTION trainledger.reader_access() RENAME TO read_access$$, $$SELECT trainledger.has_level('reader')$$),
 	(12, 'a level renamed', $$ALTER TYPE trainledger.access_level RENAME VALUE 'reader' TO 'audience'$$, $$SELECT trainledger.has_level('audience')$$),
 	(13, 'a rounding renamed', $$ALTER TYPE trainledger.rounding RENAME VALUE 'floor' TO 'down'$$, $$SELECT trainledger.round_amount(1.5, 0, 'down')$$),
@@ -95,9 +88,8 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 	(26, 'no account is inserted', $$CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 		CREATE TRIGGER nothing BEFORE INSERT ON trainledger.account FOR EACH ROW EXECUTE FUNCTION nothing()$$,
 		$$SELECT i.* FROM trainledger.add_training_token_type('T') t, trainledger.issue_training_tokens(t.id, 1, 1) i$$)) v(n, name, alteration, call),
-	pg_temp.after(replace(replace(alteration, '$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
-		'$users', (SELECT string_agg(format('ALTER EXTENSION trainledger DROP FUNCTION %1$s; DROP FUNCTION %1$s', p.oid::regprocedure), '; ' ORDER BY p.proname DESC)
-			FROM pg_proc p WHERE p.proname IN ('unsound_accounts', 'account_problems'))), replace(call, '$account', :'account')) o
+	pg_temp.after(replace(alteration, '$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
+		replace(call, '$account', :'account')) o
 ORDER BY n;
 
 -- No function is brought down by nulls, not even one for the owner alone.
