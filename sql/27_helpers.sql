@@ -218,6 +218,24 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.require_conflict IS
 'Refuses to go on where a row was not inserted though no other was in its way (27000).';
 
+CREATE FUNCTION trainledger_internal.require_written(
+	relation text, is_written boolean) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF NOT is_written THEN
+		PERFORM refuse('27000',
+			format('no row was written to %s', relation),
+			'A row was to be written, and it was not.',
+			format('Look for a trigger or rule on trainledger.%s.', relation),
+			NULL);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_written IS
+'Refuses to go on where a trigger or a rule kept a row from being written (27000).';
+
 CREATE FUNCTION trainledger_internal.raise_taken(relation text, taken text)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

@@ -289,6 +289,7 @@ BEGIN
 		GET STACKED DIAGNOSTICS taken = CONSTRAINT_NAME;
 		PERFORM raise_taken('party', substring(taken FROM '^party_(.*)_key$'));
 	END;
+	PERFORM require_written('party', FOUND);
 	RETURN made;
 END;
 $$;

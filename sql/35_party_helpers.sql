@@ -170,6 +170,8 @@ BEGIN
 	UPDATE trainledger.party_request r SET result_id = keep_result.result_id
 	WHERE r.party_id = keep_result.party_id
 	AND r.idempotency_key = keep_result.idempotency_key;
+	PERFORM require_written('party_request',
+							FOUND OR idempotency_key IS NULL);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.keep_result IS

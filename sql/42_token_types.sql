@@ -225,6 +225,7 @@ BEGIN
 	EXCEPTION WHEN unique_violation THEN
 		PERFORM raise_taken('token_type', 'name');
 	END;
+	PERFORM require_written('token_type', FOUND);
 	IF made.bounds <> was.bounds THEN
 		INSERT INTO trainledger.token_type_event
 			(token_type_id, old_bounds, new_bounds, changed_by, created_at)

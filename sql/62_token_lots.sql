@@ -298,6 +298,8 @@ BEGIN
 			make_lot.expires_at, trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	IF NOT FOUND THEN
+		PERFORM require_conflict('token_lot', EXISTS (
+			SELECT FROM trainledger.token_lot l WHERE l.id = made_id));
 		PERFORM raise_taken('token_issue', 'id');
 	END IF;
 	RETURN made_id;
@@ -433,6 +435,7 @@ BEGIN
 	PERFORM require_not_suspended(party(lot.party_id), 'issue_id');
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
+	PERFORM require_written('token_lot', FOUND);
 	INSERT INTO trainledger.token_issue_event
 		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at)
 	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,

@@ -31,6 +31,7 @@ DECLARE
 	accounts bigint[];
 	takes trainledger.amount[];
 	available numeric;
+	written bigint;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
 	PERFORM require_given('token_type_id', token_type_id::text);
@@ -83,11 +84,15 @@ BEGIN
 		(id, party_id, token_type_id, quantity, reference, created_at)
 	VALUES (made_id, party_id, token_type_id, quantity, reference,
 			trainledger.clock());
+	PERFORM require_written('redemption', FOUND);
 	INSERT INTO trainledger.redemption_allocation
 		(redemption_id, ordinal, issue_id, quantity)
 	SELECT made_id, x.ordinal, x.id, -x.delta
 	FROM ROWS FROM (unnest(lots), unnest(takes)) WITH ORDINALITY
 		AS x(id, delta, ordinal);
+	GET DIAGNOSTICS written = ROW_COUNT;
+	PERFORM require_written('redemption_allocation',
+							written = cardinality(lots));
 	PERFORM move_lots(
 		'redeem'::trainledger.operation, accounts, takes, coalesce(notes, ''),
 		NULL::timestamptz[], NULL::uuid[]);
@@ -115,6 +120,7 @@ DECLARE
 	accounts bigint[];
 	deltas trainledger.amount[];
 	expired numeric;
+	is_written boolean;
 BEGIN
 	PERFORM require_given('redemption_id', redemption_id::text);
 	IF quantity IS NOT NULL THEN
@@ -166,17 +172,21 @@ BEGIN
 		SET refunded = x.refunded + s.quantity::trainledger.amount
 		FROM share s
 		WHERE x.redemption_id = whole.id AND x.ordinal = s.ordinal
+		RETURNING x.ordinal
 	)
 	SELECT array_agg(s.account_id ORDER BY s.ordinal DESC)
 			   FILTER (WHERE NOT s.is_over),
 		   array_agg(s.quantity::trainledger.amount ORDER BY s.ordinal DESC)
 			   FILTER (WHERE NOT s.is_over),
-		   coalesce(sum(s.quantity) FILTER (WHERE s.is_over), 0)
-	INTO accounts, deltas, expired
+		   coalesce(sum(s.quantity) FILTER (WHERE s.is_over), 0),
+		   count(*) = (SELECT count(*) FROM given)
+	INTO accounts, deltas, expired, is_written
 	FROM share s;
+	PERFORM require_written('redemption_allocation', is_written);
 	UPDATE trainledger.redemption r
 	SET refunded = r.refunded + wanted::trainledger.amount
 	WHERE r.id = whole.id;
+	PERFORM require_written('redemption', FOUND);
 
 	IF expired > 0 AND if_expired = 'reissue' THEN
 		PERFORM require_not_archived(token_type, 'if_expired');

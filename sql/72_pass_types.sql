@@ -123,6 +123,7 @@ BEGIN
 	EXCEPTION WHEN unique_violation THEN
 		PERFORM raise_taken('pass_type', 'code');
 	END;
+	PERFORM require_written('pass_type', FOUND);
 	RETURN made;
 END;
 $$;
@@ -303,7 +304,7 @@ BEGIN
 		VALUES (made_id, create_pass_option.pass_type_id,
 				create_pass_option.name, create_pass_option.validity_unit,
 				create_pass_option.validity_value, trainledger.clock())
-		ON CONFLICT ON CONSTRAINT pass_type_option_pkey DO NOTHING
+		ON CONFLICT DO NOTHING
 		RETURNING o.* INTO made;
 		EXIT WHEN made.id IS NOT NULL;
 		IF id IS NOT NULL THEN
@@ -359,12 +360,14 @@ BEGIN
 		-- under an older snapshot meets it (40001)
 		UPDATE trainledger.pass_type t
 		SET lifecycle_state = t.lifecycle_state WHERE t.id = of_type.id;
+		PERFORM require_written('pass_type', FOUND);
 	END IF;
 	made.name := coalesce(name, made.name);
 	made.lifecycle_state := coalesce(lifecycle_state, made.lifecycle_state);
 	UPDATE trainledger.pass_type_option o
 	SET name = made.name, lifecycle_state = made.lifecycle_state
 	WHERE o.id = made.id;
+	PERFORM require_written('pass_type_option', FOUND);
 	RETURN made;
 END;
 $$;
@@ -483,6 +486,7 @@ BEGIN
 						 made.currency_code);
 	UPDATE trainledger.pass_type_option_price p SET amount = made.amount
 	WHERE p.id = made.id;
+	PERFORM require_written('pass_type_option_price', FOUND);
 	RETURN made;
 END;
 $$;

@@ -289,6 +289,7 @@ BEGIN
 	UPDATE trainledger.pass p
 	SET option_id = changed.option_id, valid_until = changed.valid_until
 	WHERE p.id = changed.id;
+	PERFORM require_written('pass', FOUND);
 	PERFORM record_pass(
 		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
 	RETURN pass_view(changed.id);
@@ -309,6 +310,7 @@ BEGIN
 	PERFORM require_active_pass(changed);
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
+	PERFORM require_written('pass', FOUND);
 	PERFORM record_pass(
 		changed, 'revoked'::trainledger.pass_event_kind, NULL::bigint);
 	RETURN pass_view(changed.id);
@@ -349,6 +351,7 @@ BEGIN
 	made.created_at := trainledger.clock();
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
+	PERFORM require_written('pass', FOUND);
 	made := insert_pass(made);
 	PERFORM record_pass(
 		changed, 'reassigned'::trainledger.pass_event_kind, made.id);
@@ -442,6 +445,7 @@ BEGIN
 			covering.id, use_pass.party_id, use_pass.item_id,
 			use_pass.reference, trainledger.clock())
 	RETURNING u.* INTO made;
+	PERFORM require_written('pass_use', FOUND);
 	RETURN made;
 END;
 $$;

@@ -218,6 +218,7 @@ BEGIN
 	EXCEPTION WHEN unique_violation THEN
 		PERFORM raise_taken('signup_token', 'code');
 	END;
+	PERFORM require_written('signup_token', FOUND);
 	RETURN made;
 END;
 $$;
@@ -284,11 +285,11 @@ BEGIN
 	INSERT INTO trainledger.enrolment AS e (id, party_id, item_id, created_at)
 	VALUES (new_id('trainledger.enrolment_id_seq'::regclass, enrol.party_id),
 			enrol.party_id, enrol.item_id, trainledger.clock())
-	ON CONFLICT ON CONSTRAINT enrolment_party_id_item_id_key DO NOTHING
-	RETURNING e.id INTO enrolment_id;
+	ON CONFLICT DO NOTHING RETURNING e.id INTO enrolment_id;
 	IF NOT FOUND THEN
 		SELECT e.id INTO enrolment_id FROM trainledger.enrolment e
 		WHERE e.party_id = enrol.party_id AND e.item_id = enrol.item_id;
+		PERFORM require_conflict('enrolment', FOUND);
 	END IF;
 	RETURN enrolment_id;
 END;
@@ -338,6 +339,7 @@ BEGIN
 	PERFORM require_not_suspended(holder, 'party_id');
 	UPDATE trainledger.signup_token t SET activations = t.activations + 1
 	WHERE t.id = token.id;
+	PERFORM require_written('signup_token', FOUND);
 	INSERT INTO trainledger.signup_claim AS c
 		(id, signup_token_id, party_id, enrolment_id, created_at)
 	VALUES (new_id('trainledger.signup_claim_id_seq'::regclass,
@@ -347,6 +349,7 @@ BEGIN
 							  token.type_id, 'code')),
 			trainledger.clock())
 	RETURNING c.* INTO claim;
+	PERFORM require_written('signup_claim', FOUND);
 	RETURN claim;
 END;
 $$;

@@ -162,6 +162,7 @@ BEGIN
 		updated_at = greatest(trainledger.clock(), p.updated_at)
 	WHERE p.id = update_program.program_id
 	RETURNING p.* INTO made;
+	PERFORM require_written('program', FOUND);
 	RETURN made;
 END;
 $$;

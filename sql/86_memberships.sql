@@ -43,6 +43,7 @@ BEGIN
 				state = made.state, comments = made.comments,
 				state_detail = made.state_detail, updated_at = made.updated_at
 			WHERE m.program_id = in_program AND m.party_id = holder.id;
+			PERFORM require_written('membership', FOUND);
 			EXIT;
 		END IF;
 		made.program_id := in_program;

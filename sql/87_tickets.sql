@@ -171,6 +171,7 @@ BEGIN
 		consumed_program_id = for_program.id,
 		consumed_at = trainledger.clock()
 	WHERE t.id = taken.id RETURNING t.* INTO taken;
+	PERFORM require_written('ticket', FOUND);
 	RETURN taken;
 END;
 $$;
@@ -200,6 +201,7 @@ BEGIN
 	UPDATE trainledger.ticket t
 	SET state = 'canceled', canceled_at = trainledger.clock()
 	WHERE t.id = changed.id RETURNING t.* INTO changed;
+	PERFORM require_written('ticket', FOUND);
 	RETURN changed;
 END;
 $$;

@@ -400,6 +400,7 @@ INSERT INTO regress.call (before, call) VALUES
 	($$SET LOCAL max_stack_depth = '150kB'$$, $$sync_cohort(PROGRAM, COHORT, format('exists($%s)', repeat('.**', 600)), mode => 'open')$$),
 	($$SELECT regress.done('cancel_ticket(TICKET)')$$, $$cancel_ticket(TICKET)$$),
 	($$CREATE TRIGGER nothing BEFORE INSERT ON cohort FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$confirm_cohort(PROGRAM, 'Other')$$),
+	($$CREATE TRIGGER nothing BEFORE UPDATE ON program FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$update_program(PROGRAM, name => 'Other')$$),
 	($$CREATE TRIGGER nothing BEFORE UPDATE ON token_lot FOR EACH ROW EXECUTE FUNCTION regress.nothing()$$, $$redeem_training_tokens(ORG, GOLD, 1, 'all')$$);
 INSERT INTO regress.call (call) VALUES
 	-- documents have names of their own for what they take
@@ -457,6 +458,7 @@ INSERT INTO regress.blameless VALUES
 	('userId or email is missing', 'either would do'),
 	('body is not an object', 'it is no argument of a document'),
 	('no row was inserted into cohort', 'the trigger is to blame'),
+	('no row was written to program', 'the trigger is to blame'),
 	('token lot was not updated', 'the trigger is to blame');
 SELECT c.call, c.message AS no_argument FROM regress.call c
 WHERE c.argument IS NULL AND c.message NOT IN (SELECT b.message FROM regress.blameless b);
