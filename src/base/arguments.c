@@ -23,11 +23,14 @@ bool
 tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
 {
 	if (required && (value == NULL || VARSIZE_ANY_EXHDR(value) == 0))
-		return tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
+		return tl_refuse(refusal, TL_INVALID, name,
+						 psprintf("%s is missing", name),
 						 "Give a text that is not empty.",
-						 "The argument %s is %s.", name, value ? "empty" : "null");
+						 "The argument %s is %s.", name,
+						 value ? "empty" : "null");
 	if (value != NULL && VARSIZE_ANY_EXHDR(value) > TL_MAX_TEXT_BYTES)
-		return tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
+		return tl_refuse(refusal, TL_INVALID, name,
+						 psprintf("%s is too long", name),
 						 psprintf("At most %d bytes are kept.", TL_MAX_TEXT_BYTES),
 						 "The argument %s has %zu bytes.", name,
 						 (size_t) VARSIZE_ANY_EXHDR(value));
@@ -35,18 +38,16 @@ tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
 }
 
 /* Check a name: present, and short enough for an index (TL400) */
-bool
-tl_check_name(const char *name, text *value, TlRefusal *refusal)
+void
+tl_check_name(const char *name, text *value)
 {
 	int			chars;
 
-	if (!tl_check_text(name, value, true, refusal))
-		return false;
+	tl_check_text(name, value, true, NULL);
 	chars = pg_mbstrlen_with_len(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 	if (chars > TL_MAX_NAME_CHARS)
-		return tl_refuse(refusal, TL_INVALID, name, psprintf("%s is too long", name),
-						 psprintf("A name has at most %d characters.",
-								  TL_MAX_NAME_CHARS),
-						 "The argument %s has %d characters.", name, chars);
-	return true;
+		tl_refuse(NULL, TL_INVALID, name, psprintf("%s is too long", name),
+				  psprintf("A name has at most %d characters.",
+						   TL_MAX_NAME_CHARS),
+				  "The argument %s has %d characters.", name, chars);
 }

@@ -31,9 +31,10 @@ static const TlRefusalKind kinds[] = {
 /* clang-format on */
 
 /*
- * Fill in a refusal.  argument, message and hint are kept as they are, the
- * detail is formatted into the current memory context.  argument and hint may
- * be NULL.  Returns false, which is what the caller returns, as a rule.
+ * Fill in a refusal, or raise it where there is none to fill in.  argument,
+ * message and hint are kept as they are, the detail is formatted into the
+ * current memory context.  argument and hint may be NULL.  Returns false, which
+ * is what the caller returns, as a rule.
  */
 bool
 tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
@@ -41,6 +42,7 @@ tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
 		  ...)
 {
 	StringInfoData detail;
+	TlRefusal	made;
 
 	initStringInfo(&detail);
 	for (;;)
@@ -56,11 +58,14 @@ tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
 		enlargeStringInfo(&detail, needed);
 	}
 
-	refusal->sqlerrcode = sqlerrcode;
-	refusal->argument = argument;
-	refusal->message = message;
-	refusal->detail = detail.data;
-	refusal->hint = hint;
+	made.sqlerrcode = sqlerrcode;
+	made.argument = argument;
+	made.message = message;
+	made.detail = detail.data;
+	made.hint = hint;
+	if (refusal == NULL)
+		tl_raise(&made);
+	*refusal = made;
 	return false;
 }
 

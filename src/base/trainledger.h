@@ -131,7 +131,7 @@ extern ErrorData *tl_catch_error(MemoryContext context);
 
 extern bool tl_check_text(const char *name, text *value, bool required,
 						  TlRefusal *refusal);
-extern bool tl_check_name(const char *name, text *value, TlRefusal *refusal);
+extern void tl_check_name(const char *name, text *value);
 
 /* module.c: settings */
 extern char *tl_clock_setting;

@@ -64,7 +64,6 @@ take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 	int			argno = arguments[number].argno;
 	Oid			type = tl_catalog()->types[arguments[number].type];
 	Column		column = {.count = -1};
-	TlRefusal	refusal = {0};
 	ArrayType  *array;
 	int16		length;
 	bool		by_value;
@@ -72,23 +71,20 @@ take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 
 	if (PG_ARGISNULL(argno))
 	{
-		if (!arguments[number].is_required)
-			return column;
-		tl_refuse(&refusal, TL_INVALID, name, psprintf("%s are missing", name),
-				  "This argument is required.",
-				  "The argument %s is null.", name);
-		tl_raise(&refusal);
+		if (arguments[number].is_required)
+			tl_refuse(NULL, TL_INVALID, name,
+					  psprintf("%s are missing", name),
+					  "This argument is required.",
+					  "The argument %s is null.", name);
+		return column;
 	}
 	array = PG_GETARG_ARRAYTYPE_P(argno);
 	if (ARR_NDIM(array) > 1)
-	{
-		tl_refuse(&refusal, TL_INVALID, name,
+		tl_refuse(NULL, TL_INVALID, name,
 				  psprintf("%s have more than one dimension", name),
 				  "Give an array of one dimension.",
 				  "The argument %s has %d dimensions.", name,
 				  ARR_NDIM(array));
-		tl_raise(&refusal);
-	}
 	get_typlenbyvalalign(type, &length, &by_value, &align);
 	deconstruct_array(array, type, length, by_value, align,
 					  &column.values, &column.nulls, &column.count);
@@ -98,15 +94,11 @@ take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 static void
 check_length(const Column *column, int count, const char *name)
 {
-	TlRefusal	refusal = {0};
-
-	if (column->count == -1 || column->count == count)
-		return;
-	tl_refuse(&refusal, TL_INVALID, name, "arrays have different lengths",
-			  "Give arrays of the same length, or leave the optional ones out.",
-			  "The argument account_ids has %d elements and %s has %d.",
-			  count, name, column->count);
-	tl_raise(&refusal);
+	if (column->count != -1 && column->count != count)
+		tl_refuse(NULL, TL_INVALID, name, "arrays have different lengths",
+				  "Give arrays of the same length, or leave the optional ones out.",
+				  "The argument account_ids has %d elements and %s has %d.",
+				  count, name, column->count);
 }
 
 static bool
@@ -258,14 +250,12 @@ void
 tl_take_batch(FunctionCallInfo fcinfo, Batch *batch)
 {
 	Column		columns[COLUMN_COUNT];
-	TlRefusal	refusal = {0};
 
 	for (int i = 0; i < COLUMN_COUNT; i++)
 		columns[i] = take_column(fcinfo, i);
 	for (int i = 0; i < COLUMN_COUNT; i++)
 		check_length(&columns[i], columns[IDS].count, arguments[i].name);
 	batch->source = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
-	if (!tl_check_text("source", batch->source, true, &refusal))
-		tl_raise(&refusal);
+	tl_check_text("source", batch->source, true, NULL);
 	take_rows(batch, columns);
 }

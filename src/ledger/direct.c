@@ -66,7 +66,6 @@
 
 #include "access/access.h"
 #include "base/plain_table.h"
-#include "ledger/entry.h"
 #include "ledger/write.h"
 
 /* Entries that are handed to the heap at once: some pages of them */

@@ -19,7 +19,7 @@
 #include "utils/uuid.h"
 
 #include "ledger/catalog.h"
-#include "ledger/entry.h"
+#include "ledger/posting.h"
 
 /* Where an entry keeps the value of a column */
 static inline void *

@@ -14,12 +14,12 @@
 #define TL_POSTING_H
 
 #include "access/htup.h"
+#include "executor/tuptable.h"
 #include "utils/uuid.h"
 
 #include "base/trainledger.h"
 #include "ledger/columns.h"
 #include "types/amount.h"
-
 
 /*
  * The call that an idempotency key came with: the same key in another call is
@@ -106,5 +106,14 @@ typedef struct TlEntry
 	bool		has_dedup;
 	bool		is_replay;		/* answers a repeated request */
 } TlEntry;
+
+/* entry.c: an entry as a row and a row as an entry */
+extern void tl_take_entry(TupleTableSlot *slot, TlEntry *entry);
+extern void tl_take_entry_list(const Datum *values, const bool *nulls,
+							   TlEntry *entry);
+extern int	tl_entry_list(const TlEntry *entry, Datum *values, bool *nulls);
+extern void tl_entry_values(const TlEntry *entry, TlRelation relation,
+							int column_count, Datum *values, bool *nulls);
+extern Datum tl_entry_datum(const TlEntry *entry);
 
 #endif							/* TL_POSTING_H */

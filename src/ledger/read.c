@@ -20,7 +20,6 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "ledger/entry.h"
 #include "ledger/read.h"
 
 /* Fewer accounts than these are looked up one by one. */

@@ -25,7 +25,6 @@
 
 #include "access/access.h"
 #include "ledger/catalog.h"
-#include "ledger/entry.h"
 #include "ledger/ledger.h"
 
 PG_FUNCTION_INFO_V1(tl_post);
@@ -56,11 +55,13 @@ static const TlArgumentName post_names[] = {
 	{NULL, NULL},
 };
 
-static bool
-refuse_missing(const char *name, TlRefusal *refusal)
+static void
+require_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 {
-	return tl_refuse(refusal, TL_INVALID, name, psprintf("%s is missing", name),
-					 "This argument is required.", "The argument %s is null.", name);
+	if (PG_ARGISNULL(argno))
+		tl_refuse(NULL, TL_INVALID, name, psprintf("%s is missing", name),
+				  "This argument is required.",
+				  "The argument %s is null.", name);
 }
 
 static text *
@@ -79,21 +80,19 @@ numeric_arg(FunctionCallInfo fcinfo, int argno)
 											   PG_GETARG_DATUM(argno)));
 }
 
-/* Take the arguments that all postings have; false: refused (TL400). */
-static bool
+/* Take the arguments that all postings have (TL400). */
+static void
 take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
-			 TlRequest *request, TlRefusal *refusal)
+			 TlRequest *request)
 {
+	require_arg(fcinfo, places->amount, "amount");
 	request->amount = numeric_arg(fcinfo, places->amount);
-	if (request->amount == NULL)
-		return refuse_missing("amount", refusal);
 	request->source = text_arg(fcinfo, places->source);
 	request->description = text_arg(fcinfo, places->description);
 	request->device = text_arg(fcinfo, places->device);
-	if (!tl_check_text("source", request->source, true, refusal) ||
-		!tl_check_text("description", request->description, false, refusal) ||
-		!tl_check_text("device", request->device, false, refusal))
-		return false;
+	tl_check_text("source", request->source, true, NULL);
+	tl_check_text("description", request->description, false, NULL);
+	tl_check_text("device", request->device, false, NULL);
 	request->has_recorded_at = !PG_ARGISNULL(places->recorded_at);
 	if (request->has_recorded_at)
 		request->recorded_at = PG_GETARG_TIMESTAMPTZ(places->recorded_at);
@@ -103,7 +102,6 @@ take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 	request->has_key = !PG_ARGISNULL(places->key);
 	if (request->has_key)
 		request->key = *PG_GETARG_UUID_P(places->key);
-	return true;
 }
 
 /* Post and return the entry, or raise the refusal. */
@@ -115,9 +113,7 @@ post_or_raise(TlRequest *request, const TlTarget *target)
 	bool		is_booked;
 	TlOwnerSwitch saved;
 
-	if (!tl_check_request(request, &refusal))
-		tl_raise(&refusal);
-
+	tl_check_request(request, NULL);
 	request->now = tl_clock();
 	request->booked_by = tl_booked_by();
 	tl_become_owner(&saved);
@@ -139,30 +135,19 @@ tl_post(PG_FUNCTION_ARGS)
 {
 	TlRequest	request = {.call = TL_CALL_POST};
 	TlTarget	target = {.by_id = true};
-	TlRefusal	refusal = {0};
 
-	if (PG_ARGISNULL(0))
-		refuse_missing("account_id", &refusal);
-	else if (PG_ARGISNULL(1))
-		refuse_missing("operation", &refusal);
-	if (refusal.sqlerrcode != 0)
-		tl_raise(&refusal);
-
+	require_arg(fcinfo, 0, "account_id");
+	require_arg(fcinfo, 1, "operation");
 	target.account_id = PG_GETARG_INT64(0);
 	request.operation = tl_operation_from_oid(PG_GETARG_OID(1));
 	if (request.operation != TL_OP_ADD &&
 		request.operation != TL_OP_SUBTRACT &&
 		request.operation != TL_OP_ADJUST)
-	{
-		tl_refuse(&refusal, TL_INVALID, "operation",
-				  "operation cannot be posted",
+		tl_refuse(NULL, TL_INVALID, "operation", "operation cannot be posted",
 				  "Post add, subtract or adjust; the others have functions of their own.",
 				  "The operation is %s.",
 				  tl_operation_names[request.operation]);
-		tl_raise(&refusal);
-	}
-	if (!take_request(fcinfo, &post_places, &request, &refusal))
-		tl_raise(&refusal);
+	take_request(fcinfo, &post_places, &request);
 	if (request.description == NULL)
 		request.description = cstring_to_text("");
 	return post_or_raise(&request, &target);
@@ -174,26 +159,18 @@ credit(FunctionCallInfo fcinfo, TlOperation operation)
 {
 	TlRequest	request = {.call = TL_CALL_CREDIT, .operation = operation};
 	TlTarget	target = {.by_id = false};
-	TlRefusal	refusal = {0};
 
-	if (PG_ARGISNULL(0))
-		refuse_missing("party_id", &refusal);
-	else if (PG_ARGISNULL(3))
-		refuse_missing("description", &refusal);
-	else if (PG_ARGISNULL(4))
-		refuse_missing("recorded_at", &refusal);
-	if (refusal.sqlerrcode != 0)
-		tl_raise(&refusal);
-
+	require_arg(fcinfo, 0, "party_id");
+	require_arg(fcinfo, 3, "description");
+	require_arg(fcinfo, 4, "recorded_at");
 	target.party_id = PG_GETARG_INT64(0);
 	target.account_name = PG_ARGISNULL(5) ? cstring_to_text("default") :
 		PG_GETARG_TEXT_PP(5);
 	target.type_name = PG_ARGISNULL(6) ? cstring_to_text("default") :
 		PG_GETARG_TEXT_PP(6);
-	if (!take_request(fcinfo, &credit_places, &request, &refusal) ||
-		!tl_check_name("account_name", target.account_name, &refusal) ||
-		!tl_check_name("token_type", target.type_name, &refusal))
-		tl_raise(&refusal);
+	take_request(fcinfo, &credit_places, &request);
+	tl_check_name("account_name", target.account_name);
+	tl_check_name("token_type", target.type_name);
 	return post_or_raise(&request, &target);
 }
 

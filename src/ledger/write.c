@@ -27,7 +27,6 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "ledger/entry.h"
 #include "ledger/write.h"
 
 /*
@@ -401,6 +400,18 @@ tl_write_default_type(TimestampTz now, pg_uuid_t *id)
 	return written;
 }
 
+static void
+lock_row(Statement statement, int64 id)
+{
+	Datum		value = Int64GetDatum(id);
+
+	tl_books_push_snapshot(true);
+	SPI_connect();
+	run(statement, &value, NULL, SPI_OK_SELECT);
+	SPI_finish();
+	PopActiveSnapshot();
+}
+
 /*
  * Wait for the row of an account and lock it until the transaction ends.  To
  * come back for the one that was locked last means that no wait will help: a
@@ -409,32 +420,20 @@ tl_write_default_type(TimestampTz now, pg_uuid_t *id)
 void
 tl_lock_account(int64 id, int64 locked_id)
 {
-	Datum		value = Int64GetDatum(id);
-
 	if (id == locked_id)
 		ereport(ERROR,
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				 errmsg("account %lld was not updated", (long long) id),
 				 errdetail("It is locked, and the update found no row."),
 				 errhint("Look for a trigger or rule on trainledger.account.")));
-	tl_books_push_snapshot(true);
-	SPI_connect();
-	run(LOCK_ACCOUNT, &value, NULL, SPI_OK_SELECT);
-	SPI_finish();
-	PopActiveSnapshot();
+	lock_row(LOCK_ACCOUNT, id);
 }
 
 /* Wait for the row of a party and lock it until the transaction ends. */
 void
 tl_lock_party(int64 id)
 {
-	Datum		value = Int64GetDatum(id);
-
-	tl_books_push_snapshot(true);
-	SPI_connect();
-	run(LOCK_PARTY, &value, NULL, SPI_OK_SELECT);
-	SPI_finish();
-	PopActiveSnapshot();
+	lock_row(LOCK_PARTY, id);
 }
 
 /*

@@ -563,14 +563,9 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	bytea	   *document;
 
 	if (PG_ARGISNULL(0))
-	{
-		TlRefusal	refusal = {0};
-
-		tl_refuse(&refusal, TL_INVALID, "document", "document is missing",
+		tl_refuse(NULL, TL_INVALID, "document", "document is missing",
 				  "Give the bytes of an XML document.",
 				  "The argument document is null.");
-		tl_raise(&refusal);
-	}
 	document = PG_GETARG_BYTEA_PP(0);
 
 	work.is_update = is_update;

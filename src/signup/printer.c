@@ -29,9 +29,7 @@ PG_FUNCTION_INFO_V1(tl_fits_xml);
 /* The longest form that a byte may take as text of an element, &quot; */
 #define ESCAPED_BYTES		6
 
-/*
- * fits_xml(value text) returns boolean: whether XML can hold a text.
- */
+/* fits_xml(value text) returns boolean: whether XML can hold a text. */
 Datum
 tl_fits_xml(PG_FUNCTION_ARGS)
 {

@@ -649,15 +649,10 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 	PgXmlErrorContext *errors;
 
 	if (size > (size_t) tl_xml_max_bytes)
-	{
-		TlRefusal	refusal = {0};
-
-		tl_refuse(&refusal, TL_INVALID, "document", "document is too large",
+		tl_refuse(NULL, TL_INVALID, "document", "document is too large",
 				  "Send the tokens in several documents, or have trainledger.xml_max_bytes raised.",
 				  "The document has %zu bytes and may have %d.",
 				  size, tl_xml_max_bytes);
-		tl_raise(&refusal);
-	}
 
 	reader->is_update = is_update;
 	reader->end = &reader->first;

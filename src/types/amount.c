@@ -46,9 +46,7 @@ PG_FUNCTION_INFO_V1(tl_amount_cast_double);
 PG_FUNCTION_INFO_V1(tl_amount_cast_json);
 PG_FUNCTION_INFO_V1(tl_amount_cast_jsonb);
 
-/*
- * Raise the error of every operation whose result no amount can hold.
- */
+/* Raise the error of every operation whose result no amount can hold. */
 static void
 out_of_range(void)
 {
@@ -113,9 +111,7 @@ tl_amount_in(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(result);
 }
 
-/*
- * amount_out(amount): the canonical text, see tl_amount_to_text().
- */
+/* amount_out(amount): the canonical text, see tl_amount_to_text(). */
 Datum
 tl_amount_out(PG_FUNCTION_ARGS)
 {
@@ -125,9 +121,7 @@ tl_amount_out(PG_FUNCTION_ARGS)
 	PG_RETURN_CSTRING(buffer);
 }
 
-/*
- * amount + amount.  22003 if the sum is out of range.
- */
+/* amount + amount.  22003 if the sum is out of range. */
 Datum
 tl_amount_add(PG_FUNCTION_ARGS)
 {
@@ -138,9 +132,7 @@ tl_amount_add(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(result);
 }
 
-/*
- * amount - amount.  22003 if the difference is out of range.
- */
+/* amount - amount.  22003 if the difference is out of range. */
 Datum
 tl_amount_sub(PG_FUNCTION_ARGS)
 {
@@ -151,9 +143,7 @@ tl_amount_sub(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(result);
 }
 
-/*
- * - amount.  22003 for the smallest amount, which has no counterpart.
- */
+/* - amount.  22003 for the smallest amount, which has no counterpart. */
 Datum
 tl_amount_uminus(PG_FUNCTION_ARGS)
 {
@@ -164,9 +154,7 @@ tl_amount_uminus(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(-value);
 }
 
-/*
- * abs(amount).  22003 for the smallest amount, which has no counterpart.
- */
+/* abs(amount).  22003 for the smallest amount, which has no counterpart. */
 Datum
 tl_amount_abs(PG_FUNCTION_ARGS)
 {
@@ -177,18 +165,14 @@ tl_amount_abs(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(value < 0 ? -value : value);
 }
 
-/*
- * amount * bigint, exact.  22003 if the product is out of range.
- */
+/* amount * bigint, exact.  22003 if the product is out of range. */
 Datum
 tl_amount_mul_bigint(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_AMOUNT(multiply(PG_GETARG_AMOUNT(0), PG_GETARG_INT64(1)));
 }
 
-/*
- * bigint * amount, exact.  22003 if the product is out of range.
- */
+/* bigint * amount, exact.  22003 if the product is out of range. */
 Datum
 tl_bigint_mul_amount(PG_FUNCTION_ARGS)
 {
@@ -208,27 +192,21 @@ tl_amount_diff(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8((a - b) / TL_AMOUNT_UNIT);
 }
 
-/*
- * smallint -> amount, always exact.
- */
+/* smallint -> amount, always exact. */
 Datum
 tl_smallint_to_amount(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_AMOUNT((int64) PG_GETARG_INT16(0) * TL_AMOUNT_UNIT);
 }
 
-/*
- * integer -> amount, always exact.
- */
+/* integer -> amount, always exact. */
 Datum
 tl_integer_to_amount(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_AMOUNT((int64) PG_GETARG_INT32(0) * TL_AMOUNT_UNIT);
 }
 
-/*
- * bigint -> amount, exact.  22003 beyond 9223372036854 either way.
- */
+/* bigint -> amount, exact.  22003 beyond 9223372036854 either way. */
 Datum
 tl_bigint_to_amount(PG_FUNCTION_ARGS)
 {
@@ -265,18 +243,14 @@ tl_numeric_cast_amount(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(result);
 }
 
-/*
- * amount -> numeric, exact, without trailing zeros.
- */
+/* amount -> numeric, exact, without trailing zeros. */
 Datum
 tl_amount_cast_numeric(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_NUMERIC(tl_amount_to_numeric(PG_GETARG_AMOUNT(0)));
 }
 
-/*
- * amount -> bigint, rounded half away from zero as numeric -> bigint does.
- */
+/* amount -> bigint, rounded half away from zero as numeric -> bigint does. */
 Datum
 tl_amount_cast_bigint(PG_FUNCTION_ARGS)
 {
@@ -291,9 +265,7 @@ tl_amount_cast_bigint(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64(result);
 }
 
-/*
- * amount -> double precision, the nearest one.
- */
+/* amount -> double precision, the nearest one. */
 Datum
 tl_amount_cast_double(PG_FUNCTION_ARGS)
 {
@@ -308,9 +280,7 @@ tl_amount_cast_double(PG_FUNCTION_ARGS)
 	PG_RETURN_FLOAT8(strtod(text, NULL));
 }
 
-/*
- * amount -> json, as a bare number.
- */
+/* amount -> json, as a bare number. */
 Datum
 tl_amount_cast_json(PG_FUNCTION_ARGS)
 {
@@ -320,9 +290,7 @@ tl_amount_cast_json(PG_FUNCTION_ARGS)
 	PG_RETURN_TEXT_P(cstring_to_text_with_len(text, length));
 }
 
-/*
- * amount -> jsonb, as a number.
- */
+/* amount -> jsonb, as a number. */
 Datum
 tl_amount_cast_jsonb(PG_FUNCTION_ARGS)
 {

@@ -42,9 +42,7 @@ typedef struct DecimalParts
 								 * can be negative */
 } DecimalParts;
 
-/*
- * 10 to the exponent (0..19).
- */
+/* 10 to the exponent (0..19). */
 static uint64
 power_of_ten(int exponent)
 {
@@ -332,9 +330,7 @@ tl_amount_to_numeric(TlAmount value)
 	return int64_div_fast_to_numeric(value, scale);
 }
 
-/*
- * Has an amount no more than scale (0..6) decimals?
- */
+/* Has an amount no more than scale (0..6) decimals? */
 bool
 tl_amount_fits_scale(TlAmount value, int scale)
 {

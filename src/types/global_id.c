@@ -48,9 +48,7 @@ is_type_name(const char *name, int length)
 	return length > 0;
 }
 
-/*
- * The beginning of a text, for a message.
- */
+/* The beginning of a text, for a message. */
 static char *
 shorten(text *value)
 {
@@ -64,9 +62,7 @@ shorten(text *value)
 	return text_to_cstring(value);
 }
 
-/*
- * Raise 22P02 unless the argument is a well-formed type name.
- */
+/* Raise 22P02 unless the argument is a well-formed type name. */
 static void
 check_type_name(text *type)
 {
@@ -78,9 +74,7 @@ check_type_name(text *type)
 						   "digits.")));
 }
 
-/*
- * Base64 of length (at most MAX_BYTES) bytes, palloc'd, not terminated.
- */
+/* Base64 of length (at most MAX_BYTES) bytes, palloc'd, not terminated. */
 static char *
 encode(const char *bytes, int length, int *encoded_length)
 {
@@ -95,9 +89,7 @@ encode(const char *bytes, int length, int *encoded_length)
 	return encoded;
 }
 
-/*
- * Raise 22P02 for a text that is no global id of the wanted type.
- */
+/* Raise 22P02 for a text that is no global id of the wanted type. */
 static void
 bad_global_id(text *id, const char *reason)
 {

@@ -34,9 +34,7 @@ static const struct
 PG_FUNCTION_INFO_V1(tl_round_amount);
 PG_FUNCTION_INFO_V1(tl_format_amount);
 
-/*
- * The mode of a label; TL_ROUND_EXACT: it is none.
- */
+/* The mode of a label; TL_ROUND_EXACT: it is none. */
 TlRounding
 tl_rounding_from_label(const char *label)
 {
@@ -74,20 +72,14 @@ tl_rounding_from_oid(Oid label)
 	return mode;
 }
 
-/*
- * Refuse (TL400) a number of decimals that an amount cannot have.
- */
+/* Refuse (TL400) a number of decimals that an amount cannot have. */
 static void
 check_scale(int scale)
 {
-	TlRefusal	refusal = {0};
-
-	if (scale >= 0 && scale <= TL_AMOUNT_SCALE)
-		return;
-	tl_refuse(&refusal, TL_INVALID, "scale", "scale is out of range",
-			  psprintf("Give a scale from 0 to %d.", TL_AMOUNT_SCALE),
-			  "The scale is %d.", scale);
-	tl_raise(&refusal);
+	if (scale < 0 || scale > TL_AMOUNT_SCALE)
+		tl_refuse(NULL, TL_INVALID, "scale", "scale is out of range",
+				  psprintf("Give a scale from 0 to %d.", TL_AMOUNT_SCALE),
+				  "The scale is %d.", scale);
 }
 
 /*

@@ -493,8 +493,8 @@ WHERE p.pronamespace = 'trainledger'::regnamespace AND p.prosrc = 'tl_as_owner' 
 \set source `find "$PG_ABS_SRCDIR/../src" -name '*.c' -exec cat {} +`
 CREATE TABLE regress.refusal_in_c AS
 SELECT m[1] AS code, trim(m[2]) AS argument, m[3] AS message
-FROM regexp_matches(:'source', '\mtl_refuse\(\s*&?refusal,\s*(\w+),\s*([^,]+),\s*(?:psprintf\(\s*)?"([^"]*)"', 'g') m;
-SELECT count(*) > 30 AS some, count(*) = (SELECT count(*) FROM regexp_matches(:'source', '\mtl_refuse\(\s*&?refusal\M', 'g')) AS "all"
+FROM regexp_matches(:'source', '\mtl_refuse\(\s*(?:refusal|NULL),\s*(\w+),\s*([^,]+),\s*(?:psprintf\(\s*)?"([^"]*)"', 'g') m;
+SELECT count(*) > 30 AS some, count(*) = (SELECT count(*) FROM regexp_matches(:'source', '\mtl_refuse\(\s*(?:refusal|NULL)\M', 'g')) AS "all"
 FROM regress.refusal_in_c;
 SELECT r.code, r.message AS not_reached FROM regress.refusal_in_c r
 WHERE NOT EXISTS (SELECT FROM regress.call c WHERE c.place IS NULL
