@@ -4,7 +4,8 @@
 # without an error.  Then the names: the documents name every function, view,
 # table and type of the schema trainledger, and nothing of
 # trainledger_internal; levels and labels in doc/reference.md are those of the
-# catalogue.  And what CONTRIBUTING.md names is there: files, and names in C.
+# catalogue.  And what CONTRIBUTING.md names is there, files and names in C, and
+# what links lead to.
 
 use strict;
 use warnings;
@@ -78,6 +79,7 @@ foreach my $file (@files)
 
 names($node->connstr('doc_readme_md'));
 places();
+links();
 
 $node->stop;
 done_testing();
@@ -189,6 +191,27 @@ sub places
 	return if -e "$root/sql/90_access.sql"; # until the fragments are split
 	is("@{[ grep { !-e qq{$root/$_} } @files ]}", '', 'which are there');
 	is("@{[ grep { $code !~ /\b$_\b/ } @symbols ]}", '', 'as are the names in C');
+}
+
+sub links
+{
+	my @broken;
+
+	foreach my $file (@files, "$root/CONTRIBUTING.md")
+	{
+		foreach my $link (slurp_file($file) =~ /\]\(([^)\s]+)\)/g)
+		{
+			my ($path, $heading) = $link =~ /^([^#]*)#?(.*)$/;
+			my $target = $path eq '' ? $file : dirname($file) . "/$path";
+
+			next if $link =~ /^https?:/;
+			push @broken, basename($file) . ": $link"
+			  if !-e $target || $heading ne '' && !grep { $heading eq $_ }
+			  map { tr/A-Z /a-z-/; s/[^\w-]//g; $_ }
+			  slurp_file($target) =~ /^#+ (.*)$/mg;
+		}
+	}
+	is(join(', ', @broken), '', 'links lead somewhere');
 }
 
 # The functions, views, tables and types of a schema, without array and row
