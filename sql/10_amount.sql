@@ -244,7 +244,7 @@ COMMENT ON FUNCTION trainledger.amount_mul_bigint IS
 
 CREATE FUNCTION trainledger.bigint_mul_amount(bigint, trainledger.amount)
 	RETURNS trainledger.amount
-	AS 'MODULE_PATHNAME', 'tl_bigint_mul_amount'
+	AS 'MODULE_PATHNAME', 'tl_amount_mul_bigint'
 	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.bigint_mul_amount IS
 	'Multiplies a whole number by an amount.';

@@ -222,16 +222,11 @@ trim(char *value)
 bool
 credit_form_is_given(const CreditForm *form, CreditField field)
 {
-	switch (form->kinds[field])
-	{
-		case KIND_ABSENT:
-			return false;
-		case KIND_STRING:
-			return form->values[field][strspn(form->values[field],
-											  " \t\r\n")] != '\0';
-		default:
-			return true;
-	}
+	const char *value = form->values[field];
+
+	if (form->kinds[field] == KIND_STRING)
+		return value[strspn(value, " \t\r\n")] != '\0';
+	return form->kinds[field] != KIND_ABSENT;
 }
 
 /*
@@ -298,12 +293,12 @@ check_delegate(CreditForm *form)
 	bool		any = false;
 
 	for (int i = FIELD_DELEGATE_ID; i <= FIELD_DELEGATE_EXTERNAL_ID; i++)
+	{
 		any |= credit_form_is_given(form, i);
+		check_given(form, i, false);
+	}
 	if (!any)
 		form->errors[FIELD_DELEGATE_ID] = BLANK;
-
-	for (int i = FIELD_DELEGATE_ID; i <= FIELD_DELEGATE_EXTERNAL_ID; i++)
-		check_given(form, i, false);
 
 	if (form->errors[FIELD_DELEGATE_ID] == NULL &&
 		credit_form_is_given(form, FIELD_DELEGATE_ID))
@@ -357,33 +352,32 @@ check_operation(CreditForm *form, bool any_operation, TlOperation operation)
 
 /* A decimal number of any spelling that JSON has, within an amount's range */
 static bool
-check_decimal(CreditForm *form, CreditField field, bool required,
-			  TlAmount *value)
+check_decimal(CreditForm *form, CreditField field, bool required, int scale,
+			  TlRounding rounding, TlAmount *value)
 {
+	char	   *text = form->values[field];
+
 	if (!check_given(form, field, required))
 		return false;
-	trim(form->values[field]);
-	if (tl_decimal_to_amount(form->values[field], strlen(form->values[field]),
-							 true, TL_AMOUNT_SCALE, TL_ROUND_HALF_AWAY,
-							 value) != TL_DECIMAL_OK)
-	{
-		form->errors[field] = FORM_INVALID;
-		return false;
-	}
-	return true;
+	trim(text);
+	if (tl_decimal_to_amount(text, strlen(text), true, scale, rounding,
+							 value) == TL_DECIMAL_OK)
+		return true;
+	form->errors[field] = FORM_INVALID;
+	return false;
 }
 
 /* Depends on the operation: an account may be opened with any balance. */
 static void
 check_amount(CreditForm *form)
 {
+	const char *text = form->values[FIELD_AMOUNT];
 	TlAmount	amount;
 
-	if (!check_decimal(form, FIELD_AMOUNT, true, &amount))
-		return;
-	if (form->operation != TL_OP_INIT &&
-		(form->values[FIELD_AMOUNT][0] == '-' ||
-		 tl_is_zero(form->values[FIELD_AMOUNT])))
+	if (check_decimal(form, FIELD_AMOUNT, true, TL_AMOUNT_SCALE,
+					  TL_ROUND_HALF_AWAY, &amount) &&
+		form->operation != TL_OP_INIT &&
+		(text[0] == '-' || tl_is_zero(text)))
 		form->errors[FIELD_AMOUNT] = FORM_INVALID;
 }
 
@@ -391,20 +385,13 @@ check_amount(CreditForm *form)
 static void
 check_recorded_at(CreditForm *form)
 {
-	const char *value;
 	TlAmount	seconds;
 
-	if (!check_given(form, FIELD_RECORDED_AT, true))
+	if (!check_decimal(form, FIELD_RECORDED_AT, true, 0, TL_ROUND_EXACT,
+					   &seconds))
 		return;
-	trim(form->values[FIELD_RECORDED_AT]);
-	value = form->values[FIELD_RECORDED_AT];
-	if (tl_decimal_to_amount(value, strlen(value), true, 0, TL_ROUND_EXACT,
-							 &seconds) != TL_DECIMAL_OK ||
-		seconds < 0 || seconds / TL_AMOUNT_UNIT > LAST_SECOND)
-	{
+	if (seconds < 0 || seconds / TL_AMOUNT_UNIT > LAST_SECOND)
 		form->errors[FIELD_RECORDED_AT] = FORM_INVALID;
-		return;
-	}
 
 	/* millionths of a second since 1970, as they are kept since 2000 */
 	form->recorded_at = seconds -
@@ -439,7 +426,8 @@ credit_form_check(CreditForm *form, bool any_operation, TlOperation operation)
 	check_name(form, FIELD_ACCOUNT_NAME);
 	check_name(form, FIELD_TOKEN_TYPE);
 	check_rounding(form);
-	check_decimal(form, FIELD_BALANCE_EXPECTED, false, &ignored);
+	check_decimal(form, FIELD_BALANCE_EXPECTED, false, TL_AMOUNT_SCALE,
+				  TL_ROUND_HALF_AWAY, &ignored);
 
 	for (int i = 0; i < FIELD_COUNT; i++)
 	{

@@ -32,8 +32,7 @@
 #include "ledger/batch.h"
 #include "ledger/catalog.h"
 #include "ledger/ledger.h"
-#include "ledger/read.h"
-#include "ledger/write.h"
+#include "ledger/rows.h"
 
 PG_FUNCTION_INFO_V1(tl_post_batch);
 PG_FUNCTION_INFO_V1(tl_post_lots);
@@ -141,10 +140,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	if (!check_row(row, refusal))
 		return false;
 	if (!at->exists)
-	{
-		tl_refuse_account_id(refusal, at->id);
-		return false;
-	}
+		return tl_refuse_account_id(refusal, at->id);
 	if (row->has_key && has_used_key(batch, books, row, refusal))
 		return row->has_entry;
 	if (!tl_amount_fits_scale(delta, at->type->scale))
@@ -157,10 +153,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		tl_is_duplicate(books, batch->dedups, entry, refusal))
 		return false;
 	if (at->account.is_lot && !batch->on_lots)
-	{
-		tl_refuse_lot(refusal, at->id);
-		return false;
-	}
+		return tl_refuse_lot(refusal, at->id);
 	if (!tl_check_acquire(at->type, at->account.party_id, delta > 0,
 						  at->is_suspended, refusal) ||
 		!tl_check_within(at->type, at->account.balance, delta,

@@ -20,7 +20,7 @@
 #include "utils/timestamp.h"
 
 #include "ledger/ledger.h"
-#include "ledger/read.h"
+#include "ledger/rows.h"
 
 /* Keys and fingerprints of what a batch has booked so far */
 typedef struct DedupKey

@@ -66,7 +66,7 @@
 
 #include "access/access.h"
 #include "base/plain_table.h"
-#include "ledger/write.h"
+#include "ledger/rows.h"
 
 /* Entries that are handed to the heap at once: some pages of them */
 #define MAX_INSERTED	128

@@ -22,7 +22,7 @@
 
 #include "access/access.h"
 #include "base/trainledger.h"
-#include "ledger/write.h"
+#include "ledger/rows.h"
 
 PG_FUNCTION_INFO_V1(tl_refuse_change);
 PG_FUNCTION_INFO_V1(tl_refuse_plain_update);

@@ -30,16 +30,7 @@
 #include "utils/timestamp.h"
 
 #include "ledger/ledger.h"
-#include "ledger/read.h"
-#include "ledger/write.h"
-
-/* What one try at a posting came to; RACED: somebody was faster, try again */
-typedef enum Attempt
-{
-	ATTEMPT_BOOKED,				/* now, or before with the same key */
-	ATTEMPT_REFUSED,
-	ATTEMPT_RACED
-} Attempt;
+#include "ledger/rows.h"
 
 /*
  * An opening may lose once to another with its key, to who makes the default
@@ -244,69 +235,79 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
  * ---------------------------------------------------------------------
  */
 
-void
+bool
 tl_refuse_account_id(TlRefusal *refusal, int64 account_id)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
-			  "Look the id up in trainledger.account.",
-			  "There is no account %lld.", (long long) account_id);
+	return tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
+					 "Look the id up in trainledger.account.",
+					 "There is no account %lld.", (long long) account_id);
 }
 
-void
+bool
 tl_refuse_lot(TlRefusal *refusal, int64 account_id)
 {
-	tl_refuse(refusal, TL_CONFLICT, "account_id",
-			  "account is a lot of training tokens",
-			  "Use adjust_training_tokens, redeem_training_tokens and their like.",
-			  "Account %lld is not a credit account.",
-			  (long long) account_id);
+	return tl_refuse(refusal, TL_CONFLICT, "account_id",
+					 "account is a lot of training tokens",
+					 "Use adjust_training_tokens, redeem_training_tokens and their like.",
+					 "Account %lld is not a credit account.",
+					 (long long) account_id);
 }
 
-static void
+static bool
 refuse_used_key(TlRefusal *refusal, const char *detail)
 {
-	tl_refuse(refusal, TL_KEY_REUSED, "idempotency_key",
-			  "idempotency key was used for a different request",
-			  "Use a new key for a new request, and the same request to repeat one.",
-			  "%s", detail);
+	return tl_refuse(refusal, TL_KEY_REUSED, "idempotency_key",
+					 "idempotency key was used for a different request",
+					 "Use a new key for a new request, and the same request to repeat one.",
+					 "%s", detail);
 }
 
-void
+bool
 tl_refuse_key(TlRefusal *refusal, const TlEntry *entry)
 {
-	refuse_used_key(refusal,
-					psprintf("The key belongs to entry %lld of account %lld.",
-							 (long long) entry->entry_no,
-							 (long long) entry->account_id));
+	return refuse_used_key(refusal,
+						   psprintf("The key belongs to entry %lld of account %lld.",
+									(long long) entry->entry_no,
+									(long long) entry->account_id));
 }
 
-static void
+static bool
 refuse_party(TlRefusal *refusal, int64 party_id)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "party_id", "party not found",
-			  "Look the id up in trainledger.party.",
-			  "There is no party %lld.", (long long) party_id);
+	return tl_refuse(refusal, TL_NOT_FOUND, "party_id", "party not found",
+					 "Look the id up in trainledger.party.",
+					 "There is no party %lld.", (long long) party_id);
 }
 
-static void
+static bool
 refuse_type_name(TlRefusal *refusal, text *name)
 {
-	tl_refuse(refusal, TL_NOT_FOUND, "token_type", "token type not found",
-			  "Look the name up in trainledger.token_type.",
-			  "There is no credit token type \"%s\".",
-			  text_to_cstring(name));
+	return tl_refuse(refusal, TL_NOT_FOUND, "token_type", "token type not found",
+					 "Look the name up in trainledger.token_type.",
+					 "There is no credit token type \"%s\".",
+					 text_to_cstring(name));
 }
 
 /* ---------------------------------------------------------------------
- * One try
+ * One try: true where the entry is booked, now or before with the same key
  * ---------------------------------------------------------------------
  */
+
+/* What a try comes to where somebody was faster: try again */
+#define LOST	ERRCODE_T_R_SERIALIZATION_FAILURE
+
+static bool
+lose(TlRefusal *refusal)
+{
+	refusal->sqlerrcode = LOST;
+	return false;
+}
 
 /*
  * The key of the request is known: it is the first entry once more, or TL422
  * for another request.
  */
-static Attempt
+static bool
 replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 		   TlRefusal *refusal)
 {
@@ -314,10 +315,9 @@ replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 	{
 		*entry = *first;
 		entry->is_replay = true;
-		return ATTEMPT_BOOKED;
+		return true;
 	}
-	tl_refuse_key(refusal, first);
-	return ATTEMPT_REFUSED;
+	return tl_refuse_key(refusal, first);
 }
 
 /* The entry that a request makes, apart from its numbers and balance */
@@ -342,7 +342,7 @@ start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
 }
 
 /* Post on an account that is there. */
-static Attempt
+static bool
 attempt_on_account(TlBooks *books, const TlRequest *request,
 				   const TlAccount *account, const TlTokenType *type,
 				   TlEntry *entry, TlRefusal *refusal)
@@ -361,45 +361,39 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 		tl_read_dedup(books, &request->key, account->id, &first))
 		return replay_key(rounds, &first, entry, refusal);
 	if (!rounds)
-		return ATTEMPT_REFUSED;
+		return false;
 
 	if (request->operation == TL_OP_INIT)
-	{
-		tl_refuse(refusal, TL_ALREADY_INITIALISED, "account_name",
-				  "account already initialised",
-				  "Use add or subtract.",
-				  "Account %lld has %lld entries.",
-				  (long long) account->id, (long long) account->entry_count);
-		return ATTEMPT_REFUSED;
-	}
+		return tl_refuse(refusal, TL_ALREADY_INITIALISED, "account_name",
+						 "account already initialised",
+						 "Use add or subtract.",
+						 "Account %lld has %lld entries.",
+						 (long long) account->id,
+						 (long long) account->entry_count);
 
 	if (!request->has_key && request->has_recorded_at)
 	{
 		if (tl_is_duplicate(books, NULL, entry, refusal))
-			return ATTEMPT_REFUSED;
+			return false;
 		entry->has_dedup = true;
 	}
 
 	if (account->is_lot)
-	{
-		tl_refuse_lot(refusal, account->id);
-		return ATTEMPT_REFUSED;
-	}
+		return tl_refuse_lot(refusal, account->id);
 	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
 	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
 						  refusal) ||
 		!tl_check_within(type, account->balance, delta, &entry->balance,
 						 refusal) ||
 		!check_expected(request, entry->balance, refusal))
-		return ATTEMPT_REFUSED;
+		return false;
 
 	entry->entry_no = ++after.entry_count;
 	entry->created_at = Max(request->now, account->last_entry_at);
 	after.balance = entry->balance;
 	after.last_entry_at = entry->created_at;
-	if (tl_write_postings(books, accounts, 1, entries, 1) == 1)
-		return ATTEMPT_BOOKED;
-	return ATTEMPT_RACED;
+	return tl_write_postings(books, accounts, 1, entries, 1) == 1 ||
+		lose(refusal);
 }
 
 /*
@@ -414,14 +408,10 @@ is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 	const char *call;
 
 	if (tl_read_party_key(books, key, party_id, &first))
-	{
-		tl_refuse_key(refusal, &first);
-		return false;
-	}
+		return tl_refuse_key(refusal, &first);
 	call = tl_read_party_request(key, party_id);
-	if (call != NULL)
+	return call == NULL ||
 		refuse_used_key(refusal, psprintf("The key was used for %s.", call));
-	return call == NULL;
 }
 
 /*
@@ -446,7 +436,7 @@ lose_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
  * Post for a party that has no such account: only an opening can succeed.
  * type is NULL where the default type is to be made with it.
  */
-static Attempt
+static bool
 attempt_without_account(TlBooks *books, const TlRequest *request,
 						const TlTarget *target, const TlTokenType *type,
 						TlEntry *entry, TlRefusal *refusal)
@@ -466,55 +456,45 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 	bool		is_suspended;
 
 	if (!tl_read_party(books, target->party_id, &is_suspended))
-	{
-		refuse_party(refusal, target->party_id);
-		return ATTEMPT_REFUSED;
-	}
+		return refuse_party(refusal, target->party_id);
 	if (request->has_key &&
 		!is_new_key(books, &request->key, target->party_id, refusal))
-		return ATTEMPT_REFUSED;
+		return false;
 	if (!rounds)
-		return ATTEMPT_REFUSED;
+		return false;
 	if (request->operation != TL_OP_INIT)
-	{
-		tl_refuse(refusal, TL_NOT_INITIALISED, "account_name",
-				  "account not initialised",
-				  "Initialise the account first.",
-				  "Party %lld has no account \"%s\" of token type \"%s\".",
-				  (long long) target->party_id,
-				  text_to_cstring(target->account_name),
-				  text_to_cstring(target->type_name));
-		return ATTEMPT_REFUSED;
-	}
+		return tl_refuse(refusal, TL_NOT_INITIALISED, "account_name",
+						 "account not initialised",
+						 "Initialise the account first.",
+						 "Party %lld has no account \"%s\" of token type \"%s\".",
+						 (long long) target->party_id,
+						 text_to_cstring(target->account_name),
+						 text_to_cstring(target->type_name));
 
 	start_entry(request, delta, entry);
 	if (!tl_check_acquire(used, target->party_id, true, is_suspended, refusal))
-		return ATTEMPT_REFUSED;
+		return false;
 	if (used->is_archived)
-	{
-		tl_refuse(refusal, TL_CONFLICT, "token_type", "token type is archived",
-				  "Use a token type that is not archived.",
-				  "Token type \"%s\" is archived: no new account is opened.",
-				  text_to_cstring(target->type_name));
-		return ATTEMPT_REFUSED;
-	}
+		return tl_refuse(refusal, TL_CONFLICT, "token_type", "token type is archived",
+						 "Use a token type that is not archived.",
+						 "Token type \"%s\" is archived: no new account is opened.",
+						 text_to_cstring(target->type_name));
 	if (!tl_check_within(used, 0, delta, &entry->balance, refusal) ||
 		!check_expected(request, entry->balance, refusal))
-		return ATTEMPT_REFUSED;
+		return false;
 
 	if (request->has_key &&
 		lose_key(books, &request->key, target->party_id))
-		return ATTEMPT_RACED;
+		return lose(refusal);
 
 	/* nothing was written up to here; from here on nothing is refused */
 	if (type == NULL && !tl_write_default_type(request->now, &type_id))
-		return ATTEMPT_RACED;
+		return lose(refusal);
 	entry->entry_no = 1;
 	entry->created_at = request->now;
-	if (!tl_write_account(entry, target->party_id, &type_id,
-						  target->account_name))
-		return ATTEMPT_RACED;
-	return ATTEMPT_BOOKED;
+	return tl_write_account(entry, target->party_id, &type_id,
+							target->account_name) ||
+		lose(refusal);
 }
 
 static bool
@@ -535,7 +515,7 @@ tl_refuse_without_type(int64 account_id)
 			 errhint("If the table was replaced, put it back; else restore the row from a backup.")));
 }
 
-static Attempt
+static bool
 attempt_posting(TlBooks *books, const TlRequest *request,
 				const TlTarget *target, int64 *account_id, TlEntry *entry,
 				TlRefusal *refusal)
@@ -546,10 +526,7 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 	if (target->by_id)
 	{
 		if (!tl_read_account(books, target->account_id, &account))
-		{
-			tl_refuse_account_id(refusal, target->account_id);
-			return ATTEMPT_REFUSED;
-		}
+			return tl_refuse_account_id(refusal, target->account_id);
 		if (!tl_read_type(books, &account.token_type_id, &type))
 			tl_refuse_without_type(account.id);
 	}
@@ -563,10 +540,8 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 				return attempt_without_account(books, request, target, NULL,
 											   entry, refusal);
 			if (!tl_read_party(books, target->party_id, &ignored))
-				refuse_party(refusal, target->party_id);
-			else
-				refuse_type_name(refusal, target->type_name);
-			return ATTEMPT_REFUSED;
+				return refuse_party(refusal, target->party_id);
+			return refuse_type_name(refusal, target->type_name);
 		}
 		if (!tl_read_named_account(books, target->party_id, &type.id,
 								   target->account_name, &account))
@@ -602,7 +577,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 			   TlEntry *entry, TlRefusal *refusal)
 {
 	TlBooks		books;
-	Attempt		outcome;
+	bool		booked;
 	bool		fresh;			/* the snapshot is */
 	int64		account_id = 0;
 	int64		locked_id = 0;
@@ -619,11 +594,11 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 		 * until it turns out to be out of date.
 		 */
 		tl_books_push_snapshot(fresh);
-		outcome = attempt_posting(&books, request, target, &account_id,
+		booked = attempt_posting(&books, request, target, &account_id,
 								  entry, refusal);
 		PopActiveSnapshot();
 
-		if (outcome == ATTEMPT_RACED)
+		if (!booked && refusal->sqlerrcode == LOST)
 		{
 			if (IsolationUsesXactSnapshot())
 				ereport(ERROR,
@@ -639,11 +614,10 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 			else if (++lost_openings > MAX_LOST_OPENINGS)
 				tl_refuse_opening();
 		}
-		else if (outcome != ATTEMPT_REFUSED || fresh ||
-				 IsolationUsesXactSnapshot())
+		else if (booked || fresh || IsolationUsesXactSnapshot())
 			break;
 		fresh = true;
 	}
 	tl_books_close(&books);
-	return outcome == ATTEMPT_BOOKED;
+	return booked;
 }

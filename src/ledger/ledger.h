@@ -30,9 +30,9 @@ extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,
 							 TlRefusal *refusal);
-extern void tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
-extern void tl_refuse_lot(TlRefusal *refusal, int64 account_id);
-extern void tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
+extern bool tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
+extern bool tl_refuse_lot(TlRefusal *refusal, int64 account_id);
+extern bool tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 pg_noreturn extern void tl_refuse_opening(void);
 pg_noreturn extern void tl_refuse_without_type(int64 account_id);
 

@@ -20,7 +20,7 @@
 #include "access/access.h"
 #include "ledger/books.h"
 #include "ledger/ledger.h"
-#include "ledger/write.h"
+#include "ledger/rows.h"
 
 /* What token entries carry as their source (contract, section 8) */
 #define TOKEN_SOURCE	"training-tokens"

@@ -20,7 +20,7 @@
 #include "utils/timestamp.h"
 #include "utils/typcache.h"
 
-#include "ledger/read.h"
+#include "ledger/rows.h"
 
 /* Fewer accounts than these are looked up one by one. */
 #define MIN_WALKED		64

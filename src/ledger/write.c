@@ -27,7 +27,7 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
-#include "ledger/write.h"
+#include "ledger/rows.h"
 
 /*
  * True from when a statement of the engine is about to update accounts until

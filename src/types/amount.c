@@ -34,7 +34,6 @@ PG_FUNCTION_INFO_V1(tl_amount_sub);
 PG_FUNCTION_INFO_V1(tl_amount_uminus);
 PG_FUNCTION_INFO_V1(tl_amount_abs);
 PG_FUNCTION_INFO_V1(tl_amount_mul_bigint);
-PG_FUNCTION_INFO_V1(tl_bigint_mul_amount);
 PG_FUNCTION_INFO_V1(tl_amount_diff);
 PG_FUNCTION_INFO_V1(tl_smallint_to_amount);
 PG_FUNCTION_INFO_V1(tl_integer_to_amount);
@@ -165,18 +164,11 @@ tl_amount_abs(PG_FUNCTION_ARGS)
 	PG_RETURN_AMOUNT(value < 0 ? -value : value);
 }
 
-/* amount * bigint, exact.  22003 if the product is out of range. */
+/* amount * bigint or the reverse, exact.  22003 if it is out of range. */
 Datum
 tl_amount_mul_bigint(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_AMOUNT(multiply(PG_GETARG_AMOUNT(0), PG_GETARG_INT64(1)));
-}
-
-/* bigint * amount, exact.  22003 if the product is out of range. */
-Datum
-tl_bigint_mul_amount(PG_FUNCTION_ARGS)
-{
-	PG_RETURN_AMOUNT(multiply(PG_GETARG_AMOUNT(1), PG_GETARG_INT64(0)));
+	PG_RETURN_AMOUNT(multiply(PG_GETARG_INT64(0), PG_GETARG_INT64(1)));
 }
 
 /*
