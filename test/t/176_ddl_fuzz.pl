@@ -139,10 +139,10 @@ sub judge
 
 # What a call that had to wait for a change may come to, whatever we do: what a
 # call that only reads finds by the snapshot of its statement may be a table that
-# is empty; a row may have other columns by now, of which core
-# itself complains so, as it does where it compiles a function for a row type that
-# goes away meanwhile; and who locks two things, such as an index after its table,
-# can be in the way of a call that has read and then writes.
+# is empty; a row may have other columns by now, of which core itself complains
+# so, as it does where a row type goes away for which it compiles or runs a
+# function, or statistics by which it plans; and who locks two things, such as an
+# index after its table, can be in the way of a call that has read and then writes.
 sub is_under_way
 {
 	my ($call, $state, $rows, $change) = @_;
@@ -150,11 +150,10 @@ sub is_under_way
 
 	return 1 if $state eq '55000';
 	return 1 if $change->{rewrites} && $call->{reads} && $state !~ /^XX/;
+	return 1 if $change->{returned} && $state eq '42804';
 	return 1
-	  if $change->{returned}
-	  && ($state eq '42804' || $rows =~ /cache lookup failed for type 0/);
-	return 1
-	  if $rows =~ /could not open relation with OID \d+.*compilation of PL\/pgSQL function/s;
+	  if $rows =~ /cache lookup failed for (?:type|statistics object) \d+/
+	  || $rows =~ /could not open relation with OID \d+.*compilation of PL\/pgSQL function/s;
 	return $state eq '40P01'
 	  && $statements =~ /FOREIGN KEY|CASCADE|PARTITION|REINDEX \w+ (?!CONC)/;
 }
@@ -241,6 +240,17 @@ sub undo_change
 	return if $spoiled;
 	complain("it cannot be undone ($change->{name}): $transcript[-1]")
 	  unless run_as($session, $change->{as}, @{ $change->{undo} });
+	renew_sessions($change);
+	return;
+}
+
+# What a session keeps of a change that is undone is gone with the session.
+sub renew_sessions
+{
+	my ($change) = @_;
+
+	return if !$change->{lasting} || $spoiled;
+	$_ = connect_as('ddl_admin', $_) for @sessions[ 0 .. 2, 4 ];
 	return;
 }
 
@@ -367,6 +377,7 @@ sub in_a_transaction
 	push @transcript, "$end;";
 	complain("$end fails") if $session->query($end)->{sqlstate} ne '00000';
 	$books->put_back($first) if $end eq 'ROLLBACK';
+	renew_sessions($change);
 	$session->query('RESET ROLE; SET ROLE ddl_admin');
 	ask_some($session, $books, [], 1);
 	return;
@@ -439,6 +450,7 @@ sub beside_calls
 	$change_beside = undef;
 	$seen{$refused ? 'not possible beside calls' : "made $change->{kind}"}++;
 	$spoiled = 1 if $refused;
+	renew_sessions($change);
 	ask_some($sessions[$_], $books[$_], [], 1) for grep { !$spoiled } 0 .. 2;
 	return;
 }

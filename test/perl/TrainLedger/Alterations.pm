@@ -20,6 +20,7 @@
 #             that has waited for it (the chapter on MVCC says so)
 #   returned  rows of the table are results of functions, which do not fit a
 #             call under way when it gets or loses a column
+#   lasting   sessions keep something of it when it is undone
 #   unknown   there are other books in the place of ours: any answer will do
 #             that is none of the forbidden ones
 #   wait, until, let_go    another session's statement first; the change is not
@@ -916,6 +917,8 @@ sub rule_added
 		name => "$table: ON $event DO INSTEAD NOTHING",
 		do => ["CREATE RULE added AS ON $event TO trainledger.$table DO INSTEAD NOTHING"],
 		undo => ["DROP RULE added ON trainledger.$table"],
+		# a plan that does nothing knows no table by which core could drop it
+		lasting => 1,
 		# core refuses RETURNING and ON CONFLICT on such a table
 		allow => [ '27000', '0A000' ]
 	};
