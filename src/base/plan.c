@@ -33,3 +33,17 @@ tl_saved_plan(SPIPlanPtr *plan, const char *text, int count, const Oid *types,
 	}
 	return *plan;
 }
+
+/*
+ * A rule made something else of a statement.  If that is nothing, its plan
+ * depends on no table and would outlive the rule: it must not be kept.
+ */
+void
+tl_refuse_rewritten(const char *table)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a rule changes what is done to trainledger.%s", table),
+			 errdetail("The engine's statement was rewritten to another."),
+			 errhint("Drop the rule, or make it DO ALSO.")));
+}

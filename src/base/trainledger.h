@@ -153,6 +153,7 @@ extern int64 tl_make_id(Oid sequence, int64 party_id);
 /* plan.c */
 extern SPIPlanPtr tl_saved_plan(SPIPlanPtr *plan, const char *text, int count,
 								const Oid *types, int options);
+pg_noreturn extern void tl_refuse_rewritten(const char *table);
 
 /* progress.c: telling how far long work is (contract, section 15) */
 typedef struct TlProgress

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/regproc.h"
 #include "utils/snapmgr.h"
 
@@ -60,15 +61,9 @@ Datum
 tl_new_issue_id(PG_FUNCTION_ARGS)
 {
 	int64		home = PG_GETARG_INT64(0) & TL_HOME_MASK;
-	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
+	pg_uuid_t  *uuid = DatumGetUUIDP(gen_random_uuid(fcinfo));
 
 	refuse_nulls(fcinfo);
-	if (!pg_strong_random(uuid, UUID_LEN))
-		ereport(ERROR,
-				(errcode(ERRCODE_INTERNAL_ERROR),
-				 errmsg("could not generate random values")));
-	uuid->data[6] = (uuid->data[6] & 0x0f) | 0x40;
-	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
 	uuid->data[14] = (uuid->data[14] & 0xfc) | (home >> 8);
 	uuid->data[15] = home & 0xff;
 	PG_RETURN_UUID_P(uuid);

@@ -214,22 +214,6 @@ get_plan(Statement statement)
 }
 
 /*
- * A rule made something else of a statement.  If that is nothing, its plan
- * depends on no table and would outlive the rule.
- */
-pg_noreturn static void
-refuse_rewritten(Statement statement)
-{
-	forget_plan(statement);
-	ereport(ERROR,
-			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-			 errmsg("a rule changes what is done to trainledger.%s",
-					statements[statement].table),
-			 errdetail("The engine's statement was rewritten to another."),
-			 errhint("Drop the rule, or make it DO ALSO.")));
-}
-
-/*
  * Run a statement under the active snapshot and return the number of rows.
  * nulls has a letter per parameter, or is NULL.  Connected to SPI.
  */
@@ -252,7 +236,10 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	}
 	PG_END_TRY();
 	if (result != expected)
-		refuse_rewritten(statement);
+	{
+		forget_plan(statement);
+		tl_refuse_rewritten(statements[statement].table);
+	}
 	return SPI_processed;
 }
 

@@ -213,11 +213,8 @@ register_tokens(Work *work)
 static int64
 execute(const char *statement, int expected)
 {
-	int			status = SPI_execute(statement, false, 0);
-
-	if (status != expected)
-		elog(ERROR, "unexpected result of a statement: %s",
-			 SPI_result_code_string(status));
+	if (SPI_execute(statement, false, 0) != expected)
+		tl_refuse_rewritten("signup_token");
 	return (int64) SPI_processed;
 }
 
@@ -328,18 +325,6 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-static void
-start_receiver(DestReceiver *self pg_attribute_unused(),
-			   int operation pg_attribute_unused(),
-			   TupleDesc tupdesc pg_attribute_unused())
-{
-}
-
-static void
-end_receiver(DestReceiver *self pg_attribute_unused())
-{
-}
-
 /* Run a statement whose rows make the result; returns how many. */
 static int64
 return_rows(Work *work, const char *statement, int expected)
@@ -347,22 +332,19 @@ return_rows(Work *work, const char *statement, int expected)
 	RowReceiver receiver = {
 		.pub = {
 			.receiveSlot = receive_row,
-			.rStartup = start_receiver,
-			.rShutdown = end_receiver,
-			.rDestroy = end_receiver,
+			.rStartup = None_Receiver->rStartup,
+			.rShutdown = None_Receiver->rShutdown,
+			.rDestroy = None_Receiver->rDestroy,
 			.mydest = DestTuplestore,
 		},
 		.work = work,
 	};
 	SPIExecuteOptions options = {.dest = &receiver.pub};
-	int			status;
 
 	tl_progress_start(&receiver.progress, "tokens made", work->count);
 	tuplestore_clear(work->rows);
-	status = SPI_execute_extended(statement, &options);
-	if (status != expected)
-		elog(ERROR, "unexpected result of a statement: %s",
-			 SPI_result_code_string(status));
+	if (SPI_execute_extended(statement, &options) != expected)
+		tl_refuse_rewritten("signup_token");
 	return receiver.done;
 }
 

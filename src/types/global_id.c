@@ -74,18 +74,19 @@ check_type_name(text *type)
 						   "digits.")));
 }
 
-/* Base64 of length (at most MAX_BYTES) bytes, palloc'd, not terminated. */
-static char *
-encode(const char *bytes, int length, int *encoded_length)
+/* Base64 of length (at most MAX_BYTES) bytes */
+static text *
+encode(const char *bytes, int length)
 {
 	int			room = pg_b64_enc_len(length);
-	char	   *encoded = palloc(room);
+	text	   *encoded = palloc(VARHDRSZ + room);
 
 	/* void *: the parameter is an unsigned char * in newer servers. */
-	*encoded_length = pg_b64_encode((const void *) bytes, length, encoded,
-									room);
-	if (*encoded_length < 0)
+	length = pg_b64_encode((const void *) bytes, length, VARDATA(encoded),
+						   room);
+	if (length < 0)
 		elog(ERROR, "could not encode a global id");
+	SET_VARSIZE(encoded, VARHDRSZ + length);
 	return encoded;
 }
 
@@ -111,8 +112,6 @@ tl_global_id(PG_FUNCTION_ARGS)
 	int			type_length = VARSIZE_ANY_EXHDR(type);
 	int			key_length = VARSIZE_ANY_EXHDR(key);
 	char	   *plain;
-	char	   *encoded;
-	int			encoded_length;
 
 	check_type_name(type);
 	if (key_length == 0)
@@ -129,9 +128,7 @@ tl_global_id(PG_FUNCTION_ARGS)
 	memcpy(plain, VARDATA_ANY(type), type_length);
 	plain[type_length] = ':';
 	memcpy(plain + type_length + 1, VARDATA_ANY(key), key_length);
-
-	encoded = encode(plain, type_length + 1 + key_length, &encoded_length);
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(encoded, encoded_length));
+	PG_RETURN_TEXT_P(encode(plain, type_length + 1 + key_length));
 }
 
 /*
@@ -146,11 +143,10 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 	int			id_length = VARSIZE_ANY_EXHDR(id);
 	int			type_length = VARSIZE_ANY_EXHDR(type);
 	char	   *plain;
-	char	   *canonical;
+	text	   *canonical;
 	char	   *colon;
 	char	   *key;
 	int			plain_length;
-	int			canonical_length;
 	int			key_length;
 
 	check_type_name(type);
@@ -165,9 +161,9 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 		bad_global_id(id, "The text is not base64.");
 
 	/* The decoder forgives blanks and stray bits; we do not. */
-	canonical = encode(plain, plain_length, &canonical_length);
-	if (canonical_length != id_length ||
-		memcmp(canonical, VARDATA_ANY(id), id_length) != 0)
+	canonical = encode(plain, plain_length);
+	if (VARSIZE(canonical) != VARHDRSZ + (Size) id_length ||
+		memcmp(VARDATA(canonical), VARDATA_ANY(id), id_length) != 0)
 		bad_global_id(id, "The text is not canonical base64.");
 
 	/* A zero byte is no valid text either. */
