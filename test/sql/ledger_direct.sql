@@ -1,4 +1,4 @@
--- Which postings are written without SQL (src/ledger_direct.c): those on plain
+-- Which postings are written without SQL (src/ledger/direct.c): those on plain
 -- tables. Whatever hangs on the tables is served by SQL, and takes effect.
 \pset format unaligned
 \pset null (null)

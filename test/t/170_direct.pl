@@ -1,4 +1,4 @@
-# Writing without SQL (src/ledger_direct.c) comes to what SQL comes to: the
+# Writing without SQL (src/ledger/direct.c) comes to what SQL comes to: the
 # same tests pass, and the same calls leave the same rows. A trigger of a
 # user's that does nothing makes the engine take SQL.
 #
