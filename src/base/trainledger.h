@@ -21,7 +21,6 @@
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "utils/guc.h"
-#include "utils/uuid.h"
 
 #include "base/compat.h"
 

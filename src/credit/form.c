@@ -23,7 +23,6 @@
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/memutils.h"
-#include "utils/timestamp.h"
 
 #include "credit/credit.h"
 #include "ledger/ledger.h"

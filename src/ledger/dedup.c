@@ -17,7 +17,6 @@
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
 #include "utils/hsearch.h"
-#include "utils/timestamp.h"
 
 #include "ledger/ledger.h"
 #include "ledger/rows.h"

@@ -28,7 +28,6 @@
 #include "postgres.h"
 
 #include "access/parallel.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "catalog/pg_inherits.h"
 #include "common/hashfn.h"

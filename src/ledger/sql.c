@@ -16,8 +16,6 @@
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"

@@ -19,9 +19,7 @@
 
 #include "port/pg_bswap.h"
 #include "utils/fmgrprotos.h"
-
-#include "types/amount.h"
-#include "base/compat.h"
+#include "utils/numeric.h"
 
 PG_FUNCTION_INFO_V1(tl_amount_sum_final);
 PG_FUNCTION_INFO_V1(tl_amount_avg_final);

@@ -18,7 +18,6 @@
 #include "utils/memutils.h"
 
 #include "base/trainledger.h"
-#include "types/amount.h"
 
 /* How much of a bad id an error message shows, in bytes */
 #define SHOWN_BYTES 64
