@@ -174,6 +174,9 @@ DECLARE
 	candidate bigint;
 	is_taken boolean;
 BEGIN
+	-- as ALTER TABLE does, which would wait for us while we wait for it: the
+	-- table before its sequence
+	EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
 	LOOP
 		candidate := nextval(pg_get_serial_sequence(relation::text, 'id'));
 		EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE id = $1)', relation)

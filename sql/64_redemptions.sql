@@ -79,11 +79,11 @@ BEGIN
 			'Issue tokens first, or redeem less.', 'quantity');
 	END IF;
 
-	made_id := new_id('trainledger.redemption_id_seq'::regclass, party_id);
-	INSERT INTO trainledger.redemption
+	INSERT INTO trainledger.redemption AS r
 		(id, party_id, token_type_id, quantity, reference, created_at)
-	VALUES (made_id, party_id, token_type_id, quantity, reference,
-			trainledger.clock());
+	VALUES (new_id('trainledger.redemption_id_seq'::regclass, party_id),
+			party_id, token_type_id, quantity, reference, trainledger.clock())
+	RETURNING r.id INTO made_id;
 	PERFORM require_written('redemption', FOUND);
 	INSERT INTO trainledger.redemption_allocation
 		(redemption_id, ordinal, issue_id, quantity)

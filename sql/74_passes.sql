@@ -169,6 +169,8 @@ AS $$
 DECLARE
 	is_imported CONSTANT boolean := made.id IS NOT NULL;
 BEGIN
+	-- before its sequence, as in next_id()
+	LOCK TABLE trainledger.pass IN ROW EXCLUSIVE MODE;
 	LOOP
 		IF NOT is_imported THEN
 			made.id := new_id('trainledger.pass_id_seq'::regclass,

@@ -8,7 +8,7 @@
 \pset format unaligned
 \pset null (null)
 -- a code of our class is one of the list of refusals in src/base/trainledger.h
-SELECT regress.sqlstate($$SELECT trainledger._refuse('TL499', 'm', 'd', 'h', NULL)$$);
+SELECT regress.sqlstate($$SELECT trainledger_internal.refuse('TL499', 'm', 'd', 'h', NULL)$$);
 BEGIN;
 SET LOCAL trainledger.clock = '2026-03-01 12:00:00Z';
 SET LOCAL search_path = trainledger, public;
