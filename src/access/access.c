@@ -185,23 +185,6 @@ tl_worker_of(Oid function, const char *name)
 }
 
 /*
- * Rethrow the error that was caught.  Of a refusal the context is left out:
- * it is a walk through our inner functions and tells the caller nothing.
- */
-static void
-rethrow_refusal(MemoryContext context)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
-		error->context = NULL;
-	ReThrowError(error);
-}
-
-/*
  * Call another function with the arguments of this call; its result is this
  * call's, rows of a set included.  Its collation is the database's: what is the
  * same without regard to case does not depend on where a caller's text is from.
@@ -240,7 +223,7 @@ tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
 	PG_CATCH();
 	{
 		original_caller = saved_caller;
-		rethrow_refusal(saved_context);
+		ReThrowError(tl_catch_error(saved_context));
 	}
 	PG_END_TRY();
 	original_caller = saved_caller;

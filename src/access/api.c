@@ -109,24 +109,6 @@ raise_for_request(const ErrorData *error)
 								tl_http_status(error->sqlerrcode))));
 }
 
-/* Rethrow the error that was caught; a refusal without its inner context. */
-static void
-rethrow_for_request(MemoryContext context)
-{
-	ErrorData  *error;
-
-	MemoryContextSwitchTo(context);
-	error = CopyErrorData();
-	FlushErrorState();
-	if (strncmp(unpack_sql_state(error->sqlerrcode), "TL", 2) == 0)
-	{
-		if (tl_in_request())
-			raise_for_request(error);
-		error->context = NULL;
-	}
-	ReThrowError(error);
-}
-
 /* The call, and what PostgREST is to make of its refusal */
 static Datum
 call_target(FunctionCallInfo fcinfo, ApiTarget *target)
@@ -142,7 +124,11 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 	}
 	PG_CATCH();
 	{
-		rethrow_for_request(saved_context);
+		ErrorData  *error = tl_catch_error(saved_context);
+
+		if (tl_is_refusal(error->sqlerrcode) && tl_in_request())
+			raise_for_request(error);
+		ReThrowError(error);
 	}
 	PG_END_TRY();
 	return result;

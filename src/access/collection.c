@@ -27,6 +27,7 @@
 #include "utils/tuplestore.h"
 
 #include "access/access.h"
+#include "base/trainledger.h"
 
 #define MAX_KEY_COLUMNS		2
 
@@ -121,17 +122,9 @@ get_plan(const TlCollection *collection)
 	reader = hash_search(readers, key, HASH_ENTER, &found);
 	if (!found)
 		reader->plan = NULL;
-	if (reader->plan == NULL)
-	{
-		/* by its key a row is found in one way */
-		SPIPlanPtr	plan = SPI_prepare_cursor(statement(collection), 1, key,
-											  CURSOR_OPT_GENERIC_PLAN);
-
-		if (plan == NULL || SPI_keepplan(plan) != 0)
-			elog(ERROR, "could not prepare: %s",
-				 SPI_result_code_string(SPI_result));
-		reader->plan = plan;	/* published last */
-	}
+	if (reader->plan == NULL)	/* by its key a row is found in one way */
+		(void) tl_saved_plan(&reader->plan, statement(collection), 1, key,
+							 CURSOR_OPT_GENERIC_PLAN);
 	return reader->plan;
 }
 
