@@ -418,19 +418,18 @@ sub index_flagged
 {
 	my ($self) = @_;
 	my $index = $self->an_index or return;
-	my ($set, $reset) = @{
-		any([ 'indisvalid = false', 'indisvalid = true' ],
-			[ 'indisvalid = false, indisready = false', 'indisvalid = true, indisready = true' ],
-			[ 'indisvalid = false, indisready = false, indislive = false', 'indisvalid = true, indisready = true, indislive = true' ],
-			[ 'indcheckxmin = true', 'indcheckxmin = false' ])
-	};
-	my $which = "WHERE indexrelid = 'trainledger.$index->{name}'::regclass";
+	my $set = any(
+		'indisvalid = false',
+		'indisvalid = false, indisready = false',
+		'indisvalid = false, indisready = false, indislive = false',
+		'indcheckxmin = true');
 
 	return {
 		name => "$index->{name}: $set",
 		as => 'postgres',
-		do => ["UPDATE pg_index SET $set $which"],
-		undo => [ "UPDATE pg_index SET $reset $which", "REINDEX INDEX trainledger.$index->{name}" ],
+		do => ["UPDATE pg_index SET $set WHERE indexrelid = 'trainledger.$index->{name}'::regclass"],
+		# sets all flags when every row is in
+		undo => ["REINDEX INDEX trainledger.$index->{name}"],
 		loose => $is_only_keeper{ $index->{name} },
 		allow => ['42P10']
 	};
