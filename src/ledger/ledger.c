@@ -491,9 +491,7 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		return lose(refusal);
 	entry->entry_no = 1;
 	entry->created_at = request->now;
-	return tl_write_account(entry, target->party_id, &type_id,
-							target->account_name) ||
-		lose(refusal);
+	return tl_write_account(entry, target, &type_id) || lose(refusal);
 }
 
 static bool

@@ -76,6 +76,7 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 Datum
 tl_open_lot(PG_FUNCTION_ARGS)
 {
+	TlTarget	holder = {.party_id = PG_GETARG_INT64(0)};
 	TlAmount	quantity = PG_GETARG_AMOUNT(2);
 	TlEntry		entry = {
 		.entry_no = 1,
@@ -90,8 +91,7 @@ tl_open_lot(PG_FUNCTION_ARGS)
 	refuse_nulls(fcinfo);
 	entry.description = PG_GETARG_TEXT_PP(3);
 	tl_books_push_snapshot(true);
-	if (!tl_write_account(&entry, PG_GETARG_INT64(0), PG_GETARG_UUID_P(1),
-						  NULL))
+	if (!tl_write_account(&entry, &holder, PG_GETARG_UUID_P(1)))
 		tl_refuse_opening();
 	PopActiveSnapshot();
 	PG_RETURN_INT64(entry.account_id);

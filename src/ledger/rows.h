@@ -41,8 +41,8 @@ extern int	tl_write_postings(TlBooks *books,
 							  const TlAccount *const *accounts,
 							  int account_count, TlEntry *const *entries,
 							  int entry_count);
-extern bool tl_write_account(TlEntry *entry, int64 party_id,
-							 const pg_uuid_t *token_type_id, text *name);
+extern bool tl_write_account(TlEntry *entry, const TlTarget *target,
+							 const pg_uuid_t *token_type_id);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_is_own_update(void);
 

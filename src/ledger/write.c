@@ -328,33 +328,35 @@ lock_before_numbers(void)
 }
 
 /*
- * Open an account with its first entry, whose account_id is filled in.
- * False: the account is there already and nothing was written.
+ * Open the account of a target, a lot where that has no name, with its first
+ * entry, whose account_id is filled in.  False: the account is there already
+ * and nothing was written.
  */
 bool
-tl_write_account(TlEntry *entry, int64 party_id,
-				 const pg_uuid_t *token_type_id, text *name)
+tl_write_account(TlEntry *entry, const TlTarget *target,
+				 const pg_uuid_t *token_type_id)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Datum		values[] = {
 		0,						/* the id */
-		Int64GetDatum(party_id),
+		Int64GetDatum(target->party_id),
 		UUIDPGetDatum(token_type_id),
 		TimestampTzGetDatum(entry->created_at),
 		AmountGetDatum(entry->balance),
-		PointerGetDatum(name),
+		PointerGetDatum(target->account_name),
 	};
 	bool		written;
 
-	if (name != NULL)
+	if (target->account_name != NULL)
 		tl_require_unique(TL_ACCOUNT_BY_NAME);
 	lock_before_numbers();
-	entry->account_id = tl_make_id(tl_catalog()->account_id_seq, party_id);
+	entry->account_id = tl_make_id(tl_catalog()->account_id_seq,
+								   target->party_id);
 	values[0] = Int64GetDatum(entry->account_id);
 	entry->booking_no = take_booking_no();
 	SPI_connect();
-	written = run(INSERT_ACCOUNT, values, name ? NULL : "     n",
-				  SPI_OK_INSERT) == 1;
+	written = run(INSERT_ACCOUNT, values,
+				  target->account_name ? NULL : "     n", SPI_OK_INSERT) == 1;
 	if (written)
 		insert_entry(entry, caller);
 	SPI_finish();
