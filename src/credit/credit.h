@@ -111,7 +111,6 @@ extern Portal credit_open_entries(int64 account_id, int64 before);
 extern void credit_take_entry(HeapTuple row, TlEntry *entry);
 extern void credit_print_amount(StringInfo out, TlAmount amount);
 extern void credit_print_transaction(StringInfo out, const TlEntry *entry,
-									 const char *account_name,
-									 const char *token_type);
+									 const CreditAccount *account);
 
 #endif							/* TL_CREDIT_H */

@@ -258,6 +258,10 @@ static void
 answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
 {
 	CreditDelegate delegate = {0};
+	CreditAccount account = {
+		.name = form->values[FIELD_ACCOUNT_NAME],
+		.token_type = form->values[FIELD_TOKEN_TYPE],
+	};
 	TlEntry		entry;
 	TlRefusal	refusal = {0};
 
@@ -271,9 +275,7 @@ answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
 			print_balance(out, entry.balance);
 			appendStringInfo(out, ",\"delegate\":%s,\"transaction\":",
 							 delegate.document);
-			credit_print_transaction(out, &entry,
-									 form->values[FIELD_ACCOUNT_NAME],
-									 form->values[FIELD_TOKEN_TYPE]);
+			credit_print_transaction(out, &entry, &account);
 			appendStringInfoChar(out, '}');
 		}
 		else
@@ -362,8 +364,7 @@ print_last_transaction(StringInfo out, const CreditAccount *account)
 
 	appendStringInfoString(out, "\"transaction\":");
 	if (credit_read_last_entry(account->id, &entry))
-		credit_print_transaction(out, &entry, account->name,
-								 account->token_type);
+		credit_print_transaction(out, &entry, account);
 	else
 		appendStringInfoString(out, "null");
 }
@@ -394,8 +395,7 @@ print_chunk(StringInfo out, bool first, const CreditAccount *account)
 		if (!first || i > 0)
 			appendStringInfoChar(out, ',');
 		credit_take_entry(SPI_tuptable->vals[i], &entry);
-		credit_print_transaction(out, &entry, account->name,
-								 account->token_type);
+		credit_print_transaction(out, &entry, account);
 		MemoryContextReset(scratch);
 	}
 	MemoryContextSwitchTo(caller);

@@ -229,10 +229,10 @@ print_delta(StringInfo out, const TlEntry *entry)
 	appendStringInfoString(out, takes && text[0] == '-' ? text + 1 : text);
 }
 
-/* A transaction, from its entry */
+/* A transaction, from its entry and the names of its account */
 void
 credit_print_transaction(StringInfo out, const TlEntry *entry,
-						 const char *account_name, const char *token_type)
+						 const CreditAccount *account)
 {
 	appendStringInfoChar(out, '{');
 	print_time(out, "createdAt", entry->created_at);
@@ -246,9 +246,9 @@ credit_print_transaction(StringInfo out, const TlEntry *entry,
 	appendStringInfoChar(out, ',');
 	print_text(out, "description", text_to_cstring(entry->description));
 	appendStringInfoChar(out, ',');
-	print_text(out, "accountName", account_name);
+	print_text(out, "accountName", account->name);
 	appendStringInfoString(out, ",\"tokenType\":{");
-	print_text(out, "name", token_type);
+	print_text(out, "name", account->token_type);
 	appendStringInfoString(out, "}}");
 }
 
