@@ -74,10 +74,10 @@ sub post_and_read
 				$states{ $answer->{sqlstate} }++;
 				return;
 			}
+			# a reader too may have to repeat what it asked
+			return if $answer->{sqlstate} eq '40001';
 			$read++ if $answer->{sqlstate} eq '00000';
 			push @found, @{ $answer->{rows} };
-			push @found, $answer->{sqlstate}
-			  unless $answer->{sqlstate} =~ /^(00000|40001)$/;
 			return;
 		});
 	return ($read, \@found, \%states);
