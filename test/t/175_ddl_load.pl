@@ -270,7 +270,9 @@ sub work_beside
 			return undef;
 		});
 	note join ', ', map { "$_ $states{$_}" } sort keys %states;
-	is(join(' ', sort grep { !/ (00000|TL055)$/ } keys %states), '', 'nothing failed');
+	# what only reads has the snapshot of its statement: a table that it waited
+	# for while it was rewritten is empty to it (the chapter on MVCC says so)
+	is(join(' ', sort grep { !/ (00000|TL055)$|^read TL404$/ } keys %states), '', 'nothing failed');
 	return \%states;
 }
 
