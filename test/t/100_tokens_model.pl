@@ -22,7 +22,7 @@ my $DAY = 86_400_000_000;
 my $CHAPTER = 400;
 
 my $seed = $ENV{TRAINLEDGER_SEED} || 20230404;
-my $steps = $ENV{TRAINLEDGER_SOAK} && soak() > 2000 ? 10 * soak() : 10_000;
+my $steps = $ENV{TRAINLEDGER_SOAK} && soak() > 2000 ? 10 * soak() : 5_000;
 srand $seed;
 note "seed $seed: $steps calls";
 

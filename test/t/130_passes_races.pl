@@ -286,7 +286,7 @@ END
 # ----------------------------------------------------------------------
 
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261121;
-my $steps = int(soak() / 16) || 1;
+my $steps = int(soak() / 40) || 1;
 note "seed $seed, $steps calls of each of 8 sessions in each isolation level";
 srand $seed;
 for my $level (@levels)
