@@ -22,7 +22,7 @@ use TrainLedger;
 use TrainLedger::Mutator qw(damage);
 
 # make soak asks for more
-my $cases = int(soak() / 2);
+my $cases = max(3000, soak());
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261122;
 srand $seed;
 note "seed $seed, $cases mutations";
