@@ -5,8 +5,9 @@
 # TrainLedger::Alterations). What was answered is in the books afterwards and
 # nothing else; indexes have every row; no server process dies or hangs.
 #
-# TRAINLEDGER_SEED repeats a run, TRAINLEDGER_CHAPTER with it one database of
-# it, TRAINLEDGER_CHANGE takes changes of one kind alone.
+# make soak plays 20,000 rounds. TRAINLEDGER_SEED repeats a run,
+# TRAINLEDGER_CHAPTER with it one database of it, TRAINLEDGER_CHANGE takes
+# changes of one kind alone, TRAINLEDGER_TOLD says what each round changes.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -21,10 +22,13 @@ use TrainLedger;
 use TrainLedger::Alterations;
 use TrainLedger::Books;
 
-my $ROUNDS = soak() < 20000 ? 10 : 40;    # in one database
+# The short form is the same every time: what is beside calls is not in it, as
+# chance has a hand in who comes first (test/t/175_ddl_load.pl has some of it).
+my $is_long = soak() >= 20000;
+my $ROUNDS = $is_long ? 40 : 10;    # in one database
 
 my $seed = $ENV{TRAINLEDGER_SEED} || 20260727;
-my $rounds = soak() < 20000 ? int(soak() * 300 / 2000) || 1 : soak();
+my $rounds = $is_long ? soak() : int(soak() * 300 / 2000) || 1;
 my $chapters = int(($rounds + $ROUNDS - 1) / $ROUNDS);
 my @chapters = defined $ENV{TRAINLEDGER_CHAPTER} ? $ENV{TRAINLEDGER_CHAPTER} : 1 .. $chapters;
 my $kind = $ENV{TRAINLEDGER_CHANGE};
@@ -113,6 +117,8 @@ sub judge
 	return 'it hangs' if $state eq '57014';
 	return undef
 	  if $change_beside && is_under_way($call, $state, "@{ $answer->{rows} }", $change_beside);
+	# core remembers a row type in a transaction that changes it and goes back
+	return undef if "@{ $answer->{rows} }" =~ /using outdated tuple descriptor/;
 	return 'an internal error' if $state =~ /^(XX|58|57)/;
 	if (!$unknown && $books->is_right($call, $text))
 	{
@@ -125,7 +131,7 @@ sub judge
 		$spoiled = 1 if $state eq '00000' && !$call->{reads};
 		return undef;
 	}
-	return undef if $blind && ($call->{as} || $call->{name} eq 'what a party has');
+	return undef if $blind && $call->{reads} && $call->{name} ne 'reconcile';
 	if (grep { $_->{loose} } @changes and $call->{name} =~ /^(import|apply|create|code|claim)$/)
 	{
 		# done twice
@@ -240,8 +246,12 @@ sub undo_change
 
 	$spoiled = 1 if $change->{fresh} || $change->{unknown};
 	return if $spoiled;
-	complain("it cannot be undone ($change->{name}): $transcript[-1]")
-	  unless run_as($session, $change->{as}, @{ $change->{undo} });
+	if (!run_as($session, $change->{as}, @{ $change->{undo} }))
+	{
+		# where rows were made twice no unique index can be made again
+		$spoiled = 1;
+		complain("it cannot be undone ($change->{name}): $transcript[-1]") if !$change->{loose};
+	}
 	renew_sessions($change);
 	return;
 }
@@ -332,7 +342,9 @@ sub end_change
 	run_as($holder, 'postgres', 'COMMIT');
 	my $answer = $owner->receive;
 	push @transcript, "-- it ends: " . told($answer);
-	complain("$change->{name}: " . told($answer)) if $answer->{sqlstate} ne '00000';
+	return if $answer->{sqlstate} eq '00000';
+	$spoiled = 1;
+	complain("$change->{name}: " . told($answer)) if !$change->{loose};
 	return;
 }
 
@@ -374,7 +386,7 @@ sub in_a_transaction
 	push @transcript, 'ROLLBACK TO change;';
 	$session->query('ROLLBACK TO change');
 	$books->put_back($saved) unless $spoiled;
-	$ask->([], 2);
+	$ask->([], 2) unless $change->{lasting};
 	my $end = any(qw(COMMIT ROLLBACK));
 	push @transcript, "$end;";
 	complain("$end fails") if $session->query($end)->{sqlstate} ne '00000';
@@ -513,7 +525,7 @@ for my $chapter (@chapters)
 		my $t1 = time;
 		start_chapter("${chapter}_$round") if $spoiled;
 		$seen{'time start'} += time - $t1;
-		my $way = rand;
+		my $way = rand($is_long ? 1 : 0.75);
 
 		@transcript = ("$chapter, round $round");
 		my $t0 = time;
@@ -521,6 +533,7 @@ for my $chapter (@chapters)
 		$seen{($way < 0.45 ? 'time A' : $way < 0.75 ? 'time B' : 'time C')} += time - $t0;
 		srand $seed + 7919 * $chapter + 104729 * $round;
 		$done++;
+		note join ' | ', $transcript[0], grep { /^--/ && !/^-- \d/ } @transcript if $ENV{TRAINLEDGER_TOLD};
 		compare_books() unless $spoiled;
 	}
 	check_indexes() unless $spoiled;

@@ -20,7 +20,8 @@
 #             that has waited for it (the chapter on MVCC says so)
 #   returned  rows of the table are results of functions, which do not fit a
 #             call under way when it gets or loses a column
-#   lasting   sessions keep something of it when it is undone
+#   lasting   sessions keep something of it when it is undone, such as the types
+#             of columns and rows for which PL/pgSQL has compiled an expression
 #   unknown   there are other books in the place of ours: any answer will do
 #             that is none of the forbidden ones
 #   wait, until, let_go    another session's statement first; the change is not
@@ -427,7 +428,9 @@ sub index_flagged
 	return {
 		name => "$index->{name}: $set",
 		as => 'postgres',
-		do => ["UPDATE pg_index SET $set WHERE indexrelid = 'trainledger.$index->{name}'::regclass"],
+		# core makes plans anew when the table is altered, and knows nothing of
+		# what is written into the catalog by hand
+		do => ["UPDATE pg_index SET $set WHERE indexrelid = 'trainledger.$index->{name}'::regclass \\; ALTER TABLE trainledger.$index->{table} RESET (toast_tuple_target)"],
 		# sets all flags when every row is in
 		undo => ["REINDEX INDEX trainledger.$index->{name}"],
 		loose => $is_only_keeper{ $index->{name} },
@@ -545,9 +548,10 @@ sub column_retyped
 		],
 		fresh => 1,
 		blind => 1,
-		# a value that the user's type has no room for, too; without its policies
-		# a table shows a reader nothing
-		allow => [ @missing, @misfit, '22003', '22001', '22P02', 'TL057', 'TL404' ]
+		lasting => 1,
+		# a value that the user's type has no room for, too, or that has no
+		# default any more; without its policies a table shows a reader nothing
+		allow => [ @missing, @misfit, '22003', '22001', '22P02', '23502', 'TL057', 'TL404' ]
 	};
 }
 
@@ -569,6 +573,7 @@ sub column_shadowed
 		],
 		fresh => 1,
 		blind => 1,
+		lasting => 1,
 		unknown => 1
 	};
 }
@@ -607,6 +612,7 @@ sub columns_swapped
 		# SQL finds columns by their names and reads what they hold by now; the
 		# engine alone knows that they are not its own
 		blind => 1,
+		lasting => 1,
 		unknown => $table ne 'entry',
 		allow => [ @missing, @misfit, '22007', '22P02', '23502', '42P13', '42P16' ]
 	};
@@ -800,6 +806,7 @@ sub table_replaced
 		do => [ "ALTER TABLE $name SET SCHEMA elsewhere", $do ],
 		undo => [ $undo, "ALTER TABLE elsewhere.$table SET SCHEMA trainledger" ],
 		blind => 1,
+		lasting => 1,
 		# what it has no defaults for, or nobody a right to
 		allow => [ @missing, @misfit, '23502', '42501', '42P10' ],
 		@more
@@ -823,6 +830,7 @@ sub table_partitioned
 		],
 		fresh => 1,
 		blind => 1,
+		lasting => 1,
 		allow => [ @missing, @misfit, '23502', '42501', '42P10' ]
 	};
 }
@@ -857,7 +865,8 @@ sub table_kept
 		# of which reconcile wants nothing
 		any([ 'a child', "CREATE TABLE public.child () INHERITS ($name)", 'DROP TABLE public.child', strict => 0 ],
 			[ 'a parent', "CREATE TABLE public.parent ($column->{name} $column->{type}" . ($column->{notnull} ? ' NOT NULL' : '') . "); ALTER TABLE $name INHERIT public.parent", "ALTER TABLE $name NO INHERIT public.parent; DROP TABLE public.parent" ],
-			[ 'unlogged', "ALTER TABLE $name SET UNLOGGED", "ALTER TABLE $name SET LOGGED", rewrites => 1 ],
+			# with the sequence of bookings, which has to be logged
+			[ 'unlogged', "ALTER TABLE $name SET UNLOGGED", "ALTER TABLE $name SET LOGGED", rewrites => 1, strict => $table ne 'entry' ],
 			# whose handler is that of heap, which its name does not say
 			[ 'another access method', "ALTER TABLE $name SET ACCESS METHOD heap2", "ALTER TABLE $name SET ACCESS METHOD heap", strict => 0, rewrites => 1 ],
 			[ 'fillfactor', "ALTER TABLE $name SET (fillfactor = 30)", "ALTER TABLE $name RESET (fillfactor)" ],
@@ -940,8 +949,9 @@ sub rights_changed
 		name => $do,
 		do => [$do],
 		undo => [$undo],
-		# what the owner may not do it is told
-		allow => ['42501'],
+		# what the owner may not do it is told; a schema that it may not use is
+		# not searched for functions
+		allow => [ '42501', '42883' ],
 		%more
 	};
 }
@@ -1009,19 +1019,24 @@ sub attribute_changed
 	};
 }
 
+# An id that is taken
+my @taken = qw(27000 23505 TL409);
+
 sub sequence_changed
 {
 	my ($self) = @_;
 	my $sequence = any(@{ $self->{sequences} })->[0];
 	my ($schema, $name) = split /\./, $sequence;
+	# behind all that were there
+	my $behind = 1000000 * ++$self->{restarts};
 	my ($do, $undo, @codes) = @{
 		any([ 'CACHE 50', 'CACHE 1' ],
 			[ 'CYCLE', 'NO CYCLE' ],
 			[ 'INCREMENT 7', 'INCREMENT 1' ],
 			# its ids are taken
-			[ 'RESTART WITH 1', 'RESTART WITH 1000000', '27000', 'TL409' ],
-			# nothing is left
-			[ 'MAXVALUE 1000000 RESTART WITH 1000000', 'NO MAXVALUE RESTART WITH 2000000', '2200H' ],
+			[ 'RESTART WITH 1', "RESTART WITH $behind", @taken ],
+			# nothing is left, or is taken where this is done again and again
+			[ "MAXVALUE $behind RESTART WITH $behind", "NO MAXVALUE RESTART WITH " . ($behind + 500000), '2200H', @taken ],
 			[ 'AS integer', 'AS bigint' ],
 			[ 'SET UNLOGGED', 'SET LOGGED' ],
 			[ 'RENAME TO renamed', undef, @missing ])
@@ -1029,7 +1044,7 @@ sub sequence_changed
 
 	return {
 		name => "$sequence made anew",
-		do => [ "DROP SEQUENCE $sequence CASCADE", "CREATE SEQUENCE $sequence START 3000000" ],
+		do => [ "DROP SEQUENCE $sequence CASCADE", "CREATE SEQUENCE $sequence START $behind" ],
 		fresh => 1,
 		allow => [ @missing ]
 	  }
