@@ -18,27 +18,34 @@
 #include "base/trainledger.h"
 #include "ledger/posting.h"
 
-/* In the order in which the error document lists them */
+/*
+ * The fields of a body, in the order in which the error document lists them:
+ * what they are called in C, and in the body.
+ */
+#define CREDIT_FIELDS(X) \
+	X(FIELD_DELEGATE_ID, "delegate_id") \
+	X(FIELD_DELEGATE_RFID, "delegate_rfid") \
+	X(FIELD_DELEGATE_BARCODE, "delegate_barcode") \
+	X(FIELD_DELEGATE_EXTERNAL_ID, "delegate_externalId") \
+	X(FIELD_DEVICE_ID, "device_id") \
+	X(FIELD_DEVICE_CODE, "device_code") \
+	X(FIELD_OPERATION, "operation") \
+	X(FIELD_AMOUNT, "amount") \
+	X(FIELD_SOURCE, "source") \
+	X(FIELD_DESCRIPTION, "description") \
+	X(FIELD_RECORDED_AT, "recordedAt") \
+	X(FIELD_ACCOUNT_NAME, "accountName") \
+	X(FIELD_TOKEN_TYPE, "tokenType") \
+	X(FIELD_ROUNDING, "rounding") \
+	X(FIELD_BALANCE_EXPECTED, "balanceExpected")
+
 typedef enum CreditField
 {
-	FIELD_DELEGATE_ID,
-	FIELD_DELEGATE_RFID,
-	FIELD_DELEGATE_BARCODE,
-	FIELD_DELEGATE_EXTERNAL_ID,
-	FIELD_DEVICE_ID,
-	FIELD_DEVICE_CODE,
-	FIELD_OPERATION,
-	FIELD_AMOUNT,
-	FIELD_SOURCE,
-	FIELD_DESCRIPTION,
-	FIELD_RECORDED_AT,
-	FIELD_ACCOUNT_NAME,
-	FIELD_TOKEN_TYPE,
-	FIELD_ROUNDING,
-	FIELD_BALANCE_EXPECTED
+#define CREDIT_FIELD_VALUE(field, name) field,
+	CREDIT_FIELDS(CREDIT_FIELD_VALUE)
+#undef CREDIT_FIELD_VALUE
+	FIELD_COUNT
 } CreditField;
-
-#define FIELD_COUNT		(FIELD_BALANCE_EXPECTED + 1)
 
 /* What a JSON value is, as far as a form cares */
 typedef enum FieldKind

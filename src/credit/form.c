@@ -35,24 +35,10 @@
 #define LAST_SECOND		INT64CONST(253402300799)
 
 static const char *const field_names[] = {
-	"delegate_id",
-	"delegate_rfid",
-	"delegate_barcode",
-	"delegate_externalId",
-	"device_id",
-	"device_code",
-	"operation",
-	"amount",
-	"source",
-	"description",
-	"recordedAt",
-	"accountName",
-	"tokenType",
-	"rounding",
-	"balanceExpected",
+#define NAME(field, name) name,
+	CREDIT_FIELDS(NAME)
+#undef NAME
 };
-
-StaticAssertDecl(lengthof(field_names) == FIELD_COUNT, "a field has no name");
 
 /* ---------------------------------------------------------------------
  * Reading
