@@ -4,15 +4,15 @@
  *		post_batch(): many postings in one call (contract, section 6), and the
  *		same for lots of training tokens (section 8).
  *
- * The accounts are read in one snapshot and the deltas applied in memory, in
- * the order of the arrays for each account, each checked as if it were posted
- * alone.  Then every account is updated once, in the order of their ids, so
- * that batches cannot deadlock, and all entries are inserted.  A refused row
- * has written nothing, so that the others can be booked without it.
+ * The accounts are read in one snapshot.  The deltas are applied in memory, for
+ * each account in the order of the arrays, and each is checked as if it were
+ * posted alone.  Then every account is updated once, in the order of their ids
+ * so that batches cannot deadlock, and all entries are inserted.  Refused rows
+ * are never written, so the others can be booked without them.
  *
- * Where somebody was faster at an account, it and those that follow are read
- * and checked again; what was written up to there stays, as the rows of one
- * account do not depend on those of another.
+ * If an account has changed since it was read, that account and those after it
+ * are read and checked again.  Accounts that were updated before it are kept,
+ * because the rows of one account do not depend on those of another.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -43,8 +43,8 @@ PG_FUNCTION_INFO_V1(tl_post_lots);
  */
 
 /*
- * Read an account with its type and party.  Most often all accounts of a batch
- * are of the type of the one before.
+ * Read an account with its type and party.  before is the previous account of
+ * the batch, or NULL; its type is reused if it is the same, as it mostly is.
  */
 static void
 read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
@@ -75,7 +75,7 @@ read_account(const Batch *batch, TlBooks *books, BatchAccount *this,
 	this->type = type;
 }
 
-/* What the row alone shows (TL400) */
+/* Check what can be checked without reading a table (TL400). */
 static bool
 check_row(const BatchRow *row, TlRefusal *refusal)
 {
@@ -103,8 +103,9 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 }
 
 /*
- * Whether the books or the rows before have the row's key.  It is then a
- * replay, which has that entry, or refused.
+ * Whether an entry in the table or an earlier row has the row's key.  If so,
+ * the row is a replay and gets that entry's number and balance, or it is
+ * refused as a different request.
  */
 static bool
 has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
@@ -127,8 +128,8 @@ has_used_key(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 }
 
 /*
- * Check one row as if it were posted alone and, if nothing speaks against it,
- * apply it to its account in memory.  False: refused.
+ * Check one row as if it were posted alone, and apply it to its account in
+ * memory.  False: refused.
  */
 static bool
 apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
@@ -171,7 +172,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	return true;
 }
 
-/* Whether the batch is refused as a whole, and by a row before this one */
+/* Whether an earlier row has already refused the whole batch */
 static bool
 is_in_vain(const Batch *batch, const BatchRow *row)
 {
@@ -209,7 +210,7 @@ static const TlArgumentName batch_names[] = {
 	{NULL, NULL},
 };
 
-/* What the functions that move lots call their arguments, by operation */
+/* Argument names of the functions that post to lots, by operation */
 static const TlArgumentName lot_names[TL_OPERATION_COUNT][4] = {
 	[TL_OP_ADJUST] = {
 		{"party_id", "issue_id"},
@@ -230,8 +231,8 @@ static const TlArgumentName lot_names[TL_OPERATION_COUNT][4] = {
 };
 
 /*
- * A batch as a whole is refused by its first refused row.  Who moves lots does
- * not know of rows.
+ * Refuse the whole batch with the error of its first refused row.  Callers of
+ * the functions for lots pass no rows, so the detail does not name one.
  */
 static void
 raise_row(const Batch *batch)
@@ -251,8 +252,8 @@ raise_row(const Batch *batch)
 }
 
 /*
- * Read the accounts from this one on and apply their rows to them; rows of no
- * account count as before the first.
+ * Read the accounts from number "from" on and apply their rows.  Rows without
+ * an account are checked too if from is 0.
  */
 static void
 check_rows(Batch *batch, TlBooks *books, int from)
@@ -288,14 +289,14 @@ check_rows(Batch *batch, TlBooks *books, int from)
 }
 
 /* ---------------------------------------------------------------------
- * Writing and answering
+ * Writing, and returning the result
  * ---------------------------------------------------------------------
  */
 
 /*
- * Write the accounts from this one on and, if nobody was faster at any of
- * them, all entries.  Returns the place of the account where somebody was, or
- * the number of accounts.
+ * Update the accounts from number "from" on and, if none has changed since it
+ * was read, insert all entries.  Returns the number of the account that has
+ * changed, or account_count.
  */
 static int
 write_rows(Batch *batch, TlBooks *books, int from)
@@ -361,7 +362,7 @@ return_rows(FunctionCallInfo fcinfo, const Batch *batch)
 	}
 }
 
-/* Read, check and write, as the owner of the books. */
+/* Read, check and write, as the owner of the extension. */
 static void
 book(Batch *batch)
 {
@@ -378,7 +379,7 @@ book(Batch *batch)
 		if (from == batch->account_count)
 			break;
 
-		/* wait in line for this one; most often the rest is free then too */
+		/* wait for this account only; the others are then mostly free too */
 		PopActiveSnapshot();
 		tl_lock_account(batch->accounts[from].id, locked_id);
 		locked_id = batch->accounts[from].id;

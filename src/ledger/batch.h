@@ -16,11 +16,11 @@
 
 #include "ledger/posting.h"
 
-/* An account of the batch and where it stands after the rows so far */
+/* An account of the batch, with its state after the rows applied so far */
 typedef struct BatchAccount
 {
 	int64		id;
-	struct BatchRow *rows;		/* of its own, in the order of the arrays */
+	struct BatchRow *rows;		/* its rows, in the order of the arrays */
 	int			row_count;
 	bool		exists;
 	bool		is_suspended;
@@ -30,37 +30,39 @@ typedef struct BatchAccount
 } BatchAccount;
 
 /*
- * A row of the batch.  Its entry starts with what was asked for and ends as
- * what is booked; of a replay it has the number and the balance.
+ * A row of the batch.  Its entry holds the request at first and the booked
+ * entry in the end.  For a replay, entry_no and balance are those of the first
+ * request's entry.
  */
 typedef struct BatchRow
 {
 	BatchAccount *account;		/* NULL: no account was given */
 	int			number;			/* its place in the arrays, from 0 */
 	bool		has_delta;
-	bool		has_key;		/* and entry.dedup is that */
+	bool		has_key;		/* in entry.dedup */
 	bool		is_booked;
 	bool		has_entry;		/* booked or replayed */
-	int			sqlerrcode;		/* of the refusal, else 0 */
+	int			sqlerrcode;		/* of the refusal; 0 if not refused */
 	TlEntry		entry;
 } BatchRow;
 
 typedef struct Batch
 {
-	bool		on_lots;		/* on lots, not on credit accounts */
-	TlOperation operation;		/* on_lots: what is booked */
+	bool		on_lots;		/* posts to lots, not to credit accounts */
+	TlOperation operation;		/* of all rows, if on_lots */
 	int			row_count;
-	BatchRow   *rows;			/* by account; those of none come first */
-	int			orphan_count;	/* that are of none */
+	BatchRow   *rows;			/* sorted by account; rows without an account
+								 * come first */
+	int			orphan_count;	/* rows without an account */
 	int			account_count;
-	BatchAccount *accounts;		/* by id */
+	BatchAccount *accounts;		/* sorted by id */
 	text	   *source;
 	text	   *booked_by;
 	TimestampTz now;
 	bool		skip_refused;
 	BatchRow   *first_refused;	/* NULL: none so far */
 	TlRefusal	refusal;		/* of first_refused */
-	bool		is_any_suspended;	/* party, of all there are */
+	bool		is_any_suspended;	/* any party at all, in the batch or not */
 	HTAB	   *dedups;
 } Batch;
 

@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * batch_rows.c
- *		The arguments of a batch as rows, by account.
+ *		Turns the arguments of a batch into rows, sorted by account.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -20,7 +20,7 @@
 #include "ledger/batch.h"
 #include "ledger/catalog.h"
 
-/* The arguments that have an element for each row */
+/* The array arguments, which have an element for each row */
 typedef enum ColumnNumber
 {
 	IDS,
@@ -56,7 +56,7 @@ typedef struct Column
 	bool	   *nulls;
 } Column;
 
-/* An array argument as a column of the batch (TL400) */
+/* Read an array argument as a column of the batch (TL400). */
 static Column
 take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 {
@@ -107,7 +107,7 @@ is_given(const Column *column, int row)
 	return column->count != -1 && !column->nulls[row];
 }
 
-/* Zeroed memory for so many of something, of any length */
+/* Allocate a zeroed array, which may exceed MaxAllocSize, with palloc. */
 void *
 tl_batch_alloc(int count, Size size)
 {
@@ -116,10 +116,10 @@ tl_batch_alloc(int count, Size size)
 									  MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
 }
 
-/* Where a row stands in the arrays, and among the rows of the batch */
+/* Sort key of a row: by account, then by its number in the arrays */
 typedef struct RowPlace
 {
-	bool		has_account;	/* those without come first */
+	bool		has_account;	/* rows without an account come first */
 	int			number;
 	int64		account_id;
 } RowPlace;
@@ -141,14 +141,17 @@ compare_places(const RowPlace *left, const RowPlace *right)
 #define ST_DEFINE
 #include "lib/sort_template.h"
 
-/* Whether a row is the first of its account; first has one, as all after it. */
+/*
+ * Whether a row is the first of its account.  first is the first row that has
+ * an account; all rows after it have one too.
+ */
 static inline bool
 starts_account(const RowPlace *first, const RowPlace *place)
 {
 	return place == first || place->account_id != place[-1].account_id;
 }
 
-/* Make the distinct accounts, and give each the rows that are placed so. */
+/* Make the distinct accounts of the sorted rows, and link rows and accounts. */
 static void
 group_rows(Batch *batch, const RowPlace *places)
 {
@@ -183,7 +186,7 @@ group_rows(Batch *batch, const RowPlace *places)
 	}
 }
 
-/* Fill in what was asked for in a row, which is zeroed. */
+/* Fill in a row, which the caller has zeroed, from the arguments. */
 static void
 take_row(const Batch *batch, const Column *columns, int number,
 		 text *no_description, BatchRow *row)
@@ -215,8 +218,8 @@ take_row(const Batch *batch, const Column *columns, int number,
 }
 
 /*
- * The rows lie in the order in which they are worked on, which spares a big
- * batch from going to and fro in memory.
+ * Make the rows of a batch.  They are stored in the order of processing, so a
+ * big batch reads memory sequentially.
  */
 static void
 take_rows(Batch *batch, const Column *columns)
@@ -245,7 +248,7 @@ take_rows(Batch *batch, const Column *columns)
 	pfree(places);
 }
 
-/* Take the arguments of a batch, whose kind is known, as its rows. */
+/* Read the arguments of a batch; on_lots and operation are already set. */
 void
 tl_take_batch(FunctionCallInfo fcinfo, Batch *batch)
 {

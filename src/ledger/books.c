@@ -3,11 +3,11 @@
  * books.c
  *		The tables of the ledger: opened, locked, and searched by key.
  *
- * Rows are read by a scan of our own, under the active snapshot: that is what
- * the executor would do for a SELECT by key, predicate locks of SERIALIZABLE
- * included, without its cost.  By an index where a usable one is there, else
- * by reading the whole table, as the executor would.  Row-level security does
- * not apply, as the engine acts as the owner of the tables.
+ * Rows are read by direct scans under the active snapshot.  They do what the
+ * executor would do for a SELECT by key, including the predicate locks of
+ * SERIALIZABLE, at less cost.  A scan uses an index if a usable one exists,
+ * else it reads the whole table.  Row-level security does not apply, because
+ * the engine acts as the owner of the tables.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -28,7 +28,7 @@
 
 #include "ledger/books.h"
 
-/* How a posting locks a table */
+/* How the ledger locks a table */
 static LOCKMODE
 lock_mode(TlRelation relation, bool to_write)
 {
@@ -60,13 +60,13 @@ close_tables(TlBooks *books)
 }
 
 /*
- * Lock the tables, and once they are locked see whether they are still what
- * the catalog says: somebody may have changed them while we waited.
+ * Lock the tables, then check that the catalog has not changed: another session
+ * may have altered them while we waited for a lock.
  */
 static void
 open_tables(TlBooks *books, bool to_write)
 {
-	static uint64 seen = 0;		/* generation of the catalog */
+	static uint64 seen = 0;		/* generation at the last call */
 
 	for (;;)
 	{
@@ -118,8 +118,8 @@ tl_books_close(TlBooks *books)
 }
 
 /*
- * Make a snapshot active that sees what this transaction has done so far:
- * that of the running statement, or a fresh one.  PopActiveSnapshot() ends it.
+ * Push a snapshot that sees what this transaction has done so far: the running
+ * statement's, or a fresh one.  The caller calls PopActiveSnapshot().
  */
 void
 tl_books_push_snapshot(bool fresh)
@@ -134,7 +134,7 @@ tl_books_push_snapshot(bool fresh)
  * ---------------------------------------------------------------------
  */
 
-/* A scan of the index that a look-up uses */
+/* Begin a scan of the index of a look-up; tl_end_scan() also closes it. */
 IndexScanDesc
 tl_open_index_scan(TlBooks *books, TlLookup lookup, int key_count)
 {
@@ -209,7 +209,7 @@ seek_in_table(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 									 keys);
 }
 
-/* Make a scan, under the active snapshot, one of the rows with this key. */
+/* Start or restart a scan, under the active snapshot, for rows with a key. */
 void
 tl_seek(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 {
@@ -220,8 +220,8 @@ tl_seek(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 }
 
 /*
- * The next row of a scan, or NULL.  It stays in its buffer: the caller copies
- * what it needs and clears the slot.
+ * The next row of a scan, or NULL.  The slot pins the row's buffer: the caller
+ * copies what it needs and clears the slot.
  */
 TupleTableSlot *
 tl_next(TlBooks *books, TlLookup lookup, TlScan *scan)
@@ -235,8 +235,8 @@ tl_next(TlBooks *books, TlLookup lookup, TlScan *scan)
 }
 
 /*
- * The row with a unique key, or NULL.  The scan is kept for the next look-up
- * of the same kind, as batches have many.
+ * The row with a unique key, or NULL.  The scan stays open for the next look-up
+ * of the same kind, because a batch makes many.
  */
 TupleTableSlot *
 tl_fetch(TlBooks *books, TlLookup lookup, const Datum *key)
@@ -246,8 +246,9 @@ tl_fetch(TlBooks *books, TlLookup lookup, const Datum *key)
 }
 
 /*
- * The value of a column that has no nulls: tables that were tampered with must
- * not crash the server.
+ * The value of a column that must not be null.  A null is refused (55000),
+ * because an owner may have dropped NOT NULL, and that must not crash the
+ * server.
  */
 Datum
 tl_column(TupleTableSlot *slot, TlRelation relation, int column)

@@ -20,28 +20,32 @@
 #include "ledger/catalog.h"
 
 
-/* A look-up that is under way; at most one of the scans is there. */
+/* A look-up in progress; at most one of the scans is not NULL. */
 typedef struct TlScan
 {
 	IndexScanDesc by_index;
 	TableScanDesc of_table;
 } TlScan;
 
-/* The way along the accounts' primary key, see tl_walk_accounts() */
+/* A scan along the accounts' primary key, see tl_walk_accounts() */
 typedef struct TlWalk
 {
-	IndexScanDesc scan;			/* NULL: nobody walks */
-	int64		id;				/* of the entry that it stands on */
-	bool		at_end;			/* it stands on none */
-	int64		steps;			/* that it may still take */
+	IndexScanDesc scan;			/* NULL: not walking */
+	int64		id;				/* account id in the current index entry */
+	bool		at_end;			/* no index entry is left */
+	int64		steps;			/* index entries it may still pass */
 } TlWalk;
 
-/* The tables of the ledger, open and locked.  By TlRelation */
+/*
+ * The tables of the ledger, open and locked.  Tables and slots are indexed by
+ * TlRelation, paths and scans by TlLookup.
+ */
 typedef struct TlBooks
 {
-	bool		is_changed;		/* since they were open last: a table that was
-								 * rewritten is empty for older snapshots */
-	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as they were when opened */
+	bool		is_changed;		/* since last opened in this session; a
+								 * rewritten table is empty for older
+								 * snapshots */
+	TlAccessPath paths[TL_LOOKUP_COUNT];	/* as when opened */
 	Relation	tables[TL_RELATION_COUNT];
 	TupleTableSlot *slots[TL_RELATION_COUNT];
 	TlScan		scans[TL_LOOKUP_COUNT];

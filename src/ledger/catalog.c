@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.c
- *		Where the extension's own objects are: found at the first use in a
- *		session and again after one of them changes, so that an upgrade may
- *		add columns and a DBA may rebuild indexes beside running sessions.
+ *		Finds the extension's own objects at the first use in a session, and
+ *		again after one of them changes.  So an upgrade may add columns, and a
+ *		DBA may rebuild indexes, while sessions run.
  *
- * See catalog.h for what is checked.  The tables must be locked when an index
- * is used that was found here: then it can become invalid but is not dropped,
- * and an invalid index is kept up to date until nobody uses it.
+ * See catalog.h for what is checked.  A caller that uses an index found here
+ * must have its table locked.  The index can then become invalid, but it is not
+ * dropped, and it is kept up to date as long as a transaction may use it.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -47,13 +47,13 @@ bool		tl_catalog_is_known = false;
 
 static TlCatalog *const catalog = &tl_known_catalog;
 
-/* Whether something may have changed since loading began */
+/* Something may have changed since loading began. */
 static bool catalog_is_outdated = false;
 
 /*
- * Whether a look-up has no index, or there is one that this transaction cannot
- * use yet: the next change of a relation may bring one, or the next
- * transaction.
+ * is_short_of_indexes: a look-up has no index, so load again after the next
+ * change of any relation, which may be a new index.  waits_for_index: an index
+ * exists that this transaction cannot use yet, so load again in the next one.
  */
 static bool is_short_of_indexes = false;
 static bool waits_for_index = false;
@@ -63,12 +63,12 @@ static bool waits_for_index = false;
  * ---------------------------------------------------------------------
  */
 
-/* Built-in types by OID, those of the extension by name */
+/* Built-in types by OID, types of the extension by name */
 static const struct
 {
 	const char *name;
 	Oid			oid;
-	RegProcedure equals;		/* in look-ups */
+	RegProcedure equals;		/* for look-ups; 0: never looked up by */
 }			column_types[TL_COLUMN_TYPE_COUNT] = {
 	[TL_BOOL] = {.oid = BOOLOID},
 	[TL_CHAR] = {.oid = CHAROID},
@@ -116,14 +116,14 @@ const TlLookupSpec tl_lookups[TL_LOOKUP_COUNT] = {
 };
 /* clang-format on */
 
-/* The function by which look-ups compare a column */
+/* The equality function that look-ups use for a column */
 RegProcedure
 tl_equality(TlRelation relation, int column)
 {
 	return column_types[tl_relations[relation].columns[column].type].equals;
 }
 
-/* A column that never is null is null. */
+/* Refuse a null in a column that must not be null (55000). */
 void
 tl_refuse_null(TlRelation relation, int column)
 {
@@ -200,7 +200,7 @@ find_column(Oid relid, const TlRelationSpec *spec, const TlColumn *column)
 	return number;
 }
 
-/* A table must be a table of the heap; what is partitioned has no rows. */
+/* A table must be a heap table; a partitioned table has no rows of its own. */
 static void
 check_relation(Oid relid, const TlRelationSpec *spec)
 {
@@ -240,7 +240,7 @@ load_relation(TlRelation relation)
 								  "type",
 							  spec->name);
 
-	/* known before it is read, so that a change meanwhile is noticed */
+	/* set before reading, so that forget_relation() notices a change */
 	table->relid = relid;
 	check_relation(relid, spec);
 	for (int i = 0; i < spec->count; i++)
@@ -254,7 +254,7 @@ load_relation(TlRelation relation)
  * ---------------------------------------------------------------------
  */
 
-/* Whether an index is there to be read, now or in later transactions */
+/* Whether an index can serve scans, in this or in later transactions */
 static bool
 is_ready(Relation index)
 {
@@ -263,9 +263,9 @@ is_ready(Relation index)
 }
 
 /*
- * Whether this transaction may read it: an index that was built over rows with
- * older versions in other places is for later snapshots (see the README of the
- * heap about broken HOT chains).
+ * Whether this transaction may use an index.  An index built over broken HOT
+ * chains can be used only by snapshots newer than the index (see
+ * src/backend/access/heap/README.HOT).
  */
 static bool
 is_usable_now(Relation index)
@@ -276,7 +276,7 @@ is_usable_now(Relation index)
 		TransactionIdPrecedes(HeapTupleHeaderGetXmin(made), TransactionXmin);
 }
 
-/* Whether a column of an index compares as the look-up does */
+/* Whether a column of an index uses the look-up's equality */
 static bool
 compares_alike(Relation index, int column, RegProcedure equals)
 {
@@ -291,8 +291,8 @@ compares_alike(Relation index, int column, RegProcedure equals)
 }
 
 /*
- * Whether the first columns of an index are those of the key, in any order,
- * and if so, in which.
+ * Whether the first columns of an index are the columns of the key, in any
+ * order.  If so, fill in order and ascends of the path.
  */
 static bool
 match_key(Relation index, const TlLookupSpec *spec, TlAccessPath *path)
@@ -326,7 +326,7 @@ match_key(Relation index, const TlLookupSpec *spec, TlAccessPath *path)
 	return true;
 }
 
-/* A column, as index predicates have it */
+/* A column as a Var, as in index predicates */
 static Var *
 column_var(TlRelation relation, int column)
 {
@@ -353,9 +353,10 @@ is_not_null(Var *var)
 }
 
 /*
- * Whether a partial index has every row that the look-up can find: its
- * predicate follows from a key that is not null.  One for suspended parties
- * must have them and nobody else.
+ * Whether an index has every row that the look-up can find.  For a partial
+ * index, its predicate must follow from the key columns being not null.  For
+ * the look-up of suspended parties, the predicate must be equivalent to
+ * is_suspended.
  */
 static bool
 match_predicate(Relation index, const TlLookupSpec *spec)
@@ -378,7 +379,7 @@ match_predicate(Relation index, const TlLookupSpec *spec)
 	return predicate_implied_by(predicate, known, false);
 }
 
-/* Take an index for a look-up if it serves and there is none yet. */
+/* Use an index for a look-up if it fits and none was found yet. */
 static void
 consider_index(Relation index, const TlLookupSpec *spec, TlAccessPath *best)
 {
@@ -396,7 +397,7 @@ consider_index(Relation index, const TlLookupSpec *spec, TlAccessPath *best)
 		*best = path;
 	}
 
-	/* one that cannot be read yet keeps keys unique all the same */
+	/* an index that cannot be used for scans yet enforces uniqueness anyway */
 	if (form->indisunique && form->indimmediate &&
 		form->indnkeyatts == spec->count)
 		best->is_unique = true;
@@ -431,8 +432,9 @@ load_paths(TlRelation relation)
  */
 
 /*
- * Numbers of bookings must be given out in their order and be there after a
- * crash: what follows the books by them would pass over what comes later.
+ * Booking numbers must ascend, and the sequence must survive a crash.  A
+ * consumer that reads entries in the order of booking_no would otherwise miss
+ * entries that come later with a smaller number.
  */
 static Oid
 find_booking_sequence(void)
@@ -511,17 +513,17 @@ is_ours(Oid relid)
 	return false;
 }
 
-/* Relcache callback: only marks, must not look anything up. */
+/* Relcache callback: sets flags only, must not access catalogs. */
 static void
 forget_relation(Datum arg pg_attribute_unused(), Oid relid)
 {
-	/* while it is loaded, nobody knows yet which relations it is about */
+	/* set for any relation: during loading not all OIDs are known yet */
 	catalog_is_outdated = true;
 	if (relid == InvalidOid || is_short_of_indexes || is_ours(relid))
 		tl_catalog_is_known = false;
 }
 
-/* Syscache callback of sequences and labels */
+/* Syscache callback for sequences and enum labels */
 static void
 forget_object(Datum arg pg_attribute_unused(),
 			  int cache pg_attribute_unused(),
@@ -553,15 +555,16 @@ register_callbacks(void)
 	are_registered = true;
 }
 
-/* Load what tl_catalog() returns. */
+/* Load the catalog for tl_catalog(). */
 void
 tl_load_catalog(void)
 {
 	register_callbacks();
 
 	/*
-	 * Again where tables change while their catalogs are read, but not for
-	 * ever: debug_discard_caches makes them change all the time.
+	 * Repeat if something changed while we were loading.  The number of
+	 * attempts is limited, because debug_discard_caches invalidates at every
+	 * look-up.
 	 */
 	catalog_is_outdated = true;
 	for (int attempt = 0; catalog_is_outdated && attempt < 10; attempt++)
@@ -570,12 +573,12 @@ tl_load_catalog(void)
 		load_catalog();
 	}
 
-	/* published last: an error above leaves nothing half valid behind */
+	/* set last: after an error above, the next use loads again */
 	catalog->generation++;
 	tl_catalog_is_known = true;
 }
 
-/* Complain where no index keeps two rows from having one key. */
+/* Raise an error if no unique index is on the key of a look-up (55000). */
 void
 tl_require_unique(TlLookup lookup)
 {
@@ -598,7 +601,7 @@ tl_require_unique(TlLookup lookup)
 					 relation->name, columns.data)));
 }
 
-/* Which operation an enum label is. */
+/* The operation of an enum label's OID (55000 if unknown) */
 TlOperation
 tl_operation_from_oid(Oid label)
 {

@@ -1,15 +1,15 @@
 /*-------------------------------------------------------------------------
  *
  * catalog.h
- *		The extension's own objects as C needs them: tables, columns, indexes,
- *		types and labels, found in the system catalogs and checked.
+ *		The extension's own objects that C code uses: tables, columns, indexes,
+ *		types and enum labels, found in the system catalogs and checked.
  *
- * Names are where the search begins and prove nothing.  A table is a plain
- * table of the heap with the columns that are listed here, of the types that
- * are listed here; an index serves a look-up if its key columns are those of
- * the look-up and it compares them as the look-up does, whatever its name.
- * What does not fit is an error (55000) that names the object and says what to
- * do, never a crash or a wrong answer.
+ * An object is found by its name, then checked, because an owner may have
+ * changed it.  A table must be a plain heap table with the columns and types
+ * listed in columns.c.  An index serves a look-up, whatever its name, if its
+ * first key columns are those of the look-up and it compares them in the same
+ * way.  An object that does not fit raises an error (55000) that names it and
+ * says what to do; it never causes a crash or a wrong answer.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -37,7 +37,7 @@ typedef enum TlLookup
 	TL_TYPE_BY_ID,
 	TL_TYPE_BY_NAME,
 	TL_PARTY_BY_ID,
-	TL_SUSPENDED_PARTY			/* by an index of suspended parties alone */
+	TL_SUSPENDED_PARTY			/* by an index of suspended parties only */
 } TlLookup;
 
 #define TL_LOOKUP_COUNT			(TL_SUSPENDED_PARTY + 1)
@@ -48,21 +48,23 @@ typedef struct TlLookupSpec
 	TlRelation	relation;
 	int			count;			/* of key parts */
 	int			key[TL_MAX_KEY_PARTS];	/* columns that are compared */
-	bool		finds_suspended;	/* rows where is_suspended, no others */
+	bool		finds_suspended;	/* only rows where is_suspended */
 } TlLookupSpec;
 
 extern const TlLookupSpec tl_lookups[TL_LOOKUP_COUNT];
 
 /*
- * How a look-up is made: by this index, whose column i compares part order[i]
- * of the key; InvalidOid: no usable index is there.
+ * How a look-up finds its rows.  Column i of the index compares part order[i]
+ * of the key.  index is InvalidOid if there is no usable index; the look-up
+ * then reads the whole table.
  */
 typedef struct TlAccessPath
 {
 	Oid			index;
 	int			order[TL_MAX_KEY_PARTS];
-	bool		ascends;		/* the first column does */
-	bool		is_unique;		/* no two rows have the same key */
+	bool		ascends;		/* sort order of the first column */
+	bool		is_unique;		/* a unique index is on the key, not
+								 * necessarily this one */
 } TlAccessPath;
 
 typedef struct TlTable
@@ -73,7 +75,7 @@ typedef struct TlTable
 
 typedef struct TlCatalog
 {
-	uint64		generation;		/* another one after each look-up */
+	uint64		generation;		/* changes each time this is loaded */
 	Oid			schema;
 	TlTable		tables[TL_RELATION_COUNT];
 	TlAccessPath paths[TL_LOOKUP_COUNT];
@@ -94,12 +96,13 @@ extern TlOperation tl_operation_from_oid(Oid label);
 extern RegProcedure tl_equality(TlRelation relation, int column);
 extern void tl_require_unique(TlLookup lookup);
 
-/* What an owner has done to objects of the extension (55000) */
+/* An owner has changed an object of the extension (55000). */
 pg_noreturn extern void tl_refuse_null(TlRelation relation, int column);
 
 /*
- * The extension's catalog.  Stays valid until the next lookup of anything.
- * Inline, as a posting asks for a hundred things in it.
+ * The extension's catalog.  The result may be out of date after anything that
+ * accepts invalidation messages, such as a catalog look-up.  Inline, because a
+ * posting calls this about a hundred times.
  */
 static inline const TlCatalog *
 tl_catalog(void)

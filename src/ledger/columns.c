@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * columns.c
- *		The relations and columns that the ledger reads and writes by itself.
+ *		The relations and columns that the ledger reads and writes in C.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -28,7 +28,7 @@ static const TlColumn account_columns[TL_ACCOUNT_COLUMN_COUNT] = {
 	[TL_ACCOUNT_LAST_ENTRY_AT] = {.name = "last_entry_at", .type = TL_TIMESTAMPTZ},
 };
 
-/* The one list of an entry's columns */
+/* The columns of entry and of booked_entry */
 const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT] = {
 	[TL_ENTRY_ACCOUNT_ID] = {
 		.name = "account_id", .type = TL_INT8,

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * columns.h
- *		The relations and columns that the ledger reads and writes by itself,
- *		by name and type.
+ *		The relations and columns that the ledger reads and writes in C, by name
+ *		and type.
  *
- * columns.c has the lists; everything that goes through the columns of an
- * entry walks the one of entries: the row in, the row out, the INSERT, the
- * result of a posting and the check of the table.
+ * columns.c has the lists.  All code that handles every column of an entry
+ * loops over the list of its columns: reading a row, writing a row, the INSERT
+ * statement, the result of a posting and the check of the table.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -38,8 +38,8 @@ typedef enum TlColumnType
 #define TL_COLUMN_TYPE_COUNT	(TL_TOKEN_KIND + 1)
 
 /*
- * Every operation, in the order of the labels of trainledger.operation: what
- * it is called in C, and in SQL and in documents.
+ * Every operation, in the order of the labels of trainledger.operation: its
+ * name in C, and its name in SQL and in documents.
  */
 #define TL_OPERATIONS(X) \
 	X(TL_OP_INIT, "init") \
@@ -136,13 +136,13 @@ typedef struct TlColumn
 	const char *name;
 	TlColumnType type;
 
-	/* of an entry: where TlEntry keeps the value, and whether it has one */
+	/* for columns of an entry: offsets in TlEntry of the value and its flag */
 	int			offset;
-	int			has_offset;		/* 0: always, but a null pointer or zero char
-								 * where is_optional */
+	int			has_offset;		/* 0: no flag; if is_optional, a NULL pointer
+								 * or zero char is null */
 	bool		is_optional;	/* may be null */
-	bool		is_internal;	/* of the table alone, not shown to users */
-	bool		is_derived;		/* of the result alone, not stored */
+	bool		is_internal;	/* only in the table, not shown to users */
+	bool		is_derived;		/* only in the result, not stored */
 } TlColumn;
 
 typedef struct TlRelationSpec
@@ -157,7 +157,7 @@ extern const TlRelationSpec tl_relations[TL_RELATION_COUNT];
 extern const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT];
 extern const char *const tl_operation_names[TL_OPERATION_COUNT];
 
-/* Whether a relation has a column of its list */
+/* Whether a relation has this column: entry and booked_entry share a list. */
 static inline bool
 tl_has_column(TlRelation relation, int column)
 {

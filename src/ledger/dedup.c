@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * dedup.c
- *		What makes two requests the same, and which of them came first
- *		(contract, section 4): idempotency keys and fingerprints.
+ *		Detection of repeated requests by idempotency key or fingerprint
+ *		(contract, section 4).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,7 +21,7 @@
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
 
-/* Keys and fingerprints of what a batch has booked so far */
+/* Keys and fingerprints of the entries that a batch has booked so far */
 typedef struct DedupKey
 {
 	pg_uuid_t	dedup;
@@ -34,7 +34,10 @@ typedef struct DedupEntry
 	const TlEntry *entry;
 } DedupEntry;
 
-/* The memory of a batch, for tl_find_dedup() and tl_is_duplicate() */
+/*
+ * Make a hash table of a batch's keys and fingerprints, in the current memory
+ * context, for tl_find_dedup() and tl_is_duplicate().
+ */
 HTAB *
 tl_make_dedups(int count)
 {
@@ -58,8 +61,9 @@ tl_remember_dedup(HTAB *batch, const TlEntry *entry)
 }
 
 /*
- * The entry of the same account with the same key or fingerprint: of the batch,
- * NULL being none, or else of the books, and then stored.  NULL: there is none.
+ * Find the entry of the same account with the same key or fingerprint, first in
+ * the batch (NULL if there is no batch), then in the table.  An entry from the
+ * table is put into *stored.  Returns NULL if there is none.
  */
 const TlEntry *
 tl_find_dedup(TlBooks *books, HTAB *batch, const TlEntry *entry,
@@ -88,7 +92,7 @@ same_text(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* Whether an entry was booked for the same request as another is asked for. */
+/* Whether a requested entry equals the request of a booked one */
 bool
 tl_same_request(const TlEntry *asked, const TlEntry *booked)
 {
@@ -111,7 +115,7 @@ digest_number(EVP_MD_CTX *context, int64 number)
 	EVP_DigestUpdate(context, &bytes, sizeof(bytes));
 }
 
-/* Length first, so that no two lists of texts give the same bytes */
+/* The length comes first, so different lists of texts give different bytes. */
 static void
 digest_text(EVP_MD_CTX *context, const text *value)
 {
@@ -121,10 +125,10 @@ digest_text(EVP_MD_CTX *context, const text *value)
 }
 
 /*
- * Give an entry the fingerprint of its request, by which its duplicate is
- * found: recorded_at in milliseconds since 1970, 48 bits, then 80 bits of
- * SHA-256 over all that makes two requests the same.  attempt 1, 2 ... gives
- * other ones, for the case that a different request has the same.
+ * Set entry->dedup to the fingerprint of its request, by which a duplicate is
+ * found: 48 bits of recorded_at in milliseconds since 1970, then 80 bits of
+ * SHA-256 over the fields that tl_same_request() compares.  If a different
+ * request has the same fingerprint, the next attempt gives another one.
  */
 static void
 make_fingerprint(TlEntry *entry, int attempt)
@@ -138,7 +142,7 @@ make_fingerprint(TlEntry *entry, int attempt)
 		(entry->recorded_at % 1000 < 0) + epoch_msec;
 	uint64		prefix = pg_hton64((uint64) msec << 16);
 
-	/* fetched once and kept for the life of the session: no leak */
+	/* allocated once and kept for the life of the session */
 	if (sha256 == NULL)
 		sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
 	if (context == NULL)
@@ -175,8 +179,9 @@ refuse_duplicate(TlRefusal *refusal, const TlEntry *entry)
 }
 
 /*
- * Whether an equal request is booked (TL056), in the books or by the batch,
- * NULL being none; where not, the entry has the fingerprint to be booked with.
+ * Whether an equal request without a key is booked (TL056), in the table or in
+ * the batch (NULL if there is no batch).  If not, entry->dedup is set to the
+ * fingerprint to book the entry with.
  */
 bool
 tl_is_duplicate(TlBooks *books, HTAB *batch, TlEntry *entry,
@@ -198,6 +203,6 @@ tl_is_duplicate(TlBooks *books, HTAB *batch, TlEntry *entry,
 			refuse_duplicate(refusal, first);
 			return true;
 		}
-		/* another request with the same fingerprint: take the next one */
+		/* a different request has this fingerprint: try the next one */
 	}
 }

@@ -1,43 +1,46 @@
 /*-------------------------------------------------------------------------
  *
  * direct.c
- *		Writing postings without SQL: accounts are updated and entries
- *		inserted through the table access method, which costs half of what a
- *		statement does.
+ *		Writes postings without SQL: accounts are updated and entries inserted
+ *		through the table access method, at half the cost of a statement.
  *
- * Why this is safe.  What the executor does around a write it does for the
- * sake of something that hangs on the table.  A posting is written here only
- * where nothing hangs on it but what is named below; everything else, and
- * everything that is not known, is left to SQL (write.c), row for row
- * the same.  Whether a table is plain in that sense is found out once and
- * again after it changes; tl_books_open() has locked the tables such that
- * nobody can add what matters meanwhile.
+ * Why this is safe.  Every step the executor adds to a write serves something
+ * attached to the table, such as a trigger or a constraint.  A posting is
+ * written here only if nothing is attached but what is listed below.  In any
+ * other case SQL (write.c) writes the same rows.  Whether the tables qualify is
+ * determined once, and again after one of them changes.  tl_books_open() has
+ * locked the tables, so no other session can attach anything that matters.
  *
- *	 triggers		none on INSERT of entries.  On UPDATE of accounts our own
- *					guard, which would let the engine pass, and foreign keys,
- *					which look at no column that a posting changes; none that
- *					can be deferred, which looks at a row's last version.
- *	 rules			none
- *	 constraints	no CHECK, and no NOT NULL on what a posting may leave out
- *	 columns		entries have those that the engine fills, of the types that
- *					it fills them with; no default, nothing generated
- *	 kind of table	a plain one of the heap, not a partition, no children
- *	 indexes		all of them are kept up by the executor's own function,
- *					partial ones, ones on expressions and those of users too;
- *					none is checked later than at once
- *	 privileges,	asked for every time, since roles change without the
- *	 row security,	tables; where SQL would refuse or filter, SQL does.  So do
- *	 auditing		plug-ins that want to see what is checked.
- *	 read-only and	refused as the executor refuses them
+ *	 triggers		None on INSERT of entries.  On UPDATE of accounts only our
+ *					own guard, which would accept the engine's update, and
+ *					foreign keys on columns that a posting does not change.
+ *					No foreign key is deferrable, because a deferred trigger
+ *					checks the last version of a row.
+ *	 rules			None.
+ *	 constraints	No CHECK, and no NOT NULL on columns that a posting may
+ *					leave null.
+ *	 columns		Entries have exactly the columns that the engine fills, of
+ *					the types that it writes.  These have no default and are
+ *					not generated.  Accounts may have other columns, but none
+ *					is generated.
+ *	 kind of table	A plain heap table, not a partition, without children.
+ *	 indexes		Any, also partial ones and ones on expressions; the
+ *					executor's own function inserts into them.  No exclusion
+ *					constraint, and no deferrable unique constraint.
+ *	 privileges,	Checked every time, because a role can change when the
+ *	 row security,	tables do not.  If SQL would refuse or filter, or if a
+ *	 auditing		plug-in hooks permission checks, SQL is used.
+ *	 read-only and	Refused as the executor refuses them.
  *	 parallel
- *	 replication	refused without a replica identity as the executor refuses;
- *					what is decoded is written by the heap
+ *	 replication	An update without a replica identity is refused as the
+ *					executor refuses it.  The heap writes the WAL that is
+ *					decoded.
  *
- * What is left is the heap's: visibility, locks on rows, HOT, TOAST, WAL,
- * statistics and conflicts of SERIALIZABLE.  An account is updated where it
- * was read, at the place of the version that was seen.  If that is no longer
- * the last one, nothing is written: under READ COMMITTED the engine reads and
- * checks again (it must: the balance is another), and above it is 40001.
+ * The heap does the rest: visibility, row locks, HOT, TOAST, WAL, statistics
+ * and conflicts of SERIALIZABLE.  The update addresses the row version that was
+ * read.  If there is a newer version, nothing is written: under READ COMMITTED
+ * the engine reads and checks again, because the balance has changed; at higher
+ * isolation levels it raises 40001.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -66,15 +69,15 @@
 #include "base/plain_table.h"
 #include "ledger/rows.h"
 
-/* Entries that are handed to the heap at once: some pages of them */
+/* Entries per table_multi_insert(), which fill a few pages */
 #define MAX_INSERTED	128
 
 /* ---------------------------------------------------------------------
- * Whether it may be done
+ * Whether postings may be written without SQL
  * ---------------------------------------------------------------------
  */
 
-/* A plain table without constraints that read what a posting writes */
+/* A plain table without CHECK constraints */
 static bool
 is_unchecked_table(Relation table)
 {
@@ -84,7 +87,7 @@ is_unchecked_table(Relation table)
 		(constraints == NULL || constraints->num_check == 0);
 }
 
-/* Columns that have not been dropped, and those that the engine fills */
+/* Whether entry has no column beyond those that the engine fills */
 static bool
 has_our_columns_alone(TupleDesc columns)
 {
@@ -116,7 +119,7 @@ static const int posted_columns[] = {
 	TL_ACCOUNT_LAST_ENTRY_AT,
 };
 
-/* Whether one of the columns that a posting changes is among these. */
+/* Whether a posting changes one of these columns */
 static bool
 is_posted(const AttrNumber *numbers, int count)
 {
@@ -132,8 +135,8 @@ is_posted(const AttrNumber *numbers, int count)
 }
 
 /*
- * Whether foreign keys, from this table or to it, have nothing to do when a
- * posting is written.
+ * Whether a posting changes no column that a foreign key, from this table or to
+ * it, uses or could use.
  */
 static bool
 foreign_keys_rest(Relation account)
@@ -171,11 +174,11 @@ is_our_guard(const Trigger *trigger)
 		get_namespace_oid(TL_INTERNAL_SCHEMA, true);
 }
 
-/* Whether nothing fires when a posting updates a row but what would let it. */
+/* Whether an update fires only our guard and foreign keys not deferrable */
 static bool
 update_fires_nothing(Relation table)
 {
-	/* the relation's own may go away while names are looked up */
+	/* copied, because a look-up of names may rebuild the relcache entry */
 	TriggerDesc *triggers = CopyTriggerDesc(table->trigdesc);
 	bool		nothing = true;
 
@@ -199,7 +202,7 @@ is_plain_account(Relation account)
 
 	for (int i = 0; i < columns->natts; i++)
 	{
-		/* what is made from other columns would have to be made anew */
+		/* a stored generated column would have to be recomputed */
 		if (TupleDescAttr(columns, i)->attgenerated != '\0')
 			return false;
 	}
@@ -214,11 +217,11 @@ is_plain_account(Relation account)
 		foreign_keys_rest(account);
 }
 
-/* Whether postings may be written here; if not, they are written with SQL. */
+/* Whether postings may be written without SQL */
 bool
 tl_direct_applies(const TlBooks *books)
 {
-	static uint64 judged = 0;	/* generation of the catalog */
+	static uint64 judged = 0;	/* generation of the catalog then */
 	static bool tables_are_plain;
 	uint64		generation = tl_catalog()->generation;
 
@@ -234,11 +237,11 @@ tl_direct_applies(const TlBooks *books)
 }
 
 /* ---------------------------------------------------------------------
- * Doing it
+ * Writing
  * ---------------------------------------------------------------------
  */
 
-/* Nothing was written as a newer version of the account is there. */
+/* A newer version of the account exists: an error above READ COMMITTED */
 static void
 refuse_if_serializing(TM_Result result)
 {
@@ -251,7 +254,7 @@ refuse_if_serializing(TM_Result result)
 			 errmsg("could not serialize access due to concurrent update")));
 }
 
-/* The row of an account as it was read, with what a posting changes */
+/* The row of an account as read, with the columns that a posting changes */
 static HeapTuple
 posted_row(Relation table, const TlAccount *account)
 {
@@ -270,7 +273,7 @@ posted_row(Relation table, const TlAccount *account)
 									 nulls);
 }
 
-/* Update one account; false: it has changed since it was read. */
+/* Update one account.  False: it has changed since it was read. */
 static bool
 update_account(Relation table, const TlAccount *account, TupleTableSlot *slot,
 			   CommandId command)
@@ -308,7 +311,7 @@ update_account(Relation table, const TlAccount *account, TupleTableSlot *slot,
 	return true;
 }
 
-/* Update accounts up to the first that has changed; returns how many. */
+/* Update accounts until one has changed since it was read; returns how many. */
 static int
 update_accounts(Relation table, const TlAccount *const *accounts, int count,
 				CommandId command)
@@ -327,7 +330,7 @@ update_accounts(Relation table, const TlAccount *const *accounts, int count,
 	return updated;
 }
 
-/* Put an entry into an empty slot; the tuple is in the current context. */
+/* Put an entry into an empty slot; the tuple is palloc'd. */
 static void
 store_entry(const TlEntry *entry, TupleTableSlot *slot)
 {
@@ -340,7 +343,7 @@ store_entry(const TlEntry *entry, TupleTableSlot *slot)
 	ExecStoreHeapTuple(tuple, slot, true);
 }
 
-/* Insert entries, no more than there are slots. */
+/* Insert entries; count must not exceed the number of slots. */
 static void
 insert_some(Relation table, TlEntry *const *entries, int count,
 			TupleTableSlot **slots, TlIndexes *indexes, CommandId command)
@@ -390,9 +393,9 @@ insert_entries(Relation table, TlEntry *const *entries, int count,
 }
 
 /*
- * Write accounts as they stand after entries, and then the entries.  Returns
- * how many accounts were updated: if not all of them, the next one has changed
- * since it was read, and no entry was written.  Where tl_direct_applies().
+ * Update the accounts to their new state, then insert the entries.  Returns how
+ * many accounts were updated.  If not all, the next account has changed since
+ * it was read, and no entry was written.  Requires tl_direct_applies().
  */
 int
 tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
@@ -409,7 +412,7 @@ tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
 	if (updated == account_count)
 		insert_entries(books->tables[TL_ENTRY], entries, entry_count, command);
 
-	/* what runs next in this transaction sees it, as after a statement */
+	/* make the rows visible to what follows, as after a statement */
 	CommandCounterIncrement();
 	return updated;
 }

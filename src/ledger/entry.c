@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * entry.c
- *		An entry as a row and a row as an entry, along the one list of its
- *		columns (columns.c).
+ *		Conversion between entries and rows, by the list of an entry's columns
+ *		(columns.c).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,7 +21,7 @@
 #include "ledger/catalog.h"
 #include "ledger/posting.h"
 
-/* Where an entry keeps the value of a column */
+/* Address of a column's value in an entry */
 static inline void *
 field(const TlEntry *entry, const TlColumn *column)
 {
@@ -41,7 +41,7 @@ has_value(const TlEntry *entry, const TlColumn *column)
 		*(char *) field(entry, column) != '\0';
 }
 
-/* The value of a column; texts and uuids are not copied. */
+/* The value of a column; texts and UUIDs are not copied. */
 static Datum
 column_datum(const TlEntry *entry, const TlColumn *column)
 {
@@ -72,7 +72,7 @@ column_datum(const TlEntry *entry, const TlColumn *column)
 	}
 }
 
-/* Take the value of a column, which is not null; texts are copied. */
+/* Set a field of an entry from a value that is not null; texts are copied. */
 static void
 take_datum(TlEntry *entry, const TlColumn *column, Datum datum)
 {
@@ -109,7 +109,7 @@ take_datum(TlEntry *entry, const TlColumn *column, Datum datum)
 	}
 }
 
-/* Take a column, which may be null, from the table. */
+/* Set a field of an entry from a column of the table, which may be null. */
 static void
 take_column(TlEntry *entry, int number, Datum datum, bool isnull)
 {
@@ -121,7 +121,7 @@ take_column(TlEntry *entry, int number, Datum datum, bool isnull)
 		tl_refuse_null(TL_ENTRY, number);
 }
 
-/* Take an entry from a row of the table, whose slot is left as it is. */
+/* Read an entry from a row of the table.  The caller clears the slot. */
 void
 tl_take_entry(TupleTableSlot *slot, TlEntry *entry)
 {
@@ -139,7 +139,7 @@ tl_take_entry(TupleTableSlot *slot, TlEntry *entry)
 	}
 }
 
-/* Take an entry from its stored columns, in the order of the list. */
+/* Read an entry from the values of its stored columns, in the list's order. */
 void
 tl_take_entry_list(const Datum *values, const bool *nulls, TlEntry *entry)
 {
@@ -152,8 +152,8 @@ tl_take_entry_list(const Datum *values, const bool *nulls, TlEntry *entry)
 }
 
 /*
- * The stored columns of an entry in the order of the list; returns how many.
- * Texts are not copied.
+ * The values of an entry's stored columns, in the list's order; returns how
+ * many.  Texts and UUIDs are not copied.
  */
 int
 tl_entry_list(const TlEntry *entry, Datum *values, bool *nulls)
@@ -173,7 +173,10 @@ tl_entry_list(const TlEntry *entry, Datum *values, bool *nulls)
 	return count;
 }
 
-/* The columns of an entry as those of a row; texts are not copied. */
+/*
+ * The values of an entry in the column order of a relation, which has
+ * column_count columns.  Texts and UUIDs are not copied.
+ */
 void
 tl_entry_values(const TlEntry *entry, TlRelation relation, int column_count,
 				Datum *values, bool *nulls)
@@ -194,7 +197,7 @@ tl_entry_values(const TlEntry *entry, TlRelation relation, int column_count,
 	}
 }
 
-/* An entry as a value of type booked_entry */
+/* An entry as a value of type booked_entry, palloc'd */
 Datum
 tl_entry_datum(const TlEntry *entry)
 {

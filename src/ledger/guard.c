@@ -1,12 +1,14 @@
 /*-------------------------------------------------------------------------
  *
  * guard.c
- *		Triggers that keep the books as they were booked (contract, section
- *		6): entries are append-only, accounts are changed by posting only.
+ *		Triggers that protect the books (contract, section 6): entries are
+ *		append-only, accounts are changed by postings only, and the tables of
+ *		training tokens are changed by their functions only.
  *
  * They are statement triggers: they refuse before a row is touched, cost
- * nothing per row, and do not fire where a logical replication worker applies
- * what was posted elsewhere.  An argument of the trigger is the hint.
+ * nothing per row, and do not fire when a logical replication worker applies
+ * rows that were posted elsewhere.  The trigger's argument, if any, is the
+ * hint.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -66,7 +68,7 @@ refuse(TriggerData *data)
 			 errtable(data->tg_relation)));
 }
 
-/* Refuses whatever it is fired for. */
+/* Refuses any event that fires it. */
 Datum
 tl_refuse_change(PG_FUNCTION_ARGS)
 {
@@ -74,7 +76,7 @@ tl_refuse_change(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Refuses an update that is not the posting engine's. */
+/* Refuses an update that does not come from the posting engine. */
 Datum
 tl_refuse_plain_update(PG_FUNCTION_ARGS)
 {
@@ -85,7 +87,7 @@ tl_refuse_plain_update(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-/* Refuses an update that is not by a write function in PL/pgSQL. */
+/* Refuses an update that does not come from a write function in PL/pgSQL. */
 Datum
 tl_refuse_outside_functions(PG_FUNCTION_ARGS)
 {

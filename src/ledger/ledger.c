@@ -5,15 +5,15 @@
  *		balance, duplicates and idempotency keys, and the order in which a
  *		request is refused (section 4).
  *
- * A posting reads the account and probes for a duplicate in one snapshot,
- * checks, and then writes under the condition that the account still has as
- * many entries as it was read with.  If somebody was faster it starts again,
- * this time with the account's row locked.  So a check is never out of date,
- * and equal requests that race meet as a duplicate and never as a violated
- * index; no subtransaction is needed.
+ * Postings use optimistic concurrency.  A posting reads the account, looks for
+ * a duplicate in the same snapshot, checks the request, and updates the account
+ * only if it has not changed since it was read.  If another posting was first,
+ * this one locks the account's row and starts again.  So a check is never out
+ * of date, and of two equal requests that race, one is found to be a duplicate;
+ * neither violates a unique index.  No subtransaction is needed.
  *
- * Under REPEATABLE READ and SERIALIZABLE the write itself raises 40001 where
- * somebody was faster, as any UPDATE does.
+ * Under REPEATABLE READ and SERIALIZABLE, losing the race raises 40001, as for
+ * any UPDATE.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -32,12 +32,12 @@
 #include "ledger/rows.h"
 
 /*
- * An opening may lose once to another with its key, to who makes the default
- * type and to who opens the account.
+ * An opening can lose three races, each once: to another opening with the same
+ * key, to the default type's creation, and to another opening of the account.
  */
 #define MAX_LOST_OPENINGS	3
 
-/* Amounts in messages: canonical text in the current memory context */
+/* An amount for a message: canonical text, palloc'd */
 static const char *
 amount_text(TlAmount value)
 {
@@ -47,7 +47,7 @@ amount_text(TlAmount value)
 	return text;
 }
 
-/* Whether a decimal text has no digit but 0 before its exponent */
+/* Whether a decimal text is zero: all digits before the exponent are 0 */
 bool
 tl_is_zero(const char *decimal)
 {
@@ -68,9 +68,9 @@ refuse_range(const TlRequest *request, TlRefusal *refusal)
 }
 
 /*
- * Check what the arguments alone show (TL400).  An adjustment is signed; an
- * account may be opened with any balance.  Zero moves nothing, so only an
- * opening may be zero.
+ * Check what can be checked without reading a table (TL400).  The amount of an
+ * adjustment or an opening may be negative.  Only an opening may be zero,
+ * because any other posting of zero would change nothing.
  */
 bool
 tl_check_request(const TlRequest *request, TlRefusal *refusal)
@@ -81,7 +81,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 	TlDecimalStatus status;
 	TlAmount	ignored;
 
-	/* out of range is here what no scale and no rounding make fit */
+	/* out of range here: too large at any scale and with any rounding */
 	if (request->amount[0] == '-')
 		toward_zero = TL_ROUND_CEIL;
 	status = tl_decimal_to_amount(request->amount, strlen(request->amount),
@@ -122,8 +122,8 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 }
 
 /*
- * The signed change that a request asks for at a scale.  False (TL400): it
- * does not fit, or nothing is left of it after rounding.
+ * Compute the signed change that a request asks for, rounded to a scale.
+ * False (TL400): it is out of range, or zero after rounding.
  */
 static bool
 round_request(const TlRequest *request, int scale, TlAmount *delta,
@@ -142,14 +142,14 @@ round_request(const TlRequest *request, int scale, TlAmount *delta,
 						 "The amount is %.64s and the token type has %d decimals.",
 						 request->amount, scale);
 
-	/* only an adjustment or opening can be negative: no overflow here */
+	/* no overflow: the amount of subtract cannot be negative */
 	*delta = request->operation == TL_OP_SUBTRACT ? -amount : amount;
 	return true;
 }
 
 /*
- * Add delta to a balance within the type's bounds (TL054, TL055).  A balance
- * that an amount cannot hold is out of bounds too.
+ * Add delta to a balance and check the type's bounds (TL054, TL055).  An
+ * overflow is out of bounds too.
  */
 bool
 tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
@@ -177,7 +177,7 @@ tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
 	return true;
 }
 
-/* What is left in a lot is never below zero, whatever its type says. */
+/* Raise a lower bound below zero to 0: a lot is never overdrawn. */
 void
 tl_bound_lot(TlTokenType *type)
 {
@@ -189,8 +189,8 @@ tl_bound_lot(TlTokenType *type)
 }
 
 /*
- * Whether the type is in use (TL058) and the party may take more (TL409: a
- * suspended party keeps what it has and acquires nothing).
+ * Check that the type is active (TL058) and, if the posting adds tokens, that
+ * the party is not suspended (TL409).
  */
 bool
 tl_check_acquire(const TlTokenType *type, int64 party_id, bool acquires,
@@ -215,7 +215,7 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
 	if (request->expected == NULL)
 		return true;
 
-	/* what an amount cannot hold exactly cannot be the balance */
+	/* a number that an amount cannot hold exactly is never the balance */
 	if (tl_decimal_to_amount(request->expected, strlen(request->expected),
 							 true, TL_AMOUNT_SCALE, TL_ROUND_EXACT,
 							 &expected) == TL_DECIMAL_OK &&
@@ -230,7 +230,7 @@ check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
 }
 
 /* ---------------------------------------------------------------------
- * Refusals that the single posting and the batch have in common
+ * Refusals shared by single postings and batches
  * ---------------------------------------------------------------------
  */
 
@@ -288,11 +288,11 @@ refuse_type_name(TlRefusal *refusal, text *name)
 }
 
 /* ---------------------------------------------------------------------
- * One try: true where the entry is booked, now or before with the same key
+ * One attempt: true if the entry is booked, now or earlier with the same key
  * ---------------------------------------------------------------------
  */
 
-/* What a try comes to where somebody was faster: try again */
+/* Set as sqlerrcode by an attempt that lost a race and must be repeated */
 #define LOST	ERRCODE_T_R_SERIALIZATION_FAILURE
 
 static bool
@@ -303,8 +303,8 @@ lose(TlRefusal *refusal)
 }
 
 /*
- * The key of the request is known: it is the first entry once more, or TL422
- * for another request.
+ * The key was used before: return that entry if it is the same request, else
+ * refuse (TL422).
  */
 static bool
 replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
@@ -319,7 +319,7 @@ replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 	return tl_refuse_key(refusal, first);
 }
 
-/* The entry that a request makes, apart from its numbers and balance */
+/* Fill an entry from its request; account, numbers and balance follow later. */
 static void
 start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
 {
@@ -340,7 +340,7 @@ start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
 	entry->booked_by = request->booked_by;
 }
 
-/* Post on an account that is there. */
+/* Post to an existing account. */
 static bool
 attempt_on_account(TlBooks *books, const TlRequest *request,
 				   const TlAccount *account, const TlTokenType *type,
@@ -396,8 +396,9 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 }
 
 /*
- * Whether a key is new to a party that has no such account yet; if not, it was
- * used for another request (contract, section 4).
+ * Whether a party has not used this key before.  The target account does not
+ * exist yet, so a used key belongs to a different request (contract, section
+ * 4), which is refused.
  */
 static bool
 is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
@@ -414,9 +415,10 @@ is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 }
 
 /*
- * No index makes a key unique per party, so its openings queue up until the
- * transaction ends.  True: somebody was faster with this key, though the
- * snapshot of the transaction may be too old to see it.
+ * Lock the party until the transaction ends: no index makes a key unique per
+ * party, so its openings must run one at a time.  True: another opening used
+ * the key first.  The transaction's snapshot may be too old to see it, so the
+ * latest snapshot is used.
  */
 static bool
 lose_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
@@ -432,8 +434,8 @@ lose_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
 }
 
 /*
- * Post for a party that has no such account: only an opening can succeed.
- * type is NULL where the default type is to be made with it.
+ * Post for a party that does not have the account: only an opening can
+ * succeed.  If type is NULL, the default type is created too.
  */
 static bool
 attempt_without_account(TlBooks *books, const TlRequest *request,
@@ -486,7 +488,7 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		lose_key(books, &request->key, target->party_id))
 		return lose(refusal);
 
-	/* nothing was written up to here; from here on nothing is refused */
+	/* last refusal is above: a refused request must not have written */
 	if (type == NULL && !tl_write_default_type(request->now, &type_id))
 		return lose(refusal);
 	entry->entry_no = 1;
@@ -501,7 +503,7 @@ is_default_name(const text *name)
 		memcmp(VARDATA_ANY(name), "default", 7) == 0;
 }
 
-/* The row that the foreign key of an account refers to is not there. */
+/* The token type that an account's foreign key refers to is missing. */
 void
 tl_refuse_without_type(int64 account_id)
 {
@@ -551,8 +553,8 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 }
 
 /*
- * Nobody was faster: a trigger keeps the row from being inserted, or its id is
- * taken.
+ * No other opening caused the conflict: a trigger or rule suppressed the
+ * INSERT, or the id is taken.
  */
 void
 tl_refuse_opening(void)
@@ -565,9 +567,9 @@ tl_refuse_opening(void)
 }
 
 /*
- * Book a request that tl_check_request() has let pass.  Must run as the owner
- * of the books.  True: *entry is the entry, new or that of the first request
- * with this key.  False: *refusal says why, and nothing was written.
+ * Book a request that has passed tl_check_request().  Must run as the owner of
+ * the extension.  True: *entry is the new entry, or that of the first request
+ * with this key.  False: *refusal says why, and no entry was written.
  */
 bool
 tl_ledger_post(const TlRequest *request, const TlTarget *target,
@@ -575,7 +577,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 {
 	TlBooks		books;
 	bool		booked;
-	bool		fresh;			/* the snapshot is */
+	bool		fresh;			/* use a new snapshot, not the statement's */
 	int64		account_id = 0;
 	int64		locked_id = 0;
 	int			lost_openings = 0;
@@ -587,8 +589,8 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 		CHECK_FOR_INTERRUPTS();
 
 		/*
-		 * The statement's own snapshot is as good as a new one, and cheaper,
-		 * until it turns out to be out of date.
+		 * Try the statement's own snapshot first, because it is cheaper.  A
+		 * refusal is repeated with a new one: the old may be out of date.
 		 */
 		tl_books_push_snapshot(fresh);
 		booked = attempt_posting(&books, request, target, &account_id,
@@ -602,7 +604,7 @@ tl_ledger_post(const TlRequest *request, const TlTarget *target,
 						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 						 errmsg("could not serialize access due to concurrent update")));
 
-			/* the first in the queue must win, or a hot account starves */
+			/* queue for the row, or postings to a hot account starve */
 			if (account_id != 0)
 			{
 				tl_lock_account(account_id, locked_id);

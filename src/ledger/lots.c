@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * lots.c
- *		Opening the accounts of lots of training tokens, and ids of what
- *		belongs to a party, for the functions of sections 8 and 9 of the
- *		contract.  They run as the owner of the books.
+ *		Opens accounts for lots of training tokens, and makes ids of objects
+ *		that belong to a party, for the functions of sections 8 and 9 of the
+ *		contract.  These run as the owner of the extension.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -23,14 +23,14 @@
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
 
-/* What token entries carry as their source (contract, section 8) */
+/* The source of entries of training tokens (contract, section 8) */
 #define TOKEN_SOURCE	"training-tokens"
 
 PG_FUNCTION_INFO_V1(tl_new_id);
 PG_FUNCTION_INFO_V1(tl_new_issue_id);
 PG_FUNCTION_INFO_V1(tl_open_lot);
 
-/* These are for functions of the owner's, which leave out nothing. */
+/* Only the extension's own functions call these, and they pass no nulls. */
 static void
 refuse_nulls(FunctionCallInfo fcinfo)
 {
@@ -54,8 +54,8 @@ tl_new_id(PG_FUNCTION_ARGS)
 }
 
 /*
- * new_issue_id(party_id bigint) returns uuid: a random one (version 4) whose
- * last 10 bits are the home of the party.
+ * new_issue_id(party_id bigint) returns uuid: a random UUID (version 4) whose
+ * last 10 bits are the party's home.
  */
 Datum
 tl_new_issue_id(PG_FUNCTION_ARGS)
@@ -71,7 +71,8 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 
 /*
  * open_lot(party_id, token_type_id, quantity, notes) returns bigint: opens an
- * account without a name, its first entry being the issue.  All was checked.
+ * account without a name, whose first entry is the issue, and returns its id.
+ * The caller has checked the arguments.
  */
 Datum
 tl_open_lot(PG_FUNCTION_ARGS)

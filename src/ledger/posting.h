@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * posting.h
- *		What a posting is made of: the request, where it goes, and the rows that
- *		it reads and writes (contract, section 6).
+ *		The data structures of a posting: the request, its target, and the rows
+ *		that it reads and writes (contract, section 6).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -22,21 +22,22 @@
 #include "types/amount.h"
 
 /*
- * The call that an idempotency key came with: the same key in another call is
- * another request (contract, section 4).  Kept in entry.keyed_call.
+ * The kind of call that an idempotency key was used in.  The same key in
+ * another kind of call is a different request (contract, section 4).  Stored
+ * in entry.keyed_call.
  */
 #define TL_CALL_CREDIT		'c'
 #define TL_CALL_POST		'p'
 #define TL_CALL_BATCH		'b'
 #define TL_CALL_LOTS		't'
 
-/* A posting as it was asked for. */
+/* A posting as requested */
 typedef struct TlRequest
 {
 	char		call;			/* TL_CALL_* */
 	TlOperation operation;
-	const char *amount;			/* decimal text, exponent allowed; subtract
-								 * takes it off */
+	const char *amount;			/* decimal text, exponent allowed; not
+								 * negated for subtract */
 	TlRounding	rounding;		/* to the scale of the token type */
 	text	   *source;
 	text	   *description;
@@ -45,17 +46,17 @@ typedef struct TlRequest
 	TimestampTz recorded_at;
 	bool		has_key;
 	pg_uuid_t	key;
-	const char *expected;		/* balance that must result, or NULL */
+	const char *expected;		/* the balance that must result, or NULL */
 	TimestampTz now;			/* tl_clock() of the call */
 	text	   *booked_by;
 } TlRequest;
 
-/* Where it is to be booked: an account by id, or a party's by names. */
+/* The account to post to: by id, or by party, name and token type name */
 typedef struct TlTarget
 {
 	bool		by_id;
-	int64		account_id;		/* by_id */
-	int64		party_id;		/* else */
+	int64		account_id;		/* if by_id */
+	int64		party_id;		/* if not by_id, as are the names */
 	text	   *account_name;
 	text	   *type_name;
 } TlTarget;
@@ -66,8 +67,8 @@ typedef struct TlTokenType
 	int			scale;
 	bool		is_active;
 	bool		is_archived;
-	TlAmount	lower;			/* the smallest amount: no bound */
-	TlAmount	upper;			/* the largest amount likewise */
+	TlAmount	lower;			/* TL_AMOUNT_MIN: no bound */
+	TlAmount	upper;			/* TL_AMOUNT_MAX: no bound */
 	bool		lower_inclusive;
 	bool		upper_inclusive;
 } TlTokenType;
@@ -81,11 +82,12 @@ typedef struct TlAccount
 	TlAmount	balance;
 	int64		entry_count;
 	TimestampTz last_entry_at;
-	HeapTuple	row;			/* as it was read; not changed by postings */
+	HeapTuple	row;			/* as read, palloc'd; postings do not change
+								 * it */
 	int64		entries_read;	/* entry_count in row */
 } TlAccount;
 
-/* A row of trainledger.entry; texts are in the memory context of the call. */
+/* A row of trainledger.entry; texts belong to the caller's memory context. */
 typedef struct TlEntry
 {
 	int64		account_id;
@@ -93,21 +95,23 @@ typedef struct TlEntry
 	TlAmount	delta;
 	TlAmount	balance;
 	TimestampTz created_at;
-	TimestampTz recorded_at;	/* has_recorded_at */
+	TimestampTz recorded_at;	/* valid if has_recorded_at */
 	int64		booking_no;
-	pg_uuid_t	dedup;			/* has_dedup */
+	pg_uuid_t	dedup;			/* idempotency key or fingerprint, valid if
+								 * has_dedup */
 	text	   *source;
 	text	   *description;
 	text	   *device;			/* may be NULL */
 	text	   *booked_by;
 	TlOperation operation;
-	char		keyed_call;		/* 0: dedup is no idempotency key */
+	char		keyed_call;		/* TL_CALL_*; 0: dedup is not an idempotency
+								 * key */
 	bool		has_recorded_at;
 	bool		has_dedup;
-	bool		is_replay;		/* answers a repeated request */
+	bool		is_replay;		/* answer to a repeated request */
 } TlEntry;
 
-/* entry.c: an entry as a row and a row as an entry */
+/* entry.c: conversion between entries and rows */
 extern void tl_take_entry(TupleTableSlot *slot, TlEntry *entry);
 extern void tl_take_entry_list(const Datum *values, const bool *nulls,
 							   TlEntry *entry);

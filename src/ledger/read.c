@@ -22,18 +22,18 @@
 
 #include "ledger/rows.h"
 
-/* Fewer accounts than these are looked up one by one. */
+/* Fewer accounts than this are looked up one by one. */
 #define MIN_WALKED		64
 
 /*
- * Entries of the index that a walk may pass for each account: to go down from
- * the root costs about as much.  It starts with some more, as accounts that are
- * picked at random lie now closer together and now farther apart.
+ * Index entries that a walk may pass per account.  A descent from the root
+ * costs about as much.  The walk starts with a reserve, because the distances
+ * between accounts picked at random vary.
  */
 #define STEPS_PER_ACCOUNT	16
 #define STEPS_AT_START		256
 
-/* The bounds of a token type from their range */
+/* Read the bounds of a token type from their range; an empty one is 55000. */
 static void
 read_bounds(Datum value, TlTokenType *type)
 {
@@ -117,7 +117,7 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 	return true;
 }
 
-/* To the next entry of the index, which may be of a dead or unseen version */
+/* Go to the next index entry; its row may be dead or invisible. */
 static void
 take_step(TlWalk *walk)
 {
@@ -133,9 +133,10 @@ take_step(TlWalk *walk)
 }
 
 /*
- * Have accounts read on the way along the primary key, rather than down from
- * its root each time.  Their ids have to ascend from the first one, under one
- * snapshot.  Where they are few or far apart they are looked up as before.
+ * Let tl_read_account() walk along the primary key, instead of descending from
+ * the root for each account.  The caller must ask for ascending ids, starting
+ * with first_id, under one snapshot.  Accounts that are few or far apart are
+ * looked up one by one.
  */
 void
 tl_walk_accounts(TlBooks *books, int64 first_id, int count)
@@ -164,7 +165,10 @@ tl_end_walk(TlBooks *books)
 	books->walk.scan = NULL;
 }
 
-/* Whether the walk comes to where this id is, or would be; else it is over. */
+/*
+ * Walk to the position of this id.  False: not walking, or the position is too
+ * far and the walk has ended.
+ */
 static bool
 walk_to(TlBooks *books, int64 id)
 {
@@ -180,7 +184,7 @@ walk_to(TlBooks *books, int64 id)
 	return walk->scan != NULL;
 }
 
-/* Fetch the row with the id that the walk came to, if it is there. */
+/* Fetch the visible row with this id at the walk's position, if any. */
 static bool
 fetch_walked(TlWalk *walk, int64 id, TupleTableSlot *slot)
 {
@@ -240,8 +244,8 @@ tl_read_party(TlBooks *books, int64 id, bool *is_suspended)
 }
 
 /*
- * Whether a party is suspended.  The index of suspended parties spares a visit
- * to those that are not.
+ * Whether a party is suspended.  With the partial index of suspended parties,
+ * the rows of all others need not be read.
  */
 bool
 tl_is_suspended(TlBooks *books, int64 party_id)
@@ -257,7 +261,7 @@ tl_is_suspended(TlBooks *books, int64 party_id)
 		is_suspended;
 }
 
-/* Whether there may be a suspended party at all */
+/* Whether any party may be suspended; true if that is not known */
 bool
 tl_is_any_suspended(TlBooks *books)
 {
@@ -285,7 +289,7 @@ take_entry(TupleTableSlot *slot, TlEntry *entry)
 	return true;
 }
 
-/* The entry of an account with this idempotency key or fingerprint */
+/* Find the entry of an account with this idempotency key or fingerprint. */
 bool
 tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup, int64 account_id,
 			  TlEntry *entry)
@@ -295,7 +299,7 @@ tl_read_dedup(TlBooks *books, const pg_uuid_t *dedup, int64 account_id,
 	return take_entry(tl_fetch(books, TL_ENTRY_BY_DEDUP, key), entry);
 }
 
-/* An entry with this idempotency key on any account of a party */
+/* Find an entry with this idempotency key on any account of a party. */
 bool
 tl_read_party_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 				  TlEntry *entry)

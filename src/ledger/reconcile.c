@@ -1,23 +1,23 @@
 /*-------------------------------------------------------------------------
  *
  * reconcile.c
- *		Which accounts have to be looked at closely?  (contract, section 6:
- *		reconcile)
+ *		Finds accounts that need a closer check (contract, section 6:
+ *		reconcile).
  *
- * Entries are written in the order of their numbers, and lie in a table of them
- * in nearly that order, account by account: sessions fill pages of their own
- * side by side, so that of neighbours in time the later may lie before the
- * earlier.  One pass over the table then needs no more of an account than where
- * its last entry left it, and the few entries that came too early: the next one
- * has to continue it, and the account has to stand where the last one did.  Any
- * account of which this cannot be said is doubtful.  It need not be wrong: its
- * entries may lie far out of order, in room that was used again.  A query,
- * account_problems() in sql/46_reconcile.sql, sorts entries and says what is
- * wrong; it costs more, and is asked about those alone.
+ * The entries of an account are written in the order of their numbers, and are
+ * stored in nearly that order.  Not exactly, because each session fills pages
+ * of its own, so a later entry may be stored before an earlier one.  One pass
+ * over the table therefore keeps little per account: its state after the last
+ * entry, and the few entries that came too early.  Each entry must continue
+ * this running balance, and the account must agree with the last one.  An
+ * account for which this cannot be shown is doubtful.  It may still be correct:
+ * entries stored in reused space may be far out of order.  For doubtful
+ * accounts only, the query account_problems() in sql/46_reconcile.sql sorts the
+ * entries and says what is wrong, at a higher cost.
  *
- * Accounts are dealt out to parts by a hash of their ids, for as many processes
- * as there are and as the memory of one can hold.  Each part reads everything
- * and leaves out what is not its own.
+ * A hash of the account id assigns each account to a part, so that several
+ * processes can share the work and a part fits into memory.  Each part reads
+ * both tables in full and ignores the rows of other parts.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -40,7 +40,7 @@
 #include "ledger/books.h"
 #include "types/amount.h"
 
-/* What is looked at of an entry */
+/* The columns of an entry that are checked */
 typedef struct Entry
 {
 	int64		entry_no;
@@ -49,26 +49,25 @@ typedef struct Entry
 	TimestampTz created_at;
 } Entry;
 
-/* Where the entries of an account have come to */
+/* The state of an account after its entries so far */
 typedef struct Tally
 {
 	int64		account_id;
-	int64		entry_no;		/* of the last one, 0: none so far */
-	TlAmount	first_balance;	/* after the first one */
-	TlAmount	balance;		/* after the last one */
-	TimestampTz created_at;		/* of the last one */
-	Entry	   *early;			/* that came before their turn, ascending */
+	int64		entry_no;		/* of the last entry; 0: none so far */
+	TlAmount	first_balance;	/* after the first entry */
+	TlAmount	balance;		/* after the last entry */
+	TimestampTz created_at;		/* of the last entry */
+	Entry	   *early;			/* entries read too early, by entry_no */
 	uint16		early_count;
-	uint16		early_room;		/* 0: none is allocated */
+	uint16		early_room;		/* allocated length; 0: early is not valid */
 	bool		is_doubtful;
 	bool		has_account;
 	char		status;			/* for the hash table */
 } Tally;
 
 /*
- * More entries than this that wait for one make an account doubtful.  Some
- * sessions times the entries of a page wait at most where one account is posted
- * to by all of them.
+ * An account with more waiting entries than this is doubtful.  If several
+ * sessions post to one account, about a page of entries per session can wait.
  */
 #define MAX_EARLY			512
 #define FIRST_EARLY			4
@@ -86,7 +85,7 @@ static uint32 hash_account(int64 account_id);
 #define SH_DEFINE
 #include "lib/simplehash.h"
 
-/* Accounts to start the table with; it grows as they come */
+/* Initial size of the hash table, which grows as needed */
 #define FIRST_ACCOUNTS		1024
 
 typedef struct Part
@@ -104,8 +103,8 @@ hash_account(int64 account_id)
 }
 
 /*
- * Whether an account belongs to a part.  The high bits of the hash decide; the
- * low ones are left to the hash table.
+ * Whether an account belongs to a part.  The high bits of the hash decide,
+ * because the hash table uses the low ones.
  */
 static bool
 is_in_part(int64 account_id, Part part)
@@ -128,7 +127,7 @@ doubt(Tally *tally)
 	tally->early_count = tally->early_room = 0;
 }
 
-/* The next entry of an account, by its number, has to continue it. */
+/* Check that the next entry by number continues the account, and add it. */
 static void
 append_entry(Tally *tally, const Entry *entry)
 {
@@ -147,7 +146,7 @@ append_entry(Tally *tally, const Entry *entry)
 	tally->created_at = entry->created_at;
 }
 
-/* An entry came before its turn: have it wait. */
+/* Keep an entry that was read too early; a repeated number is doubtful. */
 static void
 keep_early(Tally *tally, const Entry *entry, MemoryContext context)
 {
@@ -169,7 +168,7 @@ keep_early(Tally *tally, const Entry *entry, MemoryContext context)
 		tally->early_room = room;
 	}
 
-	/* most often it is the last of those that wait */
+	/* an insertion sort: mostly the entry goes to the end */
 	while (place > 0 && tally->early[place - 1].entry_no > entry->entry_no)
 	{
 		tally->early[place] = tally->early[place - 1];
@@ -179,7 +178,7 @@ keep_early(Tally *tally, const Entry *entry, MemoryContext context)
 	tally->early_count++;
 }
 
-/* Append those whose turn has come. */
+/* Append waiting entries that now follow. */
 static void
 take_early(Tally *tally)
 {
@@ -245,9 +244,9 @@ find_or_make_tally(tallies_hash *tallies, int64 account_id)
 }
 
 /*
- * A scan from the first page on, whoever else is reading the table: entries
- * are wanted in their order.  The rows of child tables, which every SELECT has,
- * would be left out.
+ * Begin a scan at the first page, never a synchronized scan, because entries
+ * are wanted in their order.  Refuses child tables (55000): a SELECT would read
+ * their rows, this scan would not.
  */
 static TableScanDesc
 begin_ordered_scan(Relation table)
@@ -265,8 +264,8 @@ begin_ordered_scan(Relation table)
 }
 
 /*
- * Add up the entries of a part.  One process of those that share the work
- * tells how far it is.
+ * Add up the entries of a part.  Parallel workers do not report progress; only
+ * the leader does.
  */
 static void
 add_entries(tallies_hash *tallies, Relation table, Part part)
@@ -302,7 +301,7 @@ add_entries(tallies_hash *tallies, Relation table, Part part)
  * ---------------------------------------------------------------------
  */
 
-/* Whether an account stands where its entries left it. */
+/* Whether an account agrees with its entries. */
 static bool
 agrees(const Tally *tally, TupleTableSlot *slot)
 {
@@ -355,7 +354,7 @@ compare_accounts(tallies_hash *tallies, Relation table, Part part,
 	ExecDropSingleTupleTableSlot(slot);
 }
 
-/* Return those that have entries alone. */
+/* Return account ids that have entries but no account. */
 static void
 return_missing(tallies_hash *tallies, ReturnSetInfo *result)
 {
@@ -372,8 +371,9 @@ return_missing(tallies_hash *tallies, ReturnSetInfo *result)
 }
 
 /*
- * doubtful_accounts(part integer, parts integer) returns setof bigint: those
- * of one part, 0, 1 ..., out of so many; each once.  As the owner of the books.
+ * doubtful_accounts(part integer, parts integer) returns setof bigint: the ids
+ * of doubtful accounts in one part, from 0 to parts - 1, each id once.  Must
+ * run as the owner of the extension.
  */
 Datum
 tl_doubtful_accounts(PG_FUNCTION_ARGS)
@@ -394,7 +394,7 @@ tl_doubtful_accounts(PG_FUNCTION_ARGS)
 	return_missing(tallies, result);
 	tallies_destroy(tallies);
 
-	/* locks are kept: what is looked at next must be the same tables */
+	/* locks are kept, so account_problems() then reads the same tables */
 	tl_books_close(&books);
 	return (Datum) 0;
 }

@@ -46,7 +46,7 @@ extern bool tl_write_account(TlEntry *entry, const TlTarget *target,
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_is_own_update(void);
 
-/* direct.c: writing postings without SQL */
+/* direct.c: postings written without SQL */
 extern bool tl_direct_applies(const TlBooks *books);
 extern int	tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
 							int account_count, TlEntry *const *entries,

@@ -1,12 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * sql.c
- *		The face of single postings to SQL: post() and the typed calls of
- *		credit accounts (contract, sections 6 and 7).
+ *		SQL functions for single postings: post() and the functions of credit
+ *		accounts (contract, sections 6 and 7).
  *
- * The functions are not strict: a missing argument is TL400, not a null.
- * They run as their caller up to here and act as the owner of the books for
- * the posting itself (see access.c).
+ * The functions are not strict: a null in a required argument raises TL400, it
+ * does not make the result null.  They run as their caller and act as the owner
+ * of the extension only for the posting itself (see access.c).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -30,7 +30,7 @@ PG_FUNCTION_INFO_V1(tl_credit_init);
 PG_FUNCTION_INFO_V1(tl_credit_add);
 PG_FUNCTION_INFO_V1(tl_credit_subtract);
 
-/* Where the arguments that all postings have stand in an argument list */
+/* Positions, from 0, of the arguments that all posting functions have */
 typedef struct ArgumentPlaces
 {
 	int			amount;
@@ -46,7 +46,7 @@ typedef struct ArgumentPlaces
 static const ArgumentPlaces post_places = {2, 3, 4, 5, 6, 7, 8, 9};
 static const ArgumentPlaces credit_places = {1, 2, 3, 4, 7, 8, 9, 10};
 
-/* post() has its party and token type by the account */
+/* post() takes an account instead of a party and a token type. */
 static const TlArgumentName post_names[] = {
 	{"party_id", "account_id"},
 	{"token_type", "account_id"},
@@ -68,7 +68,7 @@ text_arg(FunctionCallInfo fcinfo, int argno)
 	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
 }
 
-/* A number as text, NULL where it is null */
+/* A numeric argument as text, or NULL */
 static char *
 numeric_arg(FunctionCallInfo fcinfo, int argno)
 {
@@ -78,7 +78,7 @@ numeric_arg(FunctionCallInfo fcinfo, int argno)
 											   PG_GETARG_DATUM(argno)));
 }
 
-/* Take the arguments that all postings have (TL400). */
+/* Read the arguments that all posting functions have (TL400). */
 static void
 take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 			 TlRequest *request)

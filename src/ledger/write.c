@@ -1,14 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * write.c
- *		How the ledger writes its rows: every statement of the engine stands
+ *		How the ledger writes its rows.  All SQL statements of the ledger are
  *		here.
  *
- * Postings are written by direct.c, as a rule, which says when.  The
- * rest is written with SQL through SPI, so that triggers, constraints,
- * isolation and logical replication are as for any statement.  The texts are
- * qualified down to the operators, for they run under the caller's
- * search_path.
+ * Most postings are written by direct.c, which says when.  All else is written
+ * with SQL through SPI, so triggers, constraints, isolation and logical
+ * replication work as for any statement.  The statements qualify all names,
+ * even those of operators, because they run under the caller's search_path.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -30,14 +29,14 @@
 #include "ledger/rows.h"
 
 /*
- * True from when a statement of the engine is about to update accounts until
- * the guard has let it pass
+ * True from just before the engine updates an account with SQL until the guard
+ * trigger has accepted the update, or until the statement ends.
  */
 static bool is_posting = false;
 
 /*
  * For the guard: whether the update that is starting is the engine's.  True
- * once for a statement; what a user's trigger does in it is the user's.
+ * once per statement, so an update by a user's trigger within it is refused.
  */
 bool
 tl_is_own_update(void)
@@ -49,14 +48,14 @@ tl_is_own_update(void)
 }
 
 /*
- * The number of the running transaction's booking: one for all that it writes
- * to the books, at the cost of one call of nextval.  A savepoint that is rolled
- * back does not change it.
+ * The booking number of the running transaction.  All its entries have the same
+ * number, which costs one call of nextval.  ROLLBACK TO SAVEPOINT does not
+ * change it.
  *
- * The transaction has its id before it takes a number, and takes it from a
- * sequence without a cache.  So whoever reads the sequence and then the next
- * transaction id knows: when all transactions before that id are over, no entry
- * with a number up to the one that was read can come any more.
+ * The transaction gets its id before the number, and the sequence has no cache.
+ * So a consumer can read the sequence first and the next transaction id second:
+ * once all transactions before that id have ended, no more entries with a
+ * number up to the one read can appear.
  */
 static int64
 take_booking_no(void)
@@ -88,10 +87,10 @@ typedef enum Statement
 #define MAX_PARAMETERS		TL_ENTRY_COLUMN_COUNT
 
 /* clang-format off */
-/* The statements but INSERT_ENTRY, which is made from the list of columns */
+/* All statements; get_entry_plan() makes the text of INSERT_ENTRY. */
 static const struct
 {
-	const char *table;			/* that it writes or reads */
+	const char *table;			/* named in errors */
 	const char *text;
 	int			count;
 	TlColumnType types[MAX_PARAMETERS];
@@ -144,10 +143,10 @@ static const struct
 };
 /* clang-format on */
 
-/* The saved plans, made at their first use in the session */
+/* Saved plans, made at first use in the session */
 static SPIPlanPtr plans[STATEMENT_COUNT];
 
-/* The plan that inserts an entry and returns the row as it is */
+/* The plan that inserts an entry and returns the stored row */
 static SPIPlanPtr
 get_entry_plan(void)
 {
@@ -184,8 +183,8 @@ forget_plan(Statement statement)
 }
 
 /*
- * Plans do not depend on the values.  Kept out of run(), whose locals have to
- * live through a longjmp.
+ * Get the saved, generic plan of a statement.  Not inlined into run(), because
+ * locals of a function with PG_TRY() must survive a longjmp.
  */
 static pg_noinline SPIPlanPtr
 get_plan(Statement statement)
@@ -194,7 +193,7 @@ get_plan(Statement statement)
 	Oid			amount_type = tl_catalog()->types[TL_AMOUNT];
 	Oid			types[MAX_PARAMETERS];
 
-	/* The extension was made anew: parameters have other types */
+	/* the extension was created again, so parameters have other types */
 	if (plans_for_amount != amount_type)
 	{
 		for (int i = 0; i < STATEMENT_COUNT; i++)
@@ -215,7 +214,9 @@ get_plan(Statement statement)
 
 /*
  * Run a statement under the active snapshot and return the number of rows.
- * nulls has a letter per parameter, or is NULL.  Connected to SPI.
+ * nulls has a character per parameter as in SPI, or is NULL.  expected is the
+ * SPI_OK_* result; another one means a rule rewrote the statement (55000).
+ * Requires SPI_connect().
  */
 static uint64
 run(Statement statement, Datum *values, const char *nulls, int expected)
@@ -244,9 +245,9 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 }
 
 /*
- * Insert an entry, which is then as it is stored: a trigger or a default of a
- * user may have changed it.  Its texts are in this memory context.  Connected
- * to SPI.
+ * Insert an entry and read it back as stored, because a user's trigger may have
+ * changed it.  Its texts are then in the given memory context.  Requires
+ * SPI_connect().
  */
 static void
 insert_entry(TlEntry *entry, MemoryContext context)
@@ -273,7 +274,10 @@ insert_entry(TlEntry *entry, MemoryContext context)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/* Connected to SPI; false: the account has changed since it was read. */
+/*
+ * Update one account.  False: it has changed since it was read.  Requires
+ * SPI_connect().
+ */
 static bool
 update_account(const TlAccount *account)
 {
@@ -289,9 +293,9 @@ update_account(const TlAccount *account)
 }
 
 /*
- * Write accounts as they stand after entries, and then the entries.  Returns
- * how many accounts were updated: if not all of them, the next one has changed
- * since it was read, and no entry was written.
+ * Update the accounts to their new state, then insert the entries.  Returns how
+ * many accounts were updated.  If not all, the next account has changed since
+ * it was read, and no entry was written.
  */
 int
 tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
@@ -317,8 +321,8 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 }
 
 /*
- * Lock the tables of the books before numbers are taken from their sequences,
- * as ALTER TABLE does, which would wait for us while we wait for it.
+ * Lock the tables before their sequences, in the order that ALTER TABLE locks
+ * them.  The reverse order could deadlock with it.
  */
 static void
 lock_before_numbers(void)
@@ -328,9 +332,9 @@ lock_before_numbers(void)
 }
 
 /*
- * Open the account of a target, a lot where that has no name, with its first
- * entry, whose account_id is filled in.  False: the account is there already
- * and nothing was written.
+ * Open the account of a target with its first entry, and fill in the entry's
+ * account_id and booking_no.  A target without a name is a lot.  False: the row
+ * was not inserted, usually because the account exists.
  */
 bool
 tl_write_account(TlEntry *entry, const TlTarget *target,
@@ -338,7 +342,7 @@ tl_write_account(TlEntry *entry, const TlTarget *target,
 {
 	MemoryContext caller = CurrentMemoryContext;
 	Datum		values[] = {
-		0,						/* the id */
+		0,						/* the id, set below */
 		Int64GetDatum(target->party_id),
 		UUIDPGetDatum(token_type_id),
 		TimestampTzGetDatum(entry->created_at),
@@ -364,8 +368,8 @@ tl_write_account(TlEntry *entry, const TlTarget *target,
 }
 
 /*
- * Make the credit token type "default" (contract, section 7).  False: it is
- * there already.
+ * Create the credit token type "default" (contract, section 7).  False: the row
+ * was not inserted, usually because the type exists.
  */
 bool
 tl_write_default_type(TimestampTz now, pg_uuid_t *id)
@@ -402,9 +406,10 @@ lock_row(Statement statement, int64 id)
 }
 
 /*
- * Wait for the row of an account and lock it until the transaction ends.  To
- * come back for the one that was locked last means that no wait will help: a
- * trigger keeps the row from being updated.
+ * Lock the row of an account until the transaction ends.  locked_id is the
+ * account locked last, or 0.  If it is the same account, its update failed
+ * though it was locked: a trigger or rule suppresses it, so that is an error
+ * rather than an endless loop.
  */
 void
 tl_lock_account(int64 id, int64 locked_id)
@@ -418,7 +423,7 @@ tl_lock_account(int64 id, int64 locked_id)
 	lock_row(LOCK_ACCOUNT, id);
 }
 
-/* Wait for the row of a party and lock it until the transaction ends. */
+/* Lock the row of a party until the transaction ends. */
 void
 tl_lock_party(int64 id)
 {
@@ -426,9 +431,8 @@ tl_lock_party(int64 id)
 }
 
 /*
- * What a party's call with this idempotency key was, of those that are not
- * postings (take_key() in sql), or NULL.  A C string in the
- * current context.
+ * The name of the call in which a party used this idempotency key, other than
+ * a posting (recorded by take_key() in SQL), palloc'd; or NULL.
  */
 char *
 tl_read_party_request(const pg_uuid_t *key, int64 party_id)
