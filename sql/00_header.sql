@@ -45,7 +45,7 @@ BEGIN
 				FROM pg_catalog.pg_depend d
 				WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass
 				AND d.refobjid = schema.oid
-				-- the extension itself is in trainledger by now
+				-- leave out the extension itself, which already depends on it
 				AND NOT EXISTS (
 					SELECT FROM pg_catalog.pg_extension e
 					WHERE d.classid = 'pg_catalog.pg_extension'::regclass
@@ -89,7 +89,7 @@ BEGIN
 					HINT = 'Revoke CREATE on the schema; where default privileges give it, create the schema and revoke before CREATE EXTENSION.';
 			END IF;
 		END;
-		-- PostgreSQL does not let an extension have the schema that it is in
+		-- an extension cannot have its own schema as a member
 		IF schema.name <> 'trainledger' THEN
 			EXECUTE pg_catalog.format(
 				'ALTER EXTENSION trainledger ADD SCHEMA %I', schema.name);

@@ -1,4 +1,4 @@
--- Business time and ids (contract, section 2)
+-- Business time, and the home of an id (contract, section 2)
 
 CREATE FUNCTION trainledger.clock() RETURNS timestamptz
 AS 'MODULE_PATHNAME', 'tl_clock_sql' LANGUAGE C STABLE STRICT PARALLEL SAFE;

@@ -1,5 +1,6 @@
--- Levels of access (contract, section 15) and who is asking (section 12).
--- A level is EXECUTE on its marker function: such grants are dumped.
+-- Levels of access (contract, section 15) and who is calling (section 12).
+-- A role has a level if it may execute the marker function of the level:
+-- pg_dump dumps such grants.
 
 CREATE TYPE trainledger.access_level AS ENUM
 	('learner', 'reader', 'operator', 'admin');

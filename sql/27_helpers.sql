@@ -1,6 +1,6 @@
--- What the functions written in SQL and PL/pgSQL have in common: refusals,
--- arguments and ids.  They run as the owner, and nobody else may call them; but
--- for refuse(), since reads raise as their caller.
+-- Helpers of the functions in SQL and PL/pgSQL: refusals, arguments, ids, rows.
+-- Only the owner may call them, except for refuse(): functions that read run,
+-- and raise, as their caller.
 
 /*
  * The one way to raise.  Which argument is to blame, if any, is said in
@@ -174,8 +174,8 @@ DECLARE
 	candidate bigint;
 	is_taken boolean;
 BEGIN
-	-- as ALTER TABLE does, which would wait for us while we wait for it: the
-	-- table before its sequence
+	-- lock the table before its sequence, as ALTER TABLE does: in the other
+	-- order the two could deadlock
 	EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', relation);
 	LOOP
 		candidate := nextval(pg_get_serial_sequence(relation::text, 'id'));

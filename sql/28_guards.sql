@@ -1,6 +1,6 @@
--- Functions of triggers that guard tables (src/ledger/guard.c,
--- src/base/lifecycle.c).  The triggers are ALWAYS ones, so that they hold under
--- session_replication_role = replica too (97_tables.sql).
+-- Trigger functions that guard tables (src/ledger/guard.c,
+-- src/base/lifecycle.c).  97_tables.sql enables the triggers ALWAYS: they also
+-- fire under session_replication_role = replica.
 
 CREATE FUNCTION trainledger_internal.refuse_change() RETURNS trigger
 AS 'MODULE_PATHNAME', 'tl_refuse_change' LANGUAGE C VOLATILE PARALLEL UNSAFE;

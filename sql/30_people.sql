@@ -39,7 +39,7 @@ CREATE UNIQUE INDEX party_email_key
 	ON trainledger.party (pg_catalog.lower(email));
 CREATE INDEX party_organisation_id_idx
 	ON trainledger.party (organisation_id);
--- few are, and every posting that adds has to know
+-- small, because few parties are suspended: every posting that adds reads it
 CREATE INDEX party_suspended ON trainledger.party (id) WHERE is_suspended;
 COMMENT ON TABLE trainledger.party IS
 'Organisations and people: account holders, contacts, learners, delegates and users.';
@@ -217,7 +217,7 @@ BEGIN
 		EXIT WHEN stored.id IS NOT NULL;
 		taken := taken_party_column(made);
 		PERFORM require_conflict('party', taken IS NOT NULL);
-		-- our number was imported meanwhile
+		-- our generated id was imported meanwhile: try the next one
 		CONTINUE WHEN id IS NULL AND taken = 'id';
 		PERFORM raise_taken('party', taken);
 	END LOOP;
@@ -303,13 +303,13 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_party trainledger.party;
-	-- whatever the collation of the arguments
+	-- compare in the default collation, whatever the arguments have
 	kind text COLLATE "default" := coalesce(id_type, '');
 	wanted text COLLATE "default" := id;
 BEGIN
 	CASE kind
 	WHEN 'id' THEN
-		-- at most 18 digits always fit
+		-- 18 digits always fit into a bigint
 		IF wanted ~ '^[0-9]{1,18}$' THEN
 			SELECT p.* INTO found_party FROM trainledger.party p
 			WHERE p.id = wanted::bigint;
@@ -387,7 +387,7 @@ BEGIN
 		EXIT WHEN made.id IS NOT NULL;
 		is_id_taken := EXISTS (SELECT FROM trainledger.catalog_item c
 							   WHERE c.id = made_id);
-		-- our number was imported meanwhile
+		-- our generated id was imported meanwhile: try the next one
 		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM raise_taken('catalog_item',
 							CASE WHEN is_id_taken THEN 'id' ELSE 'code' END);

@@ -1,4 +1,4 @@
--- What calls for a party have in common: the party, and its idempotency keys
+-- Helpers of calls that concern a party: the party, and its idempotency keys
 
 CREATE FUNCTION trainledger_internal.party(party_id bigint)
 RETURNS trainledger.party

@@ -9,7 +9,7 @@ AS $$
 DECLARE
 	argument text;
 BEGIN
-	-- what an amount can hold; NaN is above every number
+	-- the limits of an amount; NaN is greater than all numbers
 	argument := CASE
 		WHEN lower_bound NOT BETWEEN -9223372036854.775808
 			AND 9223372036854.775807 THEN 'lower_bound'
@@ -188,7 +188,7 @@ BEGIN
 	END IF;
 	PERFORM check_token_type(coalesce(name, 'kept'), 0,
 							 default_days_to_redeem, NULL::uuid);
-	-- what no type takes, before it is known which it is
+	-- bounds that no type accepts are refused before the type is read
 	PERFORM bounds(lower_bound, upper_bound, 6, 'upper_bound');
 	SELECT t.* INTO was FROM trainledger.token_type t
 	WHERE t.id = token_type_id FOR NO KEY UPDATE;

@@ -5,7 +5,9 @@
  * where its entries end. src/ledger/reconcile.c finds the accounts of which
  * that cannot be said, and a query what is wrong with them.
  */
--- By hand: PL/pgSQL does not let its argument and its column have one name.
+-- This stub is not made by 95_functions.sql: the function behind it names its
+-- argument only_account, because in PL/pgSQL an argument and a result column
+-- cannot both be named account_id.
 CREATE FUNCTION trainledger.reconcile(account_id bigint DEFAULT NULL)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED

@@ -62,7 +62,7 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	found_account trainledger.account;
-	-- whatever the collation of the arguments
+	-- compare in the default collation, whatever the arguments have
 	named text COLLATE "default" := coalesce(account_name, 'default');
 	of_type text COLLATE "default" := coalesce(token_type, 'default');
 BEGIN
@@ -131,8 +131,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	found_account trainledger.account;
-	-- in the statement it would be compared after row-level security, by
-	-- reading all entries from the newest on
+	-- as part of the query, coalesce would be checked after row-level
+	-- security, and all entries from the newest on would be read
 	before bigint := coalesce(before_entry, 9223372036854775807);
 BEGIN
 	IF max_entries < 0 THEN

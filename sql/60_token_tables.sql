@@ -23,7 +23,7 @@ COMMENT ON COLUMN trainledger.token_account.party_id IS 'Party that holds the to
 COMMENT ON COLUMN trainledger.token_account.token_type_id IS 'Type of the tokens.';
 COMMENT ON COLUMN trainledger.token_account.created_at IS 'When the first lot was issued.';
 
--- No foreign key to account, for the reason given at entry.
+-- No foreign key to account, for the reason given at trainledger.entry.
 CREATE TABLE trainledger.token_lot (
 	id uuid CONSTRAINT token_lot_pkey PRIMARY KEY,
 	account_id bigint NOT NULL CONSTRAINT token_lot_account_id_key UNIQUE,
@@ -132,7 +132,8 @@ COMMENT ON COLUMN trainledger.redemption_allocation.issue_id IS 'Issue that gave
 COMMENT ON COLUMN trainledger.redemption_allocation.quantity IS 'How much it gave.';
 COMMENT ON COLUMN trainledger.redemption_allocation.refunded IS 'How much of that was given back, or lost because it had expired.';
 
--- What ties lots and redemptions to the balances never changes
+-- Lots and redemptions must agree with the balances: only the functions of
+-- training tokens update them, and nobody deletes them
 
 DO $$
 DECLARE

@@ -1,6 +1,6 @@
 -- Lots: to issue, extend and adjust them
 
--- The engine, for lots (src/ledger/lots.c)
+-- The ledger's engine, for lots (src/ledger/lots.c)
 
 CREATE FUNCTION trainledger_internal.new_issue_id(party_id bigint) RETURNS uuid
 AS 'MODULE_PATHNAME', 'tl_new_issue_id' LANGUAGE C VOLATILE PARALLEL SAFE;
@@ -25,7 +25,7 @@ ROWS 10;
 COMMENT ON FUNCTION trainledger_internal.post_lots IS
 'Books an operation on lots, as post_batch does on credit accounts.';
 
--- What the calls have in common
+-- Helpers of the calls
 
 CREATE FUNCTION trainledger_internal.quantity(
 	name text, value numeric, is_signed boolean) RETURNS numeric
@@ -37,7 +37,7 @@ BEGIN
 		PERFORM refuse('TL400', format('%s is missing', name),
 			format('The argument %s is null.', name), 'Give a number.', name);
 	END IF;
-	-- NaN is above every number
+	-- NaN is greater than all numbers
 	IF value NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN
 		PERFORM refuse('TL400',
 			format('%s is out of range', name),
@@ -226,7 +226,7 @@ AS $$
 DECLARE
 	are_open boolean[];
 BEGIN
-	-- by itself: a rule on the lots cannot keep it from being done
+	-- a statement of its own, so that no rule on token_lot can suppress it
 	SELECT array_agg(p.balance <> 0::trainledger.amount ORDER BY p.ordinal)
 	INTO are_open
 	FROM post_lots(account_ids, deltas, 'training-tokens',
@@ -471,11 +471,11 @@ BEGIN
 	WHERE e.dedup = idempotency_key AND e.account_id = lot.account_id;
 	IF FOUND THEN
 		IF amount <> round(amount, 6) THEN
-			-- no entry can be of such an amount
+			-- no entry has more than 6 decimals: the key is of another request
 			PERFORM refuse_key(format('entry %s of account %s',
 				known, lot.account_id));
 		END IF;
-		-- books nothing, refuses another request; the lot stays as it is now
+		-- books nothing, but refuses the key if it is of another request
 		PERFORM FROM post_lots(ARRAY[lot.account_id],
 			ARRAY[amount::trainledger.amount], 'training-tokens',
 			ARRAY[coalesce(notes, '')], NULL::timestamptz[], ARRAY[idempotency_key],

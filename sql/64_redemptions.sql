@@ -21,7 +21,7 @@ CREATE FUNCTION trainledger_internal.redeem_training_tokens(
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.redemption
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
--- A generic plan goes by key; one for a long array may read whole tables
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -51,7 +51,7 @@ BEGIN
 	PERFORM require_active(token_type, 'token_type_id');
 
 	PERFORM lock_token_account(party_id, token_type_id);
-	-- from each lot what the lots before it have not covered
+	-- each lot gives what the lots before it do not cover
 	SELECT array_agg(s.id ORDER BY s.ordinal),
 		   array_agg(s.account_id ORDER BY s.ordinal),
 		   array_agg((-least(s.balance, redeem_training_tokens.quantity
@@ -110,7 +110,7 @@ CREATE FUNCTION trainledger_internal.refund_training_tokens(
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.redemption
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
--- A generic plan goes by key; one for a long array may read whole tables
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
 SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
@@ -152,7 +152,7 @@ BEGIN
 			'Refund what is left of the redemption at most.', 'quantity');
 	END IF;
 
-	-- to each lot what the lots after it have not taken
+	-- each lot gets back what the lots after it do not take
 	WITH share AS (
 		SELECT s.ordinal, l.account_id, l.id,
 			   least(s.remaining, wanted - s.before) AS quantity,
@@ -230,7 +230,7 @@ BEGIN
 				   coalesce(max_issues::text, 'null')),
 			'Give how many issues to book off at most.', 'max_issues');
 	END IF;
-	-- what others are at work on is left to the next sweep
+	-- skips what others have locked: the next sweep books it off
 	SELECT array_agg(c.id) INTO candidates
 	FROM (
 		SELECT l.id
@@ -243,7 +243,7 @@ BEGIN
 		LIMIT max_issues
 		FOR NO KEY UPDATE OF k SKIP LOCKED) c;
 
-	-- as they stand now that nobody else changes them
+	-- read again: only from here on can nobody else change the lots
 	SELECT array_agg(l.account_id), array_agg(-a.balance),
 		   array_agg(l.expires_at)
 	INTO accounts, deltas, expiries

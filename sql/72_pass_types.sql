@@ -71,7 +71,7 @@ BEGIN
 		EXIT WHEN made.id IS NOT NULL;
 		is_id_taken := EXISTS (SELECT FROM trainledger.pass_type t
 							   WHERE t.id = made_id);
-		-- our number was imported meanwhile
+		-- our generated id was imported meanwhile: try the next one
 		CONTINUE WHEN id IS NULL AND is_id_taken;
 		PERFORM raise_taken('pass_type',
 			CASE WHEN EXISTS (SELECT FROM trainledger.pass_type t
@@ -310,7 +310,7 @@ BEGIN
 		IF id IS NOT NULL THEN
 			PERFORM raise_taken('pass_type_option', 'id');
 		END IF;
-		-- our number was imported meanwhile: the next one
+		-- our generated id was imported meanwhile: try the next one
 		PERFORM require_conflict('pass_type_option', EXISTS (
 			SELECT FROM trainledger.pass_type_option o WHERE o.id = made_id));
 	END LOOP;
@@ -356,8 +356,8 @@ BEGIN
 			'lifecycle_state');
 	END IF;
 	IF lifecycle_state = 'archived' THEN
-		-- written, so that who publishes the type or archives another option
-		-- under an older snapshot meets it (40001)
+		-- changes nothing, but whoever publishes the type or archives another
+		-- option with an older snapshot then fails to serialize (40001)
 		UPDATE trainledger.pass_type t
 		SET lifecycle_state = t.lifecycle_state WHERE t.id = of_type.id;
 		PERFORM require_written('pass_type', FOUND);

@@ -1,6 +1,6 @@
 -- Passes of people
 
--- What the calls have in common
+-- Helpers of the calls
 
 CREATE FUNCTION trainledger_internal.pass_view(pass_id bigint)
 RETURNS trainledger.training_pass
@@ -169,7 +169,7 @@ AS $$
 DECLARE
 	is_imported CONSTANT boolean := made.id IS NOT NULL;
 BEGIN
-	-- before its sequence, as in next_id()
+	-- lock the table before its sequence, as next_id() does
 	LOCK TABLE trainledger.pass IN ROW EXCLUSIVE MODE;
 	LOOP
 		IF NOT is_imported THEN
@@ -182,7 +182,7 @@ BEGIN
 		IF is_imported THEN
 			PERFORM raise_taken('pass', 'id');
 		END IF;
-		-- our number was imported: the next one
+		-- our generated id was imported: try the next one
 		PERFORM require_conflict('pass', EXISTS (
 			SELECT FROM trainledger.pass p WHERE p.id = made.id));
 	END LOOP;
@@ -365,7 +365,7 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.reassign_pass IS
 'Cancels a pass and gives the rest of its validity to another person as a new pass, which is returned. Level operator.';
 
--- What passes are for
+-- Use of passes
 
 CREATE FUNCTION trainledger_internal.covering_pass(
 	party_id bigint, item_id bigint, at timestamptz) RETURNS bigint
@@ -427,7 +427,7 @@ BEGIN
 	PERFORM require_given('reference', nullif(reference, ''));
 	PERFORM check_notes('reference', reference);
 	PERFORM party(party_id);
-	-- again where it was cancelled while this waited for it
+	-- try again if the pass was cancelled while we waited for its lock
 	LOOP
 		SELECT p.* INTO covering FROM trainledger.pass p
 		WHERE p.id = covering_pass(

@@ -1,7 +1,7 @@
 -- Self-signup tokens (contract, section 10)
 --
--- A code for which learners enrol themselves.  No refusal prints a code: it
--- is a secret like a voucher's.
+-- Learners use the code of such a token to enrol themselves.  The code is a
+-- secret, as on a voucher: no refusal prints it.
 
 CREATE SEQUENCE trainledger.signup_token_id_seq;
 COMMENT ON SEQUENCE trainledger.signup_token_id_seq IS

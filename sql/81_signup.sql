@@ -1,6 +1,6 @@
 -- Signup tokens and claims
 
--- What the calls have in common
+-- Helpers of the calls
 
 CREATE FUNCTION trainledger_internal.fits_xml(value text) RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_fits_xml' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -184,8 +184,8 @@ BEGIN
 			'expiration', expiration));
 	PERFORM check_expiration(expiration,
 		'Name the column in clear for a token that never expires.');
-	-- a change of code holds its token and may wait for another's, as
-	-- documents do: one at a time, or they would wait for each other
+	-- a change of code locks its token and may wait for another token, as
+	-- documents do: one at a time, or they could deadlock
 	IF code IS NOT NULL THEN
 		PERFORM take_mutex('signup codes');
 	END IF;
@@ -326,9 +326,9 @@ BEGIN
 		RETURN claim;
 	END IF;
 	PERFORM require_claimable(token, code);
-	-- the lock lets one claim at a time see and take the activations that
-	-- are left; a claim of the same party may have come before us, or a
-	-- change of the code
+	-- the lock lets one claim at a time see and use the activations left;
+	-- check everything again, because while we waited for it the same party
+	-- may have claimed the token, or its code may have changed
 	SELECT t.* INTO token FROM trainledger.signup_token t
 	WHERE t.id = token.id FOR NO KEY UPDATE;
 	claim := signup_claim(token.id, party_id);

@@ -90,7 +90,7 @@ COMMENT ON COLUMN trainledger.cohort.program_id IS 'Program that it is in.';
 COMMENT ON COLUMN trainledger.cohort.name IS 'Name, unique in the program.';
 COMMENT ON COLUMN trainledger.cohort.created_at IS 'When the cohort was made.';
 
--- The key on (program_id, cohort_id): a cohort of another program never fits.
+-- The foreign key on (program_id, cohort_id) refuses cohorts of other programs.
 CREATE TABLE trainledger.membership (
 	program_id uuid NOT NULL
 		CONSTRAINT membership_program_id_fkey REFERENCES trainledger.program,
@@ -182,7 +182,7 @@ DECLARE
 	made text := replace(gen_random_uuid()::text, '-', '');
 	number text := lpad(to_hex(nextval('trainledger.ticket_id_seq')), 12, '0');
 BEGIN
-	-- version 8: what the bits mean is ours
+	-- UUID version 8: the application defines what the bits mean
 	RETURN (number || '8' || substr(made, 14))::uuid;
 END;
 $$;

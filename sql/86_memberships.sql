@@ -32,7 +32,7 @@ BEGIN
 		IF NOT is_changed THEN
 			RETURN;
 		END IF;
-		-- to come in, and to come back, is to acquire something
+		-- whoever enters or returns acquires something
 		IF old.state IS NULL OR old.state <> 'active' AND made.state = 'active' THEN
 			PERFORM require_not_suspended(holder, 'party_id');
 		END IF;
@@ -125,7 +125,7 @@ BEGIN
 		PERFORM require_cohort(program_id, cohort_id);
 	END IF;
 	holder := party(party_id);
-	-- nobody is removed: who is in stays in
+	-- needs no lock, because memberships are never removed
 	IF NOT EXISTS (
 		SELECT FROM trainledger.membership m
 		WHERE m.program_id = update_user_cohort_state.program_id
@@ -177,7 +177,7 @@ BEGIN
 			'Give an SQL/JSON path predicate, such as $.attributes.grade > 3.',
 			'query');
 	END IF;
-	-- a path is printed with all names in quotes: $"x" is the variable x
+	-- a path is printed with all names in quotes, so a variable x is $"x"
 	IF regexp_replace(path::text, $re$"([^"\\]|\\.)*"$re$, '""', 'g') ~ '[$]""' THEN
 		PERFORM refuse('TL400', 'query has a variable',
 			'Variables have no values in a query.',
@@ -230,7 +230,7 @@ BEGIN
 	LEFT JOIN trainledger.membership m
 		ON m.program_id = $1 AND m.party_id = p.id
 	WHERE p.kind = 'person' AND NOT p.is_suspended
-	-- a CASE on the membership: the path is asked of those who may change
+	-- CASE evaluates the path only for those whose membership may change
 	AND CASE WHEN CASE WHEN m.party_id IS NULL THEN mode = 'open'
 					   ELSE m.state = 'active'
 							AND (m.cohort_id IS DISTINCT FROM $2

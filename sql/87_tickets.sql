@@ -108,7 +108,7 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN (
-		-- UNION, not UNION ALL: ends even where kinds stand in a circle
+		-- UNION, not UNION ALL: it ends even if the kinds form a cycle
 		WITH RECURSIVE line (id, parent_id) AS (
 			SELECT k.id, k.parent_id FROM trainledger.program_kind k
 			WHERE k.id = for_kind
@@ -141,11 +141,11 @@ BEGIN
 	PERFORM require_given('party_id', party_id::text);
 	PERFORM require_given('program_id', program_id::text);
 	for_program := program(program_id);
-	-- one ticket of a person at a time, so that none is taken in vain
+	-- lock the person: calls consume the tickets of a person one by one
 	PERFORM FROM trainledger.party p
 	WHERE p.id = consume_ticket.party_id FOR NO KEY UPDATE;
 	holder := person(party_id);
-	-- again where it was canceled while this waited for it
+	-- try again if the ticket was canceled while we waited for its lock
 	LOOP
 		SELECT t.* INTO taken FROM trainledger.ticket t
 		WHERE t.id = ready_ticket(holder.id, for_program.kind_id)

@@ -1,5 +1,5 @@
--- The program calls of the learning platform, in trainledger_api under their
--- own names, with its JSON documents (contract, section 11)
+-- The learning platform's program calls, with its JSON documents: functions of
+-- trainledger_api under the platform's names (contract, section 11)
 
 /*
  * What a body says, as texts by key.  "known" has a key for each that the
@@ -54,7 +54,7 @@ BEGIN
 	EXCEPTION WHEN data_exception THEN
 		problem := 'is malformed';
 		cause := SQLERRM;
-		-- the reader does not say where it met a \u0000
+		-- the JSON parser does not say which key has a \u0000
 		name := coalesce(name, substring(body::text
 			FROM $re$"(\w+)"\s*:\s*"(?:[^"\\]|\\.)*\\u0000$re$));
 	END;

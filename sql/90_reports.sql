@@ -45,7 +45,7 @@ SELECT t.name AS token_type, c.month::date AS month,
 	   CASE WHEN c.month = t.month THEN coalesce(t.expired, 0) ELSE 0 END AS expired,
 	   t.outstanding
 FROM total t
--- up to the month before the next one in which something happened
+-- fills the months without movements, up to the next month that has some
 CROSS JOIN LATERAL generate_series(t.month,
 	coalesce(t.next_month - interval '1 month',
 			 greatest(t.month, date_trunc('month',
@@ -82,7 +82,7 @@ COMMENT ON COLUMN trainledger.tokens_expiring.party_id IS 'Party that holds them
 COMMENT ON COLUMN trainledger.tokens_expiring.party IS 'Name of the party; null where the caller may not see it.';
 COMMENT ON COLUMN trainledger.tokens_expiring.quantity IS 'How many expire, as things stand.';
 
--- Grouped with the names, so that a condition on one reaches the rows
+-- Grouped by the name too, so that a condition on it is pushed down
 
 CREATE VIEW trainledger.pass_utilisation WITH (security_invoker = true) AS
 SELECT y.name AS pass_type,

@@ -1,6 +1,6 @@
--- What automatic APIs serve (contract, section 12): a view per collection and
--- the write functions under their own names.  The documents of the seeds are
--- with their subjects.
+-- What PostgREST and its like serve (contract, section 12): a view per
+-- collection, and functions that relate views to each other.  95_functions.sql
+-- makes the other functions; those for documents are with their subjects.
 
 /*
  * The views run with the rights of who reads: row-level security decides.
@@ -53,7 +53,7 @@ FROM trainledger.currency c;
 COMMENT ON VIEW trainledger_api.currencies IS
 'Currencies that prices are in.';
 
--- Token types of both kinds, as a change of one returns it
+-- Token types of both kinds: update_token_type() returns one of these
 
 CREATE VIEW trainledger_api.token_types WITH (security_invoker = true) AS
 SELECT t.id,
@@ -111,8 +111,8 @@ COMMENT ON VIEW trainledger_api.credit_transactions IS
 'Entries of credit accounts.';
 COMMENT ON COLUMN trainledger_api.credit_transactions.is_replay IS 'False; true where a function answers a request that came again with its idempotency key.';
 
--- Training tokens. The foreign keys to the party and the type are those of
--- token_account
+-- Training tokens.  Columns for the party and the type come from token_account,
+-- whose foreign keys PostgREST embeds by.
 
 CREATE VIEW trainledger_api.training_token_types WITH (security_invoker = true) AS
 SELECT t.id,

@@ -188,8 +188,8 @@ COMMENT ON COLUMN trainledger.privilege.is_rest IS 'Whether trainledger_api has 
 COMMENT ON COLUMN trainledger.privilege.collection IS 'View of trainledger_api whose row that function returns; null: it returns what the function itself returns.';
 COMMENT ON COLUMN trainledger.privilege.comment IS 'What the comment of that function says of its arguments.';
 
--- What reads and policies call of trainledger_internal, with the rights of their
--- caller
+-- Functions of trainledger_internal that reads and policies call with the
+-- rights of their caller
 
 CREATE VIEW trainledger_internal.privilege WITH (security_invoker = true) AS
 SELECT n.level, p.function_name
@@ -255,7 +255,7 @@ BEGIN
 			format('Role %I is the owner, who may do everything.', role_name),
 			'Give the books to another owner first.', 'role_name');
 	END IF;
-	-- one at a time: others write the same rows of the catalog
+	-- one call at a time, because they update the same catalog rows
 	PERFORM take_mutex('access');
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
@@ -291,7 +291,7 @@ BEGIN
 			'Give learner, reader, operator or admin.', 'level');
 	END IF;
 	PERFORM require_role(role_name);
-	-- whatever level the owner is given, it may do everything
+	-- no level is granted: the owner may do everything anyway
 	IF owns_the_books(role_name) THEN
 		RETURN;
 	END IF;

@@ -50,8 +50,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	-- with a party's id the accounts are found by index; row-level security
-	-- then leaves those that may be seen
+	-- the condition on the party uses an index; row-level security then
+	-- leaves out accounts that the caller may not see
 	parties bigint[] := ARRAY[trainledger.current_party(),
 							  visible_organisation()];
 BEGIN

@@ -1,6 +1,6 @@
--- What follows from the catalogue: the stubs in trainledger, the functions of
--- trainledger_api and comments of columns.  A script that upgrades the
--- extension spells out what it adds, and leaves what is there alone.
+-- Objects made from the system catalogs: the stubs in trainledger, the
+-- functions of trainledger_api, and comments of columns.  A script that
+-- upgrades the extension spells out what it adds, and leaves the rest alone.
 
 /*
  * A function whose work is done in trainledger_internal has a stub of its name

@@ -1,5 +1,5 @@
--- What every table has: row-level security, triggers that hold for replicas
--- too, and a place in dumps, which sequences have as well.  A script that
+-- Every table has row-level security and triggers that are enabled ALWAYS.
+-- pg_dump dumps the contents of every table and sequence.  A script that
 -- upgrades the extension spells out the same for a table that it adds.
 
 DO $$
@@ -14,7 +14,7 @@ BEGIN
 		AND c.relkind IN ('r', 'S')
 		ORDER BY c.oid
 	LOOP
-		-- two in one statement fail
+		-- in a loop, because two calls in one statement fail
 		PERFORM pg_catalog.pg_extension_config_dump(relation.name, '');
 		CONTINUE WHEN relation.kind = 'S';
 		EXECUTE pg_catalog.format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY',

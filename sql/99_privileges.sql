@@ -1,4 +1,4 @@
--- Privileges that everything above has (contract, section 15)
+-- Privileges on all objects above (contract, section 15)
 
 /*
  * Nothing is for PUBLIC.  For the whole of a schema this is said here alone: in
@@ -70,14 +70,14 @@ BEGIN
 		LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 		WHERE t.typnamespace = 'trainledger'::pg_catalog.regnamespace
 		AND t.typtype <> 'm' AND t.typelem = 0
-		-- the row type of a table has no rights of its own
+		-- row types of tables have no privileges of their own
 		AND (t.typrelid = 0 OR c.relkind = 'c')
 	LOOP
 		EXECUTE pg_catalog.format('GRANT USAGE ON TYPE %s TO PUBLIC', type_name);
 	END LOOP;
-	-- Only where default privileges took it away; from 17 on it has the rights
-	-- of the range.  pg_dump would warn of rights that an extension gives it:
-	-- so it is left to belong to the range alone, as from 17 on.
+	-- Before 17 a multirange type has privileges of its own, which default
+	-- privileges may take away.  pg_dump warns of those that an extension
+	-- grants, so the type is left to depend on its range alone, as in 17.
 	IF NOT pg_catalog.has_type_privilege(
 		'public', 'trainledger.amount_multirange', 'USAGE') THEN
 		GRANT USAGE ON TYPE trainledger.amount_multirange TO PUBLIC;
@@ -109,7 +109,7 @@ BEGIN
 			AND d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass
 			AND d.deptype = 'i'
 			UNION ALL
-			-- an operator with a letter for a sign
+			-- a mathematical function without an operator
 			SELECT 'trainledger.abs(trainledger.amount)'::pg_catalog.regprocedure)
 	LOOP
 		EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO PUBLIC',

@@ -1,25 +1,26 @@
--- The GraphQL face of trainledger, for PostGraphile 5 (contract, section 13).
+-- The GraphQL API of trainledger, for PostGraphile 5 (contract, section 13).
 --
 --   psql -X -v ON_ERROR_STOP=1 -d DATABASE -f trainledger_graphql.sql
 --
--- Run by the owner of the extension or a superuser, and again after every
--- upgrade.  It drops the schema trainledger_graphql with all that is in it,
--- makes it anew, and gives it back to the roles that have a level of access.
--- It is no part of the extension, because PostGraphile does not see what is.
+-- Run this script as the owner of the extension or as a superuser, and again
+-- after every upgrade.  It drops the schema trainledger_graphql with everything
+-- in it, creates it again, and grants it to the roles that have a level of
+-- access.  The schema is not part of the extension, because PostGraphile
+-- ignores members of extensions.
 --
--- First come tables of what the face has: types, views, inputs, payloads and
--- mutations, a row each.  Then one query makes all objects of a kind from
--- them: \gexec runs the statements that it returns.  One that fails is printed.
+-- First the script fills tables with a row for each type, view, input, payload
+-- and mutation.  Then, for each kind of object, a query returns the statements
+-- that create the objects, and \gexec runs them.  psql prints one that fails.
 --
--- Views are what can be read, with the caller's rights, so that row-level
--- security decides who sees which rows; composite types are inputs and
--- payloads; functions are the mutations.  Comments carry PostGraphile's smart
--- tags, and these of the preset that comes with the project:
+-- Clients read views.  These run with the rights of the caller, so row-level
+-- security decides which rows they show.  Inputs and payloads are composite
+-- types, mutations are functions.  Comments contain smart tags: PostGraphile's,
+-- and these of the preset that comes with the project:
 --
---   @scalar NAME           a domain is that scalar of GraphQL
---   @namespace NS @method M  a function is the field M of the mutation NS
---   @filterAs COLUMN TYPE  filters on a column compare another one; with a
---                          TYPE the value is a global id of that type
+--   @scalar NAME           the domain is this scalar of GraphQL
+--   @namespace NS @method M  the function is the field M of the mutation NS
+--   @filterAs COLUMN TYPE  filters on the column compare COLUMN instead; with
+--                          a TYPE the value is a global id of that type
 --   @orderFirst COLUMNS    lists are in this order, before the primary key
 --   @hideUnlessAsked COLUMN  lists leave out rows where this column is true,
 --                          unless a filter is on it
@@ -36,14 +37,14 @@ COMMENT ON SCHEMA trainledger_graphql IS
 SET LOCAL search_path = trainledger_graphql, pg_temp;
 
 -- ---------------------------------------------------------------------------
--- What there is.  Fields in GraphQL have the order of the rows.
+-- Definitions.  Fields in GraphQL have the order of the rows.
 -- ---------------------------------------------------------------------------
 
 CREATE TABLE _scalar (name text, base text, scalar text, comment text);
 INSERT INTO _scalar VALUES
 ('id', 'text', 'ID', 'Global id: base64 of Type:key.'),
 ('token_amount', 'numeric', 'TokenAmount', 'Number of tokens, exact.'),
--- read as text, so that a refusal can say what was sent
+-- text, so that a refusal can print what was sent
 ('moment', 'text', 'DateTime', 'Instant that was sent.');
 
 CREATE TABLE _enum (name text, labels text, comment text);
@@ -56,21 +57,23 @@ INSERT INTO _enum VALUES
 ('refund_policy', 'forfeit reissue',
  'What becomes of a refund to an issue that has expired: it is lost (forfeit), or a new issue (reissue).');
 
--- Types in global ids, and the type that the key of each has
+-- Types in global ids, and the data type of the key in each
 CREATE TABLE _node (type text PRIMARY KEY, key_type text);
 INSERT INTO _node VALUES
 ('Organisation', 'bigint'), ('Person', 'bigint'), ('CourseTemplate', 'bigint'), ('LearningPath', 'bigint'), ('Region', 'text'),
 ('TokenType', 'uuid'), ('TokenIssue', 'uuid'), ('TrainingPassType', 'bigint'), ('TrainingPassTypeOption', 'bigint'),
 ('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint');
 
--- Views, and what they select from.  Where rows have a global id, node_types are
--- the types it may have, and id_type tells which of several; its key is the
--- first column of the primary key.  Columns whose names end in _key are hidden.
+-- Views, and what they select from.  If rows have a global id, node_types lists
+-- its possible types, and the expression id_type chooses one of several.  The
+-- key in a global id is the first column of the primary key.  Columns whose
+-- names end in _key are hidden.
 CREATE TABLE _view (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
 	source text, primary_key text, node_types text, id_type text, tags text, comment text);
 CREATE TABLE _column (n integer GENERATED ALWAYS AS IDENTITY, view text REFERENCES _view,
 	name text, expression text, comment text);
--- Foreign keys: the field that shows the other row, and the list of that row
+-- Foreign keys: the field for the referenced row, and the field of that row for
+-- the list of rows that reference it
 CREATE TABLE _relation (n integer GENERATED ALWAYS AS IDENTITY, view text REFERENCES _view,
 	columns text, other text, field text, list text);
 
@@ -225,9 +228,9 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('training_pass', 'type_key', 'training_pass_type (type_key)', 'trainingPassType', 'trainingPasses'),
 ('training_pass', 'option_key', 'training_pass_type_option (option_key)', 'trainingPassTypeOption', 'trainingPasses');
 
--- Kinds of fields: their type, and how the value of one in an input (%1$s) is
--- converted to an argument (%2$L) of a function of trainledger.  A value that
--- cannot be is refused, and that argument blamed.
+-- Kinds of fields: their type, and the expression that converts the value of an
+-- input field (%1$s) to an argument of a function of trainledger.  If the
+-- conversion fails, the refusal names the argument (%2$L).
 CREATE TABLE _kind (name text PRIMARY KEY, type text, conversion text);
 INSERT INTO _kind VALUES
 ('text', 'text', '%1$s'), ('integer', 'integer', '%1$s'), ('boolean', 'boolean', '%1$s'), ('uuid', 'uuid', '%1$s'),
@@ -244,7 +247,7 @@ INSERT INTO _kind VALUES
 ('redemption', 'id', 'trainledger_graphql._redemption(%1$s, %2$L)'),
 ('holder', 'id', 'trainledger_graphql._one_of(%1$s, ''{Organisation,Person}'', %2$L)'),
 ('content', 'id', 'trainledger_graphql._one_of(%1$s, ''{CourseTemplate,LearningPath}'', %2$L)');
--- A global id, and a list of them, is a kind for each type
+-- For each type, its global id is a kind, and a list of them another
 INSERT INTO _kind
 SELECT type, 'id', format('trainledger_graphql._key(%%1$s, %L, %L, %%2$L)::%2$s', type, key_type) FROM _node
 UNION ALL
@@ -252,9 +255,10 @@ SELECT type || ' list', 'id[]',
 	   format('ARRAY(SELECT trainledger_graphql._key(i, %L, %L, %%2$L)::%2$s FROM unnest(%%1$s) i)', type, key_type)
 FROM _node;
 
--- Composite types: inputs, and what is in inputs, payloads and views.  A field
--- of an input is the argument of the same name, or the one that is given.  One
--- that is two arguments has a second row, without a comment.
+-- Composite types: inputs, and types used in inputs, payloads and views.  The
+-- column argument says which argument a field of an input becomes; null: the
+-- one of the same name.  A field that becomes two arguments has a second row,
+-- without a comment.
 CREATE TABLE _record (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
 	comment text);
 CREATE TABLE _field (n integer GENERATED ALWAYS AS IDENTITY, record text REFERENCES _record,
@@ -385,8 +389,8 @@ INSERT INTO _payload (name, field, view, what) VALUES
 ('training_pass_type_option_price_payload', 'training_pass_type_option_price', 'training_pass_type_option_price', 'Price'),
 ('training_pass_payload', 'training_pass', 'training_pass', 'Pass');
 
--- Mutations: each calls a function of trainledger.  The payload shows the row
--- whose key is this column of what the function returns.
+-- Mutations: each calls a function of trainledger.  key is the column of its
+-- result that holds the key of the row that the payload shows.
 CREATE TABLE _mutation (n integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	namespace text, method text, function text, input text REFERENCES _record, payload text REFERENCES _payload,
 	key text, comment text);
@@ -434,7 +438,7 @@ INSERT INTO _mutation (namespace, method, function, input, payload, key, comment
 -- Types and views
 -- ---------------------------------------------------------------------------
 
--- Domains are scalars, by their tag; an enum is one of GraphQL.
+-- The tag @scalar makes a domain a GraphQL scalar; enums need no tag.
 SELECT format('CREATE DOMAIN %I AS %s', name, base),
 	   format('COMMENT ON DOMAIN %I IS %L', name, format(E'@scalar %s\n%s', scalar, comment))
 FROM _scalar
@@ -444,8 +448,7 @@ SELECT format('CREATE TYPE %I AS ENUM (%s)', name, (SELECT string_agg(quote_lite
 FROM _enum
 \gexec
 
--- Composite types have the fields that have a comment, with the types of their
--- kinds.
+-- A composite type has the fields with a comment, each of the type of its kind.
 SELECT format('CREATE TYPE %I AS (%s)', r.name, string_agg(format('%I %s', f.name, k.type), ', ' ORDER BY f.n)),
 	   format('COMMENT ON TYPE %I IS %L', r.name, r.comment)
 FROM _record r JOIN _field f ON f.record = r.name JOIN _kind k ON k.name = f.kind
@@ -454,7 +457,7 @@ GROUP BY r.name ORDER BY r.n
 \gexec
 
 -- Hidden columns get the tag that hides them.  The global id becomes the first
--- column of a view; filters on it compare the key, which an index is on.
+-- column of a view; filters on it compare the key, which has an index.
 UPDATE _column SET comment = E'@behavior -*\n' || comment WHERE name ~ '_key$';
 INSERT INTO _column (n, view, name, expression, comment) OVERRIDING SYSTEM VALUE
 SELECT 0, v.name, 'id',
@@ -466,7 +469,7 @@ SELECT 0, v.name, 'id',
 FROM _view v JOIN _column c ON c.view = v.name AND c.name = split_part(v.primary_key, ',', 1)
 JOIN _node t ON t.type = split_part(v.node_types, ' ', 1);
 
--- A view has no keys: PostGraphile is told of them by tags.
+-- A view has no keys, so tags tell PostGraphile about them.
 SELECT format('CREATE VIEW %I WITH (security_invoker = true) AS SELECT %s FROM %s', v.name,
 			  (SELECT string_agg(format('%s AS %I', c.expression, c.name), ', ' ORDER BY c.n)
 			   FROM _column c WHERE c.view = v.name), v.source),
@@ -479,7 +482,7 @@ SELECT format('CREATE VIEW %I WITH (security_invoker = true) AS SELECT %s FROM %
 FROM _view v ORDER BY v.n
 \gexec
 
--- A payload is a composite type of its own, because it holds a row of a view.
+-- Payloads are created after the views, because each contains a row of one.
 SELECT format('CREATE TYPE %I AS (errors field_error[], %I %I)', name, field, view),
 	   format('COMMENT ON TYPE %I IS %L', name, 'What became of a mutation.')
 FROM _payload ORDER BY n
@@ -494,7 +497,7 @@ FROM (SELECT view, name, comment FROM _column
 \gexec
 
 -- ---------------------------------------------------------------------------
--- What the mutations have in common.  Internal: they are no fields.
+-- Helpers of the mutations.  Their tags keep them out of the GraphQL schema.
 -- ---------------------------------------------------------------------------
 
 CREATE FUNCTION _require_level(twin text) RETURNS void
@@ -537,8 +540,8 @@ $$;
 COMMENT ON FUNCTION _key(text, text, text, text) IS
 E'@behavior -*\nInternal: the key in a global id of a type, as it is printed (TL400).';
 
--- Values that are sent as texts are read here: an instant is in UTC unless it says
--- otherwise.
+-- Functions that parse values which are sent as text.  An instant without a
+-- time zone is in UTC.
 SELECT format($template$
 CREATE FUNCTION %1$I(value text, argument text) RETURNS %2$s
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
@@ -564,13 +567,13 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- the type that the id begins with, else the first
+	-- the type that the id begins with; if none fits, the first one
 	type text := coalesce((SELECT t FROM unnest(types) t WHERE starts_with(id,
 		left(encode(convert_to(t || ':', 'UTF8'), 'base64'), length(t) * 4 / 3))), types[1]);
 	key bigint := trainledger_graphql._key(id, type, 'bigint', argument);
 BEGIN
-	-- 0 is the id of nobody and nothing: the function called says so (TL404),
-	-- after what is wrong with its other arguments
+	-- no party or item has id 0: the called function finds none (TL404), after
+	-- it has checked its other arguments
 	RETURN CASE WHEN key IS NULL
 		OR EXISTS (SELECT FROM trainledger_graphql.account a
 				   WHERE a.party_key = key AND a.id = _one_of.id)
@@ -588,7 +591,7 @@ CREATE FUNCTION _errors(
 RETURNS field_error[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	-- without an input there is no field to name
+	-- if the input is null, there is no field to name
 	SELECT ARRAY[ROW(
 		coalesce(lower(left(f.name, 1)) || substr(replace(initcap(
 			replace(f.name, '_', ' ') COLLATE "C"), ' ', ''), 2), ''),
@@ -605,8 +608,8 @@ E'@behavior -*\n'
 -- Mutations
 -- ---------------------------------------------------------------------------
 
--- An argument that a function does not have is an error here, and not only when
--- the mutation is called.
+-- If a function lacks an argument, this script fails, and not only a call of
+-- the mutation.
 DO $$
 DECLARE
 	unknown text := (
@@ -624,9 +627,9 @@ END;
 $$;
 
 -- The template of all mutations.  A refusal or a bad value rolls back what was
--- done and becomes the errors of the payload, whose label is the field that was
--- made the argument to blame.  Any other error stays one.  The function has the
--- name of the field: \sf trainledger_graphql."trainingPass.issuePass" shows it.
+-- done and becomes the errors of the payload, whose label is the input field of
+-- the argument at fault.  Any other error is raised again.  The function has
+-- the name of the mutation: \sf trainledger_graphql."trainingPass.issuePass"
 SELECT format($template$
 CREATE FUNCTION %1$I(input trainledger_graphql.%3$I)
 RETURNS trainledger_graphql.%4$I
@@ -673,8 +676,8 @@ GROUP BY m.n, p.name, v.name, x.name ORDER BY m.n
 DROP TABLE _scalar, _enum, _node, _view, _column, _relation, _kind, _record, _field, _payload, _mutation;
 
 -- ---------------------------------------------------------------------------
--- Who may: the roles that have a level of access.  What they may do with it
--- the functions of trainledger decide.
+-- All roles that have a level of access may use the schema.  The functions of
+-- trainledger decide what each of them may do.
 -- ---------------------------------------------------------------------------
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA trainledger_graphql FROM PUBLIC;

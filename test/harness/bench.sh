@@ -2,10 +2,10 @@
 # make bench: side-by-side figures, on a private server that commits for real.
 #
 # Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
-# name an empty database, one for each. BENCH names the scripts, of which all
-# run otherwise but compare, which needs BASE, the revision to compare with.
-# What they write to test/results stays. The data is on a real disk, not in
-# memory.
+# name an empty database, one for each. BENCH names the scripts to run; by
+# default all of them run except compare, which needs BASE, the revision to
+# compare with. What they write to test/results is kept. The data is on a real
+# disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/faces.sh

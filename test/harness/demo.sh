@@ -1,9 +1,9 @@
 #!/bin/bash
 # make demo: the worked examples, on a private server.
 #
-# Runs test/demo/* in name order: *.sql with psql, *.sh with bash; others
-# (data, helpers) are left to these. PGHOST, PGPORT, PGUSER and PGDATABASE
-# name the database `demo`, which holds the extension; the first error ends it.
+# Runs test/demo/* in name order: *.sql with psql, *.sh with bash. Other files
+# (data, helpers) are for use by these. PGHOST, PGPORT, PGUSER and PGDATABASE
+# name the database `demo`, which has the extension. The first error ends it.
 # KEEP=1 leaves the server up.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"

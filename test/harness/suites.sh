@@ -8,12 +8,12 @@
 #                 which is N; TAP_JOBS of them run at a time.
 #   run_discarding TEST ...
 #                 runs regression tests in a database of their own while the
-#                 server discards what it has cached whenever it may: a use of
-#                 something freed shows (a server with assertions)
+#                 server discards what it has cached whenever it may, which
+#                 reveals uses of freed memory (a server with assertions)
 #   count_in_logs PATTERN
 #                 every line of the servers' logs that matches is a failure
 #   finish        prints how long each suite took, and `N passed, N failed`, the
-#                 last line; ends the script, well only if something passed and
+#                 last line; exits, with success only if something passed and
 #                 nothing failed
 
 # shellcheck source=test/harness/faces.sh

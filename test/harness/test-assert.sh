@@ -1,9 +1,9 @@
 #!/bin/bash
 # make test-assert: regression tests, isolation specs and the TAP tests of DDL
 # under load on a server with assertions, and one regression test while caches
-# are discarded. Where the mirror delivers no source of that server it says
-# NOT RUN and why, and ends well. Ends as make test does otherwise; a failed
-# assertion counts as a failure wherever it was.
+# are discarded. If the mirror has no source of that server, it prints NOT RUN
+# and why, and succeeds. Otherwise it ends as make test does; a failed assertion
+# anywhere counts as a failure.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/suites.sh

@@ -1,5 +1,5 @@
-# What CREATE EXTENSION refuses and what it takes: schemas that are there
-# already, encodings, objects of others in its way.
+# What CREATE EXTENSION refuses and accepts: schemas that exist already,
+# encodings, conflicting objects of other roles.
 #
 # Copyright (c) 2026, trainledger contributors
 

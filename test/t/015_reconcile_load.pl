@@ -1,6 +1,6 @@
-# reconcile() beside sessions that post, in parallel workers and in every
-# isolation level: it finds nothing while the books are right, and what was
-# damaged while they are not.
+# reconcile() while other sessions post, in parallel workers and at every
+# isolation level: it reports nothing while the books are right, and otherwise
+# what was damaged.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,5 +1,5 @@
-# The books are dumped in every format and restored into new databases. Table
-# by table they are the same, and everything that keeps them is in force.
+# The books are dumped in every format and restored into new databases. Every
+# table is the same, and everything that guards the books is in force.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,6 +1,6 @@
-# An upgrade adds a function and replaces a signature. Rights of levels, rights
-# that users gave and functions that users made are as before, and pg_dump says
-# them all.
+# An upgrade adds a function and replaces a signature. Privileges of levels,
+# privileges that users granted and functions that users created are as before,
+# and pg_dump dumps all of them.
 #
 # Copyright (c) 2026, trainledger contributors
 

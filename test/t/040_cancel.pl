@@ -1,5 +1,5 @@
 # Postings that are cancelled, time out or lose their server process in the
-# middle leave nothing behind, and the guard of the accounts is up again.
+# middle leave nothing behind, and the accounts are guarded again.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,5 +1,6 @@
-# A history of a million entries is read in memory that does not grow with it:
-# by the function, by pages of the document, and the whole document is refused.
+# The memory for reading a history of a million entries does not grow with the
+# history, by the function or by pages of the document. The whole document is
+# refused.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,5 +1,5 @@
-# The extension is dropped and made anew under sessions that have used it: what
-# they keep (identities of tables and types, plans) is found anew.
+# The extension is dropped and created again while sessions that have used it go
+# on: they look up again what they cache (OIDs of tables and types, plans).
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,6 +1,6 @@
-# Damaged inputs at every door: types, typed functions, settings, documents,
-# COPY in its formats. Every answer is a result or a clean error, results make
-# sense, and no server process dies. TRAINLEDGER_SEED repeats a run.
+# Damaged inputs for every interface: types, typed functions, settings,
+# documents, COPY in its formats. Every answer is a result or a clean error,
+# results make sense, no server process dies. TRAINLEDGER_SEED repeats a run.
 #
 # Copyright (c) 2026, trainledger contributors
 

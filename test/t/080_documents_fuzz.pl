@@ -1,9 +1,9 @@
 # Damaged bodies for the credit-token documents: every answer is a document
-# with a status of its own, or a clean error of the JSON input; nothing of a
-# refused one is kept; the server lives on.
+# with a status of its own, or a clean error of the JSON input. A refused body
+# changes nothing, and the server keeps running.
 #
-# Values go to the server as bytes, through a client of the protocol of a few
-# lines, since psql and drivers do not send what is not text.
+# A small protocol client sends the values as bytes, because psql and drivers
+# send valid text only.
 #
 # Copyright (c) 2026, trainledger contributors
 

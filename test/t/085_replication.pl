@@ -1,5 +1,5 @@
-# Books that are replicated logically arrive as they were booked: the guards
-# let the apply worker pass, and nobody else.
+# Logical replication copies the books as they were booked: the guards let the
+# apply worker write, and nobody else.
 #
 # Copyright (c) 2026, trainledger contributors
 

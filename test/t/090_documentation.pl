@@ -4,8 +4,8 @@
 # without an error.  Then the names: the documents name every function, view,
 # table and type of the schema trainledger, and nothing of
 # trainledger_internal; levels and labels in doc/reference.md are those of the
-# catalogue.  And what CONTRIBUTING.md names is there, files and names in C, and
-# what links lead to.
+# system catalogs.  Finally, the files and C names in CONTRIBUTING.md exist, and
+# so do the targets of links.
 
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
-# The queue in front of a hot account (doc/posting_queue.sql): sessions that
-# put postings into it while two others drain it and fail at the end of it time
-# and again, and a server that is stopped at once in between. Everything that
-# was acknowledged is booked once or refused for its bounds, and nothing twice.
+# The queue in front of a hot account (doc/posting_queue.sql): sessions add
+# postings while two others drain the queue and repeatedly fail at the end of
+# it, and an immediate shutdown comes in between. Every acknowledged posting is
+# booked once or refused for its bounds, and none is booked twice.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,6 +1,6 @@
-# The recipe of doc/tokens.md for scheduling the sweep, with the real pg_cron:
-# its blocks are run as they stand there, only every minute instead of once a
-# night (pg_cron knows seconds from version 1.5 on, Debian 12 has 1.4).
+# The recipe of doc/tokens.md for scheduling the sweep, with the real pg_cron.
+# The blocks run as printed, but every minute instead of nightly (pg_cron
+# supports seconds from version 1.5 on, Debian 12 has 1.4).
 #
 # Copyright (c) 2026, trainledger contributors
 

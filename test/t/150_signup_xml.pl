@@ -1,7 +1,7 @@
-# Documents of signup tokens that mean harm, or are damaged: none loads a file
-# or asks the network, takes more memory or time than its size, leaves a row
-# where it is refused, or brings a code into a message or into the log. And
-# what other databases, great documents and a cancel do to good ones.
+# Hostile and damaged documents of signup tokens: none loads a file, uses the
+# network, or needs more memory or time than its size explains. A refused one
+# leaves no row, and no code appears in a message or in the log. Then good
+# documents: every encoding, large ones, and ones that are cancelled.
 #
 # Copyright (c) 2026, trainledger contributors
 

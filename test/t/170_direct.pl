@@ -1,6 +1,6 @@
-# Writing without SQL (src/ledger/direct.c) comes to what SQL comes to: the
-# same tests pass, and the same calls leave the same rows. A trigger of a
-# user's that does nothing makes the engine take SQL.
+# Writing without SQL (src/ledger/direct.c) has the same results as SQL: the
+# same tests pass, and the same calls leave the same rows. If a user adds a
+# trigger, even one that does nothing, the engine uses SQL.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,7 +1,7 @@
-# Maintenance beside work: tables and indexes are rebuilt, vacuumed, clustered
+# Maintenance under load: tables and indexes are rebuilt, vacuumed, clustered
 # and altered while sessions post, issue, redeem, import and rename. No call
-# fails for it or waits in a circle with it, autovacuum gets its turn, and in
-# the end balances are what the answers said and indexes have every row.
+# fails or deadlocks because of it, autovacuum gets its turn, and in the end the
+# balances agree with the answers and the indexes have every row.
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,7 +1,7 @@
-# Mutual exclusion of our own: it is in nobody's way but that of another call
-# that needs it. A login that holds every advisory lock it can name, vacuum,
-# autovacuum, REINDEX and DDL on one side, documents of signup tokens, changes
-# of codes and of access on the other, prepared ones and a standby's too.
+# The extension's mutexes block only calls that need the same mutex. On one
+# side: a login that holds every advisory lock it can name, vacuum, autovacuum,
+# REINDEX and DDL. On the other: documents of signup tokens, changes of codes
+# and of access, also in prepared transactions and on a standby.
 #
 # Copyright (c) 2026, trainledger contributors
 

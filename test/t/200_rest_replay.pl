@@ -3,11 +3,11 @@
 # each file.
 #
 # A file is Markdown with three kinds of blocks: ```sql is run by a superuser
-# (`current` in it stands for the database), ```http with a method is a
+# (`current` in it is replaced by the database), ```http with a method is a
 # request, the ```http block after it the answer: status, media type and body.
 # <operator> stands for a token of that level, <learner 7> for one of party 7.
-# {{name}} in an answer takes the value that it finds the first time, and
-# stands for it from then on.
+# {{name}} in an answer matches any value the first time, and only that value
+# from then on.
 
 use strict;
 use warnings;

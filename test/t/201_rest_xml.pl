@@ -1,5 +1,5 @@
-# XML over HTTP, as far as a file of test/api cannot say it: encodings, sizes,
-# and that the body arrives as it was sent.
+# XML over HTTP, in cases that a file of test/api cannot express: encodings,
+# sizes, and that the body arrives as it was sent.
 
 use strict;
 use warnings;

@@ -1,7 +1,7 @@
 # Who sees and may do what over HTTP (contract, sections 12 and 15). The test
-# walks every view and every function that the catalogue has in
-# trainledger_api, so that a new one is not forgotten, and compares what Ann, a
-# learner, gets with what a superuser selects for her.
+# finds every view and function of trainledger_api in the system catalogs, so
+# that no new one is forgotten, and compares what Ann, a learner, gets with what
+# a superuser selects for her.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# Every column of a view that names something else embeds it, and the other way
-# round. The test walks the columns of the catalogue.
+# Every column of a view that refers to another row embeds it, and the other way
+# round. The test finds the columns in the system catalogs.
 
 use strict;
 use warnings;

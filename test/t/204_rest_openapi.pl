@@ -1,5 +1,5 @@
 # The OpenAPI document lists every endpoint that the caller may use, with the
-# comments of the catalogue; no column and no argument is undocumented.
+# comments in the system catalogs; every column and argument is documented.
 
 use strict;
 use warnings;

@@ -1,5 +1,5 @@
-# An ordinary client, @supabase/postgrest-js, against the running servers: read
-# with embedding and filters, functions, and refusals read as errors.
+# An ordinary client, @supabase/postgrest-js, against the running servers: it
+# reads with embedding and filters, calls functions, and is shown refusals.
 
 use strict;
 use warnings;

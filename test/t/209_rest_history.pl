@@ -1,6 +1,6 @@
-# The history of a credit account in pages, over HTTP: the pages, each found by
-# the header Link of the one before, are the whole; an answer of more than 8 MB
-# is refused, and PostgREST's sessions do not grow with the history.
+# The history of a credit account in pages, over HTTP. The pages, each found by
+# the header Link of the one before, add up to the whole history. An answer of
+# more than 8 MB is refused. PostgREST's sessions do not grow with the history.
 #
 # Copyright (c) 2026, trainledger contributors
 

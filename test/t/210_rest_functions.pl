@@ -2,8 +2,8 @@
 # collection shows, embedded resources included (contract, section 2). Every
 # function that the list of privileges gives a collection is called.
 #
-# PostgREST reads what is embedded in the statement that calls the function, so
-# that is as it was before the call; here only what the call leaves alone is.
+# PostgREST reads embedded rows in the statement that calls the function, so
+# they are as before the call. This test embeds rows that the call leaves alone.
 
 use strict;
 use warnings;

@@ -1,7 +1,6 @@
-# The requests of the training management system's documents, sent as they are
-# printed, and the whole answers, compared as they are printed: test/api/000.md
-# and 001.md. Then the examples of doc/graphql.md, over the sample data of make
-# serve.
+# The requests in the training management system's documents (test/api/000.md
+# and 001.md), sent as printed: each whole answer is as printed. Then the
+# examples of doc/graphql.md, over the sample data of make serve.
 #
 # Copyright (c) 2026, trainledger contributors
 

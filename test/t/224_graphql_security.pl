@@ -1,7 +1,7 @@
 # Who sees and may do what through the GraphQL face. The test walks the schema
 # as it is served, so that a new list, field or mutation is tried too.
 #
-# Everything of others has the word OTHER in it, what a learner may see has not.
+# Rows of others contain the word OTHER; rows that a learner may see do not.
 #
 # Copyright (c) 2026, trainledger contributors
 

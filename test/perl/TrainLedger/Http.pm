@@ -1,5 +1,5 @@
 # One HTTP connection to a server on loopback, kept open. A request goes out in
-# one piece, since a body that follows its header waits 40 ms for the other
+# one piece, because a body sent after its header waits 40 ms for the other
 # side's acknowledgement. Requests can be sent without waiting for the answer,
 # so that several connections are busy at once.
 #

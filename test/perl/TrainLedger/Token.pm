@@ -1,7 +1,7 @@
 # JSON web tokens (HS256), as the faces take them.
 #
 #   sign_token($secret, { role => 'web_learner', party_id => 7 })
-#   sign_token($secret, $claims, alg => 'none')    with another head
+#   sign_token($secret, $claims, alg => 'none')    with another header
 #
 # Copyright (c) 2026, trainledger contributors
 

@@ -1,7 +1,7 @@
 # A slow model of training tokens (contract, section 8), written apart from the
 # extension: lists and loops, amounts as whole millionths, times as whole
-# microseconds since 1970. It says what every call comes to and how the lots,
-# redemptions and entries stand after it.
+# microseconds since 1970. It predicts the answer of every call, and the lots,
+# redemptions and entries after it.
 #
 #   my $model = TrainLedger::TokenModel->new;
 #   $model->{clock} = ...;
