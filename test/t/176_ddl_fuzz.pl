@@ -37,7 +37,9 @@ note "seed $seed: $rounds rounds in $chapters databases";
 my $node = start_books('ddl_fuzz', 'fsync = off', 'max_wal_size = 2GB',
 	'jit = off', 'autovacuum = off', 'deadlock_timeout = 200ms',
 	'restart_after_crash = on', 'log_min_error_statement = panic',
-	'log_min_messages = log');
+	# where a stack was too deep, its functions are in the server's log
+	"backtrace_functions = 'check_stack_depth'",
+	'log_min_messages = ' . ($is_long ? 'error' : 'log'));
 my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 
 my @names = qw(ann bob cay dan);
