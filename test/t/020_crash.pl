@@ -95,7 +95,10 @@ for my $round (1 .. $rounds)
 	my $next = sub {
 		my ($i) = @_;
 
-		if (!$killed && time > $until)
+		# on a slow machine wait until there has been load
+		if (!$killed
+			&& time > $until
+			&& (keys %acknowledged > 50 || time > $until + 60))
 		{
 			$killed = kill_server();
 		}
