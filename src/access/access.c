@@ -46,14 +46,14 @@ PG_FUNCTION_INFO_V1(tl_as_owner);
  */
 static Oid	original_caller = InvalidOid;
 
-/* The role that called: the one whose rights count, not the owner's. */
+/* The role that called the function, even while we act as the owner. */
 Oid
 tl_caller(void)
 {
 	return OidIsValid(original_caller) ? original_caller : GetUserId();
 }
 
-/* Whether a write function in PL/pgSQL is at work, called by tl_as_owner(). */
+/* Whether a write function is running on behalf of original_caller. */
 bool
 tl_acts_as_owner(void)
 {
@@ -79,8 +79,8 @@ tl_restore_user(const TlOwnerSwitch *saved)
 }
 
 /*
- * Body of the marker functions learner_access() ... admin_access(); to be
- * allowed to call one is to have its level.
+ * Body of the marker functions learner_access() ... admin_access().  A role
+ * has a level if it has EXECUTE on the level's marker.
  */
 Datum
 tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
@@ -89,8 +89,10 @@ tl_access_mark(PG_FUNCTION_ARGS pg_attribute_unused())
 }
 
 /*
- * A function of the extension; what has another name or schema is missing.  The
- * caller must be allowed to use trainledger, not trainledger_internal.
+ * Look up a function of the extension by schema, name and argument types.  If
+ * it is missing, return InvalidOid or raise 55000, depending on missing_ok.
+ * The current role needs USAGE on trainledger, but not on
+ * trainledger_internal.
  */
 static Oid
 find_function(const char *schema, const char *name, int count,
@@ -125,9 +127,10 @@ tl_role_has(Oid role, const char *level)
 }
 
 /*
- * has_level(level access_level) returns boolean: whether the caller has it.  In
- * a function that acts as the owner, that is still the caller, whom a parallel
- * worker does not know: parallel restricted.
+ * has_level(level access_level) returns boolean: whether the caller has it.
+ * Inside a function that acts as the owner, this still means the original
+ * caller.  A parallel worker does not know that role, so the function is
+ * PARALLEL RESTRICTED.
  */
 Datum
 tl_has_level(PG_FUNCTION_ARGS)
@@ -139,8 +142,9 @@ tl_has_level(PG_FUNCTION_ARGS)
 }
 
 /*
- * The function of a schema of ours with the arguments of another function and
- * this name; NULL, with its name too.
+ * The twin of a function: the function in another of our schemas that has the
+ * same argument types and the given name.  If name is NULL, the twin has the
+ * function's own name.
  */
 Oid
 tl_twin(Oid function, const char *schema, const char *name, bool missing_ok)
@@ -149,7 +153,7 @@ tl_twin(Oid function, const char *schema, const char *name, bool missing_ok)
 	Form_pg_proc proc;
 	Oid			twin;
 
-	/* somebody may drop the function that is running */
+	/* the running function may have been dropped meanwhile */
 	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_FUNCTION),
@@ -162,9 +166,9 @@ tl_twin(Oid function, const char *schema, const char *name, bool missing_ok)
 }
 
 /*
- * The function of trainledger_internal that does the work of another one; name
- * is NULL where it has that one's.  Its result is passed on as it is, and so
- * has to be of the same type.
+ * The function of trainledger_internal that does the work of another function;
+ * name is NULL if both have the same name.  Its result is passed on unchanged,
+ * so both must have the same result type.
  */
 Oid
 tl_worker_of(Oid function, const char *name)
@@ -185,9 +189,10 @@ tl_worker_of(Oid function, const char *name)
 }
 
 /*
- * Call another function with the arguments of this call; its result is this
- * call's, rows of a set included.  Its collation is the database's: what is the
- * same without regard to case does not depend on where a caller's text is from.
+ * Call another function with the arguments of this call, and return its result,
+ * which may be a set.  It always uses the database's default collation, so that
+ * comparisons that ignore case do not depend on the collation of the caller's
+ * arguments.
  */
 Datum
 tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
@@ -204,7 +209,7 @@ tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target)
 	return result;
 }
 
-/* The same as the owner of the books, remembering who called. */
+/* Like tl_forward(), but act as the owner, and remember who called. */
 Datum
 tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
 {
@@ -232,9 +237,9 @@ tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target)
 }
 
 /*
- * Body of every write function whose work is done in PL/pgSQL: calls the
- * function of its name in trainledger_internal, which nobody else may call,
- * with the same arguments, as the owner of the books.
+ * Body of every write function that is implemented in PL/pgSQL.  As the owner
+ * of the books, call the function of the same name in trainledger_internal with
+ * the same arguments.  Only the owner may call that function.
  */
 Datum
 tl_as_owner(PG_FUNCTION_ARGS)

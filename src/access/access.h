@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * access.h
- *		Who asks, who books, and what they may do.
+ *		Callers, parties and access levels.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -15,13 +15,13 @@
 #include "fmgr.h"
 #include "nodes/execnodes.h"
 
-/* What users call, and what the rest of it is in */
+/* The schema that users call, and the one of our internal functions */
 #define TL_SCHEMA			"trainledger"
 #define TL_INTERNAL_SCHEMA	"trainledger_internal"
 
 /* access.c */
 
-/* The role before a write function came to act as the owner, see access.c */
+/* The role to return to when a function stops acting as the owner */
 typedef struct TlOwnerSwitch
 {
 	Oid			userid;
@@ -49,12 +49,15 @@ extern bool tl_in_request(void);
 
 /* collection.c */
 
-/* Rows of a view in place of the rows that a function of trainledger returns */
+/*
+ * Replaces the rows that a function of trainledger returns with rows of a view
+ * of trainledger_api.
+ */
 typedef struct TlCollection
 {
-	Oid			row_type;		/* of the function */
-	Oid			view_type;
-	bool		read_only;		/* whether it only reads */
+	Oid			row_type;		/* of the function's rows */
+	Oid			view_type;		/* of the view's rows */
+	bool		read_only;		/* the function is not VOLATILE */
 } TlCollection;
 
 extern Datum tl_collection_row(const TlCollection *collection, Datum row);

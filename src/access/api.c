@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * api.c
- *		The functions of trainledger_api: each calls its twin in trainledger
- *		and, inside a PostgREST request, turns a refusal into an answer with
- *		the status of the contract, section 4.
+ *		The functions of trainledger_api.  Each calls its twin in another
+ *		schema.  Inside a PostgREST request, a refusal becomes an answer with
+ *		the HTTP status that the contract (section 4) gives it.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -28,19 +28,19 @@
 
 PG_FUNCTION_INFO_V1(tl_api);
 
-/* What a function of trainledger_api stands for */
+/* The twin that a function of trainledger_api calls */
 typedef struct ApiTarget
 {
 	FmgrInfo	function;
 	bool		as_owner;
-	bool		has_collection; /* whose rows it returns */
+	bool		has_collection; /* rows of a view are returned instead */
 	TlCollection collection;
 } ApiTarget;
 
 /*
- * trainledger.NAME, which sees to its rights itself; where there is none,
- * trainledger_internal.NAME, which acts as the owner if it writes and as the
- * caller if it reads.
+ * Find the twin.  A function in trainledger switches to the owner by itself.
+ * If there is none, the twin is in trainledger_internal: run it as the owner if
+ * it writes (is VOLATILE), else as the caller.
  */
 static ApiTarget *
 find_target(FmgrInfo *outer)
@@ -65,7 +65,10 @@ find_target(FmgrInfo *outer)
 	return target;
 }
 
-/* Whether PostgREST is asking: after its first use the setting is '' */
+/*
+ * Whether we are inside a PostgREST request.  Once a session has used the
+ * setting, its value outside a request is '' rather than NULL.
+ */
 bool
 tl_in_request(void)
 {
@@ -85,9 +88,10 @@ append_field(StringInfo json, const char *name, const char *value)
 }
 
 /*
- * Raise a refusal so that PostgREST answers with its status and a body whose
- * code is the TL code: SQLSTATE PGRST, the body as the message, status and
- * headers (both needed) as the detail.
+ * Raise a refusal in the form that PostgREST turns into an answer with our
+ * status and body: SQLSTATE PGRST, the body as the message, and the status and
+ * headers (PostgREST needs both) as the detail.  The body's code is the TL
+ * code.
  */
 static void
 raise_for_request(const ErrorData *error)
@@ -109,7 +113,7 @@ raise_for_request(const ErrorData *error)
 								tl_http_status(error->sqlerrcode))));
 }
 
-/* The call, and what PostgREST is to make of its refusal */
+/* Call the twin; inside a request, raise a refusal in PostgREST's form. */
 static Datum
 call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 {
@@ -134,7 +138,10 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 	return result;
 }
 
-/* The twin fills a tuplestore of its own. */
+/*
+ * Let the twin fill a tuplestore of its own, and return the view's rows for
+ * those in it.
+ */
 static Datum
 return_rows(FunctionCallInfo fcinfo, ApiTarget *target)
 {
@@ -161,8 +168,8 @@ return_rows(FunctionCallInfo fcinfo, ApiTarget *target)
 }
 
 /*
- * Body of the functions of trainledger_api that are not documents with an
- * error form of their own.
+ * Body of the functions of trainledger_api, except documents that have their
+ * own format for errors.
  */
 Datum
 tl_api(PG_FUNCTION_ARGS)

@@ -1,11 +1,12 @@
 /*-------------------------------------------------------------------------
  *
  * collection.c
- *		Rows of collections: what a function of trainledger_api returns in
- *		place of the row that its twin returned (contract, section 2).
+ *		Rows of collections: a function of trainledger_api returns a row of a
+ *		view in place of the row that its twin returned (contract, section 2).
  *
- * The row of the view is read by its key, as the caller.  So it is what the
- * collection lists, global ids included, and PostgREST embeds by it.
+ * The row of the view is read by its key, with the caller's rights.  So it is
+ * the row that the collection lists, global ids included, and PostgREST can
+ * embed related resources.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -32,8 +33,8 @@
 #define MAX_KEY_COLUMNS		2
 
 /*
- * The key of a collection: columns that have the same names in the view and in
- * the rows that functions of trainledger return.  It is the id, but for these.
+ * Collections whose key is not the column id.  Key columns have the same names
+ * in the view and in the rows that functions of trainledger return.
  */
 /* clang-format off */
 static const struct
@@ -51,13 +52,16 @@ static const struct
 
 static const char *const default_key[MAX_KEY_COLUMNS] = {"id"};
 
-/* Says of a call that it booked nothing; a collection lists it as false */
+/*
+ * True in a row that a repeated call returns: it booked nothing.  The view
+ * always has false here, so the value is copied from the function's row.
+ */
 #define REPLAY_COLUMN		"is_replay"
 
 /* A statement that reads the row of a view, made once per session */
 typedef struct Reader
 {
-	Oid			row_type;		/* with view_type the key */
+	Oid			row_type;		/* hash key: row_type and view_type */
 	Oid			view_type;
 	SPIPlanPtr	plan;			/* NULL until it is kept */
 } Reader;
@@ -75,7 +79,10 @@ key_of(const char *view)
 	return default_key;
 }
 
-/* $1 is the row that a function of trainledger returned. */
+/*
+ * Make the statement that reads the row of the view; $1 is the row that a
+ * function of trainledger returned.
+ */
 static char *
 statement(const TlCollection *collection)
 {
@@ -102,7 +109,10 @@ statement(const TlCollection *collection)
 	return text.data;
 }
 
-/* The saved plan that reads a row; connected to SPI */
+/*
+ * The saved plan that reads a row.  The caller must be connected to SPI.  A
+ * generic plan suffices, because the row is looked up by its key.
+ */
 static SPIPlanPtr
 get_plan(const TlCollection *collection)
 {
@@ -122,15 +132,15 @@ get_plan(const TlCollection *collection)
 	reader = hash_search(readers, key, HASH_ENTER, &found);
 	if (!found)
 		reader->plan = NULL;
-	if (reader->plan == NULL)	/* by its key a row is found in one way */
+	if (reader->plan == NULL)
 		(void) tl_saved_plan(&reader->plan, statement(collection), 1, key,
 							 CURSOR_OPT_GENERIC_PLAN);
 	return reader->plan;
 }
 
 /*
- * The row of the view for a row that the function returned, in the current
- * memory context.  After a write it shows what that did.
+ * Return the row of the view for a row that the function returned, allocated in
+ * the current memory context.  After a write, it shows the effect of the write.
  */
 Datum
 tl_collection_row(const TlCollection *collection, Datum row)
@@ -158,8 +168,8 @@ tl_collection_row(const TlCollection *collection, Datum row)
 }
 
 /*
- * The same for the rows of a set, into a tuplestore.  They are converted one by
- * one, so that memory is needed for one of them.
+ * The same for a set of rows; the result goes to the tuplestore target.  Memory
+ * is reset after each row.
  */
 void
 tl_collection_rows(const TlCollection *collection, const ReturnSetInfo *rows,

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * party.c
- *		Who is asking (contract, section 12): the claims of a JSON web token
- *		as PostgREST and PostGraphile hand them on, or a setting.
+ *		Who is asking (contract, section 12): the claims of a JSON web token,
+ *		as PostgREST and PostGraphile pass them on, or a setting.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -27,9 +27,9 @@ PG_FUNCTION_INFO_V1(tl_caller_name);
 PG_FUNCTION_INFO_V1(tl_current_party);
 
 /*
- * Look up a claim of the request.  Returns false where there are no claims at
- * all; else *value is the claim as text in the current memory context, or
- * NULL where the claims do not have it.
+ * Look up a claim of the request.  Returns false if the request has no claims
+ * at all.  Otherwise sets *value to the claim as text, allocated in the current
+ * memory context, or to NULL if there is no such claim.
  */
 bool
 tl_claim(const char *name, char **value)
@@ -38,7 +38,7 @@ tl_claim(const char *name, char **value)
 	LOCAL_FCINFO(fcinfo, 2);
 	Datum		result;
 
-	/* After its first use in a session an unset setting is '', not null */
+	/* once a session has used the setting, "not set" is '' and not NULL */
 	if (claims == NULL || *claims == '\0')
 		return false;
 
@@ -53,10 +53,10 @@ tl_claim(const char *name, char **value)
 }
 
 /*
- * The party that is asking: the claim party_id or, where there are no claims,
- * the setting trainledger.party_id.  False where neither says, and where it is
- * not a number, so that a mistake shows nothing rather than somebody else's
- * rows.
+ * The party that is asking: the claim party_id or, if there are no claims, the
+ * setting trainledger.party_id.  Returns false if the value is missing or not a
+ * valid bigint without a sign: after a mistake, the user must see no rows
+ * rather than somebody else's.
  */
 bool
 tl_asking_party(int64 *party)
@@ -86,8 +86,8 @@ tl_current_party(PG_FUNCTION_ARGS)
 }
 
 /*
- * Who books: the claim sub of the request, else the role that called.  To be
- * asked for before acting as the owner.
+ * The name to store with an entry as the one who booked it: the claim sub of
+ * the request, else the calling role.  Call this before tl_become_owner().
  */
 text *
 tl_booked_by(void)

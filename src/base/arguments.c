@@ -1,7 +1,7 @@
 /*-------------------------------------------------------------------------
  *
  * arguments.c
- *		What functions check their arguments for (TL400).
+ *		Checks of arguments (TL400).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -16,8 +16,9 @@
 #include "base/trainledger.h"
 
 /*
- * Check a text that is stored with an entry: present where required, and not
- * too long (TL400).
+ * Check a text that is stored with an entry: not null or empty if it is
+ * required, and not too long.  value may be NULL.  Returns false with a TL400
+ * in *refusal, or raises it if refusal is NULL.
  */
 bool
 tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
@@ -37,7 +38,7 @@ tl_check_text(const char *name, text *value, bool required, TlRefusal *refusal)
 	return true;
 }
 
-/* Check a name: present, and short enough for an index (TL400) */
+/* Raise TL400 unless a name is present and short enough for an index. */
 void
 tl_check_name(const char *name, text *value)
 {

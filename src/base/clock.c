@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * clock.c
- *		The business clock (contract, section 2): the statement's wall time,
- *		or the setting trainledger.clock where a superuser has set it, for
- *		tests, demonstrations and replays.
+ *		The business clock (contract, section 2): the start time of the
+ *		statement, or the setting trainledger.clock.  A superuser can set it
+ *		for tests, demonstrations and replays.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -25,15 +25,15 @@
 
 PG_FUNCTION_INFO_V1(tl_clock_sql);
 
-/* What the setting says; valid only while clock_is_set */
+/* The value of the setting; valid only while clock_is_set */
 static TimestampTz clock_value;
 static bool clock_is_set = false;
 
 /*
- * Read a point in time.  A text without a zone is UTC, and year, month and day
- * are in that order, whatever the session's TimeZone and DateStyle are.  Only
- * numbers count: "now", "today" and the infinities would not be a fixed point.
- * Does not raise.
+ * Parse a point in time.  Without a zone it is UTC; year, month and day come in
+ * this order.  TimeZone and DateStyle of the session have no effect.  Words
+ * such as "now", "today" and "infinity" are invalid: they are no fixed point
+ * in time.  Returns false if the text is invalid; does not raise.
  */
 bool
 tl_parse_utc(const char *text, TimestampTz *result)
@@ -50,7 +50,7 @@ tl_parse_utc(const char *text, TimestampTz *result)
 	pg_tz	   *session_zone = session_timezone;
 	int			session_order = DateOrder;
 
-	/* names of zones could raise; a number or Z says it as well */
+	/* no names of zones: they could raise, and an offset or Z will do */
 	if (text[strspn(text, "0123456789-+:. TZ")] != '\0' ||
 		ParseDateTime(text, workbuf, sizeof(workbuf),
 					  field, ftype, MAXDATEFIELDS, &nfields) != 0)
@@ -68,8 +68,9 @@ tl_parse_utc(const char *text, TimestampTz *result)
 }
 
 /*
- * Print a point in time to the second, in UTC whatever the session's TimeZone
- * is: YYYY-MM-DDxHH:MM:SS, with a separator for the x.
+ * Print a point in time to the second as YYYY-MM-DDxHH:MM:SS, where x is the
+ * separator.  It is in UTC, whatever the session's TimeZone is.  The result is
+ * palloc'd.
  */
 char *
 tl_print_utc(TimestampTz time, char separator)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * compat.h
- *		Differences between server versions.  The newest API is the one that
- *		call sites use; every test of PG_VERSION_NUM stands here.
+ *		Differences between server versions.  Call sites use the newest API;
+ *		every test of PG_VERSION_NUM is in this file.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -34,7 +34,7 @@
 #include "varatt.h"
 #endif
 
-/* 18: before, it was a macro with parentheses, after the declaration */
+/* 18: older servers have the macro pg_attribute_noreturn() only */
 #if PG_VERSION_NUM < 180000
 #define pg_noreturn pg_attribute_noreturn()
 #endif
@@ -63,7 +63,7 @@
 #define tl_guc_malloc(size)		malloc(size)
 #endif
 
-/* 16: DecodeDateTime tells more about errors */
+/* 16: DecodeDateTime has one more output argument, about errors */
 #if PG_VERSION_NUM >= 160000
 #define tl_DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tzp) \
 	({ DateTimeErrorExtra extra_; \
@@ -83,7 +83,7 @@
 	(pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
-/* 16: JSON actions return a status; 17: the lexer may be the caller's */
+/* 16: JSON actions return a status; 17: callers may allocate the lexer */
 #if PG_VERSION_NUM >= 160000
 #define TlJsonResult			JsonParseErrorType
 #define TL_JSON_CONTINUE		return JSON_SUCCESS
@@ -101,7 +101,7 @@
 								 need_escapes)
 #endif
 
-/* 18: index_beginscan takes instrumentation */
+/* 18: index_beginscan has an argument for instrumentation */
 #if PG_VERSION_NUM >= 180000
 #define tl_index_beginscan(heap, index, snapshot, nkeys) \
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
@@ -110,7 +110,7 @@
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
 
-/* 16: an update tells which indexes it is due in */
+/* 16: an update says which indexes need new entries */
 #if PG_VERSION_NUM >= 160000
 #define TlIndexesDue			TU_UpdateIndexes
 #define TL_NO_INDEXES			TU_None

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * ids.c
- *		Ids that say where they live (contract, section 2): the low 10 bits
- *		of an id are the home of the party that it belongs to.
+ *		Ids that contain their home (contract, section 2): the low 10 bits of
+ *		an id are the home of the party that it belongs to.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -18,15 +18,15 @@
 
 #include "base/trainledger.h"
 
-/* Generated ids stay exact where a client keeps numbers as doubles */
+/* Generated ids have at most 53 bits: clients may store them as doubles */
 #define TL_MAX_SERIAL	((INT64CONST(1) << (53 - TL_HOME_BITS)) - 1)
 
 PG_FUNCTION_INFO_V1(tl_home);
 PG_FUNCTION_INFO_V1(tl_home_of);
 
 /*
- * Make the id of something that belongs to a party: the sequence's next value
- * above the home bits of the party's id.
+ * Make the id of an object that belongs to a party: the next value of the
+ * sequence in the high bits, the home of the party in the low ones.
  */
 int64
 tl_make_id(Oid sequence, int64 party_id)

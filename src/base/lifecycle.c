@@ -1,10 +1,10 @@
 /*-------------------------------------------------------------------------
  *
  * lifecycle.c
- *		The one guard of all state columns: a trigger that lets a state move
- *		only where its arguments allow it (contract, sections 9 and 11).
+ *		The guard of all state columns: a trigger that allows only the changes
+ *		of state that its arguments list (contract, sections 9 and 11).
  *
- * It looks at no other table, so that a restore passes.
+ * It reads no other table, so that it works during a restore.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -23,7 +23,10 @@
 
 PG_FUNCTION_INFO_V1(tl_lifecycle);
 
-/* A move is an argument such as "draft>published". */
+/*
+ * A move is a trigger argument such as "draft>published".  Returns its target
+ * if it starts from this state, else NULL.
+ */
 static const char *
 move_target(const char *move, const char *state)
 {
@@ -34,7 +37,7 @@ move_target(const char *move, const char *state)
 	return move + length + 1;
 }
 
-/* The states that a state may move to, for the message */
+/* List the states that a state may move to; NULL if there are none */
 static char *
 allowed_states(Trigger *trigger, const char *state)
 {
@@ -51,7 +54,7 @@ allowed_states(Trigger *trigger, const char *state)
 	return list.len > 0 ? list.data : NULL;
 }
 
-/* A state that was never set may be set, one that was cannot be emptied. */
+/* Null may become any state, but no state may become null. */
 static bool
 is_allowed(Trigger *trigger, const char *from, const char *to)
 {
@@ -72,8 +75,8 @@ is_allowed(Trigger *trigger, const char *from, const char *to)
 }
 
 /*
- * lifecycle(column, move, ...): BEFORE UPDATE, FOR EACH ROW.  Raises TL409
- * where the column would move in a way that is not among the arguments.
+ * lifecycle(column, move, ...): BEFORE UPDATE, FOR EACH ROW.  Raises TL409 if
+ * the column's change is not among the moves.
  */
 Datum
 tl_lifecycle(PG_FUNCTION_ARGS)

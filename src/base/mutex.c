@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * mutex.c
- *		Mutual exclusion of our own: advisory locks that end with the
- *		transaction.  Nothing but another call of ours ever waits for one:
- *		no maintenance, no DDL, and no login that takes advisory locks.
+ *		Mutexes: advisory locks that end with the transaction.  Only other
+ *		calls of ours wait for them.  Maintenance, DDL and users of
+ *		pg_advisory_lock() do not.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -23,7 +23,7 @@
 
 PG_FUNCTION_INFO_V1(tl_lock_by_name);
 
-/* What SQL calls a mutex, and which statements come after it */
+/* The name of a mutex in SQL, and the statements that it protects */
 static const struct
 {
 	const char *name;
@@ -37,12 +37,12 @@ static const struct
  * Take a mutex; the end of the transaction releases it, and a transaction
  * that is prepared keeps it.
  *
- * Take it first: before rows are locked, and in a statement of its own, since
- * under READ COMMITTED it is the next statement that sees what the holder
- * before us committed.  Take one only.
+ * Take it before you lock rows, and in a statement of its own: under READ
+ * COMMITTED, only the next statement sees what the previous holder committed.
+ * Never take two.
  *
- * Who cannot write is told so before it waits for those who can.  In a
- * parallel worker the lock would end too early.
+ * A read-only transaction gets its error here, before it waits.  Parallel mode
+ * is refused, because a worker would release the lock too early.
  */
 void
 tl_lock(TlMutex mutex)

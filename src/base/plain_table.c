@@ -2,12 +2,12 @@
  *
  * plain_table.c
  *		Whether rows of a table may be written without SQL, and what the
- *		executor's upkeep of its indexes needs.
+ *		executor needs to maintain the table's indexes.
  *
- * What the executor does around a write it does for the sake of something that
- * hangs on the table.  Where nothing hangs on it but indexes and constraints,
- * a row may be handed to the table access method; ledger_direct.c tells the
- * whole of the argument.
+ * Every step the executor adds to a write serves something attached to the
+ * table.  If nothing but indexes and constraints is attached, a row may be
+ * passed to the table access method directly; src/ledger/direct.c has the full
+ * argument.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -26,7 +26,7 @@
 
 #include "base/plain_table.h"
 
-/* Whether every index of a table is checked at once, and by itself. */
+/* Whether all indexes are checked immediately and none is an exclusion */
 static bool
 has_plain_indexes(Relation table)
 {
@@ -46,7 +46,10 @@ has_plain_indexes(Relation table)
 	return plain;
 }
 
-/* A plain table of the heap, on which no rule and no odd index hangs */
+/*
+ * Whether this is a plain heap table: no partition, no children, no rules, and
+ * only plain indexes.
+ */
 bool
 tl_is_plain_table(Relation table)
 {
@@ -59,8 +62,8 @@ tl_is_plain_table(Relation table)
 }
 
 /*
- * Whether a column takes values of its type as they are and has no default;
- * optional: it may be null.
+ * Whether a column stores values of its type unchanged and has no default.  An
+ * optional column must also accept nulls.
  */
 bool
 tl_is_plain_column(TupleDesc columns, AttrNumber number, bool optional)
@@ -86,7 +89,7 @@ tl_count_columns(TupleDesc columns)
 	return count;
 }
 
-/* Whether nothing fires when a row is inserted. */
+/* Whether the table has no trigger on INSERT */
 bool
 tl_insert_fires_nothing(Relation table)
 {
@@ -101,8 +104,9 @@ tl_insert_fires_nothing(Relation table)
 }
 
 /*
- * Whether SQL would let the present role do this to all rows of a table.  A
- * plug-in that wants to see what is checked gets SQL to see.
+ * Whether SQL would allow the current role these rights on all rows of a table.
+ * False if a plug-in uses ExecutorCheckPerms_hook: then the caller uses SQL,
+ * which calls the hook.
  */
 bool
 tl_may_write(Relation table, AclMode rights)
@@ -114,7 +118,10 @@ tl_may_write(Relation table, AclMode rights)
 		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
 }
 
-/* Open the indexes of a table that is open; what FormIndexDatum needs too */
+/*
+ * Open the indexes of an open table for insertion.  The executor state that
+ * FormIndexDatum() needs is in the result.  Close with tl_close_indexes().
+ */
 TlIndexes
 tl_open_indexes(Relation table)
 {

@@ -18,7 +18,7 @@
 
 #include "base/trainledger.h"
 
-/* What the executor keeps the indexes of a table up with */
+/* What the executor needs to maintain the indexes of a table */
 typedef struct TlIndexes
 {
 	EState	   *estate;

@@ -14,8 +14,8 @@
 #include "base/trainledger.h"
 
 /*
- * The plan that is saved here, made at its first use; connected to SPI.
- * Values are parameters of it, never text.
+ * Return the plan saved in *plan, and prepare it at the first use.  The caller
+ * must be connected to SPI, and passes values as parameters, never in the text.
  */
 SPIPlanPtr
 tl_saved_plan(SPIPlanPtr *plan, const char *text, int count, const Oid *types,
@@ -29,14 +29,15 @@ tl_saved_plan(SPIPlanPtr *plan, const char *text, int count, const Oid *types,
 		if (made == NULL || SPI_keepplan(made) != 0)
 			elog(ERROR, "could not prepare: %s",
 				 SPI_result_code_string(SPI_result));
-		*plan = made;			/* published last */
+		*plan = made;			/* only now, when nothing can fail */
 	}
 	return *plan;
 }
 
 /*
- * A rule made something else of a statement.  If that is nothing, its plan
- * depends on no table and would outlive the rule: it must not be kept.
+ * Raise: a rule has rewritten a statement of the engine.  The caller must not
+ * keep the plan.  If the rule is DO INSTEAD NOTHING, the plan depends on no
+ * table, and would stay valid after the rule is dropped.
  */
 void
 tl_refuse_rewritten(const char *table)

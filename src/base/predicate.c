@@ -18,9 +18,9 @@
 PG_FUNCTION_INFO_V1(tl_is_predicate);
 
 /*
- * is_predicate(path jsonpath) returns boolean: whether a path is a predicate
- * as a whole, by what stands at its root.  A predicate with an accessor after
- * it, such as ($.a == 1).type(), is a path to values again.
+ * is_predicate(path jsonpath) returns boolean: whether the whole path is a
+ * predicate.  Its root item decides.  A predicate followed by an accessor, such
+ * as ($.a == 1).type(), is not one: it yields values.
  */
 Datum
 tl_is_predicate(PG_FUNCTION_ARGS)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * progress.c
- *		Telling how far long work is (contract, section 15): from five seconds
- *		on, as a NOTICE at most once a second; and letting it be cancelled.
+ *		Progress of long work (contract, section 15): after five seconds, a
+ *		NOTICE at most once a second.  Each step can be cancelled.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -20,7 +20,7 @@
 #define SILENT_MS			5000
 #define INTERVAL_MS			1000
 
-/* The clock is read once in so many steps */
+/* Steps between two looks at the clock */
 #define STEPS_PER_LOOK		1024
 
 void
@@ -32,7 +32,7 @@ tl_progress_start(TlProgress *progress, const char *what, int64 total)
 												 SILENT_MS);
 }
 
-/* To be called at every step, with the number of steps done. */
+/* Call this at every step; done is the number of steps so far. */
 void
 tl_progress_step(TlProgress *progress, int64 done)
 {

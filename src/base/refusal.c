@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * refusal.c
- *		Business refusals: values inside, errors outside (contract,
- *		section 4).
+ *		Business refusals: values inside the engine, errors for callers
+ *		(contract, section 4).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -31,10 +31,10 @@ static const TlRefusalKind kinds[] = {
 /* clang-format on */
 
 /*
- * Fill in a refusal, or raise it where there is none to fill in.  argument,
- * message and hint are kept as they are, the detail is formatted into the
- * current memory context.  argument and hint may be NULL.  Returns false, which
- * is what the caller returns, as a rule.
+ * Fill in *refusal, or raise the refusal if the pointer is NULL.  argument,
+ * message and hint are not copied; argument and hint may be NULL.  The detail
+ * is formatted in the current memory context.  Always returns false, so that
+ * callers can return the result.
  */
 bool
 tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
@@ -70,8 +70,8 @@ tl_refuse(TlRefusal *refusal, int sqlerrcode, const char *argument,
 }
 
 /*
- * The engine blames arguments by the names that credit_add has for them.  A
- * function with others says what they are there; the list ends with NULL.
+ * The engine blames arguments by their names in credit_add().  A function that
+ * has other names passes a list that translates them, which ends with NULL.
  */
 void
 tl_rename_argument(TlRefusal *refusal, const TlArgumentName *names)
@@ -112,7 +112,7 @@ tl_is_refusal(int sqlerrcode)
 		MAKE_SQLSTATE('T', 'L', '0', '0', '0');
 }
 
-/* What is known of a refusal by its SQLSTATE; NULL: there is no such one. */
+/* Look up the kind of a refusal by its SQLSTATE; NULL if there is none. */
 const TlRefusalKind *
 tl_refusal_kind(int sqlerrcode)
 {
@@ -124,7 +124,7 @@ tl_refusal_kind(int sqlerrcode)
 	return NULL;
 }
 
-/* The HTTP status of a refusal; one that a user's trigger raises has a 409. */
+/* The HTTP status of a refusal; 409 for unknown ones, from users' triggers */
 int
 tl_http_status(int sqlerrcode)
 {
@@ -134,9 +134,10 @@ tl_http_status(int sqlerrcode)
 }
 
 /*
- * The error that PG_CATCH() has caught, in this memory context, to be looked
- * at and thrown again.  Of a refusal the context is left out: it is a walk
- * through our inner functions and tells the caller nothing.
+ * Copy the error that PG_CATCH() has caught into a memory context, so that the
+ * caller can inspect and rethrow it.  Switches to that context, and clears the
+ * error state.  A refusal loses its error context, which would only list our
+ * internal functions.
  */
 ErrorData *
 tl_catch_error(MemoryContext context)
@@ -160,7 +161,7 @@ text_or_null(FunctionCallInfo fcinfo, int argno)
 
 /*
  * refuse(sqlstate, message, detail, hint, argument), for functions in
- * PL/pgSQL.  A refusal is told without the statements that it came through.
+ * PL/pgSQL.  A refusal is raised without the PL/pgSQL call stack.
  */
 Datum
 tl_raise_refusal(PG_FUNCTION_ARGS)

@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * schema.c
- *		The schema of the extension, the owner of its tables, and what is said
- *		when one of its objects is not what it was made as (55000).
+ *		The schema of the extension, the owner of its tables, and the errors
+ *		for objects of the extension that are missing or altered (55000).
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -22,11 +22,11 @@
 
 #include "base/trainledger.h"
 
-/* The owner of this relation, as it was when it was looked up */
+/* Cache: table account and its owner, InvalidOid if not looked up */
 static Oid	relation = InvalidOid;
 static Oid	owner = InvalidOid;
 
-/* An object of the extension is missing. */
+/* Raise: an object of the extension is missing. */
 void
 tl_refuse_missing(const char *what, const char *name)
 {
@@ -37,7 +37,7 @@ tl_refuse_missing(const char *what, const char *name)
 			 errhint("If it was renamed or moved, move it back; else restore the database from a backup.")));
 }
 
-/* A column of the extension has another type than it was made with. */
+/* Raise: a column of the extension does not have its original type. */
 void
 tl_refuse_column_type(const char *relation, const char *column, Oid type,
 					  Oid wanted)
@@ -54,7 +54,7 @@ tl_refuse_column_type(const char *relation, const char *column, Oid type,
 					 relation, quote_identifier(column), needed)));
 }
 
-/* A column that never is null is null. */
+/* Raise: a NOT NULL column of the extension contains a null. */
 void
 tl_refuse_null_in(const char *relation, const char *column)
 {
@@ -79,7 +79,7 @@ tl_schema(void)
 	return schema;
 }
 
-/* A table or a sequence of the extension; what: which of them it is */
+/* Look up a relation; what is its kind for the error, such as "table". */
 Oid
 tl_find_relation(const char *what, const char *name)
 {
@@ -90,7 +90,7 @@ tl_find_relation(const char *what, const char *name)
 	return relid;
 }
 
-/* Complain where a column of a row is not what C takes it for. */
+/* Raise unless a column (from 1) has the type that the C code expects. */
 void
 tl_require_column_type(const char *relation, TupleDesc columns, int number,
 					   Oid wanted)
@@ -102,7 +102,7 @@ tl_require_column_type(const char *relation, TupleDesc columns, int number,
 							  column->atttypid, wanted);
 }
 
-/* Relcache callback: only marks, must not look anything up. */
+/* Relcache callback; must not access the catalogs. */
 static void
 forget_owner(Datum arg pg_attribute_unused(), Oid relid)
 {
@@ -125,7 +125,7 @@ find_owner(void)
 	return found;
 }
 
-/* The owner of the tables: the role that all writes act as. */
+/* The owner of the tables; all writes run as this role. */
 Oid
 tl_owner(void)
 {

@@ -1,9 +1,9 @@
 /*-------------------------------------------------------------------------
  *
  * trainledger.h
- *		What the rooms of trainledger share: refusals, checks of arguments,
- *		settings, the business clock, ids, plans, progress, and where the
- *		extension is.
+ *		What all parts of trainledger share: refusals, checks of arguments,
+ *		settings, the business clock, ids, plans, progress, mutexes, and
+ *		look-ups of the extension's objects.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -30,9 +30,9 @@
  */
 
 /*
- * Every refusal there is: its name, its SQLSTATE behind the TL, the status of
- * the HTTP answer, and the number and text of it in the documents of credit
- * accounts, which have none for those that are no conflict of an account.
+ * All refusals: name, SQLSTATE after "TL", HTTP status, and the error number
+ * and text in the documents of credit accounts.  Only conflicts of an account
+ * have a number and a text.
  */
 #define TL_REFUSALS(X) \
 	X(TL_ALREADY_INITIALISED, '0', '5', '1', 409, \
@@ -58,7 +58,7 @@
 	X(TL_KEY_REUSED, '4', '2', '2', 422, 0, NULL) \
 	X(TL_TOO_MANY, '4', '2', '9', 429, 0, NULL)
 
-/* Their names as values of errcode() */
+/* The names as SQLSTATEs for errcode() */
 enum
 {
 #define TL_ERRCODE(name, a, b, c, ...) \
@@ -71,25 +71,26 @@ typedef struct TlRefusalKind
 {
 	int			sqlerrcode;
 	int			http_status;
-	int			error_code;		/* 0: documents have none */
+	int			error_code;		/* in documents; 0 if it has none */
 	const char *text;
 } TlRefusalKind;
 
 /*
- * A refusal is a value: the engine fills it in and returns, the typed
- * functions raise it and the documents print it.  sqlerrcode 0 means that
- * nothing was refused.  Texts live in the memory context of the call; hint
- * may be NULL.
+ * A refusal is a value: the engine fills it in and returns, SQL functions raise
+ * it, and documents print it.  sqlerrcode 0 means that nothing was refused.
+ * Texts are constants or in the memory context of the call; detail and hint may
+ * be NULL.
  *
- * argument is the one to blame: the argument whose value the caller can change
- * so that the call goes through.
- *	 - What is missing, or forbids the call in its state, is blamed on the
- *	   argument that names it, or that leads to it.
- *	 - Where several name it together, on the first that picks it out among
- *	   what the others name: a price by its region, an account by its name.
- *	 - Of two that contradict each other, on the later one.
- * It is NULL where no argument is to blame, such as where one of two is needed.
- * The functions in PL/pgSQL keep to the same rule.
+ * argument is the one to blame: the caller can change its value to make the
+ * call succeed.
+ *	 - If an object is missing, or its state forbids the call, blame the
+ *	   argument that names the object or leads to it.
+ *	 - If several arguments name the object together, blame the first that
+ *	   distinguishes it from the others: for a price the region, for an account
+ *	   the name.
+ *	 - If two arguments contradict each other, blame the later one.
+ * argument is NULL if no single one is to blame, for example if one of two is
+ * needed.  Functions in PL/pgSQL follow the same rule.
  */
 typedef struct TlRefusal
 {
@@ -100,7 +101,7 @@ typedef struct TlRefusal
 	const char *hint;
 } TlRefusal;
 
-/* What a function calls an argument that the engine blames */
+/* An argument's name in the engine, and in a function */
 typedef struct TlArgumentName
 {
 	const char *engine;
@@ -125,7 +126,7 @@ extern ErrorData *tl_catch_error(MemoryContext context);
 /* Longest description, source and device, in bytes (contract, sections 6, 7) */
 #define TL_MAX_TEXT_BYTES		8192
 
-/* Longest text in an index, in characters */
+/* Longest name, in characters; names are in indexes */
 #define TL_MAX_NAME_CHARS		250
 
 extern bool tl_check_text(const char *name, text *value, bool required,
@@ -154,7 +155,7 @@ extern SPIPlanPtr tl_saved_plan(SPIPlanPtr *plan, const char *text, int count,
 								const Oid *types, int options);
 pg_noreturn extern void tl_refuse_rewritten(const char *table);
 
-/* progress.c: telling how far long work is (contract, section 15) */
+/* progress.c: progress of long work (contract, section 15) */
 typedef struct TlProgress
 {
 	const char *what;			/* for the notice, such as "postings checked" */
@@ -167,12 +168,12 @@ extern void tl_progress_start(TlProgress *progress, const char *what,
 extern void tl_progress_step(TlProgress *progress, int64 done);
 
 /* ---------------------------------------------------------------------
- * Mutual exclusion of our own (mutex.c)
+ * Mutexes (mutex.c)
  *
  * A mutex is an advisory lock with the tag (database, 0, TlMutex,
  * TL_LOCK_CLASS).  pg_locks shows the last three as classid, objid and
- * objsubid.  SQL's own functions, pg_advisory_lock() and its kind, make tags
- * whose last field is 1 or 2, so no login can take one of ours.
+ * objsubid.  pg_advisory_lock() and related functions make tags whose last
+ * field is 1 or 2, so SQL cannot take one of ours.
  * ---------------------------------------------------------------------
  */
 #define TL_LOCK_CLASS			0x544C	/* "TL" */
@@ -180,9 +181,8 @@ extern void tl_progress_step(TlProgress *progress, int64 done);
 typedef enum TlMutex
 {
 	/*
-	 * Documents of signup tokens and changes of a code.  Each of them holds
-	 * tokens and codes and goes on to others, in any order: two at a time
-	 * would wait for each other.
+	 * Documents of signup tokens, and changes of a token's code.  Each locks
+	 * several tokens or codes, in any order; two at a time could deadlock.
 	 */
 	TL_MUTEX_SIGNUP_CODES = 1,
 

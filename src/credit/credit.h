@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * credit.h
- *		The documents of credit accounts (contract, section 7): bodies that were
- *		sent, and rows as parts of a document.
+ *		The documents of credit accounts (contract, section 7): reading request
+ *		bodies, and printing rows as parts of an answer.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -19,8 +19,8 @@
 #include "ledger/posting.h"
 
 /*
- * The fields of a body, in the order in which the error document lists them:
- * what they are called in C, and in the body.
+ * The fields of a body: name in C, name in the body.  The error document lists
+ * them in this order.
  */
 #define CREDIT_FIELDS(X) \
 	X(FIELD_DELEGATE_ID, "delegate_id") \
@@ -47,7 +47,7 @@ typedef enum CreditField
 	FIELD_COUNT
 } CreditField;
 
-/* What a JSON value is, as far as a form cares */
+/* Kinds of JSON values that a form distinguishes */
 typedef enum FieldKind
 {
 	KIND_ABSENT,				/* not sent, or null */
@@ -60,10 +60,10 @@ typedef struct CreditForm
 {
 	FieldKind	kinds[FIELD_COUNT];
 	char	   *values[FIELD_COUNT];	/* text of a string or number */
-	const char *errors[FIELD_COUNT];	/* NULL: nothing is wrong */
+	const char *errors[FIELD_COUNT];	/* NULL if the field is valid */
 	const char *form_error;		/* about the form as a whole, or NULL */
 
-	/* filled in by credit_form_check where nothing is wrong */
+	/* set by credit_form_check(), valid only if that returns true */
 	TlOperation operation;
 	TimestampTz recorded_at;
 	TlRounding	rounding;
@@ -93,7 +93,7 @@ typedef enum DelegateKey
 
 #define DELEGATE_KEY_COUNT	(DELEGATE_BY_EXTERNAL_ID + 1)
 
-/* A delegate and the object that documents show of it */
+/* A delegate, and its JSON object for documents */
 typedef struct CreditDelegate
 {
 	int64		party_id;
@@ -109,7 +109,7 @@ typedef struct CreditAccount
 	const char *token_type;
 } CreditAccount;
 
-/* All of them connected to SPI */
+/* Callers must be connected to SPI, except to print. */
 extern bool credit_read_delegate(DelegateKey key, const char *id,
 								 bool read_only, CreditDelegate *delegate);
 extern bool credit_read_account(int64 party_id, CreditAccount *account);

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * document.c
- *		The JSON documents of credit accounts, as the event system prints them
- *		(contract, section 7): key by key in its order, with its statuses.
+ *		The JSON documents of credit accounts (contract, section 7).  Keys,
+ *		their order and the statuses are those of the event system.
  *
- * A transaction is checked, posted and answered as the owner of the books; a
- * read runs with its caller's rights, row-level security included.  Refusals
- * are answered, not raised, and before the first write, so that nothing of a
- * refused request is kept.
+ * A transaction is posted and answered as the owner of the books.  A read runs
+ * with its caller's rights, including row-level security.  A refusal becomes an
+ * answer and is not raised, so nothing rolls back: all checks come before the
+ * first write.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -34,13 +34,13 @@ PG_FUNCTION_INFO_V1(tl_credit_token_transaction_subtract);
 PG_FUNCTION_INFO_V1(tl_credit_token_balance);
 PG_FUNCTION_INFO_V1(tl_credit_token_history);
 
-/* Entries that a history reads at a time, at most some megabytes */
+/* Entries that a history fetches at a time: a few megabytes at most */
 #define HISTORY_CHUNK	100
 
 /* Most entries of a page of a history */
 #define MAX_PAGE		1000
 
-/* Longest history that is answered, in bytes */
+/* Largest document of a history, in bytes */
 #define MAX_HISTORY_BYTES	(8 * 1024 * 1024)
 
 /* ---------------------------------------------------------------------
@@ -48,7 +48,7 @@ PG_FUNCTION_INFO_V1(tl_credit_token_history);
  * ---------------------------------------------------------------------
  */
 
-/* A document is made as the value that is returned: a copy would double it. */
+/* Start with room for a varlena header: the buffer becomes the result. */
 static void
 start_document(StringInfo out)
 {
@@ -69,7 +69,7 @@ is_too_long(StringInfo out)
 	return out->len - VARHDRSZ > MAX_HISTORY_BYTES;
 }
 
-/* What PostgREST answers with, besides the document */
+/* Set the status or headers of PostgREST's answer, for this transaction. */
 static void
 set_response(const char *setting, const char *value)
 {
@@ -86,7 +86,7 @@ set_status(int status)
 	set_response("response.status", text);
 }
 
-/* An answer that says why there is no other */
+/* Answer with an error.  The message is not escaped. */
 static void
 answer_error(StringInfo out, int status, const char *message, int error_code)
 {
@@ -124,7 +124,7 @@ invalid_if(bool is_invalid)
 	return is_invalid ? "\"errors\":[\"" FORM_INVALID "\"]" : "";
 }
 
-/* The same about the parameters of a history */
+/* Like answer_invalid(), for the parameters of a history */
 static void
 answer_invalid_page(StringInfo out, bool limit, bool before)
 {
@@ -145,9 +145,10 @@ answer_too_long(StringInfo out)
 }
 
 /*
- * The answer to a refused posting.  What only the token type's scale shows to
- * be wrong is about the amount.  Whatever has no number of its own, such as
- * that the party is suspended, is a transaction rejected.
+ * Answer a refused posting.  The form was checked before, so TL_INVALID can
+ * only mean that the amount does not fit the scale of the token type.  A
+ * refusal without an error number, such as for a suspended party, is answered
+ * as TL_REJECTED.
  */
 static void
 answer_refusal(StringInfo out, CreditForm *form, int sqlerrcode)
@@ -175,9 +176,9 @@ answer_refusal(StringInfo out, CreditForm *form, int sqlerrcode)
  */
 
 /*
- * Find the delegate that the form names, or answer that there is none.  It may
- * be named in several ways, but it must be one; else the later field is not
- * valid.
+ * Find the delegate that the form names.  Several fields may name it, but all
+ * must name the same one; a field that names another is invalid.  Returns false
+ * after it has printed an error.
  */
 static bool
 find_delegate(StringInfo out, CreditForm *form, CreditDelegate *delegate)
@@ -221,7 +222,7 @@ form_device(const CreditForm *form)
 	return NULL;
 }
 
-/* Post what a form that was checked asks for. */
+/* Post the transaction of a form that has been checked. */
 static bool
 post_form(const CreditForm *form, int64 party_id, text *booked_by,
 		  TlEntry *entry, TlRefusal *refusal)
@@ -253,7 +254,7 @@ post_form(const CreditForm *form, int64 party_id, text *booked_by,
 	return tl_ledger_post(&request, &target, entry, refusal);
 }
 
-/* The whole of a transaction's answer, printed into out. */
+/* Post the transaction and print the answer. */
 static void
 answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
 {
@@ -337,7 +338,7 @@ tl_credit_token_transaction_subtract(PG_FUNCTION_ARGS)
  * ---------------------------------------------------------------------
  */
 
-/* Find a delegate as an URI names it, {idType}:{id}. */
+/* Find the delegate that a URI names as {idType}:{id}. */
 static bool
 find_delegate_by(const char *id_type, const char *id, CreditDelegate *delegate)
 {
@@ -369,17 +370,18 @@ print_last_transaction(StringInfo out, const CreditAccount *account)
 		appendStringInfoString(out, "null");
 }
 
-/* The part of a history that is asked for */
+/* The page of a history that was requested */
 typedef struct HistoryPage
 {
-	int64		before;			/* entries with lower numbers */
-	int64		limit;			/* so many of them */
+	int64		before;			/* only entries with lower numbers */
+	int64		limit;			/* number of entries at most */
 } HistoryPage;
 
 /*
- * Print the rows of a chunk, a comma before each but the first of all, until
- * the document is too long.  Nothing is kept but what is printed.  Returns the
- * number of the last entry.
+ * Print the rows of a chunk, until the document is too long.  "first" says that
+ * this is the first chunk, so that no comma comes before its first row.
+ * Returns the number of the last entry printed; there must be at least one
+ * row.
  */
 static int64
 print_chunk(StringInfo out, bool first, const CreditAccount *account)
@@ -404,9 +406,9 @@ print_chunk(StringInfo out, bool first, const CreditAccount *account)
 }
 
 /*
- * Print a page of an account's transactions, newest first.  They are read in
- * chunks: only the document itself grows, until it is too long.  Returns the
- * number of the last entry where more of them follow, else 0.
+ * Print a page of an account's transactions, newest first.  They are fetched in
+ * chunks to save memory, until the document is too long.  Returns the number of
+ * the last entry if more may follow, else 0.
  */
 static int64
 print_history(StringInfo out, const CreditAccount *account,
@@ -432,7 +434,7 @@ print_history(StringInfo out, const CreditAccount *account,
 	return left == 0 && last > 1 ? last : 0;
 }
 
-/* A text as a part of an URI */
+/* Percent-encode a text for a URI (RFC 3986). */
 static void
 print_escaped(StringInfo out, const char *text)
 {
@@ -448,7 +450,7 @@ print_escaped(StringInfo out, const char *text)
 	}
 }
 
-/* Say where the next page is, as RFC 8288 has it */
+/* Set the Link header (RFC 8288) that names the next page. */
 static void
 set_next_page(const CreditAccount *account, const char *id_type, const char *id,
 			  const HistoryPage *page, int64 before)
@@ -469,9 +471,9 @@ set_next_page(const CreditAccount *account, const char *id_type, const char *id,
 }
 
 /*
- * The answer about an account: its balance, its delegate and its last
- * transaction, and a page of them all if one is asked for.  The keys of the two
- * answers are not in the same order.
+ * Answer with an account's balance, delegate and last transaction and, if page
+ * is not NULL, a page of its history.  The event system orders the keys of the
+ * two answers differently.
  */
 static void
 answer_account(StringInfo out, CreditAccount *account, const char *id_type,
@@ -516,7 +518,7 @@ answer_account(StringInfo out, CreditAccount *account, const char *id_type,
 		set_next_page(account, id_type, id, page, next);
 }
 
-/* An argument; as in a body, a name that is empty is one that is not given */
+/* A text argument, or or_else if it is null or empty (as in a body) */
 static const char *
 text_argument(FunctionCallInfo fcinfo, int number, const char *or_else)
 {
@@ -526,7 +528,7 @@ text_argument(FunctionCallInfo fcinfo, int number, const char *or_else)
 	return text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
-/* page is NULL where no history is asked for. */
+/* page is NULL if no history was requested. */
 static Datum
 account_document(FunctionCallInfo fcinfo, const HistoryPage *page)
 {

@@ -4,10 +4,10 @@
  *		Reading and checking the body of a credit-token transaction
  *		(contract, section 7).
  *
- * The body is split into its fields with the server's JSON parser, and each
- * field is decoded by itself: so a value that JSON allows but text does not
- * (\u0000, half a surrogate pair) is an error of its field and not of the
- * whole.  Numbers stay decimal text from the first to the last.
+ * The server's JSON parser splits the body into fields, and each field is
+ * decoded separately.  So a value that is valid JSON but not valid text
+ * (\u0000, half a surrogate pair) is an error of its field, not of the whole
+ * body.  Numbers remain decimal text throughout, so that they stay exact.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -45,18 +45,18 @@ static const char *const field_names[] = {
  * ---------------------------------------------------------------------
  */
 
-/* Splitting the body: where the field that is being read starts */
+/* State while a body is split; the pointers are into its text */
 typedef struct SplitState
 {
 	CreditForm *form;
 	JsonLexContext *lexer;
-	MemoryContext scratch;		/* for one field */
+	MemoryContext scratch;		/* reset after each field */
 	bool		is_object;
 	char	   *key_start;
 	char	   *value_start;
 } SplitState;
 
-/* The text of a JSON string, or NULL where text cannot hold it */
+/* Decode a JSON string; NULL if its value is not valid text. */
 static char *
 decode_string(char *string, int length)
 {
@@ -65,7 +65,7 @@ decode_string(char *string, int length)
 	return json_lex(lexer) == JSON_SUCCESS ? lexer->strval->data : NULL;
 }
 
-/* What a JSON value is, and its text where it is a string or a number */
+/* Find the kind of a JSON value.  *text is set for a string or number. */
 static FieldKind
 decode_value(char *value, int length, char **text)
 {
@@ -96,7 +96,7 @@ store_field(CreditForm *form, const char *key, FieldKind kind,
 	{
 		if (strcmp(key, field_names[i]) == 0)
 		{
-			/* of doubled keys the last one counts */
+			/* of duplicate keys, the last one counts */
 			form->kinds[i] = kind;
 			form->values[i] = value ? pstrdup(value) : NULL;
 			return;
@@ -144,7 +144,7 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 		TL_JSON_CONTINUE;
 	CHECK_FOR_INTERRUPTS();
 
-	/* between the end of the field before and the key: blanks and a comma */
+	/* skip blanks and the comma before the key */
 	state->key_start += strspn(state->key_start, " \t\r\n,");
 	caller = MemoryContextSwitchTo(state->scratch);
 	key = decode_string(state->key_start,
@@ -157,7 +157,7 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 	TL_JSON_CONTINUE;
 }
 
-/* Read a body, NULL being an empty one.  The form is emptied first. */
+/* Read a body into a new form; NULL is an empty body. */
 void
 credit_form_read(CreditForm *form, text *body)
 {
@@ -190,7 +190,7 @@ credit_form_read(CreditForm *form, text *body)
  * ---------------------------------------------------------------------
  */
 
-/* Blanks around a value do not count */
+/* Remove blanks around a value, in place. */
 static void
 trim(char *value)
 {
@@ -203,7 +203,7 @@ trim(char *value)
 	value[length - start] = '\0';
 }
 
-/* Whether a field was sent with something in it, usable or not */
+/* Whether a field was sent and is not blank; it may still be unusable */
 bool
 credit_form_is_given(const CreditForm *form, CreditField field)
 {
@@ -215,8 +215,8 @@ credit_form_is_given(const CreditForm *form, CreditField field)
 }
 
 /*
- * Check that a field is there if it has to be, and a string or number.  True:
- * it has a value that is worth looking at.
+ * Check that a field is given if it is required, and is a string or a number.
+ * Returns true if it has a value to check further.
  */
 static bool
 check_given(CreditForm *form, CreditField field, bool required)
@@ -251,7 +251,7 @@ check_text(CreditForm *form, CreditField field, bool required)
 					 TL_MAX_TEXT_BYTES);
 }
 
-/* An account or type name; where it is not given, "default" */
+/* Check the name of an account or type; "default" if it is not given. */
 static void
 check_name(CreditForm *form, CreditField field)
 {
@@ -262,7 +262,7 @@ check_name(CreditForm *form, CreditField field)
 		form->values[field] = "default";
 }
 
-/* Whether a text can be a party's id: digits, as many as always fit a bigint */
+/* Whether a text can be a party's id: 1 to 18 digits, which fit a bigint */
 bool
 credit_form_is_party_id(const char *text)
 {
@@ -307,8 +307,8 @@ check_device(CreditForm *form)
 }
 
 /*
- * The operation is that of the call; in the call that takes any, the body has
- * to name it.
+ * The call determines the operation; a body may repeat it.  If any_operation,
+ * the body must name it.
  */
 static void
 check_operation(CreditForm *form, bool any_operation, TlOperation operation)
@@ -335,7 +335,10 @@ check_operation(CreditForm *form, bool any_operation, TlOperation operation)
 	form->errors[FIELD_OPERATION] = NOT_A_CHOICE;
 }
 
-/* A decimal number of any spelling that JSON has, within an amount's range */
+/*
+ * Check a decimal number, which may have an exponent and must be in the range
+ * of an amount.  Returns true and sets *value if it is valid.
+ */
 static bool
 check_decimal(CreditForm *form, CreditField field, bool required, int scale,
 			  TlRounding rounding, TlAmount *value)
@@ -352,7 +355,10 @@ check_decimal(CreditForm *form, CreditField field, bool required, int scale,
 	return false;
 }
 
-/* Depends on the operation: an account may be opened with any balance. */
+/*
+ * Check the amount: an account may be opened with any balance; other operations
+ * need a positive amount.  check_operation() must come first.
+ */
 static void
 check_amount(CreditForm *form)
 {
@@ -378,7 +384,7 @@ check_recorded_at(CreditForm *form)
 	if (seconds < 0 || seconds / TL_AMOUNT_UNIT > LAST_SECOND)
 		form->errors[FIELD_RECORDED_AT] = FORM_INVALID;
 
-	/* millionths of a second since 1970, as they are kept since 2000 */
+	/* an amount of seconds is microseconds; move the epoch from 1970 to 2000 */
 	form->recorded_at = seconds -
 		(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
 }
@@ -395,7 +401,7 @@ check_rounding(CreditForm *form)
 		form->errors[FIELD_ROUNDING] = NOT_A_CHOICE;
 }
 
-/* Check what the body alone shows.  True: nothing is wrong. */
+/* Do all checks that need no table.  True if the form is valid. */
 bool
 credit_form_check(CreditForm *form, bool any_operation, TlOperation operation)
 {
@@ -430,7 +436,7 @@ print_error_list(StringInfo out, const char *error)
 	appendStringInfoChar(out, ']');
 }
 
-/* Print the tree of errors, all fields in their order. */
+/* Print the tree of errors: all fields, with or without an error. */
 void
 credit_form_print_errors(const CreditForm *form, StringInfo out)
 {

@@ -2,7 +2,7 @@
  *
  * rows.c
  *		Rows of the tables as parts of the JSON documents of credit accounts
- *		(contract, section 7): how they are read, and how they are printed.
+ *		(contract, section 7): reading and printing them.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -21,7 +21,7 @@
 #include "credit/credit.h"
 #include "ledger/catalog.h"
 
-/* Statements; the first of them by DelegateKey */
+/* Statements; those that find a delegate come first, by DelegateKey */
 typedef enum Statement
 {
 	NAMED_ACCOUNT = DELEGATE_KEY_COUNT,
@@ -101,9 +101,9 @@ get_plan(Statement statement)
 }
 
 /*
- * Run a statement that reads at most one row; true: there is one.  A call
- * that writes sees what its own statement has done so far, one that reads
- * (read_only) does not.
+ * Run a statement that reads at most one row.  Returns true if there is one.
+ * If read_only, it runs with the caller's snapshot; else with a new one, as a
+ * call that writes needs.
  */
 static bool
 read_row(Statement statement, Datum *values, bool read_only)
@@ -118,8 +118,8 @@ read_row(Statement statement, Datum *values, bool read_only)
 }
 
 /*
- * A value of a row that was read of a table; what an owner may have done to
- * the column is an error and no crash.
+ * A value of the row just read from a table.  The owner may have altered the
+ * column: raise an error rather than crash.
  */
 static Datum
 cell(const char *table, HeapTuple row, int number, Oid type)
@@ -168,7 +168,7 @@ cell_json(const char *table, HeapTuple row, int number)
 	return text_to_cstring(cell_text(table, row, number));
 }
 
-/* As a text, of whatever type it is; NULL: it is null */
+/* A value of any type as text, or NULL */
 static char *
 cell_optional(HeapTuple row, int number)
 {
@@ -180,7 +180,7 @@ cell_optional(HeapTuple row, int number)
  * ---------------------------------------------------------------------
  */
 
-/* 2017-12-05T20:29:38+00:00, whatever the session's TimeZone is */
+/* Print a time in UTC, such as 2017-12-05T20:29:38+00:00. */
 static void
 print_time(StringInfo out, const char *key, TimestampTz time)
 {
@@ -216,8 +216,9 @@ credit_print_amount(StringInfo out, TlAmount amount)
 }
 
 /*
- * What was asked for: a subtraction took as much as its entry has too little.
- * So amounts are never signed but in an opening or adjustment.
+ * Print the amount that was requested.  The entry of a subtraction has a
+ * negative delta, so its sign is dropped.  Only openings and adjustments can
+ * be negative here.
  */
 static void
 print_delta(StringInfo out, const TlEntry *entry)
@@ -229,7 +230,7 @@ print_delta(StringInfo out, const TlEntry *entry)
 	appendStringInfoString(out, takes && text[0] == '-' ? text + 1 : text);
 }
 
-/* A transaction, from its entry and the names of its account */
+/* Print a transaction from its entry and the names of its account. */
 void
 credit_print_transaction(StringInfo out, const TlEntry *entry,
 						 const CreditAccount *account)
@@ -252,7 +253,7 @@ credit_print_transaction(StringInfo out, const TlEntry *entry,
 	appendStringInfoString(out, "}}");
 }
 
-/* The delegate of the row that was read last; NULL columns are left out. */
+/* Print the delegate of the row just read, without null columns. */
 static char *
 print_delegate(int64 id)
 {
@@ -279,7 +280,7 @@ print_delegate(int64 id)
  * ---------------------------------------------------------------------
  */
 
-/* Find a delegate and print it. */
+/* Find a delegate and print it; false if there is none. */
 bool
 credit_read_delegate(DelegateKey key, const char *id, bool read_only,
 					 CreditDelegate *delegate)
@@ -293,7 +294,7 @@ credit_read_delegate(DelegateKey key, const char *id, bool read_only,
 	return true;
 }
 
-/* Find a party's account by its names. */
+/* Find a party's account by its name and type; false if there is none. */
 bool
 credit_read_account(int64 party_id, CreditAccount *account)
 {
@@ -310,7 +311,9 @@ credit_read_account(int64 party_id, CreditAccount *account)
 	return true;
 }
 
-/* What documents show of an entry; texts are those of the row. */
+/*
+ * Fill in what documents show of an entry.  Its texts may point into the row.
+ */
 void
 credit_take_entry(HeapTuple row, TlEntry *entry)
 {
@@ -335,7 +338,7 @@ credit_read_last_entry(int64 account_id, TlEntry *entry)
 	return true;
 }
 
-/* The entries with lower numbers than this, newest first */
+/* Open a cursor on the entries with lower numbers, newest first. */
 Portal
 credit_open_entries(int64 account_id, int64 before)
 {

@@ -1,13 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * document.c
- *		What XML documents of signup tokens do to the table (contract, section
+ *		Imports and applies XML documents of signup tokens (contract, section
  *		10).
  *
- * All of a document is read before anything is done, so that a refusal which
- * the document alone shows comes first (contract, section 4).  Its tokens are
- * kept in a tuplestore, which goes to disk where it grows, and statements see
- * it as the table document_token.
+ * A document is read to its end before anything is done, so that faults of the
+ * document itself are refused first (contract, section 4).  Its tokens are kept
+ * in a tuplestore, which spills to disk.  Statements see it as the table
+ * document_token.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -37,15 +37,15 @@ PG_FUNCTION_INFO_V1(tl_signup_code);
 PG_FUNCTION_INFO_V1(tl_import_signup_tokens);
 PG_FUNCTION_INFO_V1(tl_apply_signup_tokens);
 
-/* Generated codes: 5 bits a character, 80 bits */
+/* Length of generated codes: 16 characters of 5 bits are 80 bits */
 #define CODE_CHARS			16
 
-/* A document being done */
+/* A document that is being imported or applied */
 typedef struct Work
 {
 	bool		is_update;
 	Oid			id_sequence;
-	uint64		id_tail;		/* of all new ids */
+	uint64		id_tail;		/* random part of all new ids */
 	Tuplestorestate *rows;		/* the result */
 	TupleDesc	tupdesc;		/* of document_token */
 	Tuplestorestate *tokens;
@@ -67,9 +67,9 @@ fill_randomly(void *bytes, int count)
 }
 
 /*
- * A random code from OpenSSL's generator, without the letters and digits
- * that are mistaken for each other: 0 O 1 I l.  Codes are compared without
- * regard to case, so capitals alone count.
+ * A random code from OpenSSL's generator.  It has no letters and digits that
+ * are easily confused: 0 O 1 I.  Codes are compared without regard to case, so
+ * small letters would add nothing.
  */
 static Datum
 make_code(void)
@@ -86,7 +86,7 @@ make_code(void)
 	return CStringGetTextDatum(code);
 }
 
-/* The part of ids at random */
+/* The random part of an id, 48 bits */
 static uint64
 make_id_tail(void)
 {
@@ -97,9 +97,9 @@ make_id_tail(void)
 }
 
 /*
- * An id for a token: 12 hexadecimal digits that count, so that ids sort as they
- * were made, and 12 at random, so that it is not one that was taken over from
- * another system.
+ * An id for a token: 12 hexadecimal digits from the sequence, so that ids sort
+ * in the order of creation, and 12 random ones, so that it does not collide
+ * with ids imported from another system.
  */
 static Datum
 make_id(Oid sequence, uint64 tail)
@@ -138,8 +138,8 @@ tl_signup_code(PG_FUNCTION_ARGS pg_attribute_unused())
  */
 
 /*
- * Columns of document_token: where a token is, its elements, and what it does.
- * What is not in the document is null.
+ * Columns of document_token: position and line of a token, its elements, and
+ * whether it clears the expiration.  Elements that are not given are null.
  */
 enum
 {
@@ -169,7 +169,10 @@ make_tupdesc(void)
 	return tupdesc;
 }
 
-/* SignupHandler: keep the token; a new one gets what the server makes. */
+/*
+ * SignupHandler: store the token.  A new one gets an id and, if it has none, a
+ * code.
+ */
 static void
 keep_token(const SignupToken *token, void *arg)
 {
@@ -209,7 +212,7 @@ register_tokens(Work *work)
 		elog(ERROR, "could not register the tokens of a document");
 }
 
-/* Run a statement; returns how many rows it found or wrote. */
+/* Run a statement; returns the number of rows that it read or wrote. */
 static int64
 execute(const char *statement, int expected)
 {
@@ -218,7 +221,7 @@ execute(const char *statement, int expected)
 	return (int64) SPI_processed;
 }
 
-/* A column of the first row of the last statement, which is not null */
+/* A column (from 1) of the last statement's first row; must not be null */
 static Datum
 first_row(int column)
 {
@@ -264,7 +267,7 @@ static const char find_unknown_item[] =
 static const char insert_tokens[] =
 	INSERT_TOKENS " ON CONFLICT DO NOTHING RETURNING t";
 
-/* To be asked after insert_tokens: a token has its own code then. */
+/* Run it after insert_tokens, so that it ignores a token's own row. */
 static const char find_taken_code[] =
 	"SELECT d.position, d.line FROM document_token d"
 	" JOIN trainledger.signup_token t"
@@ -305,7 +308,7 @@ refuse_item(void)
 				 "Look the code up in trainledger.catalog_item.");
 }
 
-/* Where the rows go that a statement returns: to the result */
+/* A receiver that appends the rows of a statement to the result */
 typedef struct RowReceiver
 {
 	DestReceiver pub;
@@ -325,7 +328,7 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
 	return true;
 }
 
-/* Run a statement whose rows make the result; returns how many. */
+/* Run a statement that returns the result; returns its number of rows. */
 static int64
 return_rows(Work *work, const char *statement, int expected)
 {
@@ -348,7 +351,7 @@ return_rows(Work *work, const char *statement, int expected)
 	return receiver.done;
 }
 
-/* Refuse a token whose code another one has. */
+/* Refuse the first token whose code another token has, if any. */
 static void
 refuse_taken_code(void)
 {
@@ -358,7 +361,7 @@ refuse_taken_code(void)
 					 "Choose another, or change the token that exists.");
 }
 
-/* Refuse a token that is not inserted though no token is in its way. */
+/* Refuse the first token that was not inserted for another reason. */
 static void
 refuse_missing(void)
 {
@@ -369,9 +372,10 @@ refuse_missing(void)
 }
 
 /*
- * Make the tokens of the document.  A token whose code is taken is not
- * inserted, and then nothing of the document stays.  If the snapshot does not
- * show the token that has the code, ON CONFLICT raises 40001.
+ * Insert the tokens of the document, all or none.  ON CONFLICT skips a token
+ * whose code is taken; we then find and refuse it.  Above READ COMMITTED, if
+ * the snapshot does not show the token that has the code, ON CONFLICT raises
+ * 40001.
  */
 static void
 import_tokens(Work *work)
@@ -384,7 +388,7 @@ import_tokens(Work *work)
 	if (missing == 0)
 		return;
 
-	/* what was in the way may be gone again */
+	/* try again if the conflicting token has been deleted meanwhile */
 	refuse_taken_code();
 	missing -= execute(insert_missing, SPI_OK_INSERT);
 	if (missing > 0)
@@ -414,8 +418,8 @@ element_of_column(const char *column)
 }
 
 /*
- * Rethrow the error that was caught; to a refusal, add which token and which
- * element it is about.
+ * Rethrow the error that was caught.  A refusal gets the position of the token
+ * and the element that it is about.
  */
 static void
 rethrow_for_token(TupleTableSlot *token, MemoryContext context)
@@ -431,7 +435,7 @@ rethrow_for_token(TupleTableSlot *token, MemoryContext context)
 	ReThrowError(error);
 }
 
-/* Change a token; what is not given (null) is left as it is. */
+/* Update a token; elements that are not given (null) are unchanged. */
 static void
 apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 {
@@ -461,8 +465,10 @@ apply_token(Work *work, SPIPlanPtr plan, TupleTableSlot *token)
 }
 
 /*
- * The first token that is not there, or whose item is not: its type and code
- * are those last given for it up to there, else those that it has.
+ * Find the first token of the document that does not exist or whose catalogue
+ * item does not.  A document may change a token several times.  So the item's
+ * type and code are those last given for the token up to this position, else
+ * those in the table.
  */
 static const char find_unknown[] =
 	"SELECT x.position, x.line, x.is_there FROM ("
@@ -483,7 +489,7 @@ static const char find_unknown[] =
 	"  AND c.code = x.type_id)"
 	" ORDER BY x.position LIMIT 1";
 
-/* What is not there comes before what is wrong with it (section 4). */
+/* Missing objects are refused before other faults (contract, section 4). */
 static void
 refuse_unknown(void)
 {
@@ -496,7 +502,7 @@ refuse_unknown(void)
 				 "Look the id up in trainledger.signup_token.");
 }
 
-/* Make the changes of the document, in its order. */
+/* Apply the changes of the document, in its order. */
 static void
 apply_tokens(Work *work)
 {
@@ -535,8 +541,9 @@ apply_tokens(Work *work)
  */
 
 /*
- * Do what a document says, one at a time: see TL_MUTEX_SIGNUP_CODES.  Claims,
- * new tokens and other changes hold one token and go on meanwhile.
+ * Import or apply a document, one at a time: see TL_MUTEX_SIGNUP_CODES.
+ * Claims, single new tokens and other changes lock one token each and need no
+ * mutex.
  */
 static Datum
 do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
@@ -559,7 +566,7 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 						  is_update, keep_token, &work);
 
 	tl_lock(TL_MUTEX_SIGNUP_CODES);
-	/* rows of the table as it is from now on */
+	/* only now: the table may have changed while we waited */
 	InitMaterializedSRF(fcinfo, 0);
 	work.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;
 	SPI_connect();

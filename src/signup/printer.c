@@ -26,7 +26,7 @@
 PG_FUNCTION_INFO_V1(tl_signup_document);
 PG_FUNCTION_INFO_V1(tl_fits_xml);
 
-/* The longest form that a byte may take as text of an element, &quot; */
+/* Longest escape of a byte: &quot; */
 #define ESCAPED_BYTES		6
 
 /* fits_xml(value text) returns boolean: whether XML can hold a text. */
@@ -55,7 +55,7 @@ print_element(StringInfo out, SignupElement element, const char *text)
 	const char *name = tl_signup_elements[element].element;
 	xmlChar    *escaped;
 
-	/* what libxml2 has allocated must not be lost in an error */
+	/* reserve room first: an error would leak the memory of libxml2 */
 	enlargeStringInfo(out, ESCAPED_BYTES * strlen(text) + 2 * strlen(name) + 6);
 	escaped = xmlEncodeSpecialChars(NULL, BAD_CAST text);
 	if (escaped == NULL)
@@ -65,7 +65,7 @@ print_element(StringInfo out, SignupElement element, const char *text)
 	xmlFree(escaped);
 }
 
-/* Where the elements of a token are in a row of this type */
+/* Find the column numbers of a token's elements in a row type. */
 static void
 find_columns(TupleDesc columns, AttrNumber *numbers)
 {
@@ -86,7 +86,7 @@ find_columns(TupleDesc columns, AttrNumber *numbers)
 	}
 }
 
-/* separator stands between date and time. */
+/* Print a token; separator is put between date and time. */
 static void
 print_token(StringInfo out, HeapTupleHeader row, TupleDesc columns,
 			const AttrNumber *numbers, char separator)
@@ -118,7 +118,7 @@ print_token(StringInfo out, HeapTupleHeader row, TupleDesc columns,
 
 /*
  * signup_document(tokens signup_token[], separator "char") returns text: the
- * document of these tokens; separator stands between date and time.
+ * document of these tokens.  separator is put between date and time.
  */
 Datum
 tl_signup_document(PG_FUNCTION_ARGS)

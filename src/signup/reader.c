@@ -4,16 +4,17 @@
  *		Reads the XML documents of signup tokens as a stream (contract,
  *		section 10; DESIGN, "XML").
  *
- * The push parser of libxml2 is fed a piece at a time and calls back with
- * elements and text.  A callback must not raise: the jump would cross the
- * parser.  So it notes what is refused and stops the parser; between two
- * pieces the refusal is raised, or the tokens that are complete are handed
- * on.  Memory is that of one piece and its tokens, whatever the document.
+ * The push parser of libxml2 gets the document in pieces and calls back with
+ * elements and text.  A callback must not raise, because longjmp() would skip
+ * the parser's own frames.  So it records the fault and stops the parser.
+ * After each piece, we raise the fault or pass on the complete tokens.  Memory
+ * is bounded by one piece and its tokens, whatever the size of the document.
  *
- * Nothing is ever loaded: a DOCTYPE is refused before it is read, so that
- * there are no entities but the five of XML, and core's entity loader, which
- * loads nothing, is in force.  No text of the document stands in a message,
- * as it could be a code; nor do libxml2's messages, which quote it.
+ * Nothing external is ever loaded.  A DOCTYPE is refused before it is read, so
+ * there are only the five predefined entities; and core's entity loader, which
+ * loads nothing, is installed.  Messages do not quote text of the document,
+ * which could be a code.  For the same reason, libxml2's messages are not
+ * shown.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -41,7 +42,7 @@
 #error "trainledger needs a PostgreSQL that is built with libxml2"
 #endif
 
-/* What libxml2 hands to those who listen for errors: const from 2.12 on */
+/* The argument of libxml2's error callbacks is const from 2.12 on */
 #if LIBXML_VERSION >= 21200
 typedef const xmlError *TlXmlError;
 #else
@@ -52,16 +53,17 @@ typedef xmlErrorPtr TlXmlError;
 #define PIECE_BYTES			65536
 
 /*
- * A tag, comment or processing instruction that is so long after a piece and
- * has no end yet is refused.  libxml2 reads a tag only when it has all of it,
- * compares its attributes with each other, and cannot be cancelled meanwhile.
+ * Longest unfinished tag, comment or processing instruction at the end of a
+ * piece, in bytes; a longer one is refused.  libxml2 parses a tag only when it
+ * is complete, then compares its attributes with each other, and cannot be
+ * cancelled meanwhile.
  */
 #define MARKUP_BYTES		65536
 
-/* libxml2 tells the encoding by the first bytes */
+/* libxml2 detects the encoding from the first bytes */
 #define FIRST_BYTES			4
 
-/* The longest text, 250 characters of 4 bytes, and some */
+/* Room for the longest text, 250 characters of 4 bytes */
 #define TEXT_BYTES			1024
 
 #define MAX_CODE_CHARS		250
@@ -69,7 +71,7 @@ typedef xmlErrorPtr TlXmlError;
 #define MAX_ID_CHARS		50
 #define OVERLONG_ID			"longer than 50 characters"
 
-/* Depth of elements: the document, Tokens, Token, its elements */
+/* Depth of elements: Tokens, Token, and the elements of a token */
 #define TOKENS_DEPTH		1
 #define TOKEN_DEPTH			2
 #define ELEMENT_DEPTH		3
@@ -93,7 +95,7 @@ const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
 };
 /* clang-format on */
 
-/* A text being read, in UTF-8, without the blanks around it */
+/* The text of an element, in UTF-8, without leading blanks */
 typedef struct Text
 {
 	int			length;
@@ -101,11 +103,11 @@ typedef struct Text
 	char		bytes[TEXT_BYTES + 1];
 } Text;
 
-/* What is wrong with the document; what is NULL where nothing is */
+/* The first fault of the document; its field "what" is NULL if none */
 typedef struct Fault
 {
 	const char *what;
-	int64		position;		/* of the token, 0 where it is not one's */
+	int64		position;		/* of the token, 0 if outside tokens */
 	SignupElement element;
 	int64		line;
 	char		unknown[MAX_ID_CHARS + 1];	/* name of an unknown element */
@@ -115,16 +117,16 @@ typedef struct Reader
 {
 	xmlParserCtxtPtr parser;
 	bool		is_update;
-	MemoryContext context;		/* of the tokens that are complete */
+	MemoryContext context;		/* of the complete tokens */
 
 	int			depth;
-	const xmlChar *namespace;	/* of the root, and so of every element */
+	const xmlChar *namespace;	/* of the root; every element must have it */
 	int64		position;		/* of the current token, from 1 */
 	SignupElement element;		/* current element */
 	bool		given[SIGNUP_ELEMENT_COUNT];
 	Text		texts[SIGNUP_ELEMENT_COUNT];
 
-	SignupToken *first;			/* complete, in document order */
+	SignupToken *first;			/* complete tokens, in document order */
 	SignupToken **end;
 	bool		out_of_memory;
 	Fault		fault;
@@ -136,8 +138,9 @@ typedef struct Reader
  */
 
 /*
- * Refuse a document: what is wrong, with the token's position and the
- * element in the message where they are known.
+ * Raise a refusal of a document.  The message has the token's position (0 if
+ * unknown: the line instead), the element (unless SIGNUP_NO_ELEMENT) and what
+ * is wrong.  If detail is NULL, it is the line.
  */
 void
 tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
@@ -167,7 +170,7 @@ tl_signup_refuse(int sqlerrcode, int64 position, int64 line,
 	tl_raise(&refusal);
 }
 
-/* Note what is wrong, the first time, and stop the parser. */
+/* Record a fault, unless there is one already, and stop the parser. */
 static void
 note_fault(Reader *reader, int64 position, SignupElement element,
 		   const char *what)
@@ -179,7 +182,7 @@ note_fault(Reader *reader, int64 position, SignupElement element,
 	reader->fault.element = element;
 	reader->fault.line = 1;
 
-	/* libxml2 guesses the encoding before it hands its parser over */
+	/* detection of the encoding can fail before we have the parser */
 	if (reader->parser == NULL)
 		return;
 	if (reader->parser->input != NULL)
@@ -187,7 +190,7 @@ note_fault(Reader *reader, int64 position, SignupElement element,
 	xmlStopParser(reader->parser);
 }
 
-/* The content is not that of a document of tokens. */
+/* Record a fault in the content: not a valid document of tokens. */
 static void
 refuse(Reader *reader, SignupElement element, const char *what)
 {
@@ -196,7 +199,7 @@ refuse(Reader *reader, SignupElement element, const char *what)
 			   element, what);
 }
 
-/* The document is not XML that is read here. */
+/* Record a fault in the form: not XML, or XML that we do not accept. */
 static void
 refuse_form(Reader *reader, const char *what)
 {
@@ -221,7 +224,10 @@ raise_fault(const Reader *reader)
  * ---------------------------------------------------------------------
  */
 
-/* Blanks that lead are left out, those that trail are taken off later. */
+/*
+ * Append to the text of an element.  Leading blanks are skipped here, and
+ * trailing ones are removed by trim_text().
+ */
 static void
 append_text(Text *text, const xmlChar *chars, int length)
 {
@@ -248,7 +254,7 @@ trim_text(Text *text)
 	text->bytes[text->length] = '\0';
 }
 
-/* A positive number of at most 2^31 - 1 */
+/* Parse an integer from 1 to 2^31 - 1. */
 static bool
 parse_number(const Text *text, int32 *number)
 {
@@ -269,7 +275,7 @@ parse_truth(const Text *text, bool *truth)
 		strcmp(text->bytes, "0") == 0;
 }
 
-/* YYYY-MM-DDTHH:MM:SS or with a blank for the T, in UTC; a Z may follow */
+/* Parse YYYY-MM-DDTHH:MM:SS in UTC; a blank may replace T, a Z may follow. */
 static bool
 parse_expiration(const Text *text, TimestampTz *expiration)
 {
@@ -286,7 +292,7 @@ parse_expiration(const Text *text, TimestampTz *expiration)
 			c != shape[i] && !(shape[i] == 'T' && c == ' '))
 			return false;
 	}
-	/* second 60 of its last day leads beyond the year that can be printed */
+	/* 9999-12-31T23:59:60 is in the year 10000, which has five digits */
 	return tl_parse_utc(text->bytes, expiration) &&
 		*expiration <
 		(date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
@@ -297,7 +303,7 @@ parse_expiration(const Text *text, TimestampTz *expiration)
  * ---------------------------------------------------------------------
  */
 
-/* Keep a text as a value of SQL; no memory is an error that is raised later. */
+/* Copy a text as an SQL value; if out of memory, hand_on() raises that. */
 static Datum
 keep_text(Reader *reader, const Text *text)
 {
@@ -315,7 +321,10 @@ keep_text(Reader *reader, const Text *text)
 	return PointerGetDatum(copy);
 }
 
-/* What is wrong with the elements that are there or are not; NULL if nothing */
+/*
+ * Check which elements are given.  Returns what is wrong and sets *element, or
+ * returns NULL.
+ */
 static const char *
 find_missing(const Reader *reader, SignupElement *element)
 {
@@ -332,7 +341,10 @@ find_missing(const Reader *reader, SignupElement *element)
 	return NULL;
 }
 
-/* What is wrong with the text of an element; fills in the token's value. */
+/*
+ * Convert the text of an element to a value of the token.  Returns what is
+ * wrong, or NULL.
+ */
 static const char *
 read_value(Reader *reader, SignupElement element, SignupToken *token)
 {
@@ -384,7 +396,7 @@ read_value(Reader *reader, SignupElement element, SignupToken *token)
 	return NULL;
 }
 
-/* A token is complete: check it and put it at the end of the list. */
+/* Check a complete token and append it to the list. */
 static void
 end_token(Reader *reader)
 {
@@ -446,7 +458,7 @@ start_element(Reader *reader, const char *name)
 		return;
 	}
 
-	/* the name is shown where it is one; anything else might be a code */
+	/* show the name only if it is short and of letters; it might be a code */
 	if (strlen(name) <= MAX_ID_CHARS &&
 		name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0')
 		strlcpy(reader->fault.unknown, name, sizeof(reader->fault.unknown));
@@ -505,7 +517,7 @@ on_end(void *user_data, const xmlChar *localname pg_attribute_unused(),
 		return;
 	if (reader->depth == TOKEN_DEPTH)
 		end_token(reader);
-	/* a fault belongs to the token that it was found in */
+	/* after end_token(), which reports faults at the depth of the token */
 	if (reader->fault.what == NULL)
 		reader->depth--;
 }
@@ -553,7 +565,7 @@ on_error(void *user_data, TlXmlError error)
  * ---------------------------------------------------------------------
  */
 
-/* Raise what the callbacks noted, or hand on the tokens that are complete. */
+/* Raise what the callbacks recorded, or pass on the complete tokens. */
 static void
 hand_on(Reader *reader, SignupHandler handler, void *arg)
 {
@@ -573,7 +585,7 @@ hand_on(Reader *reader, SignupHandler handler, void *arg)
 	reader->end = &reader->first;
 }
 
-/* What the parser has been given and waits to have more of */
+/* Bytes that the parser has, but cannot parse without more */
 static ptrdiff_t
 unread_bytes(const Reader *reader)
 {
@@ -583,8 +595,9 @@ unread_bytes(const Reader *reader)
 }
 
 /*
- * Whether the parser was given bytes that are none in the document's encoding.
- * Behind the root it would leave them, and what follows, unread.
+ * Whether the parser was given bytes that are invalid in the document's
+ * encoding.  After the root element it does not report them: it would silently
+ * leave them and the rest unread.
  */
 static bool
 has_undecoded_bytes(const Reader *reader)
@@ -628,8 +641,9 @@ read_pieces(Reader *reader, const char *document, size_t size,
 }
 
 /*
- * Read a document of new tokens, or of changes to tokens, and hand each token
- * on.  Raises TL400 with the token's position and the element, or the line.
+ * Read a document of new tokens or, if is_update, of changes to tokens, and
+ * pass each token to the handler.  Raises TL400 with the token's position and
+ * the element, or with the line.
  */
 void
 tl_read_signup_tokens(const char *document, size_t size, bool is_update,
@@ -660,7 +674,7 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 											"signup tokens",
 											ALLOCSET_DEFAULT_SIZES);
 
-	/* in this mode core neither raises nor prints what libxml2 says */
+	/* in this mode, core neither raises nor prints errors of libxml2 */
 	errors = pg_xml_init(PG_XML_STRICTNESS_LEGACY);
 	PG_TRY();
 	{

@@ -29,29 +29,31 @@ typedef enum SignupElement
 #define SIGNUP_ELEMENT_COUNT	(SIGNUP_EXPIRATION + 1)
 #define SIGNUP_NO_ELEMENT		SIGNUP_ELEMENT_COUNT
 
-/* What an element is called and which column of signup_token it is */
+/* The name of an element, and its column in signup_token */
 typedef struct SignupElementName
 {
 	const char *element;
 	const char *column;
 	Oid			type;			/* of the column */
-	bool		is_needed;		/* by a new token */
+	bool		is_needed;		/* a new token must have it */
 } SignupElementName;
 
 extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
 
-/* A token as a document has it; what is not given is null */
+/* A token of a document; elements that are not given are null */
 typedef struct SignupToken
 {
 	struct SignupToken *next;
 	int64		position;		/* in the document, from 1 */
-	int64		line;			/* where it ends */
+	int64		line;			/* of its end tag */
 	Datum		values[SIGNUP_ELEMENT_COUNT];	/* of the columns */
 	bool		nulls[SIGNUP_ELEMENT_COUNT];
-	bool		clears_expiration;	/* TokenExpiration is there and empty */
+	bool		clears_expiration;	/* TokenExpiration is given, but empty */
 } SignupToken;
 
-/* Takes a token, in document order; it is gone after the call. */
+/*
+ * Called for each token in document order.  The token is freed after the call.
+ */
 typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
 /* reader.c */

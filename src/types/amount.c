@@ -45,7 +45,7 @@ PG_FUNCTION_INFO_V1(tl_amount_cast_double);
 PG_FUNCTION_INFO_V1(tl_amount_cast_json);
 PG_FUNCTION_INFO_V1(tl_amount_cast_jsonb);
 
-/* Raise the error of every operation whose result no amount can hold. */
+/* Raise 22003: no amount can hold the result. */
 static void
 out_of_range(void)
 {
@@ -68,9 +68,9 @@ multiply(TlAmount value, int64 factor)
 }
 
 /*
- * amount_in(cstring): blanks, sign, digits, fraction, blanks.  22P02 on bad
- * syntax or more than six significant decimals, 22003 out of range; both as
- * soft errors where the server has them.
+ * amount_in(cstring): a decimal number without exponent; blanks around it are
+ * ignored.  22P02 for bad syntax or more than six significant decimals, 22003
+ * if it is out of range; both are soft errors if the server has those.
  */
 Datum
 tl_amount_in(PG_FUNCTION_ARGS)
@@ -172,8 +172,8 @@ tl_amount_mul_bigint(PG_FUNCTION_ARGS)
 }
 
 /*
- * amount_diff(a, b): a - b as a double, near enough for the planner and GiST;
- * the subtype_diff of amount_range.  Never overflows.
+ * amount_diff(a, b): a - b as a double, exact enough for the planner and GiST.
+ * It is the subtype_diff of amount_range.  Never overflows.
  */
 Datum
 tl_amount_diff(PG_FUNCTION_ARGS)
@@ -264,7 +264,7 @@ tl_amount_cast_double(PG_FUNCTION_ARGS)
 	TlAmount	value = PG_GETARG_AMOUNT(0);
 	char		text[TL_AMOUNT_BUFLEN];
 
-	/* One division of exact numbers rounds once. */
+	/* both numbers are exact, so that the division is the only rounding */
 	if (value >= -EXACT_IN_DOUBLE && value <= EXACT_IN_DOUBLE)
 		PG_RETURN_FLOAT8((double) value / (double) TL_AMOUNT_UNIT);
 

@@ -36,7 +36,7 @@ typedef int64 TlAmount;
 #define PG_GETARG_AMOUNT(n)		DatumGetAmount(PG_GETARG_DATUM(n))
 #define PG_RETURN_AMOUNT(value)	return AmountGetDatum(value)
 
-/* How digits beyond the wanted scale are dealt with */
+/* How to round digits beyond the wanted scale */
 typedef enum TlRounding
 {
 	TL_ROUND_HALF_AWAY,			/* to nearest, halves away from zero: 'round' */
@@ -46,7 +46,7 @@ typedef enum TlRounding
 	TL_ROUND_EXACT				/* refuse to lose a digit (no SQL label) */
 } TlRounding;
 
-/* What became of a conversion; only TL_DECIMAL_OK sets the result */
+/* Outcome of a conversion; the result is set only for TL_DECIMAL_OK */
 typedef enum TlDecimalStatus
 {
 	TL_DECIMAL_OK,

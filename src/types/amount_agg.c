@@ -3,11 +3,12 @@
  * amount_agg.c
  *		sum(amount) and avg(amount) (contract, section 3).
  *
- * Both return numeric and keep the state of core's sum(int8) and avg(int8), of
- * millionths: a 128-bit sum and a count, so that neither the order of the rows
- * nor the split between parallel workers can overflow or change the answer.
- * The SQL script borrows the functions that make, join and send such states;
- * how they end is here.
+ * Both return numeric and use the transition state of core's sum(int8) and
+ * avg(int8), a 128-bit sum and a count, here of millionths.  So the sum cannot
+ * overflow, and the result depends neither on the order of the rows nor on the
+ * split between parallel workers.  The SQL script uses core's transition,
+ * combine, serialization and deserialization functions; only the final
+ * functions are here.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -25,9 +26,8 @@ PG_FUNCTION_INFO_V1(tl_amount_sum_final);
 PG_FUNCTION_INFO_V1(tl_amount_avg_final);
 
 /*
- * The sum of a state as a numeric with six decimals, trailing zeros or not;
- * false: there was nothing to sum.  An error if the function was not called as
- * part of an aggregate, but from SQL.
+ * Set *sum to the sum of a state, as a numeric with six decimals.  Returns
+ * false if there was nothing to sum.  Raises 0A000 outside an aggregate.
  */
 static bool
 exact_sum(FunctionCallInfo fcinfo, Datum *sum)
@@ -45,7 +45,7 @@ exact_sum(FunctionCallInfo fcinfo, Datum *sum)
 	return true;
 }
 
-/* Amounts that were summed: a state that is sent begins with their number. */
+/* Count of the summed amounts: a serialized state begins with it. */
 static int64
 count_of(FunctionCallInfo fcinfo)
 {
@@ -71,8 +71,8 @@ tl_amount_sum_final(PG_FUNCTION_ARGS)
 }
 
 /*
- * amount_avg_final(internal): the mean to as many digits as numeric division
- * gives, and six decimals at least; null if there was nothing to sum.
+ * amount_avg_final(internal): the mean, with the digits that numeric division
+ * gives and at least six decimals; null if there was nothing to sum.
  */
 Datum
 tl_amount_avg_final(PG_FUNCTION_ARGS)

@@ -4,8 +4,8 @@
  *		Conversions between decimal text, numeric and amount (contract,
  *		section 3).
  *
- * The one place where a decimal number becomes an amount and is rounded;
- * every door (type input, casts, round_amount, documents) comes here.
+ * This is the only place that converts a decimal number to an amount and rounds
+ * it.  Type input, casts, round_amount() and documents all use it.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -24,21 +24,22 @@
 #define AMOUNT_INTEGER_DIGITS 13
 
 /*
- * An exponent is accumulated up to here and no further.  It is far beyond the
- * length of any text, so the answer (zero or out of range) is the same.
+ * Larger exponents are cut to about this value, which avoids an overflow.  It
+ * exceeds the length of any text, so the result (zero or out of range) is the
+ * same.
  */
 #define EXPONENT_LIMIT (PG_INT64_MAX / 16)
 
 /*
- * The parts of a number found in text: the digits, with the point (if any)
- * somewhere between them, and where the decimal point really is.
+ * The parts of a number in a text: sign, digits (perhaps with a point among
+ * them), and the position of the decimal point after the exponent is applied.
  */
 typedef struct DecimalParts
 {
 	bool		negative;
 	const char *digits;			/* first digit or point, not terminated */
 	size_t		length;			/* of digits and point together */
-	int64		integer_digits;	/* before the point that the exponent has moved;
+	int64		integer_digits;	/* digits before the point, exponent applied;
 								 * can be negative */
 } DecimalParts;
 
@@ -53,9 +54,7 @@ power_of_ten(int exponent)
 	return power;
 }
 
-/*
- * Read "[+-] digits", the whole of text .. end.  False if it is anything else.
- */
+/* Read "[+-] digits" up to end.  False if the text is anything else. */
 static bool
 scan_exponent(const char *text, const char *end, int64 *exponent)
 {
@@ -122,9 +121,9 @@ scan_decimal(const char *text, size_t length, bool allow_exponent,
 }
 
 /*
- * Does a magnitude grow by one unit when something is cut off it?  "odd" is
- * about the last digit kept, "first" is the first digit cut off, and "more"
- * says that a digit other than 0 follows it.
+ * Whether rounding adds one unit to the magnitude.  "odd": the last digit kept
+ * is odd; "first": the first digit cut off; "more": a digit other than 0
+ * follows the first.
  */
 static bool
 rounds_up(TlRounding mode, bool negative, bool odd, int first, bool more)
@@ -143,7 +142,7 @@ rounds_up(TlRounding mode, bool negative, bool odd, int first, bool more)
 		case TL_ROUND_HALF_EVEN:
 			return first > 5 || (first == 5 && (more || odd));
 		case TL_ROUND_EXACT:
-			break;				/* the caller refuses this */
+			break;				/* the caller reports it */
 	}
 	return false;
 }
@@ -151,9 +150,9 @@ rounds_up(TlRounding mode, bool negative, bool odd, int first, bool more)
 /*
  * Convert decimal text to an amount, rounded to scale (0..6) decimals.
  *
- * text is length bytes, no terminator needed, no blanks around.  Any number
- * of digits and any exponent is exact, in linear time.  Never raises, never
- * allocates.  A result that rounds to zero is 0, whatever its sign.
+ * text has length bytes, need not be terminated, and must not have blanks
+ * around the number.  Any number of digits and any exponent are converted
+ * exactly, in linear time.  Never raises, never allocates.
  */
 TlDecimalStatus
 tl_decimal_to_amount(const char *text, size_t length, bool allow_exponent,
@@ -236,7 +235,7 @@ tl_decimal_to_amount(const char *text, size_t length, bool allow_exponent,
 
 /*
  * Convert a numeric to an amount, rounded to scale (0..6) decimals.  NaN and
- * the infinities are out of range.  Raises nothing but out of memory.
+ * the infinities are out of range.  Raises only out of memory.
  */
 TlDecimalStatus
 tl_numeric_to_amount(Numeric value, int scale, TlRounding mode,
@@ -276,9 +275,9 @@ tl_amount_to_text(TlAmount value, char *buffer)
 }
 
 /*
- * Print an amount with exactly scale (0..6) decimals, halves rounded away
- * from zero; what rounds to zero has no sign.  buffer has room for
- * TL_AMOUNT_BUFLEN bytes.  Returns the length of the text; a NUL follows it.
+ * Print an amount with exactly scale (0..6) decimals, halves rounded away from
+ * zero; a result of zero has no sign.  buffer has room for TL_AMOUNT_BUFLEN
+ * bytes.  Returns the length of the text; a NUL follows it.
  */
 int
 tl_amount_to_fixed_text(TlAmount value, int scale, char *buffer)
@@ -314,8 +313,8 @@ tl_amount_to_fixed_text(TlAmount value, int scale, char *buffer)
 }
 
 /*
- * The same number as a numeric that shows no trailing zeros (5, not
- * 5.000000), allocated in the current memory context.
+ * Convert an amount to a numeric without trailing zeros (5, not 5.000000),
+ * allocated in the current memory context.
  */
 Numeric
 tl_amount_to_numeric(TlAmount value)
@@ -330,7 +329,7 @@ tl_amount_to_numeric(TlAmount value)
 	return int64_div_fast_to_numeric(value, scale);
 }
 
-/* Has an amount no more than scale (0..6) decimals? */
+/* Whether an amount has at most scale (0..6) decimals */
 bool
 tl_amount_fits_scale(TlAmount value, int scale)
 {

@@ -29,8 +29,8 @@ PG_FUNCTION_INFO_V1(tl_global_id);
 PG_FUNCTION_INFO_V1(tl_global_id_key);
 
 /*
- * Is this a well-formed type name, [A-Za-z][A-Za-z0-9]*, in ASCII whatever
- * the locale?
+ * Whether this is a well-formed type name: [A-Za-z][A-Za-z0-9]*, in ASCII
+ * whatever the locale.
  */
 static bool
 is_type_name(const char *name, int length)
@@ -73,7 +73,7 @@ check_type_name(text *type)
 						   "digits.")));
 }
 
-/* Base64 of length (at most MAX_BYTES) bytes */
+/* Encode length (at most MAX_BYTES) bytes as base64; palloc'd. */
 static text *
 encode(const char *bytes, int length)
 {
@@ -89,7 +89,7 @@ encode(const char *bytes, int length)
 	return encoded;
 }
 
-/* Raise 22P02 for a text that is no global id of the wanted type. */
+/* Raise 22P02: the text is not a global id of the wanted type. */
 static void
 bad_global_id(text *id, const char *reason)
 {
@@ -159,13 +159,13 @@ tl_global_id_key(PG_FUNCTION_ARGS)
 	if (plain_length < 0)
 		bad_global_id(id, "The text is not base64.");
 
-	/* The decoder forgives blanks and stray bits; we do not. */
+	/* pg_b64_decode() accepts blanks and stray bits; we do not. */
 	canonical = encode(plain, plain_length);
 	if (VARSIZE(canonical) != VARHDRSZ + (Size) id_length ||
 		memcmp(VARDATA(canonical), VARDATA_ANY(id), id_length) != 0)
 		bad_global_id(id, "The text is not canonical base64.");
 
-	/* A zero byte is no valid text either. */
+	/* this refuses zero bytes too */
 	if (!pg_verify_mbstr(PG_UTF8, plain, plain_length, true))
 		bad_global_id(id, "The bytes encoded are not UTF-8 text.");
 

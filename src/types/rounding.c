@@ -34,7 +34,7 @@ static const struct
 PG_FUNCTION_INFO_V1(tl_round_amount);
 PG_FUNCTION_INFO_V1(tl_format_amount);
 
-/* The mode of a label; TL_ROUND_EXACT: it is none. */
+/* The mode of a label; TL_ROUND_EXACT if there is no such label */
 TlRounding
 tl_rounding_from_label(const char *label)
 {
@@ -47,8 +47,8 @@ tl_rounding_from_label(const char *label)
 }
 
 /*
- * The mode that a label of enum trainledger.rounding stands for.  Raises an
- * error for an oid that is no such label.
+ * The mode of a value of enum trainledger.rounding, by the OID of its label.
+ * Raises 55000 if the label is unknown, for example because it was renamed.
  */
 TlRounding
 tl_rounding_from_oid(Oid label)
@@ -72,7 +72,7 @@ tl_rounding_from_oid(Oid label)
 	return mode;
 }
 
-/* Refuse (TL400) a number of decimals that an amount cannot have. */
+/* Raise TL400 unless scale is from 0 to 6. */
 static void
 check_scale(int scale)
 {
@@ -84,8 +84,8 @@ check_scale(int scale)
 
 /*
  * round_amount(value numeric, scale integer, mode rounding): the value with
- * at most scale decimals.  TL400 for a scale outside 0..6; 22003 for a result
- * that no amount can hold, NaN and the infinities.  Strict.
+ * at most scale decimals.  TL400 for a scale outside 0..6; 22003 for NaN, the
+ * infinities, and a result that no amount can hold.  Strict.
  */
 Datum
 tl_round_amount(PG_FUNCTION_ARGS)
