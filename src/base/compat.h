@@ -83,7 +83,10 @@
 	(pg_proc_aclcheck((function), (role), ACL_EXECUTE) == ACLCHECK_OK)
 #endif
 
-/* 16: JSON actions return a status; 17: callers may allocate the lexer */
+/*
+ * 16: JSON actions return a status; 17: callers may allocate the lexer, and
+ * what it reads is const
+ */
 #if PG_VERSION_NUM >= 160000
 #define TlJsonResult			JsonParseErrorType
 #define TL_JSON_CONTINUE		return JSON_SUCCESS
@@ -93,12 +96,12 @@
 #endif
 #if PG_VERSION_NUM >= 170000
 #define tl_json_lexer(json, length, need_escapes) \
-	makeJsonLexContextCstringLen(NULL, json, length, GetDatabaseEncoding(), \
-								 need_escapes)
+	makeJsonLexContextCstringLen(NULL, (json), (length), \
+								 GetDatabaseEncoding(), (need_escapes))
 #else
 #define tl_json_lexer(json, length, need_escapes) \
-	makeJsonLexContextCstringLen(json, length, GetDatabaseEncoding(), \
-								 need_escapes)
+	makeJsonLexContextCstringLen(unconstify(char *, (json)), (length), \
+								 GetDatabaseEncoding(), (need_escapes))
 #endif
 
 /* 18: index_beginscan has an argument for instrumentation */

@@ -52,13 +52,13 @@ typedef struct SplitState
 	JsonLexContext *lexer;
 	MemoryContext scratch;		/* reset after each field */
 	bool		is_object;
-	char	   *key_start;
-	char	   *value_start;
+	const char *key_start;
+	const char *value_start;
 } SplitState;
 
 /* Decode a JSON string; NULL if its value is not valid text. */
 static char *
-decode_string(char *string, int length)
+decode_string(const char *string, int length)
 {
 	JsonLexContext *lexer = tl_json_lexer(string, length, true);
 
@@ -67,7 +67,7 @@ decode_string(char *string, int length)
 
 /* Find the kind of a JSON value.  *text is set for a string or number. */
 static FieldKind
-decode_value(char *value, int length, char **text)
+decode_value(const char *value, int length, char **text)
 {
 	*text = NULL;
 	switch (value[0])
@@ -134,7 +134,7 @@ split_field_end(void *context, char *name pg_attribute_unused(),
 				bool isnull pg_attribute_unused())
 {
 	SplitState *state = context;
-	char	   *end = state->lexer->prev_token_terminator;
+	const char *end = state->lexer->prev_token_terminator;
 	char	   *key;
 	char	   *value;
 	FieldKind	kind;
@@ -168,7 +168,7 @@ credit_form_read(CreditForm *form, text *body)
 		.object_field_start = split_field_start,
 		.object_field_end = split_field_end,
 	};
-	char	   *json;
+	const char *json;
 
 	memset(form, 0, sizeof(*form));
 	if (body == NULL)

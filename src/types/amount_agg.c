@@ -22,6 +22,8 @@
 #include "utils/fmgrprotos.h"
 #include "utils/numeric.h"
 
+#include "base/compat.h"
+
 PG_FUNCTION_INFO_V1(tl_amount_sum_final);
 PG_FUNCTION_INFO_V1(tl_amount_avg_final);
 

@@ -11,7 +11,7 @@
 #   create_private_server [PG_CONFIG]
 #                               the same, where there is no folder yet, and a
 #                               copy of the server's tree of that pg_config,
-#                               Debian's PostgreSQL 15 unless another is given
+#                               Debian's server unless another is given
 #   build_and_install           builds the copied checkout for that tree
 #   start_server NAME=VALUE ... makes a cluster with these settings, starts it
 #   as_server COMMAND ...       runs a command as the server's user
@@ -28,15 +28,13 @@
 #   pg_bin      the private tree's programs
 #   pg_config   the one among them that says where the tree is
 #   pgxs_src    what the tree has to build and test extensions
+#   pg_version  the server's major version: PG_MAJOR, else the newest that is
+#               installed, else the one of the machine's Debian
 # and the usual PGHOST, PGPORT, PGUSER, PGDATABASE.
 
 set -euo pipefail
 
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-pg_version=15
-debian_pg_config=/usr/lib/postgresql/$pg_version/bin/pg_config
-server_packages=(gcc libc6-dev make pkg-config "postgresql-$pg_version"
-    "postgresql-server-dev-$pg_version" libxml2-dev libssl-dev)
 
 marker=.trainledger-private-server
 private=
@@ -83,6 +81,30 @@ as_root()
     fi
 }
 
+newest_installed()
+{
+    find /usr/lib/postgresql -path '*/bin/pg_config' 2>/dev/null |
+        sed -n 's,^/usr/lib/postgresql/\([0-9]*\)/.*,\1,p' |
+        sort -n | awk '$1 >= 15' | tail -n 1
+}
+
+# The version that Debian's package postgresql brings
+packaged_version()
+{
+    apt-cache depends postgresql 2>/dev/null |
+        sed -n 's/.*Depends: postgresql-\([0-9]*\)$/\1/p'
+}
+
+pg_version=${PG_MAJOR:-$(newest_installed || true)}
+pg_version=${pg_version:-$(packaged_version || true)}
+if [ -z "$pg_version" ]; then
+    as_root apt-get update -q >/dev/null || true
+    pg_version=$(packaged_version) || die "no package brings PostgreSQL here"
+fi
+debian_pg_config=/usr/lib/postgresql/$pg_version/bin/pg_config
+server_packages=(gcc libc6-dev make pkg-config "postgresql-$pg_version"
+    "postgresql-server-dev-$pg_version" libxml2-dev libssl-dev)
+
 is_installed()
 {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
@@ -103,7 +125,7 @@ install_packages()
     local package missing=()
 
     command -v dpkg-query >/dev/null ||
-        die "this command installs Debian packages; it needs Debian 12"
+        die "this command installs Debian packages; it needs Debian 12 or later"
     for package in "$@"; do
         is_installed "$package" || missing+=("$package")
     done
