@@ -10,9 +10,9 @@ COMMENT ON TYPE trainledger.token_unit IS
 
 CREATE TYPE trainledger.operation AS ENUM
 	('init', 'add', 'subtract', 'issue', 'adjust', 'redeem', 'refund',
-	 'expire', 'hold', 'capture', 'release');
+	 'expire', 'hold', 'capture', 'release', 'transfer');
 COMMENT ON TYPE trainledger.operation IS
-'What an entry did: init, add, subtract, adjust on credit accounts; issue, adjust, redeem, refund, expire on lots. hold, capture and release are reserved.';
+'What an entry did: init, add, subtract, adjust, transfer on credit accounts; issue, adjust, redeem, refund, expire, transfer on lots. hold, capture and release are reserved.';
 
 CREATE TABLE trainledger.token_type (
 	id uuid CONSTRAINT token_type_pkey PRIMARY KEY,
@@ -127,6 +127,8 @@ CREATE TABLE trainledger.entry (
 	description text NOT NULL,
 	device text,
 	booked_by text NOT NULL,
+	other_account_id bigint,
+	imported_at timestamptz,
 	CONSTRAINT entry_pkey PRIMARY KEY (account_id, entry_no)
 );
 CREATE UNIQUE INDEX entry_dedup ON trainledger.entry (dedup, account_id)
@@ -147,6 +149,8 @@ COMMENT ON COLUMN trainledger.entry.source IS 'Source of the movement: client, d
 COMMENT ON COLUMN trainledger.entry.description IS 'What it was for.';
 COMMENT ON COLUMN trainledger.entry.device IS 'Device it came from, where the client said so.';
 COMMENT ON COLUMN trainledger.entry.booked_by IS 'Who booked it: the claim sub of the request, else the role that called.';
+COMMENT ON COLUMN trainledger.entry.other_account_id IS 'Account on the other side of a transfer.';
+COMMENT ON COLUMN trainledger.entry.imported_at IS 'When an import brought the entry; null: it was booked here.';
 
 /*
  * No cache: numbers are given out in their order, each after its transaction

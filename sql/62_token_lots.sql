@@ -9,21 +9,22 @@ COMMENT ON FUNCTION trainledger_internal.new_issue_id IS
 
 CREATE FUNCTION trainledger_internal.open_lot(
 	party_id bigint, token_type_id uuid, quantity trainledger.amount,
-	notes text) RETURNS bigint
+	notes text, operation trainledger.operation, other_account_id bigint)
+RETURNS bigint
 AS 'MODULE_PATHNAME', 'tl_open_lot' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.open_lot IS
-'Opens the account of a lot with its first entry, issue, and returns its id.';
+'Opens the account of a lot and returns its id. The first entry is an issue, or a transfer from the other account.';
 
 CREATE FUNCTION trainledger_internal.post_lots(
 	account_ids bigint[], deltas trainledger.amount[], source text,
 	descriptions text[], recorded_at timestamptz[], idempotency_keys uuid[],
-	operation trainledger.operation)
+	operation trainledger.operation, other_account_ids bigint[])
 RETURNS TABLE (ordinal integer, entry_no bigint, balance trainledger.amount,
 			   refusal text)
 AS 'MODULE_PATHNAME', 'tl_post_lots' LANGUAGE C VOLATILE PARALLEL UNSAFE
 ROWS 10;
 COMMENT ON FUNCTION trainledger_internal.post_lots IS
-'Books an operation on lots, as post_batch does on credit accounts.';
+'Books an operation on lots, as post_batch does on credit accounts; other_account_ids belong to transfers.';
 
 -- Helpers of the calls
 
@@ -219,7 +220,7 @@ COMMENT ON FUNCTION trainledger_internal.require_not_expired IS
 CREATE FUNCTION trainledger_internal.move_lots(
 	operation trainledger.operation, account_ids bigint[],
 	deltas trainledger.amount[], notes text, recorded_at timestamptz[],
-	idempotency_keys uuid[]) RETURNS void
+	idempotency_keys uuid[], other_account_ids bigint[]) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -231,7 +232,7 @@ BEGIN
 	INTO are_open
 	FROM post_lots(account_ids, deltas, 'training-tokens',
 		array_fill(notes, ARRAY[cardinality(account_ids)]), recorded_at,
-		idempotency_keys, operation) p;
+		idempotency_keys, operation, other_account_ids) p;
 	UPDATE trainledger.token_lot l SET is_open = m.is_open
 	FROM unnest(account_ids, are_open) m(account_id, is_open)
 	WHERE l.account_id = m.account_id AND l.is_open <> m.is_open;
@@ -291,7 +292,8 @@ DECLARE
 	made_id uuid := coalesce(id, new_issue_id(holder));
 	made_account bigint;
 BEGIN
-	made_account := open_lot(holder, token_type.id, quantity, notes);
+	made_account := open_lot(holder, token_type.id, quantity, notes,
+		'issue'::trainledger.operation, NULL::bigint);
 	INSERT INTO trainledger.token_lot
 		(id, account_id, party_id, token_type_id, expires_at, created_at)
 	VALUES (made_id, made_account, holder, token_type.id,
@@ -479,7 +481,7 @@ BEGIN
 		PERFORM FROM post_lots(ARRAY[lot.account_id],
 			ARRAY[amount::trainledger.amount], 'training-tokens',
 			ARRAY[coalesce(notes, '')], NULL::timestamptz[], ARRAY[idempotency_key],
-			'adjust'::trainledger.operation);
+			'adjust'::trainledger.operation, NULL::bigint[]);
 		RETURN issue(lot.id);
 	END IF;
 	SELECT r.call INTO used_for FROM trainledger.party_request r
@@ -495,7 +497,8 @@ BEGIN
 		'adjust'::trainledger.operation, ARRAY[lot.account_id],
 		ARRAY[amount::trainledger.amount], coalesce(notes, ''),
 		NULL::timestamptz[],
-		CASE WHEN idempotency_key IS NOT NULL THEN ARRAY[idempotency_key] END);
+		CASE WHEN idempotency_key IS NOT NULL THEN ARRAY[idempotency_key] END,
+		NULL::bigint[]);
 	RETURN issue(lot.id);
 END;
 $$;

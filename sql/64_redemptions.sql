@@ -95,7 +95,7 @@ BEGIN
 							written = cardinality(lots));
 	PERFORM move_lots(
 		'redeem'::trainledger.operation, accounts, takes, coalesce(notes, ''),
-		NULL::timestamptz[], NULL::uuid[]);
+		NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
 	PERFORM keep_result(party_id, idempotency_key, made_id::text);
 	RETURN redemption(made_id);
 END;
@@ -196,7 +196,7 @@ BEGIN
 		PERFORM move_lots(
 			'refund'::trainledger.operation, accounts, deltas,
 			format('Refund of redemption %s', whole.id), NULL::timestamptz[],
-			NULL::uuid[]);
+			NULL::uuid[], NULL::bigint[]);
 	END IF;
 	IF expired > 0 AND if_expired = 'reissue' THEN
 		PERFORM make_lot(token_type, whole.party_id,
@@ -256,7 +256,7 @@ BEGIN
 	END IF;
 	PERFORM move_lots(
 		'expire'::trainledger.operation, accounts, deltas, '', expiries,
-		NULL::uuid[]);
+		NULL::uuid[], NULL::bigint[]);
 	RETURN cardinality(accounts);
 END;
 $$;

@@ -216,6 +216,24 @@ credit_print_amount(StringInfo out, TlAmount amount)
 }
 
 /*
+ * The operation that a document shows: the event system knows neither captures
+ * nor transfers.
+ */
+static TlOperation
+shown_operation(const TlEntry *entry)
+{
+	switch (entry->operation)
+	{
+		case TL_OP_CAPTURE:
+			return TL_OP_SUBTRACT;
+		case TL_OP_TRANSFER:
+			return entry->delta < 0 ? TL_OP_SUBTRACT : TL_OP_ADD;
+		default:
+			return entry->operation;
+	}
+}
+
+/*
  * Print the amount that was requested.  The entry of a subtraction has a
  * negative delta, so its sign is dropped.  Only openings and adjustments can
  * be negative here.
@@ -224,7 +242,7 @@ static void
 print_delta(StringInfo out, const TlEntry *entry)
 {
 	char		text[TL_AMOUNT_BUFLEN];
-	bool		takes = entry->operation == TL_OP_SUBTRACT;
+	bool		takes = shown_operation(entry) == TL_OP_SUBTRACT;
 
 	tl_amount_to_text(entry->delta, text);
 	appendStringInfoString(out, takes && text[0] == '-' ? text + 1 : text);
@@ -238,7 +256,7 @@ credit_print_transaction(StringInfo out, const TlEntry *entry,
 	appendStringInfoChar(out, '{');
 	print_time(out, "createdAt", entry->created_at);
 	appendStringInfo(out, ",\"operation\":\"%s\",\"amount\":",
-					 tl_operation_names[entry->operation]);
+					 tl_operation_names[shown_operation(entry)]);
 	print_delta(out, entry);
 	appendStringInfoString(out, ",\"balance\":");
 	credit_print_amount(out, entry->balance);

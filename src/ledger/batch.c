@@ -228,6 +228,11 @@ static const TlArgumentName lot_names[TL_OPERATION_COUNT][4] = {
 	[TL_OP_EXPIRE] = {
 		{"token_type", NULL},
 	},
+	[TL_OP_TRANSFER] = {
+		{"party_id", "to_party_id"},
+		{"token_type", "token_type_id"},
+		{"amount", "quantity"},
+	},
 };
 
 /*
@@ -422,7 +427,7 @@ tl_post_batch(PG_FUNCTION_ARGS)
 
 /*
  * post_lots(account_ids, deltas, source, descriptions, recorded_at, keys,
- * operation): one operation on many lots.
+ * operation, other_account_ids): one operation on many lots.
  */
 Datum
 tl_post_lots(PG_FUNCTION_ARGS)

@@ -27,10 +27,11 @@ typedef enum ColumnNumber
 	DELTAS,
 	DESCRIPTIONS,
 	RECORDED_AT,
-	KEYS
+	KEYS,
+	OTHER_ACCOUNTS				/* of post_lots() only */
 } ColumnNumber;
 
-#define COLUMN_COUNT	(KEYS + 1)
+#define COLUMN_COUNT	(OTHER_ACCOUNTS + 1)
 
 /* clang-format off */
 static const struct
@@ -46,6 +47,7 @@ static const struct
 	[DESCRIPTIONS] = {"descriptions", 3, TL_TEXT, false},
 	[RECORDED_AT] = {"recorded_at", 4, TL_TIMESTAMPTZ, false},
 	[KEYS] = {"idempotency_keys", 5, TL_UUID, false},
+	[OTHER_ACCOUNTS] = {"other_account_ids", 7, TL_INT8, false},
 };
 /* clang-format on */
 
@@ -69,6 +71,8 @@ take_column(FunctionCallInfo fcinfo, ColumnNumber number)
 	bool		by_value;
 	char		align;
 
+	if (argno >= PG_NARGS())
+		return column;
 	if (PG_ARGISNULL(argno))
 	{
 		if (arguments[number].is_required)
@@ -209,6 +213,10 @@ take_row(const Batch *batch, const Column *columns, int number,
 	if (entry->has_recorded_at)
 		entry->recorded_at =
 			DatumGetTimestampTz(columns[RECORDED_AT].values[number]);
+	entry->has_other_account = is_given(&columns[OTHER_ACCOUNTS], number);
+	if (entry->has_other_account)
+		entry->other_account_id =
+			DatumGetInt64(columns[OTHER_ACCOUNTS].values[number]);
 	row->has_key = is_given(&columns[KEYS], number);
 	if (row->has_key)
 	{

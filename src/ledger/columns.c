@@ -95,6 +95,18 @@ const TlColumn tl_entry_columns[TL_ENTRY_COLUMN_COUNT] = {
 		.offset = offsetof(TlEntry, keyed_call),
 		.is_optional = true, .is_internal = true,
 	},
+	[TL_ENTRY_OTHER_ACCOUNT_ID] = {
+		.name = "other_account_id", .type = TL_INT8,
+		.offset = offsetof(TlEntry, other_account_id),
+		.has_offset = offsetof(TlEntry, has_other_account),
+		.is_optional = true, .is_internal = true,
+	},
+	[TL_ENTRY_IMPORTED_AT] = {
+		.name = "imported_at", .type = TL_TIMESTAMPTZ,
+		.offset = offsetof(TlEntry, imported_at),
+		.has_offset = offsetof(TlEntry, has_imported_at),
+		.is_optional = true, .is_internal = true,
+	},
 };
 
 static const TlColumn type_columns[TL_TYPE_COLUMN_COUNT] = {

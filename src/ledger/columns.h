@@ -52,7 +52,8 @@ typedef enum TlColumnType
 	X(TL_OP_EXPIRE, "expire") \
 	X(TL_OP_HOLD, "hold") \
 	X(TL_OP_CAPTURE, "capture") \
-	X(TL_OP_RELEASE, "release")
+	X(TL_OP_RELEASE, "release") \
+	X(TL_OP_TRANSFER, "transfer")
 
 typedef enum TlOperation
 {
@@ -105,6 +106,8 @@ enum
 	TL_ENTRY_IS_REPLAY,
 	TL_ENTRY_DEDUP,
 	TL_ENTRY_KEYED_CALL,
+	TL_ENTRY_OTHER_ACCOUNT_ID,
+	TL_ENTRY_IMPORTED_AT,
 	TL_ENTRY_COLUMN_COUNT
 };
 
@@ -141,7 +144,7 @@ typedef struct TlColumn
 	int			has_offset;		/* 0: no flag; if is_optional, a NULL pointer
 								 * or zero char is null */
 	bool		is_optional;	/* may be null */
-	bool		is_internal;	/* only in the table, not shown to users */
+	bool		is_internal;	/* only in the table, not in results */
 	bool		is_derived;		/* only in the result, not stored */
 } TlColumn;
 

@@ -99,6 +99,8 @@ tl_same_request(const TlEntry *asked, const TlEntry *booked)
 	return asked->keyed_call == booked->keyed_call &&
 		asked->operation == booked->operation &&
 		asked->delta == booked->delta &&
+		asked->has_other_account == booked->has_other_account &&
+		asked->other_account_id == booked->other_account_id &&
 		asked->has_recorded_at == booked->has_recorded_at &&
 		(!asked->has_recorded_at ||
 		 asked->recorded_at == booked->recorded_at) &&
@@ -156,6 +158,7 @@ make_fingerprint(TlEntry *entry, int attempt)
 	digest_number(context, attempt);
 	digest_number(context, entry->operation);
 	digest_number(context, entry->delta);
+	digest_number(context, entry->other_account_id);
 	digest_number(context, entry->recorded_at);
 	digest_text(context, entry->source);
 	digest_text(context, entry->description);

@@ -30,11 +30,14 @@ PG_FUNCTION_INFO_V1(tl_new_id);
 PG_FUNCTION_INFO_V1(tl_new_issue_id);
 PG_FUNCTION_INFO_V1(tl_open_lot);
 
-/* Only the extension's own functions call these, and they pass no nulls. */
+/*
+ * Only the extension's own functions call these, and they pass no nulls in the
+ * first count arguments.
+ */
 static void
-refuse_nulls(FunctionCallInfo fcinfo)
+refuse_nulls(FunctionCallInfo fcinfo, int count)
 {
-	for (int i = 0; i < PG_NARGS(); i++)
+	for (int i = 0; i < count; i++)
 	{
 		if (PG_ARGISNULL(i))
 			ereport(ERROR,
@@ -49,7 +52,7 @@ refuse_nulls(FunctionCallInfo fcinfo)
 Datum
 tl_new_id(PG_FUNCTION_ARGS)
 {
-	refuse_nulls(fcinfo);
+	refuse_nulls(fcinfo, 2);
 	PG_RETURN_INT64(tl_make_id(PG_GETARG_OID(0), PG_GETARG_INT64(1)));
 }
 
@@ -63,15 +66,16 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 	int64		home = PG_GETARG_INT64(0) & TL_HOME_MASK;
 	pg_uuid_t  *uuid = DatumGetUUIDP(gen_random_uuid(fcinfo));
 
-	refuse_nulls(fcinfo);
+	refuse_nulls(fcinfo, 1);
 	uuid->data[14] = (uuid->data[14] & 0xfc) | (home >> 8);
 	uuid->data[15] = home & 0xff;
 	PG_RETURN_UUID_P(uuid);
 }
 
 /*
- * open_lot(party_id, token_type_id, quantity, notes) returns bigint: opens an
- * account without a name, whose first entry is the issue, and returns its id.
+ * open_lot(party_id, token_type_id, quantity, notes, operation,
+ * other_account_id) returns bigint: opens an account without a name and returns
+ * its id.  The first entry is an issue, or the transfer from another account.
  * The caller has checked the arguments.
  */
 Datum
@@ -81,7 +85,6 @@ tl_open_lot(PG_FUNCTION_ARGS)
 	TlAmount	quantity = PG_GETARG_AMOUNT(2);
 	TlEntry		entry = {
 		.entry_no = 1,
-		.operation = TL_OP_ISSUE,
 		.delta = quantity,
 		.balance = quantity,
 		.created_at = tl_clock(),
@@ -89,8 +92,12 @@ tl_open_lot(PG_FUNCTION_ARGS)
 		.booked_by = tl_booked_by(),
 	};
 
-	refuse_nulls(fcinfo);
+	refuse_nulls(fcinfo, 5);
 	entry.description = PG_GETARG_TEXT_PP(3);
+	entry.operation = tl_operation_from_oid(PG_GETARG_OID(4));
+	entry.has_other_account = !PG_ARGISNULL(5);
+	if (entry.has_other_account)
+		entry.other_account_id = PG_GETARG_INT64(5);
 	tl_books_push_snapshot(true);
 	if (!tl_write_account(&entry, &holder, PG_GETARG_UUID_P(1)))
 		tl_refuse_opening();

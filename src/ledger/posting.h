@@ -97,6 +97,9 @@ typedef struct TlEntry
 	TimestampTz created_at;
 	TimestampTz recorded_at;	/* valid if has_recorded_at */
 	int64		booking_no;
+	int64		other_account_id;	/* of a transfer, valid if
+									 * has_other_account */
+	TimestampTz imported_at;	/* valid if has_imported_at */
 	pg_uuid_t	dedup;			/* idempotency key or fingerprint, valid if
 								 * has_dedup */
 	text	   *source;
@@ -108,6 +111,8 @@ typedef struct TlEntry
 								 * key */
 	bool		has_recorded_at;
 	bool		has_dedup;
+	bool		has_other_account;
+	bool		has_imported_at;	/* an import brought it */
 	bool		is_replay;		/* answer to a repeated request */
 } TlEntry;
 
