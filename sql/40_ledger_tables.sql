@@ -39,7 +39,7 @@ COMMENT ON COLUMN trainledger.token_type.kind IS 'credit or training.';
 COMMENT ON COLUMN trainledger.token_type.name IS 'Name, unique per kind; credit accounts name their type by it.';
 COMMENT ON COLUMN trainledger.token_type.unit IS 'token or currency.';
 COMMENT ON COLUMN trainledger.token_type.scale IS 'Decimals that amounts of the type have, 0 to 6; amounts are rounded to it. Fixed for ever.';
-COMMENT ON COLUMN trainledger.token_type.bounds IS 'Range that a balance must stay in; (,) where there are no bounds.';
+COMMENT ON COLUMN trainledger.token_type.bounds IS 'Range that no posting may lead out of; (,) where there are no bounds.';
 COMMENT ON COLUMN trainledger.token_type.symbol IS 'Symbol to show with amounts.';
 COMMENT ON COLUMN trainledger.token_type.description IS 'What the type is for.';
 COMMENT ON COLUMN trainledger.token_type.default_days_to_redeem IS 'Days from the issue to the expiry of training tokens where the issue does not say; null: never.';

@@ -157,7 +157,7 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		return tl_refuse_lot(refusal, at->id);
 	if (!tl_check_acquire(at->type, at->account.party_id, delta > 0,
 						  at->is_suspended, refusal) ||
-		!tl_check_within(at->type, at->account.balance, delta,
+		!tl_check_within(at->type, at->account.balance, delta, false,
 						 &entry->balance, refusal))
 		return false;
 

@@ -147,27 +147,42 @@ round_request(const TlRequest *request, int scale, TlAmount *delta,
 	return true;
 }
 
+static bool
+is_above(const TlTokenType *type, TlAmount balance)
+{
+	return balance > type->upper ||
+		(balance == type->upper && !type->upper_inclusive);
+}
+
+static bool
+is_below(const TlTokenType *type, TlAmount balance)
+{
+	return balance < type->lower ||
+		(balance == type->lower && !type->lower_inclusive);
+}
+
 /*
- * Add delta to a balance and check the type's bounds (TL054, TL055).  An
- * overflow is out of bounds too.
+ * Add delta to a balance and check the type's bounds (TL054, TL055).  A move
+ * that ends outside may pass if it leads towards the inside: a changed bound
+ * can leave a balance outside, and it must be able to return.  An opening, which
+ * has no balance before, must be within.  An overflow is out of bounds too.
  */
 bool
 tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
-				TlAmount *result, TlRefusal *refusal)
+				bool is_opening, TlAmount *result, TlRefusal *refusal)
 {
 	bool		overflows = pg_add_s64_overflow(balance, delta, result);
 
-	if (overflows ? delta > 0 :
-		*result > type->upper ||
-		(*result == type->upper && !type->upper_inclusive))
+	if ((delta > 0 || is_opening) &&
+		(overflows || is_above(type, *result)))
 		return tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
 						 "balance out of upper bound",
 						 "Add less, or have the bounds of the token type changed.",
 						 "The balance is %s, the change %s and the upper bound %s.",
 						 amount_text(balance), amount_text(delta),
 						 amount_text(type->upper));
-	if (overflows || *result < type->lower ||
-		(*result == type->lower && !type->lower_inclusive))
+	if ((delta < 0 || is_opening) &&
+		(overflows || is_below(type, *result)))
 		return tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
 						 "balance out of lower bound",
 						 "Take less, or add to the balance first.",
@@ -207,17 +222,20 @@ tl_check_acquire(const TlTokenType *type, int64 party_id, bool acquires,
 	return true;
 }
 
+/*
+ * Compare a balance with the expected one, rounded to the type's scale: clients
+ * compute it in floating point.  A number out of range is never the balance.
+ */
 static bool
-check_expected(const TlRequest *request, TlAmount balance, TlRefusal *refusal)
+check_expected(const TlRequest *request, int scale, TlAmount balance,
+			   TlRefusal *refusal)
 {
 	TlAmount	expected;
 
 	if (request->expected == NULL)
 		return true;
-
-	/* a number that an amount cannot hold exactly is never the balance */
 	if (tl_decimal_to_amount(request->expected, strlen(request->expected),
-							 true, TL_AMOUNT_SCALE, TL_ROUND_EXACT,
+							 true, scale, TL_ROUND_HALF_AWAY,
 							 &expected) == TL_DECIMAL_OK &&
 		expected == balance)
 		return true;
@@ -382,9 +400,9 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
 	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
 						  refusal) ||
-		!tl_check_within(type, account->balance, delta, &entry->balance,
-						 refusal) ||
-		!check_expected(request, entry->balance, refusal))
+		!tl_check_within(type, account->balance, delta, false,
+						 &entry->balance, refusal) ||
+		!check_expected(request, type->scale, entry->balance, refusal))
 		return false;
 
 	entry->entry_no = ++after.entry_count;
@@ -480,8 +498,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 						 "Use a token type that is not archived.",
 						 "Token type \"%s\" is archived: no new account is opened.",
 						 text_to_cstring(target->type_name));
-	if (!tl_check_within(used, 0, delta, &entry->balance, refusal) ||
-		!check_expected(request, entry->balance, refusal))
+	if (!tl_check_within(used, 0, delta, true, &entry->balance, refusal) ||
+		!check_expected(request, used->scale, entry->balance, refusal))
 		return false;
 
 	if (request->has_key &&

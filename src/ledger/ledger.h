@@ -24,8 +24,8 @@ extern bool tl_ledger_post(const TlRequest *request, const TlTarget *target,
 extern bool tl_is_zero(const char *decimal);
 extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
-							TlAmount delta, TlAmount *result,
-							TlRefusal *refusal);
+							TlAmount delta, bool is_opening,
+							TlAmount *result, TlRefusal *refusal);
 extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,

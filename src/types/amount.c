@@ -206,8 +206,8 @@ tl_bigint_to_amount(PG_FUNCTION_ARGS)
 }
 
 /*
- * numeric -> amount, exact.  22003 out of range, for NaN and the infinities;
- * 22P02, as in amount_in, for more than six significant decimals.
+ * numeric -> amount, exact.  22003 if it does not fit: out of range, NaN, the
+ * infinities, or more than six significant decimals.
  */
 Datum
 tl_numeric_cast_amount(PG_FUNCTION_ARGS)
@@ -223,7 +223,7 @@ tl_numeric_cast_amount(PG_FUNCTION_ARGS)
 		case TL_DECIMAL_SYNTAX:	/* cannot happen */
 		case TL_DECIMAL_INEXACT:
 			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
+					(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
 					 errmsg("numeric value does not fit an amount exactly"),
 					 errdetail("An amount has six decimals at most."),
 					 errhint("Round it first, with round_amount().")));

@@ -162,7 +162,7 @@ FROM unnest(ARRAY['0', '-0', '-1', '1512516382.0', '1.512516382e9',
 	'1e30', '1e999999', '"0x5a272b9e"']) WITH ORDINALITY v(value, n)
 ORDER BY n;
 
--- The expected balance is compared exactly, after rounding the amount
+-- The expected balance is rounded as the amount is, and compared
 SELECT v.value, send(body('balanceExpected', v.value))
 FROM unnest(ARRAY['15', '15.0', '15.00000000000000000000', '1.5e1', '"15"',
 	'" 15 "', '15.00000000000000000001', '14.99', '-15', '0',

@@ -157,13 +157,13 @@ SELECT bounds FROM update_token_type(regress.type('ledger-bounded'), lower_bound
 SET ROLE regress_operator;
 SELECT n, regress.answer(format(
 	'SELECT (post(regress.account(''ledger-2''), %L, %s, ''s'')).balance', op, amount))
-FROM (VALUES (1, 'subtract', 4.99), (2, 'add', 1), (3, 'subtract', 5), (4, 'subtract', 5.01),
+FROM (VALUES (1, 'add', 0.01), (2, 'add', 1), (3, 'subtract', 5), (4, 'subtract', 5.01),
 	(5, 'subtract', 5)) v(n, op, amount);
 
--- the expected balance is compared exactly, and last
+-- the expected balance is compared at the type's scale, and last
 SELECT n, expected, regress.answer(format(
 	'SELECT (post(regress.account(''ledger-2''), ''add'', 1, ''s'', balance_expected => %s)).balance', expected))
-FROM (VALUES (1, 1.000), (2, 2.001), (3, 2.0000000001), (4, 1.99), (5, 0), (6, -2), (7, 1e30),
+FROM (VALUES (1, 1.000), (2, 2.01), (3, 2.0050000001), (4, 1.99), (5, 0), (6, -2), (7, 1e30),
 	(8, 1e-30), (9, 2.00), (10, 3)) v(n, expected);
 SELECT r.* FROM regress.refusal($$SELECT post(regress.account('ledger-2'), 'add', 1, 's', balance_expected => 4.5)$$) r;
 
