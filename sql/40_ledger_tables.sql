@@ -144,7 +144,7 @@ COMMENT ON COLUMN trainledger.entry.booking_no IS 'Number of the booking: the sa
 COMMENT ON COLUMN trainledger.entry.recorded_at IS 'When it happened by the client''s clock, where the client said so.';
 COMMENT ON COLUMN trainledger.entry.dedup IS 'Idempotency key of the request, or the fingerprint by which a duplicate is found.';
 COMMENT ON COLUMN trainledger.entry.operation IS 'What was done.';
-COMMENT ON COLUMN trainledger.entry.keyed_call IS 'Set where dedup is an idempotency key: the call that used it (c credit_*, p post, b post_batch, t training tokens).';
+COMMENT ON COLUMN trainledger.entry.keyed_call IS 'Set where dedup is an idempotency key: the call that used it (c credit_*, p post, b post_batch, t training tokens, x credit_transfer).';
 COMMENT ON COLUMN trainledger.entry.source IS 'Source of the movement: client, device or module.';
 COMMENT ON COLUMN trainledger.entry.description IS 'What it was for.';
 COMMENT ON COLUMN trainledger.entry.device IS 'Device it came from, where the client said so.';

@@ -32,6 +32,22 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1000;
 COMMENT ON FUNCTION trainledger.post_batch IS
 'Books many signed deltas in one call, in array order per account, and returns one row per delta. A refusal raises, or with skip_refused stands in its row while the others are booked. Level operator.';
 
+CREATE FUNCTION trainledger.credit_transfer(
+	from_account_id bigint,
+	to_account_id bigint,
+	amount numeric,
+	source text,
+	description text DEFAULT '',
+	recorded_at timestamptz DEFAULT NULL,
+	rounding trainledger.rounding DEFAULT 'round',
+	idempotency_key uuid DEFAULT NULL)
+RETURNS TABLE (from_entry trainledger.booked_entry,
+			   to_entry trainledger.booked_entry)
+AS 'MODULE_PATHNAME', 'tl_credit_transfer'
+LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
+COMMENT ON FUNCTION trainledger.credit_transfer IS
+'Moves tokens from one credit account to another of the same token type, and returns both entries: both are booked or neither. Level operator.';
+
 -- Reading
 
 /*
@@ -111,3 +127,58 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger.balance_at IS
 'Booked balance of an account at an instant; 0 before its first entry. Level learner, for its own.';
+
+/*
+ * What was booked by happened_by had happened by then; of what was booked later,
+ * that counts which clients say had happened.  What was booked by known_by was
+ * known by then, and nothing else, unless imports brought it.  Imports come
+ * before all other entries of an account: where the first entry is none, no
+ * entry is.
+ */
+CREATE FUNCTION trainledger.balance_by(
+	account_id bigint, happened_by timestamptz,
+	known_by timestamptz DEFAULT 'infinity') RETURNS trainledger.amount
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	last_no bigint;			-- of those booked by known_by
+	sure_no bigint;			-- and by happened_by
+	is_imported boolean;	-- which a known_by of infinity does not ask
+	unknown numeric;		-- booked by both, and imported later
+BEGIN
+	IF account_id IS NULL OR happened_by IS NULL OR known_by IS NULL THEN
+		PERFORM trainledger_internal.refuse('TL400', 'account or instant is missing',
+			'The argument account_id, happened_by or known_by is null.',
+			'Give an account and the instants; infinity will do.',
+			CASE WHEN account_id IS NULL THEN 'account_id'
+				 WHEN happened_by IS NULL THEN 'happened_by'
+				 ELSE 'known_by' END);
+	END IF;
+	last_no := trainledger_internal.entries_until(account_id, known_by, true);
+	sure_no := least(last_no, trainledger_internal.entries_until(account_id,
+		happened_by, true));
+	is_imported := known_by < 'infinity' AND EXISTS (
+		SELECT FROM trainledger.entry e
+		WHERE e.account_id = balance_by.account_id AND e.entry_no = 1
+		AND e.imported_at IS NOT NULL);
+	IF is_imported THEN
+		last_no := 9223372036854775807;
+		unknown := (SELECT sum(e.delta) FROM trainledger.entry e
+					WHERE e.account_id = balance_by.account_id
+					AND e.entry_no <= sure_no AND e.imported_at > known_by);
+	END IF;
+	RETURN coalesce((SELECT e.balance FROM trainledger.entry e
+					 WHERE e.account_id = balance_by.account_id
+					 AND e.entry_no = sure_no), 0)::numeric
+		- coalesce(unknown, 0)
+		+ coalesce((SELECT sum(e.delta) FROM trainledger.entry e
+					WHERE e.account_id = balance_by.account_id
+					AND e.entry_no > sure_no AND e.entry_no <= last_no
+					AND (e.recorded_at <= happened_by
+						 OR e.created_at <= happened_by)
+					AND coalesce(e.imported_at, e.created_at) <= known_by), 0);
+END;
+$$;
+COMMENT ON FUNCTION trainledger.balance_by IS
+'Balance of an account at an instant by the clients'' clocks (recorded_at), as far as the books knew at another instant (now). Level learner, for its own.';

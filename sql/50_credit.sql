@@ -125,7 +125,8 @@ CREATE FUNCTION trainledger.credit_history(
 	account_name text DEFAULT 'default',
 	token_type text DEFAULT 'default',
 	before_entry bigint DEFAULT NULL,
-	max_entries integer DEFAULT 100) RETURNS SETOF trainledger.booked_entry
+	max_entries integer DEFAULT 100,
+	after_entry bigint DEFAULT NULL) RETURNS SETOF trainledger.booked_entry
 LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -142,19 +143,33 @@ BEGIN
 	END IF;
 	found_account := trainledger_internal.credit_account(party_id, account_name,
 														 token_type);
-	RETURN QUERY
-	SELECT e.account_id, e.entry_no, e.operation, e.delta, e.balance,
-		   e.source, e.description, e.recorded_at, e.created_at, e.device,
-		   e.booked_by, e.booking_no, false
-	FROM trainledger.entry e
-	WHERE e.account_id = found_account.id
-	AND e.entry_no < before
-	ORDER BY e.entry_no DESC
-	LIMIT max_entries;
+	IF after_entry IS NULL THEN
+		RETURN QUERY
+		SELECT e.account_id, e.entry_no, e.operation, e.delta, e.balance,
+			   e.source, e.description, e.recorded_at, e.created_at, e.device,
+			   e.booked_by, e.booking_no, false
+		FROM trainledger.entry e
+		WHERE e.account_id = found_account.id
+		AND e.entry_no < before
+		ORDER BY e.entry_no DESC
+		LIMIT max_entries;
+	ELSE
+		RETURN QUERY
+		SELECT e.account_id, e.entry_no, e.operation, e.delta, e.balance,
+			   e.source, e.description, e.recorded_at, e.created_at, e.device,
+			   e.booked_by, e.booking_no, false
+		FROM (
+			SELECT n.* FROM trainledger.entry n
+			WHERE n.account_id = found_account.id
+			AND n.entry_no > after_entry AND n.entry_no < before
+			ORDER BY n.entry_no
+			LIMIT max_entries) AS e
+		ORDER BY e.entry_no DESC;
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION trainledger.credit_history IS
-'Entries of a party''s credit account, newest first; before_entry continues from the last one that was read. Level learner, for its own.';
+'Entries of a party''s credit account, newest first; before_entry continues from the last one that was read, after_entry gives those next after one. Level learner, for its own.';
 
 -- Documents of the event system (section 7), in trainledger_api
 

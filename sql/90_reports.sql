@@ -62,6 +62,82 @@ COMMENT ON COLUMN trainledger.token_liability.refunded IS 'How many were given b
 COMMENT ON COLUMN trainledger.token_liability.expired IS 'How many expired, booked off by the sweep or not yet.';
 COMMENT ON COLUMN trainledger.token_liability.outstanding IS 'How many could still be redeemed at the month''s end; of the present month: now.';
 
+/*
+ * Transfers are in no column of their own: within a type and a month they net to
+ * nothing, as both entries have the same time.  Somebody who sees one side only
+ * finds it in outstanding.
+ */
+CREATE VIEW trainledger.credit_liability WITH (security_invoker = true) AS
+WITH movement AS (
+	SELECT y.name, e.operation,
+		   date_trunc('month', e.created_at, 'UTC') AS month,
+		   sum(e.delta) AS delta
+	FROM trainledger.token_type y
+	JOIN trainledger.account a ON a.token_type_id = y.id
+	JOIN trainledger.entry e ON e.account_id = a.id
+	WHERE y.kind = 'credit'
+	GROUP BY 1, 2, 3
+), total AS (
+	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
+		   sum(m.delta) FILTER (WHERE m.operation = 'init') AS opened,
+		   sum(m.delta) FILTER (WHERE m.operation = 'add') AS added,
+		   -sum(m.delta) FILTER (
+			   WHERE m.operation IN ('subtract', 'capture')) AS subtracted,
+		   sum(m.delta) FILTER (WHERE m.operation = 'adjust') AS adjusted,
+		   trim_scale(sum(sum(m.delta)) OVER w) AS outstanding,
+		   lead(m.month AT TIME ZONE 'UTC') OVER w AS next_month
+	FROM movement m
+	GROUP BY m.name, m.month
+	WINDOW w AS (PARTITION BY m.name ORDER BY m.month)
+)
+SELECT t.name AS token_type, c.month::date AS month,
+	   CASE WHEN c.month = t.month THEN coalesce(t.opened, 0) ELSE 0 END AS opened,
+	   CASE WHEN c.month = t.month THEN coalesce(t.added, 0) ELSE 0 END AS added,
+	   CASE WHEN c.month = t.month THEN coalesce(t.subtracted, 0) ELSE 0 END AS subtracted,
+	   CASE WHEN c.month = t.month THEN coalesce(t.adjusted, 0) ELSE 0 END AS adjusted,
+	   t.outstanding
+FROM total t
+-- fills the months without movements, as in token_liability
+CROSS JOIN LATERAL generate_series(t.month,
+	coalesce(t.next_month - interval '1 month',
+			 greatest(t.month, date_trunc('month',
+				trainledger.clock() AT TIME ZONE 'UTC'))),
+	interval '1 month') AS c(month);
+COMMENT ON VIEW trainledger.credit_liability IS
+'Credit tokens of each type by month (in UTC): what accounts were opened with, what was added, subtracted and adjusted, and what was outstanding at the month''s end; from the first opening up to now. Transfers net to nothing.';
+COMMENT ON COLUMN trainledger.credit_liability.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.credit_liability.month IS 'First day of the month.';
+COMMENT ON COLUMN trainledger.credit_liability.opened IS 'What accounts were opened with.';
+COMMENT ON COLUMN trainledger.credit_liability.added IS 'How many were added.';
+COMMENT ON COLUMN trainledger.credit_liability.subtracted IS 'How many were taken, captures of holds included.';
+COMMENT ON COLUMN trainledger.credit_liability.adjusted IS 'How many adjustments added; negative where they took more.';
+COMMENT ON COLUMN trainledger.credit_liability.outstanding IS 'Sum of the balances at the month''s end; of the present month: now.';
+
+CREATE VIEW trainledger.balances WITH (security_invoker = true) AS
+SELECT a.party_id, p.name AS party, p.organisation_id, y.kind,
+	   y.name AS token_type, a.name AS account_name, l.id AS issue_id,
+	   l.expires_at, a.balance AS booked, '0'::trainledger.amount AS held,
+	   CASE WHEN l.expires_at <= trainledger.clock()
+			THEN '0'::trainledger.amount ELSE a.balance END AS available,
+	   a.last_entry_at
+FROM trainledger.account a
+JOIN trainledger.token_type y ON y.id = a.token_type_id
+LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
+LEFT JOIN trainledger.party p ON p.id = a.party_id;
+COMMENT ON VIEW trainledger.balances IS
+'What everybody has: a row for each credit account and each lot of training tokens.';
+COMMENT ON COLUMN trainledger.balances.party IS 'Name of the party; null where the caller may not see it.';
+COMMENT ON COLUMN trainledger.balances.organisation_id IS 'Organisation that the party belongs to; null: to none.';
+COMMENT ON COLUMN trainledger.balances.kind IS 'credit: a credit account; training: a lot of training tokens.';
+COMMENT ON COLUMN trainledger.balances.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.balances.account_name IS 'Name of a credit account; null for a lot.';
+COMMENT ON COLUMN trainledger.balances.issue_id IS 'Issue that a lot is; null for a credit account.';
+COMMENT ON COLUMN trainledger.balances.expires_at IS 'When a lot expires; null: never.';
+COMMENT ON COLUMN trainledger.balances.booked IS 'Balance as booked.';
+COMMENT ON COLUMN trainledger.balances.held IS 'What holds keep back.';
+COMMENT ON COLUMN trainledger.balances.available IS 'What can be used now: what is booked less what is held; 0 of an expired lot.';
+COMMENT ON COLUMN trainledger.balances.last_entry_at IS 'When the last entry was booked.';
+
 CREATE VIEW trainledger.tokens_expiring WITH (security_invoker = true) AS
 SELECT (l.expires_at AT TIME ZONE 'UTC')::date AS day, y.name AS token_type,
 	   l.party_id, p.name AS party, sum(a.balance) AS quantity

@@ -95,6 +95,8 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 		return refuse_range(request, refusal);
 	if (!is_signed && request->amount[0] == '-' && !tl_is_zero(request->amount))
 		return tl_refuse(refusal, TL_INVALID, "amount", "amount is negative",
+						 request->operation == TL_OP_TRANSFER ?
+						 "Exchange the accounts to transfer in the other direction." :
 						 "Use subtract to take tokens off, or adjust for a signed amount.",
 						 "The amount of %s is %.64s.",
 						 tl_operation_names[request->operation],
@@ -125,9 +127,9 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
  * Compute the signed change that a request asks for, rounded to a scale.
  * False (TL400): it is out of range, or zero after rounding.
  */
-static bool
-round_request(const TlRequest *request, int scale, TlAmount *delta,
-			  TlRefusal *refusal)
+bool
+tl_round_request(const TlRequest *request, int scale, TlAmount *delta,
+				 TlRefusal *refusal)
 {
 	TlAmount	amount;
 
@@ -164,8 +166,8 @@ is_below(const TlTokenType *type, TlAmount balance)
 /*
  * Add delta to a balance and check the type's bounds (TL054, TL055).  A move
  * that ends outside may pass if it leads towards the inside: a changed bound
- * can leave a balance outside, and it must be able to return.  An opening, which
- * has no balance before, must be within.  An overflow is out of bounds too.
+ * can leave a balance outside, and it must be able to return.  An opening has
+ * no balance before and must be within.  An overflow is out of bounds too.
  */
 bool
 tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
@@ -324,9 +326,9 @@ lose(TlRefusal *refusal)
  * The key was used before: return that entry if it is the same request, else
  * refuse (TL422).
  */
-static bool
-replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
-		   TlRefusal *refusal)
+bool
+tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
+			  TlRefusal *refusal)
 {
 	if (rounds && tl_same_request(entry, first))
 	{
@@ -338,8 +340,8 @@ replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 }
 
 /* Fill an entry from its request; account, numbers and balance follow later. */
-static void
-start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
+void
+tl_start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
 {
 	memset(entry, 0, sizeof(*entry));
 	entry->operation = request->operation;
@@ -369,14 +371,15 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	const TlAccount *accounts[] = {&after};
 	TlEntry    *entries[] = {entry};
 	TlAmount	delta = 0;
-	bool		rounds = round_request(request, type->scale, &delta, refusal);
+	bool		rounds = tl_round_request(request, type->scale, &delta,
+										  refusal);
 	bool		is_suspended;
 
-	start_entry(request, delta, entry);
+	tl_start_entry(request, delta, entry);
 	entry->account_id = account->id;
 	if (request->has_key &&
 		tl_read_dedup(books, &request->key, account->id, &first))
-		return replay_key(rounds, &first, entry, refusal);
+		return tl_replay_key(rounds, &first, entry, refusal);
 	if (!rounds)
 		return false;
 
@@ -471,7 +474,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 	const TlTokenType *used = type ? type : &default_type;
 	TlAmount	delta = 0;
 	pg_uuid_t	type_id = used->id;
-	bool		rounds = round_request(request, used->scale, &delta, refusal);
+	bool		rounds = tl_round_request(request, used->scale, &delta,
+										  refusal);
 	bool		is_suspended;
 
 	if (!tl_read_party(books, target->party_id, &is_suspended))
@@ -490,7 +494,7 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 						 text_to_cstring(target->account_name),
 						 text_to_cstring(target->type_name));
 
-	start_entry(request, delta, entry);
+	tl_start_entry(request, delta, entry);
 	if (!tl_check_acquire(used, target->party_id, true, is_suspended, refusal))
 		return false;
 	if (used->is_archived)

@@ -23,6 +23,12 @@ extern bool tl_ledger_post(const TlRequest *request, const TlTarget *target,
 						   TlEntry *entry, TlRefusal *refusal);
 extern bool tl_is_zero(const char *decimal);
 extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
+extern bool tl_round_request(const TlRequest *request, int scale,
+							 TlAmount *delta, TlRefusal *refusal);
+extern void tl_start_entry(const TlRequest *request, TlAmount delta,
+						   TlEntry *entry);
+extern bool tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
+						  TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAmount balance,
 							TlAmount delta, bool is_opening,
 							TlAmount *result, TlRefusal *refusal);
@@ -35,6 +41,11 @@ extern bool tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern bool tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 pg_noreturn extern void tl_refuse_opening(void);
 pg_noreturn extern void tl_refuse_without_type(int64 account_id);
+
+/* transfer.c */
+extern bool tl_ledger_transfer(const TlRequest *request, int64 from_id,
+							   int64 to_id, TlEntry *from_entry,
+							   TlEntry *to_entry, TlRefusal *refusal);
 
 /* dedup.c */
 extern HTAB *tl_make_dedups(int count);

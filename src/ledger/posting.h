@@ -30,6 +30,7 @@
 #define TL_CALL_POST		'p'
 #define TL_CALL_BATCH		'b'
 #define TL_CALL_LOTS		't'
+#define TL_CALL_TRANSFER	'x'
 
 /* A posting as requested */
 typedef struct TlRequest

@@ -37,6 +37,7 @@ extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 extern void tl_lock_account(int64 id, int64 locked_id);
 extern void tl_lock_party(int64 id);
 extern char *tl_read_party_request(const pg_uuid_t *key, int64 party_id);
+extern bool tl_read_received(const TlEntry *from, TlEntry *to);
 extern int	tl_write_postings(TlBooks *books,
 							  const TlAccount *const *accounts,
 							  int account_count, TlEntry *const *entries,

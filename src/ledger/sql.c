@@ -1,8 +1,8 @@
 /*-------------------------------------------------------------------------
  *
  * sql.c
- *		SQL functions for single postings: post() and the functions of credit
- *		accounts (contract, sections 6 and 7).
+ *		SQL functions for single postings: post(), credit_transfer() and the
+ *		functions of credit accounts (contract, sections 6 and 7).
  *
  * The functions are not strict: a null in a required argument raises TL400, it
  * does not make the result null.  They run as their caller and act as the owner
@@ -16,6 +16,7 @@
  */
 #include "postgres.h"
 
+#include "funcapi.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -29,8 +30,12 @@ PG_FUNCTION_INFO_V1(tl_post);
 PG_FUNCTION_INFO_V1(tl_credit_init);
 PG_FUNCTION_INFO_V1(tl_credit_add);
 PG_FUNCTION_INFO_V1(tl_credit_subtract);
+PG_FUNCTION_INFO_V1(tl_credit_transfer);
 
-/* Positions, from 0, of the arguments that all posting functions have */
+/*
+ * Positions, from 0, of the arguments that posting functions have; -1: the
+ * function does not have it
+ */
 typedef struct ArgumentPlaces
 {
 	int			amount;
@@ -45,6 +50,7 @@ typedef struct ArgumentPlaces
 
 static const ArgumentPlaces post_places = {2, 3, 4, 5, 6, 7, 8, 9};
 static const ArgumentPlaces credit_places = {1, 2, 3, 4, 7, 8, 9, 10};
+static const ArgumentPlaces transfer_places = {2, 3, 4, 5, 6, -1, -1, 7};
 
 /* post() takes an account instead of a party and a token type. */
 static const TlArgumentName post_names[] = {
@@ -65,20 +71,20 @@ require_arg(FunctionCallInfo fcinfo, int argno, const char *name)
 static text *
 text_arg(FunctionCallInfo fcinfo, int argno)
 {
-	return PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
+	return argno < 0 || PG_ARGISNULL(argno) ? NULL : PG_GETARG_TEXT_PP(argno);
 }
 
 /* A numeric argument as text, or NULL */
 static char *
 numeric_arg(FunctionCallInfo fcinfo, int argno)
 {
-	if (PG_ARGISNULL(argno))
+	if (argno < 0 || PG_ARGISNULL(argno))
 		return NULL;
 	return DatumGetCString(DirectFunctionCall1(numeric_out,
 											   PG_GETARG_DATUM(argno)));
 }
 
-/* Read the arguments that all posting functions have (TL400). */
+/* Read the arguments that posting functions have in common (TL400). */
 static void
 take_request(FunctionCallInfo fcinfo, const ArgumentPlaces *places,
 			 TlRequest *request)
@@ -188,4 +194,49 @@ Datum
 tl_credit_subtract(PG_FUNCTION_ARGS)
 {
 	return credit(fcinfo, TL_OP_SUBTRACT);
+}
+
+/* credit_transfer(from_account_id, to_account_id, amount, source, ...) */
+Datum
+tl_credit_transfer(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	TlRequest	request = {
+		.call = TL_CALL_TRANSFER,
+		.operation = TL_OP_TRANSFER,
+	};
+	TlRefusal	refusal = {0};
+	TlEntry		entries[2] = {0};
+	TlOwnerSwitch saved;
+	bool		is_booked;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	PreventCommandIfReadOnly("credit_transfer()");
+	require_arg(fcinfo, 0, "from_account_id");
+	require_arg(fcinfo, 1, "to_account_id");
+	if (PG_GETARG_INT64(0) == PG_GETARG_INT64(1))
+		tl_refuse(NULL, TL_INVALID, "to_account_id", "accounts are the same",
+				  "Give two different accounts.",
+				  "Both accounts are %lld.", (long long) PG_GETARG_INT64(0));
+	take_request(fcinfo, &transfer_places, &request);
+	if (request.description == NULL)
+		request.description = cstring_to_text("");
+	tl_check_request(&request, NULL);
+	request.now = tl_clock();
+	request.booked_by = tl_booked_by();
+
+	tl_become_owner(&saved);
+	is_booked = tl_ledger_transfer(&request, PG_GETARG_INT64(0),
+								   PG_GETARG_INT64(1), &entries[0],
+								   &entries[1], &refusal);
+	tl_restore_user(&saved);
+	if (!is_booked)
+		tl_raise(&refusal);
+
+	values[0] = tl_entry_datum(&entries[0]);
+	values[1] = tl_entry_datum(&entries[1]);
+	InitMaterializedSRF(fcinfo, 0);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	return (Datum) 0;
 }

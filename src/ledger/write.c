@@ -80,14 +80,18 @@ typedef enum Statement
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
 	LOCK_PARTY,
-	FIND_PARTY_REQUEST
+	FIND_PARTY_REQUEST,
+	FIND_RECEIVED
 } Statement;
 
-#define STATEMENT_COUNT		(FIND_PARTY_REQUEST + 1)
+#define STATEMENT_COUNT		(FIND_RECEIVED + 1)
 #define MAX_PARAMETERS		TL_ENTRY_COLUMN_COUNT
 
 /* clang-format off */
-/* All statements; get_entry_plan() makes the text of INSERT_ENTRY. */
+/*
+ * All statements.  get_entry_plan() makes the text of INSERT_ENTRY, and
+ * get_plan() puts the columns of an entry before that of FIND_RECEIVED.
+ */
 static const struct
 {
 	const char *table;			/* named in errors */
@@ -139,6 +143,31 @@ static const struct
 		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1"
 		" AND party_id OPERATOR(pg_catalog.=) $2",
 		.types = {TL_UUID, TL_INT8},
+	},
+
+	/*
+	 * Both entries of a transfer have the same time and number of booking.  Of
+	 * several transfers with the same, the n-th given is the n-th received.
+	 */
+	[FIND_RECEIVED] = {
+		.table = "entry", .count = 5,
+		.text = " FROM ONLY trainledger.entry t"
+		" WHERE t.account_id OPERATOR(pg_catalog.=) $2"
+		" AND t.entry_no OPERATOR(pg_catalog.>)"
+		" trainledger_internal.entries_until($2, $4, false)"
+		" AND t.booking_no OPERATOR(pg_catalog.=) $5"
+		" AND t.other_account_id OPERATOR(pg_catalog.=) $1"
+		" AND t.delta OPERATOR(trainledger.>) 0::trainledger.amount"
+		" ORDER BY t.entry_no LIMIT 1 OFFSET ("
+		"SELECT pg_catalog.count(*) FROM ONLY trainledger.entry f"
+		" WHERE f.account_id OPERATOR(pg_catalog.=) $1"
+		" AND f.entry_no OPERATOR(pg_catalog.>)"
+		" trainledger_internal.entries_until($1, $4, false)"
+		" AND f.entry_no OPERATOR(pg_catalog.<) $3"
+		" AND f.booking_no OPERATOR(pg_catalog.=) $5"
+		" AND f.other_account_id OPERATOR(pg_catalog.=) $2"
+		" AND f.delta OPERATOR(trainledger.<) 0::trainledger.amount)",
+		.types = {TL_INT8, TL_INT8, TL_INT8, TL_TIMESTAMPTZ, TL_INT8},
 	}
 };
 /* clang-format on */
@@ -146,30 +175,42 @@ static const struct
 /* Saved plans, made at first use in the session */
 static SPIPlanPtr plans[STATEMENT_COUNT];
 
+/* The names of an entry's stored columns, in the list's order */
+static char *
+entry_column_names(void)
+{
+	StringInfoData names;
+
+	initStringInfo(&names);
+	for (int i = 0; i < TL_ENTRY_COLUMN_COUNT; i++)
+	{
+		if (tl_has_column(TL_ENTRY, i))
+			appendStringInfo(&names, "%s%s", i > 0 ? ", " : "",
+							 tl_entry_columns[i].name);
+	}
+	return names.data;
+}
+
 /* The plan that inserts an entry and returns the stored row */
 static SPIPlanPtr
 get_entry_plan(void)
 {
-	StringInfoData names;
+	char	   *names = entry_column_names();
 	StringInfoData text;
 	Oid			types[TL_ENTRY_COLUMN_COUNT];
 	int			count = 0;
 
-	initStringInfo(&names);
 	initStringInfo(&text);
 	for (int i = 0; i < TL_ENTRY_COLUMN_COUNT; i++)
 	{
-		if (!tl_has_column(TL_ENTRY, i))
-			continue;
-		appendStringInfo(&names, "%s%s", count > 0 ? ", " : "",
-						 tl_entry_columns[i].name);
-		types[count++] = tl_catalog()->types[tl_entry_columns[i].type];
+		if (tl_has_column(TL_ENTRY, i))
+			types[count++] = tl_catalog()->types[tl_entry_columns[i].type];
 	}
 	appendStringInfo(&text, "INSERT INTO trainledger.entry (%s) VALUES (",
-					 names.data);
+					 names);
 	for (int i = 1; i <= count; i++)
 		appendStringInfo(&text, "%s$%d", i > 1 ? ", " : "", i);
-	appendStringInfo(&text, ") RETURNING %s", names.data);
+	appendStringInfo(&text, ") RETURNING %s", names);
 	return tl_saved_plan(&plans[INSERT_ENTRY], text.data, count, types,
 						 CURSOR_OPT_GENERIC_PLAN);
 }
@@ -192,6 +233,7 @@ get_plan(Statement statement)
 	static Oid	plans_for_amount = InvalidOid;
 	Oid			amount_type = tl_catalog()->types[TL_AMOUNT];
 	Oid			types[MAX_PARAMETERS];
+	const char *text = statements[statement].text;
 
 	/* the extension was created again, so parameters have other types */
 	if (plans_for_amount != amount_type)
@@ -205,11 +247,12 @@ get_plan(Statement statement)
 		return plans[statement];
 	if (statement == INSERT_ENTRY)
 		return get_entry_plan();
+	if (statement == FIND_RECEIVED)
+		text = psprintf("SELECT %s%s", entry_column_names(), text);
 	for (int i = 0; i < statements[statement].count; i++)
 		types[i] = tl_catalog()->types[statements[statement].types[i]];
-	return tl_saved_plan(&plans[statement], statements[statement].text,
-						 statements[statement].count, types,
-						 CURSOR_OPT_GENERIC_PLAN);
+	return tl_saved_plan(&plans[statement], text, statements[statement].count,
+						 types, CURSOR_OPT_GENERIC_PLAN);
 }
 
 /*
@@ -245,6 +288,24 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 }
 
 /*
+ * Read the entry that a statement returned.  Its texts are then in the given
+ * memory context.
+ */
+static void
+take_row(TlEntry *entry, MemoryContext context)
+{
+	Datum		values[TL_ENTRY_COLUMN_COUNT];
+	bool		nulls[TL_ENTRY_COLUMN_COUNT];
+	MemoryContext old;
+
+	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values,
+					  nulls);
+	old = MemoryContextSwitchTo(context);
+	tl_take_entry_list(values, nulls, entry);
+	MemoryContextSwitchTo(old);
+}
+
+/*
  * Insert an entry and read it back as stored, because a user's trigger may have
  * changed it.  Its texts are then in the given memory context.  Requires
  * SPI_connect().
@@ -256,7 +317,6 @@ insert_entry(TlEntry *entry, MemoryContext context)
 	bool		is_null[TL_ENTRY_COLUMN_COUNT];
 	char		nulls[TL_ENTRY_COLUMN_COUNT];
 	int			count = tl_entry_list(entry, values, is_null);
-	MemoryContext old;
 
 	for (int i = 0; i < count; i++)
 		nulls[i] = is_null[i] ? 'n' : ' ';
@@ -266,11 +326,7 @@ insert_entry(TlEntry *entry, MemoryContext context)
 				 errmsg("entry was not inserted"),
 				 errdetail("The INSERT made no row."),
 				 errhint("Look for a trigger or rule on trainledger.entry.")));
-	heap_deform_tuple(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, values,
-					  is_null);
-	old = MemoryContextSwitchTo(context);
-	tl_take_entry_list(values, is_null, entry);
-	MemoryContextSwitchTo(old);
+	take_row(entry, context);
 	SPI_freetuptable(SPI_tuptable);
 }
 
@@ -318,6 +374,31 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 		insert_entry(entries[i], caller);
 	SPI_finish();
 	return updated;
+}
+
+/*
+ * Find the receiver's entry of a transfer, from the giver's.  False: there is
+ * none.
+ */
+bool
+tl_read_received(const TlEntry *from, TlEntry *to)
+{
+	Datum		values[TL_ENTRY_COLUMN_COUNT] = {
+		Int64GetDatum(from->account_id),
+		Int64GetDatum(from->other_account_id),
+		Int64GetDatum(from->entry_no),
+		TimestampTzGetDatum(from->created_at),
+		Int64GetDatum(from->booking_no),
+	};
+	MemoryContext caller = CurrentMemoryContext;
+	bool		found;
+
+	SPI_connect();
+	found = run(FIND_RECEIVED, values, NULL, SPI_OK_SELECT) == 1;
+	if (found)
+		take_row(to, caller);
+	SPI_finish();
+	return found;
 }
 
 /*

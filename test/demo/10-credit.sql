@@ -104,5 +104,20 @@ FROM trainledger.post_batch(
 	source       => 'evening close',
 	skip_refused => true);
 
+SELECT (x.from_entry).balance, (x.to_entry).balance AS other_balance
+FROM trainledger.credit_transfer(
+	from_account_id => (SELECT min(a.id) FROM trainledger.account a),
+	to_account_id   => (SELECT (trainledger.credit_init(p.id, 0, 'desk', 'Opened',
+							   '2026-11-21 10:05', token_type => 'default')).account_id
+						FROM trainledger.add_party('person', 'Bob') p),
+	amount          => 2.5,
+	source          => 'app',
+	description     => 'Passed on to Bob') x;
+
+SELECT token_type, opened, added, subtracted, adjusted, outstanding
+FROM trainledger.credit_liability;
+
+SELECT party, account_name, booked, available FROM trainledger.balances;
+
 SELECT count(*) AS problems FROM trainledger.reconcile();
 \set ECHO none

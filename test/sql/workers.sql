@@ -82,6 +82,8 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger.account_statement(:account, '-infinity', 'infinity') e$$,
 	$$e FROM trainledger_api.account_statement(:account, '-infinity', 'infinity') e$$,
 	$$e FROM trainledger_internal.entries_until(:account, 'infinity', true) e$$,
+	$$trainledger.balance_by(a.id, '2100-01-01', '2100-01-01') FROM trainledger.account a$$,
+	$$e FROM trainledger_api.balance_by(:account, 'infinity') e$$,
 	$$e FROM trainledger.holdings(9600002) e$$,
 	$$e FROM trainledger_api.holdings(9600002) e$$,
 	$$e FROM trainledger.credit_history(9600002) e$$,

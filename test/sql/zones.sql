@@ -67,6 +67,9 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM post($account, 'add', 1, 's', recorded_at => '2026-03-31T23:30:00Z')$$,
 	$$SELECT * FROM post($account, 'adjust', -0.5, '2026-03-08T07:30:00Z', recorded_at => '2026-03-08T07:30:00Z')$$,
 	$$SELECT * FROM credit_init(3, 1, 's', 'd', '2026-03-31T23:30:00Z')$$,
+	$$SELECT * FROM credit_transfer($account, (credit_init(3, 1, 's', 'd', '2026-03-31T23:30:00Z')).account_id, 1, 's', recorded_at => '2026-03-08T07:30:00Z')$$,
+	$$SELECT at, balance_by($account, at), balance_by($account, at, at) AS as_known
+		FROM unnest('{2026-03-01T00:00:00Z,2026-03-08T07:00:00Z,2026-01-01T12:00:00Z}'::timestamptz[]) at$$,
 	$$SELECT * FROM credit_add(2, 1, 's', '2026-03-08T06:30:00Z', '2026-03-08T06:30:00Z')$$,
 	$$SELECT * FROM credit_add(2, 1, 's', 'd', '2026-03-08T06:30:00Z', idempotency_key => '$id66')$$,
 	$$SELECT * FROM credit_subtract(2, 1, 's', 'd', '2026-03-31T23:30:00Z')$$,
