@@ -450,3 +450,24 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.add_currency IS
 'Adds a currency that prices can be in; minor_units are its decimals, 0 to 6. Level admin.';
+
+CREATE FUNCTION trainledger_internal.currency(currency_code text)
+RETURNS trainledger.currency
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_currency trainledger.currency;
+BEGIN
+	SELECT c.* INTO found_currency FROM trainledger.currency c
+	WHERE c.code = currency_code;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'currency not found',
+			format('There is no currency %s.', quote_literal(currency_code)),
+			'Add the currency first.', 'currency_code');
+	END IF;
+	RETURN found_currency;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.currency IS
+'A currency by its code, or TL404.';

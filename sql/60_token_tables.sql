@@ -32,9 +32,16 @@ CREATE TABLE trainledger.token_lot (
 	expires_at timestamptz,
 	created_at timestamptz NOT NULL,
 	is_open boolean NOT NULL DEFAULT true,
+	unit_price numeric,
+	currency_code text CONSTRAINT token_lot_currency_code_fkey
+		REFERENCES trainledger.currency,
+	reissue_of uuid,
 	CONSTRAINT token_lot_token_account_fkey
 		FOREIGN KEY (party_id, token_type_id)
-		REFERENCES trainledger.token_account
+		REFERENCES trainledger.token_account,
+	CONSTRAINT token_lot_unit_price_check CHECK (
+		(unit_price IS NULL) = (currency_code IS NULL)
+		AND unit_price BETWEEN 0 AND 9223372036854)
 );
 CREATE INDEX token_lot_open_idx
 	ON trainledger.token_lot (party_id, token_type_id, expires_at)
@@ -52,6 +59,9 @@ COMMENT ON COLUMN trainledger.token_lot.token_type_id IS 'Type of the tokens.';
 COMMENT ON COLUMN trainledger.token_lot.expires_at IS 'From when on the lot is over; null: never.';
 COMMENT ON COLUMN trainledger.token_lot.created_at IS 'When the lot was issued.';
 COMMENT ON COLUMN trainledger.token_lot.is_open IS 'Whether anything is booked on it still; kept by the functions, for the indexes.';
+COMMENT ON COLUMN trainledger.token_lot.unit_price IS 'What the customer paid for one token; null: not known. Never changes.';
+COMMENT ON COLUMN trainledger.token_lot.currency_code IS 'Currency of the price; null where there is none. Never changes.';
+COMMENT ON COLUMN trainledger.token_lot.reissue_of IS 'Expired issue whose refund this one replaces; null for all others.';
 
 CREATE TABLE trainledger.token_issue_event (
 	id bigint CONSTRAINT token_issue_event_pkey PRIMARY KEY,
@@ -61,7 +71,8 @@ CREATE TABLE trainledger.token_issue_event (
 	old_expires_at timestamptz,
 	new_expires_at timestamptz,
 	changed_by text NOT NULL,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	reason text
 );
 CREATE SEQUENCE trainledger.token_issue_event_id_seq
 	OWNED BY trainledger.token_issue_event.id;
@@ -70,13 +81,14 @@ CREATE INDEX token_issue_event_issue_id_idx
 COMMENT ON SEQUENCE trainledger.token_issue_event_id_seq IS
 'Numbers from which the ids of token-issue events are made.';
 COMMENT ON TABLE trainledger.token_issue_event IS
-'Extensions of token issues.';
+'Extensions of token issues, and corrections of their expiry.';
 COMMENT ON COLUMN trainledger.token_issue_event.id IS 'Identity of the event.';
-COMMENT ON COLUMN trainledger.token_issue_event.issue_id IS 'Issue that was extended.';
-COMMENT ON COLUMN trainledger.token_issue_event.old_expires_at IS 'Expiry before.';
-COMMENT ON COLUMN trainledger.token_issue_event.new_expires_at IS 'Expiry from then on.';
-COMMENT ON COLUMN trainledger.token_issue_event.changed_by IS 'Who extended it: the claim sub of the request, else the role.';
-COMMENT ON COLUMN trainledger.token_issue_event.created_at IS 'When it was extended.';
+COMMENT ON COLUMN trainledger.token_issue_event.issue_id IS 'Issue whose expiry was changed.';
+COMMENT ON COLUMN trainledger.token_issue_event.old_expires_at IS 'Expiry before; null: never.';
+COMMENT ON COLUMN trainledger.token_issue_event.new_expires_at IS 'Expiry from then on; null: never.';
+COMMENT ON COLUMN trainledger.token_issue_event.changed_by IS 'Who changed it: the claim sub of the request, else the role.';
+COMMENT ON COLUMN trainledger.token_issue_event.created_at IS 'When it was changed.';
+COMMENT ON COLUMN trainledger.token_issue_event.reason IS 'Why the expiry was corrected; null for an extension.';
 
 CREATE TABLE trainledger.redemption (
 	id bigint CONSTRAINT redemption_pkey PRIMARY KEY,
@@ -169,7 +181,8 @@ CREATE VIEW trainledger.token_issue WITH (security_invoker = true) AS
 SELECT l.id, l.account_id, l.party_id, l.token_type_id, a.initial_balance,
 	   CASE WHEN l.expires_at <= trainledger.clock()
 			THEN 0::trainledger.amount ELSE a.balance END AS current_balance,
-	   a.balance AS booked_balance, l.expires_at, l.created_at
+	   a.balance AS booked_balance, l.expires_at, l.created_at,
+	   l.unit_price, l.currency_code
 FROM trainledger.token_lot l
 JOIN trainledger.account a ON a.id = l.account_id;
 COMMENT ON VIEW trainledger.token_issue IS
@@ -177,8 +190,10 @@ COMMENT ON VIEW trainledger.token_issue IS
 COMMENT ON COLUMN trainledger.token_issue.id IS 'Identity of the issue.';
 COMMENT ON COLUMN trainledger.token_issue.account_id IS 'Account of the ledger that keeps the lot.';
 COMMENT ON COLUMN trainledger.token_issue.party_id IS 'Party that holds it.';
-COMMENT ON COLUMN trainledger.token_issue.initial_balance IS 'How many were issued.';
+COMMENT ON COLUMN trainledger.token_issue.initial_balance IS 'How many were issued, or came with a transfer.';
 COMMENT ON COLUMN trainledger.token_issue.current_balance IS 'How many can be redeemed: 0 from the expiry on, swept or not.';
 COMMENT ON COLUMN trainledger.token_issue.booked_balance IS 'Balance in the ledger: after the expiry what the sweep has still to book off.';
 COMMENT ON COLUMN trainledger.token_issue.expires_at IS 'From when on the issue is over; null: never.';
-COMMENT ON COLUMN trainledger.token_issue.created_at IS 'When it was issued.';
+COMMENT ON COLUMN trainledger.token_issue.created_at IS 'When it was issued, or came with a transfer.';
+COMMENT ON COLUMN trainledger.token_issue.unit_price IS 'What the customer paid for one token; null: not known. Never changes.';
+COMMENT ON COLUMN trainledger.token_issue.currency_code IS 'Currency of the price; null where there is none. Never changes.';

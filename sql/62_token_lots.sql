@@ -262,10 +262,6 @@ COMMENT ON FUNCTION trainledger_internal.issue IS
 
 -- Issues
 
-/*
- * Makes a lot for a holder and a type that were checked; the token account is
- * made with the first one.
- */
 CREATE FUNCTION trainledger_internal.open_token_account(
 	holder bigint, token_type_id uuid) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -281,34 +277,39 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.open_token_account IS
 'Makes the group of a party''s lots of a type where there is none; waits for who is making it.';
 
+/*
+ * The lot is given as it is to be; its account, its id where none was given,
+ * and its time are filled in.
+ */
 CREATE FUNCTION trainledger_internal.make_lot(
-	token_type trainledger.token_type, holder bigint,
-	quantity trainledger.amount, expires_at timestamptz, notes text, id uuid)
-RETURNS uuid
+	lot trainledger.token_lot, quantity trainledger.amount, notes text,
+	operation trainledger.operation, other_account_id bigint)
+RETURNS trainledger.token_lot
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
-DECLARE
-	made_id uuid := coalesce(id, new_issue_id(holder));
-	made_account bigint;
 BEGIN
-	made_account := open_lot(holder, token_type.id, quantity, notes,
-		'issue'::trainledger.operation, NULL::bigint);
+	lot.id := coalesce(lot.id, new_issue_id(lot.party_id));
+	lot.account_id := open_lot(lot.party_id, lot.token_type_id, quantity, notes,
+							   operation, other_account_id);
+	lot.created_at := trainledger.clock();
 	INSERT INTO trainledger.token_lot
-		(id, account_id, party_id, token_type_id, expires_at, created_at)
-	VALUES (made_id, made_account, holder, token_type.id,
-			make_lot.expires_at, trainledger.clock())
+		(id, account_id, party_id, token_type_id, expires_at, created_at,
+		 unit_price, currency_code, reissue_of)
+	VALUES (lot.id, lot.account_id, lot.party_id, lot.token_type_id,
+			lot.expires_at, lot.created_at, lot.unit_price, lot.currency_code,
+			lot.reissue_of)
 	ON CONFLICT DO NOTHING;
 	IF NOT FOUND THEN
 		PERFORM require_conflict('token_lot', EXISTS (
-			SELECT FROM trainledger.token_lot l WHERE l.id = made_id));
+			SELECT FROM trainledger.token_lot l WHERE l.id = lot.id));
 		PERFORM raise_taken('token_issue', 'id');
 	END IF;
-	RETURN made_id;
+	RETURN lot;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.make_lot IS
-'Makes a lot of a token account, its account and its first entry.';
+'Makes a lot of a token account, its account and its first entry: issue, or transfer from another account.';
 
 CREATE FUNCTION trainledger_internal.end_of_day(day date) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -362,6 +363,49 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.check_to_come IS
 'TL400 where the end of a day is past.';
 
+/*
+ * What one token cost: checks of the arguments alone, and those that need the
+ * currency.
+ */
+CREATE FUNCTION trainledger_internal.check_unit_price(
+	unit_price numeric, currency_code text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF (unit_price IS NULL) <> (currency_code IS NULL) THEN
+		PERFORM require_given('unit_price', unit_price::text);
+		PERFORM require_given('currency_code', currency_code);
+	END IF;
+	-- NaN is greater than all numbers
+	IF unit_price NOT BETWEEN 0 AND 9223372036854 THEN
+		PERFORM refuse('TL400', 'price is out of range',
+			format('The price is %s.', left(unit_price::text, 64)),
+			'Give a price from 0 to 9223372036854.', 'unit_price');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_unit_price IS
+'TL400 where a price of a token has no currency, a currency no price, or a number by itself is no price.';
+
+CREATE FUNCTION trainledger_internal.check_price_decimals(
+	unit_price numeric, currency trainledger.currency) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF unit_price <> round(unit_price, currency.minor_units + 4) THEN
+		PERFORM refuse('TL400', 'price has too many decimals',
+			format('The price is %s and %s has %s decimals.', unit_price,
+				   currency.code, currency.minor_units),
+			'Give a price with at most four decimals more than the currency has.',
+			'unit_price');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_price_decimals IS
+'TL400 where the price of a token has more than four decimals more than its currency.';
+
 CREATE FUNCTION trainledger_internal.issue_training_tokens(
 	token_type_id uuid,
 	party_id bigint,
@@ -369,13 +413,17 @@ CREATE FUNCTION trainledger_internal.issue_training_tokens(
 	expires_on date DEFAULT NULL,
 	notes text DEFAULT '',
 	idempotency_key uuid DEFAULT NULL,
-	id uuid DEFAULT NULL) RETURNS trainledger.token_issue
+	id uuid DEFAULT NULL,
+	unit_price numeric DEFAULT NULL,
+	currency_code text DEFAULT NULL) RETURNS trainledger.token_issue
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	holder trainledger.party;
 	token_type trainledger.token_type;
+	currency trainledger.currency;
+	lot trainledger.token_lot;
 	made_id uuid;
 BEGIN
 	PERFORM require_admin_for_id(id::text, 'id');
@@ -384,31 +432,65 @@ BEGIN
 	PERFORM quantity('quantity', quantity, false);
 	PERFORM check_notes('notes', notes);
 	PERFORM check_expires_on(expires_on);
+	PERFORM check_unit_price(unit_price, currency_code);
 	holder := party(party_id);
 	token_type := training_type(token_type_id);
+	IF currency_code IS NOT NULL THEN
+		currency := currency(currency_code);
+	END IF;
 	made_id := take_key(party_id, idempotency_key,
 		'issue_training_tokens', jsonb_build_array(token_type_id,
-			trim_scale(quantity), expires_on, coalesce(notes, ''), id));
+			trim_scale(quantity), expires_on, coalesce(notes, ''), id,
+			trim_scale(unit_price), currency.code));
 	IF made_id IS NOT NULL THEN
 		RETURN issue(made_id);
 	END IF;
 	PERFORM check_to_come(expires_on);
 	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM check_price_decimals(unit_price, currency);
 	PERFORM open_token_account(party_id, token_type_id);
 	token_type := training_type(token_type_id);
 	PERFORM require_active(token_type, 'token_type_id');
 	PERFORM require_not_archived(token_type, 'token_type_id');
 	PERFORM require_not_suspended(holder, 'party_id');
-	made_id := make_lot(token_type, party_id,
-		quantity::trainledger.amount,
-		coalesce(end_of_day(expires_on), default_expiry(token_type)),
-		coalesce(notes, ''), id);
-	PERFORM keep_result(party_id, idempotency_key, made_id::text);
-	RETURN issue(made_id);
+	lot.id := id;
+	lot.party_id := party_id;
+	lot.token_type_id := token_type_id;
+	lot.expires_at := coalesce(end_of_day(expires_on),
+							   default_expiry(token_type));
+	lot.unit_price := trim_scale(unit_price);
+	lot.currency_code := currency.code;
+	lot := make_lot(lot, quantity::trainledger.amount, coalesce(notes, ''),
+		'issue'::trainledger.operation, NULL::bigint);
+	PERFORM keep_result(party_id, idempotency_key, lot.id::text);
+	RETURN issue(lot.id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.issue_training_tokens IS
-'Issues training tokens to a party as a lot of their own. They are over from 23:59:59 UTC of expires_on on; without it the type''s default days count from today. Level operator.';
+'Issues training tokens to a party as a lot of their own. They are over from 23:59:59 UTC of expires_on on; without it the type''s default days count from today. unit_price in currency_code is what the customer paid for each. Level operator.';
+
+CREATE FUNCTION trainledger_internal.change_expiry(
+	lot trainledger.token_lot, new_expiry timestamptz, reason text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	UPDATE trainledger.token_lot l SET expires_at = new_expiry
+	WHERE l.id = lot.id;
+	PERFORM require_written('token_lot', FOUND);
+	INSERT INTO trainledger.token_issue_event AS v
+		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at,
+		 reason)
+	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,
+				   lot.party_id),
+			lot.id, lot.expires_at, new_expiry, caller_name(),
+			trainledger.clock(), change_expiry.reason);
+	PERFORM require_written('token_issue_event', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.change_expiry IS
+'Gives a lot another expiry and writes its event.';
 
 CREATE FUNCTION trainledger_internal.extend_training_tokens(
 	issue_id uuid, expires_on date) RETURNS trainledger.token_issue
@@ -435,15 +517,7 @@ BEGIN
 	END IF;
 	PERFORM require_not_expired(lot);
 	PERFORM require_not_suspended(party(lot.party_id), 'issue_id');
-	UPDATE trainledger.token_lot l SET expires_at = new_expiry
-	WHERE l.id = lot.id;
-	PERFORM require_written('token_lot', FOUND);
-	INSERT INTO trainledger.token_issue_event
-		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at)
-	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,
-				   lot.party_id),
-			lot.id, lot.expires_at, new_expiry, caller_name(),
-			trainledger.clock());
+	PERFORM change_expiry(lot, new_expiry, NULL);
 	RETURN issue(lot.id);
 END;
 $$;

@@ -116,6 +116,7 @@ AS $$
 DECLARE
 	whole trainledger.redemption;
 	token_type trainledger.token_type;
+	lot trainledger.token_lot;
 	wanted numeric := quantity;
 	accounts bigint[];
 	deltas trainledger.amount[];
@@ -199,10 +200,12 @@ BEGIN
 			NULL::uuid[], NULL::bigint[]);
 	END IF;
 	IF expired > 0 AND if_expired = 'reissue' THEN
-		PERFORM make_lot(token_type, whole.party_id,
-			expired::trainledger.amount,
-			default_expiry(token_type),
-			format('Refund of redemption %s', whole.id), NULL::uuid);
+		lot.party_id := whole.party_id;
+		lot.token_type_id := whole.token_type_id;
+		lot.expires_at := default_expiry(token_type);
+		PERFORM make_lot(lot, expired::trainledger.amount,
+			format('Refund of redemption %s', whole.id),
+			'issue'::trainledger.operation, NULL::bigint);
 	END IF;
 	PERFORM keep_result(whole.party_id, idempotency_key, whole.id::text);
 	RETURN redemption(whole.id);

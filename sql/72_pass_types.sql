@@ -382,15 +382,8 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	currency trainledger.currency;
+	currency trainledger.currency := currency(currency_code);
 BEGIN
-	SELECT c.* INTO currency FROM trainledger.currency c
-	WHERE c.code = currency_code;
-	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'currency not found',
-			format('There is no currency %s.', quote_literal(currency_code)),
-			'Add the currency first.', 'currency_code');
-	END IF;
 	IF amount <> round(amount, currency.minor_units) THEN
 		PERFORM refuse('TL400', 'price has too many decimals',
 			format('The price is %s and %s has %s decimals.', amount,

@@ -138,7 +138,8 @@ SELECT l.id,
 	   l.account_id, t.party_id, t.token_type_id,
 	   i.initial_balance::numeric AS initial_balance,
 	   i.current_balance::numeric AS current_balance,
-	   i.booked_balance::numeric AS booked_balance, i.expires_at, i.created_at
+	   i.booked_balance::numeric AS booked_balance, i.expires_at, i.created_at,
+	   l.unit_price, l.currency_code
 FROM trainledger.token_lot l
 JOIN trainledger.token_account t
 	ON t.party_id = l.party_id AND t.token_type_id = l.token_type_id

@@ -80,7 +80,7 @@ FROM (VALUES
 	('operator', 'credit_transfer', true, NULL,
 		'from_account_id gives, to_account_id gets amount, rounded by rounding (round, floor, ceil, half_even). source says where the call comes from, description what for, recorded_at when it happened by the client''s clock; a call repeated with its idempotency_key answers with the first entries.'),
 	('operator', 'issue_training_tokens', true, 'training_token_issues',
-		'token_type_id is the type, party_id who gets them, quantity how many, expires_on their last day. notes are kept with the entry; a call repeated with its idempotency_key answers with the first issue; id is for level admin, to take over that of another system.'),
+		'token_type_id is the type, party_id who gets them, quantity how many, expires_on their last day. notes are kept with the entry; a call repeated with its idempotency_key answers with the first issue; id is for level admin, to take over that of another system. unit_price and currency_code say what the customer paid for each, both or neither.'),
 	('operator', 'extend_training_tokens', true, 'training_token_issues',
 		'issue_id is the issue, expires_on its new last day.'),
 	('operator', 'adjust_training_tokens', true, 'training_token_issues',
