@@ -12,6 +12,52 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.redemption IS
 'A redemption as it stands now.';
 
+/*
+ * Which lots give how much: soonest expiry first, then oldest.  The caller has
+ * locked the token account.
+ */
+CREATE FUNCTION trainledger_internal.draw(
+	party_id bigint, token_type_id uuid, quantity numeric,
+	OUT lots uuid[], OUT accounts bigint[], OUT takes trainledger.amount[])
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+	available numeric;
+BEGIN
+	-- each lot gives what the lots before it do not cover
+	SELECT array_agg(s.id ORDER BY s.ordinal),
+		   array_agg(s.account_id ORDER BY s.ordinal),
+		   array_agg((-least(s.balance, draw.quantity - s.before))
+					 ::trainledger.amount ORDER BY s.ordinal),
+		   max(s.before + s.balance)
+	INTO lots, accounts, takes, available
+	FROM (
+		SELECT l.id, l.account_id, a.balance::numeric AS balance,
+			   sum(a.balance::numeric) OVER w - a.balance::numeric AS before,
+			   row_number() OVER w AS ordinal
+		FROM trainledger.token_lot l
+		JOIN trainledger.account a ON a.id = l.account_id
+		WHERE l.party_id = draw.party_id
+		AND l.token_type_id = draw.token_type_id
+		AND l.is_open
+		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
+		WINDOW w AS (ORDER BY l.expires_at NULLS LAST, l.created_at, l.id)
+	) s
+	WHERE s.before < draw.quantity;
+	IF coalesce(available, 0) < quantity THEN
+		PERFORM refuse('TL055', 'not enough tokens left',
+			format('The party has %s that have not expired, and %s are wanted.',
+				   trim_scale(coalesce(available, 0)), trim_scale(quantity)),
+			'Issue tokens first, or redeem less.', 'quantity');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.draw IS
+'Lots of a party that give a quantity of tokens together, and how much each gives, negative (TL055).';
+
 CREATE FUNCTION trainledger_internal.redeem_training_tokens(
 	party_id bigint,
 	token_type_id uuid,
@@ -30,7 +76,6 @@ DECLARE
 	lots uuid[];
 	accounts bigint[];
 	takes trainledger.amount[];
-	available numeric;
 	written bigint;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
@@ -51,33 +96,8 @@ BEGIN
 	PERFORM require_active(token_type, 'token_type_id');
 
 	PERFORM lock_token_account(party_id, token_type_id);
-	-- each lot gives what the lots before it do not cover
-	SELECT array_agg(s.id ORDER BY s.ordinal),
-		   array_agg(s.account_id ORDER BY s.ordinal),
-		   array_agg((-least(s.balance, redeem_training_tokens.quantity
-							 - s.before))::trainledger.amount
-					 ORDER BY s.ordinal),
-		   max(s.before + s.balance)
-	INTO lots, accounts, takes, available
-	FROM (
-		SELECT l.id, l.account_id, a.balance::numeric AS balance,
-			   sum(a.balance::numeric) OVER w - a.balance::numeric AS before,
-			   row_number() OVER w AS ordinal
-		FROM trainledger.token_lot l
-		JOIN trainledger.account a ON a.id = l.account_id
-		WHERE l.party_id = redeem_training_tokens.party_id
-		AND l.token_type_id = redeem_training_tokens.token_type_id
-		AND l.is_open
-		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
-		WINDOW w AS (ORDER BY l.expires_at NULLS LAST, l.created_at, l.id)
-	) s
-	WHERE s.before < redeem_training_tokens.quantity;
-	IF coalesce(available, 0) < quantity THEN
-		PERFORM refuse('TL055', 'not enough tokens left',
-			format('The party has %s that have not expired, and %s are wanted.',
-				   trim_scale(coalesce(available, 0)), trim_scale(quantity)),
-			'Issue tokens first, or redeem less.', 'quantity');
-	END IF;
+	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
+	FROM draw(party_id, token_type_id, quantity) d;
 
 	INSERT INTO trainledger.redemption AS r
 		(id, party_id, token_type_id, quantity, reference, created_at)
@@ -103,6 +123,67 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.redeem_training_tokens IS
 'Takes training tokens from a party''s lots, soonest expiry first, then oldest; all or nothing. Which lot gave what is in redemption_allocation. Level operator.';
 
+/*
+ * Books what comes back to lots that are over, and is over with them.  What
+ * the sweep had still to book off is booked off before, so that it finds
+ * nothing afterwards.  Without a time of its own an entry expire counts when it
+ * is booked.
+ */
+CREATE FUNCTION trainledger_internal.forfeit(
+	accounts bigint[], quantities trainledger.amount[], notes text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	due bigint[];
+	balances trainledger.amount[];
+	expiries timestamptz[];
+	takes trainledger.amount[];
+BEGIN
+	SELECT array_agg(l.account_id), array_agg(-a.balance),
+		   array_agg(l.expires_at)
+	INTO due, balances, expiries
+	FROM trainledger.token_lot l
+	JOIN trainledger.account a ON a.id = l.account_id
+	WHERE l.account_id = ANY (accounts) AND l.is_open;
+	IF due IS NOT NULL THEN
+		PERFORM move_lots('expire'::trainledger.operation, due, balances, '',
+						  expiries, NULL::uuid[], NULL::bigint[]);
+	END IF;
+	PERFORM move_lots('refund'::trainledger.operation, accounts, quantities,
+					  notes, NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
+	SELECT array_agg(-q.quantity ORDER BY q.ordinal) INTO takes
+	FROM unnest(quantities) WITH ORDINALITY AS q(quantity, ordinal);
+	PERFORM move_lots('expire'::trainledger.operation, accounts, takes, notes,
+					  NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.forfeit IS
+'Books a refund to lots that are over, and its expiry.';
+
+CREATE FUNCTION trainledger_internal.reissue(
+	lots uuid[], quantities trainledger.amount[], expires_at timestamptz,
+	notes text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	lot trainledger.token_lot;
+BEGIN
+	FOR i IN 1 .. cardinality(lots) LOOP
+		lot := find_lot(lots[i]);
+		lot.reissue_of := lot.id;
+		lot.id := NULL;
+		lot.expires_at := reissue.expires_at;
+		PERFORM make_lot(lot, quantities[i], notes,
+			'issue'::trainledger.operation, NULL::bigint);
+	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.reissue IS
+'Issues what was refunded to lots that are over anew, at their prices.';
+
 CREATE FUNCTION trainledger_internal.refund_training_tokens(
 	redemption_id bigint,
 	quantity numeric DEFAULT NULL,
@@ -116,11 +197,13 @@ AS $$
 DECLARE
 	whole trainledger.redemption;
 	token_type trainledger.token_type;
-	lot trainledger.token_lot;
 	wanted numeric := quantity;
+	notes text;
 	accounts bigint[];
 	deltas trainledger.amount[];
-	expired numeric;
+	over_lots uuid[];
+	over_accounts bigint[];
+	over_deltas trainledger.amount[];
 	is_written boolean;
 BEGIN
 	PERFORM require_given('redemption_id', redemption_id::text);
@@ -156,7 +239,8 @@ BEGIN
 	-- each lot gets back what the lots after it do not take
 	WITH share AS (
 		SELECT s.ordinal, l.account_id, l.id,
-			   least(s.remaining, wanted - s.before) AS quantity,
+			   least(s.remaining, wanted - s.before)::trainledger.amount
+				   AS quantity,
 			   is_over(l) AS is_over
 		FROM (
 			SELECT x.ordinal, x.issue_id,
@@ -170,18 +254,23 @@ BEGIN
 		WHERE s.before < wanted
 	), given AS (
 		UPDATE trainledger.redemption_allocation x
-		SET refunded = x.refunded + s.quantity::trainledger.amount
+		SET refunded = x.refunded + s.quantity
 		FROM share s
 		WHERE x.redemption_id = whole.id AND x.ordinal = s.ordinal
 		RETURNING x.ordinal
 	)
 	SELECT array_agg(s.account_id ORDER BY s.ordinal DESC)
 			   FILTER (WHERE NOT s.is_over),
-		   array_agg(s.quantity::trainledger.amount ORDER BY s.ordinal DESC)
+		   array_agg(s.quantity ORDER BY s.ordinal DESC)
 			   FILTER (WHERE NOT s.is_over),
-		   coalesce(sum(s.quantity) FILTER (WHERE s.is_over), 0),
+		   array_agg(s.id ORDER BY s.ordinal DESC) FILTER (WHERE s.is_over),
+		   array_agg(s.account_id ORDER BY s.ordinal DESC)
+			   FILTER (WHERE s.is_over),
+		   array_agg(s.quantity ORDER BY s.ordinal DESC)
+			   FILTER (WHERE s.is_over),
 		   count(*) = (SELECT count(*) FROM given)
-	INTO accounts, deltas, expired, is_written
+	INTO accounts, deltas, over_lots, over_accounts, over_deltas,
+		 is_written
 	FROM share s;
 	PERFORM require_written('redemption_allocation', is_written);
 	UPDATE trainledger.redemption r
@@ -189,30 +278,138 @@ BEGIN
 	WHERE r.id = whole.id;
 	PERFORM require_written('redemption', FOUND);
 
-	IF expired > 0 AND if_expired = 'reissue' THEN
+	IF over_lots IS NOT NULL AND if_expired = 'reissue' THEN
 		PERFORM require_not_archived(token_type, 'if_expired');
 		PERFORM require_not_suspended(party(whole.party_id), 'if_expired');
 	END IF;
+	notes := format('Refund of redemption %s', whole.id);
 	IF accounts IS NOT NULL THEN
-		PERFORM move_lots(
-			'refund'::trainledger.operation, accounts, deltas,
-			format('Refund of redemption %s', whole.id), NULL::timestamptz[],
-			NULL::uuid[], NULL::bigint[]);
+		PERFORM require_not_suspended(party(whole.party_id), 'redemption_id');
+		PERFORM move_lots('refund'::trainledger.operation, accounts, deltas,
+			notes, NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
 	END IF;
-	IF expired > 0 AND if_expired = 'reissue' THEN
-		lot.party_id := whole.party_id;
-		lot.token_type_id := whole.token_type_id;
-		lot.expires_at := default_expiry(token_type);
-		PERFORM make_lot(lot, expired::trainledger.amount,
-			format('Refund of redemption %s', whole.id),
-			'issue'::trainledger.operation, NULL::bigint);
+	IF over_lots IS NOT NULL THEN
+		PERFORM forfeit(over_accounts, over_deltas, notes);
+		IF if_expired = 'reissue' THEN
+			PERFORM reissue(over_lots, over_deltas, default_expiry(token_type),
+							notes);
+		END IF;
 	END IF;
 	PERFORM keep_result(whole.party_id, idempotency_key, whole.id::text);
 	RETURN redemption(whole.id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.refund_training_tokens IS
-'Gives redeemed tokens back to the lots they came from, last taken first; without a quantity, all that is left. What belongs to a lot that has expired is lost, or with reissue a new issue. Level operator.';
+'Gives redeemed tokens back to the lots they came from, last taken first; without a quantity, all that is left. What belongs to a lot that has expired is lost, or with reissue a new issue at its price, one for each lot. Level operator.';
+
+-- Transfers
+
+/*
+ * Opens the receiver's token account and locks both, in the order of parties,
+ * so that opposite transfers cannot deadlock.
+ */
+CREATE FUNCTION trainledger_internal.lock_both_token_accounts(
+	from_party_id bigint, to_party_id bigint, token_type_id uuid)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM open_token_account(to_party_id, token_type_id);
+	PERFORM lock_token_account(least(from_party_id, to_party_id),
+							   token_type_id);
+	PERFORM lock_token_account(greatest(from_party_id, to_party_id),
+							   token_type_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.lock_both_token_accounts IS
+'Locks the lots of two parties of a type; makes the receiver''s group where there is none.';
+
+CREATE FUNCTION trainledger_internal.transferred(ids text)
+RETURNS SETOF trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY
+	SELECT i.*
+	FROM string_to_table(ids, ',') WITH ORDINALITY AS s(id, ordinal)
+	CROSS JOIN LATERAL issue(s.id::uuid) AS i
+	ORDER BY s.ordinal;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.transferred IS
+'Issues as they stand now, from a list of their ids.';
+
+CREATE FUNCTION trainledger_internal.transfer_training_tokens(
+	from_party_id bigint,
+	to_party_id bigint,
+	token_type_id uuid,
+	quantity numeric,
+	notes text DEFAULT '',
+	idempotency_key uuid DEFAULT NULL) RETURNS SETOF trainledger.token_issue
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	receiver trainledger.party;
+	token_type trainledger.token_type;
+	made text;
+	lots uuid[];
+	accounts bigint[];
+	takes trainledger.amount[];
+	lot trainledger.token_lot;
+	new_ids uuid[];
+	new_accounts bigint[];
+BEGIN
+	PERFORM require_given('from_party_id', from_party_id::text);
+	PERFORM require_given('to_party_id', to_party_id::text);
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM quantity('quantity', quantity, false);
+	PERFORM check_notes('notes', notes);
+	IF from_party_id = to_party_id THEN
+		PERFORM refuse('TL400', 'transfer to the same party',
+			format('The tokens are party %s''s already.', from_party_id),
+			'Give another party to transfer to.', 'to_party_id');
+	END IF;
+	PERFORM party_by('id', from_party_id::text, 'from_party_id');
+	receiver := party_by('id', to_party_id::text, 'to_party_id');
+	token_type := training_type(token_type_id);
+	made := take_key(from_party_id, idempotency_key,
+		'transfer_training_tokens', jsonb_build_array(to_party_id,
+			token_type_id, trim_scale(quantity), coalesce(notes, '')));
+	IF made IS NOT NULL THEN
+		RETURN QUERY SELECT t.* FROM transferred(made) t;
+		RETURN;
+	END IF;
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM lock_both_token_accounts(from_party_id, to_party_id, token_type_id);
+	token_type := training_type(token_type_id);
+	PERFORM require_active(token_type, 'token_type_id');
+	PERFORM require_not_archived(token_type, 'token_type_id');
+	PERFORM require_not_suspended(receiver, 'to_party_id');
+	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
+	FROM draw(from_party_id, token_type_id, quantity) d;
+
+	FOR i IN 1 .. cardinality(lots) LOOP
+		lot := find_lot(lots[i]);
+		lot.id := NULL;
+		lot.party_id := to_party_id;
+		lot.reissue_of := NULL;
+		lot := make_lot(lot, (-takes[i])::trainledger.amount,
+			coalesce(notes, ''), 'transfer'::trainledger.operation, accounts[i]);
+		new_ids := new_ids || lot.id;
+		new_accounts := new_accounts || lot.account_id;
+	END LOOP;
+	PERFORM move_lots('transfer'::trainledger.operation, accounts, takes,
+		coalesce(notes, ''), NULL::timestamptz[], NULL::uuid[], new_accounts);
+	made := array_to_string(new_ids, ',');
+	PERFORM keep_result(from_party_id, idempotency_key, made);
+	RETURN QUERY SELECT t.* FROM transferred(made) t;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.transfer_training_tokens IS
+'Gives training tokens of a party to another, from the lots that expire soonest, then oldest; all or nothing. Each lot that gives becomes a lot of the receiver with the same expiry and price; these are returned. Level operator.';
 
 -- The sweep
 

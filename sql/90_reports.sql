@@ -2,14 +2,17 @@
 
 /*
  * A lot that has expired is worth nothing from then on, whether the sweep has
- * booked it off or not: either way it counts in the month of expires_at.  Types
- * go by their name throughout, so that a condition on it reaches the lots.
+ * booked it off or not: either way it counts in the month of expires_at.  What
+ * comes back to such a lot afterwards expires when it is booked, and its entry
+ * has no recorded_at.  Types go by their name throughout, so that a condition
+ * on it reaches the lots.
  */
 CREATE VIEW trainledger.token_liability WITH (security_invoker = true) AS
 WITH movement AS (
 	SELECT y.name, e.operation,
-		   date_trunc('month', CASE e.operation WHEN 'expire' THEN l.expires_at
-							   ELSE e.created_at END, 'UTC') AS month,
+		   date_trunc('month', CASE e.operation
+				WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
+				ELSE e.created_at END, 'UTC') AS month,
 		   sum(e.delta) AS delta
 	FROM trainledger.token_type y
 	JOIN trainledger.token_lot l ON l.token_type_id = y.id
@@ -58,9 +61,106 @@ COMMENT ON COLUMN trainledger.token_liability.month IS 'First day of the month.'
 COMMENT ON COLUMN trainledger.token_liability.issued IS 'How many were issued.';
 COMMENT ON COLUMN trainledger.token_liability.adjusted IS 'How many adjustments added; negative where they took more.';
 COMMENT ON COLUMN trainledger.token_liability.redeemed IS 'How many were redeemed.';
-COMMENT ON COLUMN trainledger.token_liability.refunded IS 'How many were given back to lots.';
-COMMENT ON COLUMN trainledger.token_liability.expired IS 'How many expired, booked off by the sweep or not yet.';
+COMMENT ON COLUMN trainledger.token_liability.refunded IS 'How many were given back to lots, those that had expired included.';
+COMMENT ON COLUMN trainledger.token_liability.expired IS 'How many expired, booked off by the sweep or not yet, and how many were lost because they came back to a lot that had expired.';
 COMMENT ON COLUMN trainledger.token_liability.outstanding IS 'How many could still be redeemed at the month''s end; of the present month: now.';
+
+/*
+ * What was paid for tokens that are not yet used: each movement at the price of
+ * its lot.  Every entry of a lot counts in exactly one column, so that
+ *
+ *   opening + sold + adjusted - earned - breakage = closing
+ *
+ * to the last digit.  An issue is sold.  A redemption is earned, and a refund
+ * takes that back, whatever becomes of the tokens: lost on a lot that has
+ * expired they are breakage in the same booking.  Issued anew they are not sold
+ * again: the new lot has the price of the old one, and its issue takes back the
+ * breakage, so that revenue is deferred once more.  A transfer is adjusted, once
+ * with each sign, which is nothing over all parties; somebody who sees one of
+ * the two lots sees what came or went.
+ */
+CREATE VIEW trainledger.token_revenue WITH (security_invoker = true) AS
+WITH movement AS (
+	SELECT y.name, l.currency_code,
+		   CASE e.operation
+				WHEN 'issue' THEN
+					CASE WHEN l.reissue_of IS NULL THEN 'sold' ELSE 'breakage' END
+				WHEN 'redeem' THEN 'earned'
+				WHEN 'refund' THEN 'earned'
+				WHEN 'expire' THEN 'breakage'
+				ELSE 'adjusted' END AS kind,
+		   date_trunc('month', CASE e.operation
+				WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
+				ELSE e.created_at END, 'UTC') AS month,
+		   sum(e.delta::numeric * l.unit_price) AS value
+	FROM trainledger.token_type y
+	JOIN trainledger.token_lot l ON l.token_type_id = y.id
+	JOIN trainledger.entry e ON e.account_id = l.account_id
+	WHERE l.unit_price IS NOT NULL
+	GROUP BY 1, 2, 3, 4
+	UNION ALL
+	SELECT y.name, l.currency_code, 'breakage',
+		   date_trunc('month', l.expires_at, 'UTC'),
+		   -sum(a.balance::numeric * l.unit_price)
+	FROM trainledger.token_type y
+	JOIN trainledger.token_lot l ON l.token_type_id = y.id
+	JOIN trainledger.account a ON a.id = l.account_id
+	WHERE l.unit_price IS NOT NULL
+	AND l.is_open AND l.expires_at <= trainledger.clock()
+	GROUP BY 1, 2, 3, 4
+), monthly AS (
+	SELECT m.name, m.currency_code, m.month AT TIME ZONE 'UTC' AS month,
+		   coalesce(sum(m.value) FILTER (WHERE m.kind = 'sold'), 0) AS sold,
+		   coalesce(sum(m.value) FILTER (WHERE m.kind = 'adjusted'), 0)
+			   AS adjusted,
+		   coalesce(-sum(m.value) FILTER (WHERE m.kind = 'earned'), 0)
+			   AS earned,
+		   coalesce(-sum(m.value) FILTER (WHERE m.kind = 'breakage'), 0)
+			   AS breakage,
+		   sum(m.value) AS change
+	FROM movement m
+	GROUP BY m.name, m.currency_code, m.month
+), total AS (
+	SELECT m.*, sum(m.change) OVER w AS closing,
+		   sum(m.earned) OVER w AS all_earned,
+		   sum(m.breakage) OVER w AS all_breakage,
+		   lead(m.month) OVER w AS next_month
+	FROM monthly m
+	WINDOW w AS (PARTITION BY m.name, m.currency_code ORDER BY m.month)
+)
+SELECT t.name AS token_type, t.currency_code AS currency,
+	   c.month::date AS month,
+	   trim_scale(CASE WHEN c.month = t.month THEN t.closing - t.change
+				  ELSE t.closing END) AS deferred_opening,
+	   trim_scale(CASE WHEN c.month = t.month THEN t.sold ELSE 0 END) AS sold,
+	   trim_scale(CASE WHEN c.month = t.month THEN t.adjusted ELSE 0 END)
+		   AS adjusted,
+	   trim_scale(CASE WHEN c.month = t.month THEN t.earned ELSE 0 END)
+		   AS earned,
+	   trim_scale(CASE WHEN c.month = t.month THEN t.breakage ELSE 0 END)
+		   AS breakage,
+	   trim_scale(t.closing) AS deferred_closing,
+	   round(t.all_earned / nullif(t.all_earned + t.all_breakage, 0), 4)
+		   AS exercised_share
+FROM total t
+-- fills the months without movements, as in token_liability
+CROSS JOIN LATERAL generate_series(t.month,
+	coalesce(t.next_month - interval '1 month',
+			 greatest(t.month, date_trunc('month',
+				trainledger.clock() AT TIME ZONE 'UTC'))),
+	interval '1 month') AS c(month);
+COMMENT ON VIEW trainledger.token_revenue IS
+'Revenue from training tokens whose price is known, by type, currency and month (in UTC): deferred_opening + sold + adjusted - earned - breakage = deferred_closing; from the first issue up to now.';
+COMMENT ON COLUMN trainledger.token_revenue.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.token_revenue.currency IS 'Code of the currency.';
+COMMENT ON COLUMN trainledger.token_revenue.month IS 'First day of the month.';
+COMMENT ON COLUMN trainledger.token_revenue.deferred_opening IS 'What was paid for tokens that were left at the month''s beginning.';
+COMMENT ON COLUMN trainledger.token_revenue.sold IS 'What was paid for tokens issued in the month; refunds that were issued anew are not sold again.';
+COMMENT ON COLUMN trainledger.token_revenue.adjusted IS 'Worth of what adjustments added, negative where they and voids took more. Transfers count here with both signs, which is nothing over all parties.';
+COMMENT ON COLUMN trainledger.token_revenue.earned IS 'Worth of what was redeemed, less what was refunded.';
+COMMENT ON COLUMN trainledger.token_revenue.breakage IS 'Worth of what expired, swept or not, and of refunds lost on lots that had expired; less what of those was issued anew.';
+COMMENT ON COLUMN trainledger.token_revenue.deferred_closing IS 'What was paid for tokens that were left at the month''s end; of the present month: now.';
+COMMENT ON COLUMN trainledger.token_revenue.exercised_share IS 'Share of earned in earned and breakage from the beginning to the month''s end, rounded to four decimals; null where both are 0.';
 
 /*
  * Transfers are in no column of their own: within a type and a month they net to

@@ -53,7 +53,7 @@ INSERT INTO _enum VALUES
 ('training_pass_lifecycle_state', 'active cancelled', 'State of a training pass: active, or cancelled for good.'),
 ('training_pass_status', 'upcoming active expired cancelled', 'What a training pass is worth now.'),
 ('validity_unit', 'days weeks months years', 'Unit of a validity period.'),
-('token_operation', 'issue adjust redeem refund expire', 'What moved the balance of a token issue.'),
+('token_operation', 'issue adjust redeem refund expire transfer', 'What moved the balance of a token issue.'),
 ('refund_policy', 'forfeit reissue',
  'What becomes of a refund to an issue that has expired: it is lost (forfeit), or a new issue (reissue).');
 
@@ -94,7 +94,7 @@ INSERT INTO _view (name, source, primary_key, node_types, id_type, tags, comment
  E'@orderFirst created_at\n@hideUnlessAsked is_archived', 'A type of training tokens.'),
 ('token_account', 'trainledger.token_account a', 'party_key,type_key', NULL, NULL, '@orderFirst created_at',
  'The training tokens of one type that an account holds.'),
-('training_token_issue', 'trainledger.token_issue i', 'issue_key', 'TokenIssue', NULL, '@orderFirst created_at',
+('training_token_issue', 'trainledger.token_issue i LEFT JOIN trainledger.currency c ON c.code = i.currency_code', 'issue_key', 'TokenIssue', NULL, '@orderFirst created_at',
  'Training tokens that were issued together, with a balance and an expiry of their own.'),
 ('training_token_transaction', 'trainledger.entry e JOIN trainledger.token_lot l ON l.account_id = e.account_id', 'issue_key,entry_key',
  NULL, NULL, '@behavior -query:resource:connection', 'A movement of the balance of a token issue.'),
@@ -158,9 +158,13 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_token_issue', 'current_balance', 'i.current_balance::token_amount', 'How many can be redeemed now: 0 from the expiry on.'),
 ('training_token_issue', 'expires_at', 'i.expires_at', 'From when on they are over; null: never.'),
 ('training_token_issue', 'created_at', 'i.created_at', 'When they were issued.'),
+('training_token_issue', 'unit_price', 'round(i.unit_price, greatest(c.minor_units, scale(i.unit_price)))::text',
+ E'@filterAs price_key\nWhat the customer paid for one of them, with the decimals of the currency or more; null: not known.'),
 ('training_token_issue', 'issue_key', 'i.id', 'Id of the issue.'),
 ('training_token_issue', 'party_key', 'i.party_id', 'Id of the party.'),
 ('training_token_issue', 'type_key', 'i.token_type_id', 'Id of the type.'),
+('training_token_issue', 'currency_key', 'i.currency_code', 'Code of the currency.'),
+('training_token_issue', 'price_key', 'i.unit_price', 'The price as a number.'),
 ('training_token_transaction', 'occurred_at', 'coalesce(e.recorded_at, e.created_at)', 'When it happened.'),
 ('training_token_transaction', 'operation', 'e.operation::text::token_operation', 'What was done.'),
 ('training_token_transaction', 'balance_delta', 'e.delta::token_amount', 'What was added; negative where tokens were taken.'),
@@ -216,6 +220,7 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('token_account', 'type_key', 'training_token_type (type_key)', 'tokenType', 'tokenAccounts'),
 ('training_token_issue', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'tokenIssues'),
 ('training_token_issue', 'type_key', 'training_token_type (type_key)', 'tokenType', 'tokenIssues'),
+('training_token_issue', 'currency_key', 'financial_unit (code)', 'financialUnit', 'tokenIssues'),
 ('training_token_transaction', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'transactions'),
 ('token_redemption', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'redemptions'),
 ('training_pass_content', 'type_key', 'training_pass_type (type_key)', NULL, NULL),
@@ -272,7 +277,10 @@ INSERT INTO _record (name, comment) VALUES
 ('token_type_update_input', 'Changes of a type of training tokens; what is left out stays.'),
 ('token_issue_create_input', 'Training tokens to issue.'),
 ('token_issue_extend_input', 'A later expiry of training tokens.'),
+('token_issue_set_expiry_input', 'A mistaken expiry to correct.'),
 ('token_balance_adjust_input', 'A correction of what is left of an issue.'),
+('token_balance_void_input', 'An issue of which nothing is to be left.'),
+('token_balance_transfer_input', 'Training tokens that go to another account, those that expire first before others.'),
 ('token_balance_redeem_input', 'Training tokens to redeem, those that expire first before others.'),
 ('token_balance_refund_input', 'Redeemed training tokens to give back.'),
 ('training_pass_type_input', 'A new type of training passes, a draft.'),
@@ -316,12 +324,26 @@ INSERT INTO _field (record, name, kind, argument, comment) VALUES
  'Last day of the tokens; where it is left out, the type says how many days they are good for.'),
 ('token_issue_create_input', 'notes', 'text', NULL, 'What it is for.'),
 ('token_issue_create_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
+('token_issue_create_input', 'unit_price', 'price', NULL, 'What the customer paid for one of them, such as "45.50"; with a currency.'),
+('token_issue_create_input', 'currency_code', 'text', NULL, 'Code of the currency of the price, such as USD.'),
 ('token_issue_extend_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
 ('token_issue_extend_input', 'expires_at', 'day', 'expires_on', 'Last day of the tokens, after the present one.'),
+('token_issue_set_expiry_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_issue_set_expiry_input', 'expires_at', 'day', 'expires_on', 'Right last day of the tokens; null or left out: they never expire.'),
+('token_issue_set_expiry_input', 'reason', 'text', NULL, 'Why it is corrected.'),
 ('token_balance_adjust_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
 ('token_balance_adjust_input', 'amount', 'amount', NULL, 'How many to add, or with a minus sign to take.'),
 ('token_balance_adjust_input', 'notes', 'text', NULL, 'What it is for.'),
 ('token_balance_adjust_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
+('token_balance_void_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_balance_void_input', 'notes', 'text', NULL, 'What it is for.'),
+('token_balance_void_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
+('token_balance_transfer_input', 'from_account_id', 'holder', 'from_party_id', 'Organisation or person that gives the tokens.'),
+('token_balance_transfer_input', 'to_account_id', 'holder', 'to_party_id', 'Organisation or person that gets them.'),
+('token_balance_transfer_input', 'token_type_id', 'TokenType', NULL, 'Type of the tokens.'),
+('token_balance_transfer_input', 'quantity', 'amount', NULL, 'How many.'),
+('token_balance_transfer_input', 'notes', 'text', NULL, 'What it is for.'),
+('token_balance_transfer_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
 ('token_balance_redeem_input', 'account_id', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
 ('token_balance_redeem_input', 'token_type_id', 'TokenType', NULL, 'Type of the tokens.'),
 ('token_balance_redeem_input', 'quantity', 'amount', NULL, 'How many.'),
@@ -377,9 +399,9 @@ INSERT INTO _field (record, name, kind, argument, comment) VALUES
 ('training_pass_use_input', 'content_id', 'content', 'item_id', 'Course or learning path that is booked.'),
 ('training_pass_use_input', 'reference', 'text', NULL, 'Reference of the booking.');
 
--- Payloads: errors, or a row of a view
+-- Payloads: errors, or a row of a view, or a list of rows
 CREATE TABLE _payload (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
-	field text, view text REFERENCES _view, what text);
+	field text, view text REFERENCES _view, what text, is_list boolean DEFAULT false);
 INSERT INTO _payload (name, field, view, what) VALUES
 ('token_type_payload', 'token_type', 'training_token_type', 'Type'),
 ('token_issue_payload', 'token_issue', 'training_token_issue', 'Issue'),
@@ -388,9 +410,11 @@ INSERT INTO _payload (name, field, view, what) VALUES
 ('training_pass_type_option_payload', 'training_pass_type_option', 'training_pass_type_option', 'Option'),
 ('training_pass_type_option_price_payload', 'training_pass_type_option_price', 'training_pass_type_option_price', 'Price'),
 ('training_pass_payload', 'training_pass', 'training_pass', 'Pass');
+INSERT INTO _payload (name, field, view, what, is_list) VALUES
+('token_issues_payload', 'token_issues', 'training_token_issue', 'Each issue', true);
 
 -- Mutations: each calls a function of trainledger.  key is the column of its
--- result that holds the key of the row that the payload shows.
+-- result that holds the key of the row, or rows, that the payload shows.
 CREATE TABLE _mutation (n integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	namespace text, method text, function text, input text REFERENCES _record, payload text REFERENCES _payload,
 	key text, comment text);
@@ -403,8 +427,14 @@ INSERT INTO _mutation (namespace, method, function, input, payload, key, comment
  'Issues training tokens to an account.'),
 ('trainingTokenIssues', 'extend', 'extend_training_tokens', 'token_issue_extend_input', 'token_issue_payload', 'id',
  'Lets training tokens expire later.'),
+('trainingTokenIssues', 'setExpiry', 'set_training_tokens_expiry', 'token_issue_set_expiry_input', 'token_issue_payload', 'id',
+ 'Corrects a mistaken expiry of training tokens, earlier or later.'),
 ('trainingTokenBalances', 'adjust', 'adjust_training_tokens', 'token_balance_adjust_input', 'token_issue_payload', 'id',
  'Adds tokens to an issue or takes some from it.'),
+('trainingTokenBalances', 'void', 'void_training_tokens', 'token_balance_void_input', 'token_issue_payload', 'id',
+ 'Books off all that is left of an issue.'),
+('trainingTokenBalances', 'transfer', 'transfer_training_tokens', 'token_balance_transfer_input', 'token_issues_payload', 'id',
+ 'Gives training tokens of an account to another, all of them or none; the new issues are returned.'),
 ('trainingTokenBalances', 'redeem', 'redeem_training_tokens', 'token_balance_redeem_input', 'token_redemption_payload', 'id',
  'Redeems training tokens of an account, all of them or none.'),
 ('trainingTokenBalances', 'refund', 'refund_training_tokens', 'token_balance_refund_input', 'token_redemption_payload', 'id',
@@ -483,7 +513,7 @@ FROM _view v ORDER BY v.n
 \gexec
 
 -- Payloads are created after the views, because each contains a row of one.
-SELECT format('CREATE TYPE %I AS (errors field_error[], %I %I)', name, field, view),
+SELECT format('CREATE TYPE %I AS (errors field_error[], %I %I%s)', name, field, view, CASE WHEN is_list THEN '[]' END),
 	   format('COMMENT ON TYPE %I IS %L', name, 'What became of a mutation.')
 FROM _payload ORDER BY n
 \gexec
@@ -628,8 +658,9 @@ $$;
 
 -- The template of all mutations.  A refusal or a bad value rolls back what was
 -- done and becomes the errors of the payload, whose label is the input field of
--- the argument at fault.  Any other error is raised again.  The function has
--- the name of the mutation: \sf trainledger_graphql."trainingPass.issuePass"
+-- the argument at fault.  Any other error is raised again.  A function that
+-- returns a set makes a list.  The function has the name of the mutation:
+-- \sf trainledger_graphql."trainingPass.issuePass"
 SELECT format($template$
 CREATE FUNCTION %1$I(input trainledger_graphql.%3$I)
 RETURNS trainledger_graphql.%4$I
@@ -642,10 +673,12 @@ DECLARE
 	argument text;
 BEGIN
 	PERFORM trainledger_graphql._require_level(%2$L);
-	made := (trainledger.%2$I(
-		%9$s)).%8$I;
-	done.%5$I := (
-		SELECT v FROM trainledger_graphql.%6$I v WHERE v.%7$I = made);
+	FOR made IN SELECT f.%8$I FROM trainledger.%2$I(
+		%9$s) f
+	LOOP
+		done.%5$I := %11$s(
+			SELECT v FROM trainledger_graphql.%6$I v WHERE v.%7$I = made);
+	END LOOP;
 	done.errors := '{}';
 	RETURN done;
 EXCEPTION WHEN OTHERS THEN
@@ -660,7 +693,7 @@ END;
 $$;
 $template$, x.name, m.function, m.input, m.payload, p.field, p.view, v.primary_key, m.key,
 	string_agg(format('%2$I => ' || k.conversion, format('input.%I', f.name), a.name), E',\n\t\t' ORDER BY f.n),
-	jsonb_object_agg(a.name, f.name)),
+	jsonb_object_agg(a.name, f.name), CASE WHEN p.is_list THEN format('done.%I || ', p.field) END),
 	   format('COMMENT ON FUNCTION %I(%I) IS %L', x.name, m.input,
 			  format(E'@namespace %s\n@method %s\n%s', m.namespace, m.method, m.comment))
 FROM _mutation m

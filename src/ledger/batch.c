@@ -138,6 +138,9 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	TlEntry    *entry = &row->entry;
 	TlAmount	delta = entry->delta;
 
+	/* the function that refunds checks the party: not all comes back to it */
+	bool		is_refund = batch->on_lots && batch->operation == TL_OP_REFUND;
+
 	if (!check_row(row, refusal))
 		return false;
 	if (!at->exists)
@@ -155,7 +158,8 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 		return false;
 	if (at->account.is_lot && !batch->on_lots)
 		return tl_refuse_lot(refusal, at->id);
-	if (!tl_check_acquire(at->type, at->account.party_id, delta > 0,
+	if (!tl_check_acquire(at->type, at->account.party_id,
+						  delta > 0 && !is_refund,
 						  at->is_suspended, refusal) ||
 		!tl_check_within(at->type, at->account.balance, delta, false,
 						 &entry->balance, refusal))

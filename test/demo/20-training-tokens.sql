@@ -71,4 +71,28 @@ SELECT trainledger.expire_training_tokens() AS issues;
 
 SELECT current_balance, booked_balance FROM trainledger.token_issue;
 \set ECHO none
+
+\echo 'Not in the document: what was paid, a transfer, a void, and the revenue by month'
+SELECT FROM trainledger.add_currency('USD', 'U.S. Dollars') \g /dev/null
+SELECT FROM trainledger.add_party('organisation', 'Subsidiary', id => 3) \g /dev/null
+\set ECHO queries
+SELECT initial_balance, unit_price, currency_code, expires_at
+FROM trainledger.issue_training_tokens(
+	'8848a3b38adf45db8ff60fafcbd3b3f6', 2, 40, '2024-06-30',
+	id => '00000000-0000-4000-8000-000000000001',
+	unit_price => 45.50, currency_code => 'USD');
+
+SELECT initial_balance, unit_price, currency_code, expires_at
+FROM trainledger.transfer_training_tokens(
+	2, 3, '8848a3b38adf45db8ff60fafcbd3b3f6', 10, 'For the subsidiary');
+
+SELECT quantity FROM trainledger.redeem_training_tokens(
+	3, '8848a3b38adf45db8ff60fafcbd3b3f6', 4, 'Event 4712, four places');
+
+SET trainledger.clock = '2024-02-15T00:00:00Z';
+SELECT current_balance FROM trainledger.void_training_tokens(
+	'00000000-0000-4000-8000-000000000001', 'Contract ended');
+
+SELECT * FROM trainledger.token_revenue ORDER BY month;
+\set ECHO none
 RESET trainledger.clock;

@@ -72,11 +72,14 @@ AS $$
 		(SELECT coalesce(sum(delta), 0) FROM flow WHERE operation = 'adjust' AND at >= first AND at < next),
 		(SELECT coalesce(sum(-delta), 0) FROM flow WHERE operation = 'redeem' AND at >= first AND at < next),
 		(SELECT coalesce(sum(delta), 0) FROM flow WHERE operation = 'refund' AND at >= first AND at < next),
-		-- the balance that a lot had when it expired
+		-- the balance that a lot had when it expired, and what came back to it afterwards
 		(SELECT coalesce(sum(e.balance::numeric), 0) FROM lot l
-		 CROSS JOIN LATERAL (SELECT e.balance FROM entry e WHERE e.account_id = l.account_id AND e.operation <> 'expire'
+		 CROSS JOIN LATERAL (SELECT e.balance FROM entry e WHERE e.account_id = l.account_id AND e.created_at < l.expires_at
 			ORDER BY e.entry_no DESC LIMIT 1) e
-		 WHERE l.expires_at <= clock() AND l.expires_at AT TIME ZONE 'UTC' >= first AND l.expires_at AT TIME ZONE 'UTC' < next),
+		 WHERE l.expires_at <= clock() AND l.expires_at AT TIME ZONE 'UTC' >= first AND l.expires_at AT TIME ZONE 'UTC' < next)
+		+ (SELECT coalesce(sum(e.delta::numeric), 0) FROM lot l JOIN entry e USING (account_id)
+		 WHERE e.operation = 'refund' AND e.created_at >= l.expires_at
+		 AND e.created_at AT TIME ZONE 'UTC' >= first AND e.created_at AT TIME ZONE 'UTC' < next),
 		-- the balance that a lot had at the end, unless it was over by then
 		(SELECT coalesce(sum(e.balance::numeric), 0) FROM lot l
 		 CROSS JOIN LATERAL (SELECT e.balance FROM entry e WHERE e.account_id = l.account_id AND e.created_at AT TIME ZONE 'UTC' < next
@@ -141,7 +144,9 @@ BEGIN
 END
 $$;
 SELECT operation, count(*) FILTER (WHERE NOT refused) > 5 AS often FROM seen GROUP BY operation ORDER BY operation;
-SELECT count(*) > 20 AS swept, count(*) FILTER (WHERE recorded_at IS NULL) AS without_expiry FROM entry e JOIN token_lot l USING (account_id)
+SELECT count(*) > 20 AS swept, count(*) FILTER (WHERE recorded_at IS NULL) > 5 AS forfeited,
+	count(*) FILTER (WHERE recorded_at IS NULL AND NOT EXISTS (SELECT FROM entry r WHERE r.account_id = e.account_id
+		AND r.entry_no = e.entry_no - 1 AND r.operation = 'refund' AND r.delta = -e.delta)) AS without_expiry FROM entry e JOIN token_lot l USING (account_id)
 JOIN token_type y ON y.id = l.token_type_id WHERE y.name LIKE 'reports-%' AND e.operation = 'expire';
 SELECT count(*) > 0 AS unswept FROM token_lot l JOIN token_type y ON y.id = l.token_type_id
 WHERE y.name LIKE 'reports-%' AND l.is_open AND l.expires_at <= clock();

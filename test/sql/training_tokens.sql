@@ -341,7 +341,7 @@ FROM token_issue i JOIN entry e USING (account_id) WHERE i.party_id = regress.pa
 SELECT r.code, r.message, r.detail FROM regress.refusal(format($$SELECT refund_training_tokens(%s)$$, :r_id)) r;
 SELECT r.code, r.message, r.detail FROM regress.refusal(format($$SELECT refund_training_tokens(%s, 1)$$, :r_id)) r;
 SELECT replace(description, :'r_id', 'N') AS description, operation, delta, balance FROM regress.lot_entries('00000000-0000-4000-8000-00000000c003');
--- all of it lost: nothing is booked, and it counts as refunded
+-- all of it lost: what is left of the lot expires, and what comes back to it too
 SELECT regress.token_clock('2023-10-01 00:00:00Z');
 SELECT count(*) AS entries FROM entry \gset before_
 SELECT quantity, refunded FROM refund_training_tokens(:small_id);

@@ -104,6 +104,9 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM redeem_training_tokens(1, '$id01', 450, 'r')$$,
 	$$SELECT * FROM redeem_training_tokens(1, '$id01', 1000, 'r')$$,
 	$$SELECT r.* FROM (SELECT max(id) AS id FROM redemption) x, refund_training_tokens(x.id, if_expired => 'reissue') r$$,
+	$$SELECT * FROM void_training_tokens('$id14', 'n')$$,
+	$$SELECT s.* FROM unnest('{2026-03-31,2026-07-31,NULL,2026-03-01}'::date[]) d, set_training_tokens_expiry('$id15', d, 'r') s$$,
+	$$SELECT * FROM transfer_training_tokens(1, 2, '$id01', 1)$$,
 	$$SELECT expire_training_tokens(), (SELECT jsonb_agg(l ORDER BY l) FROM token_liability l)$$,
 	'SELECT * FROM holdings(1)', 'SELECT * FROM holdings(2)', 'SELECT * FROM holdings(3)',
 	-- training passes

@@ -134,6 +134,10 @@ my $silver = call(add_training_token_type => { name => 'Silver', default_days_to
 my $lot = call(issue_training_tokens => { token_type_id => $silver->{id}, party_id => 3, quantity => 100 }, \@lot);
 call(adjust_training_tokens => { issue_id => $lot->{id}, amount => 20, notes => 'gift' }, \@lot);
 call(extend_training_tokens => { issue_id => $lot->{id}, expires_on => '2100-01-01' }, \@lot);
+call(set_training_tokens_expiry => { issue_id => $lot->{id}, expires_on => '2100-02-01', reason => 'typed' }, \@lot);
+call(transfer_training_tokens => { from_party_id => 3, to_party_id => 7, token_type_id => $silver->{id}, quantity => 5 }, \@lot);
+my $voided = call(issue_training_tokens => { token_type_id => $silver->{id}, party_id => 3, quantity => 4 }, \@lot);
+call(void_training_tokens => { issue_id => $voided->{id}, notes => 'cancelled' }, \@lot);
 my $redemption = call(redeem_training_tokens => { party_id => 3, token_type_id => $silver->{id}, quantity => 7, reference => 'r' }, \@taken);
 call(refund_training_tokens => { redemption_id => $redemption->{id}, quantity => 2 }, \@taken);
 call(update_token_type => { token_type_id => $silver->{id}, name => 'Silver token' }, ['training_token_issues(current_balance)']);

@@ -403,7 +403,7 @@ sub apply_refund
 
 	my $missing = $quantity;
 	my $over = 0;
-	my @back;
+	my (@back, @anew);
 	for my $taken (reverse @{ $redemption->{taken} })
 	{
 		my $give = $taken->{quantity} - $taken->{refunded};
@@ -427,14 +427,22 @@ sub apply_refund
 	for my $back (@back)
 	{
 		my ($taken, $give) = @$back;
+		my $lot = $taken->{lot};
+		my $is_over = $self->is_over($lot);
+
 		$taken->{refunded} += $give;
-		$self->book($taken->{lot}, 'refund', $give, $notes)
-		  unless $self->is_over($taken->{lot});
+		$self->expire($lot) if $is_over && $lot->{booked};
+		$self->book($lot, 'refund', $give, $notes);
+		next unless $is_over;
+		# lost with the lot, there and then
+		$self->book($lot, 'expire', -$give, $notes);
+		$lot->{swept} = 1;
+		push @anew, $give if $policy eq 'reissue';
 	}
 	$redemption->{refunded} += $quantity;
-	$self->make_lot($redemption->{party}, $redemption->{type}, $over,
+	$self->make_lot($redemption->{party}, $redemption->{type}, $_,
 		$self->default_expiry($type), $notes)
-	  if $over && $policy eq 'reissue';
+	  for @anew;
 	return $self->keep($call, $redemption->{party},
 		"redemption $redemption->{number}", @request);
 }
