@@ -157,8 +157,8 @@ COMMENT ON COLUMN trainledger.pass.id IS 'Identity of the pass.';
 COMMENT ON COLUMN trainledger.pass.pass_type_id IS 'Type of the pass.';
 COMMENT ON COLUMN trainledger.pass.option_id IS 'Option that it was issued or last renewed with.';
 COMMENT ON COLUMN trainledger.pass.party_id IS 'Person who has it.';
-COMMENT ON COLUMN trainledger.pass.valid_from IS 'From when on it is valid.';
-COMMENT ON COLUMN trainledger.pass.valid_until IS 'From when on it is no longer valid.';
+COMMENT ON COLUMN trainledger.pass.valid_from IS 'From when on it is valid: the start of its first run.';
+COMMENT ON COLUMN trainledger.pass.valid_until IS 'From when on it is no longer valid: the end of its last run.';
 COMMENT ON COLUMN trainledger.pass.lifecycle_state IS 'active or cancelled.';
 COMMENT ON COLUMN trainledger.pass.created_at IS 'When it was issued.';
 
@@ -168,6 +168,35 @@ CREATE TRIGGER lifecycle BEFORE UPDATE OF lifecycle_state
 		'active>cancelled');
 COMMENT ON TRIGGER lifecycle ON trainledger.pass IS
 'A pass is cancelled once and for all.';
+
+-- Runs of a pass do not overlap.  Its functions change the last one only.
+
+CREATE TABLE trainledger.pass_period (
+	pass_id bigint NOT NULL
+		CONSTRAINT pass_period_pass_id_fkey REFERENCES trainledger.pass,
+	valid_from timestamptz NOT NULL,
+	valid_until timestamptz NOT NULL,
+	CONSTRAINT pass_period_pkey PRIMARY KEY (pass_id, valid_from),
+	CONSTRAINT pass_period_validity_check CHECK (valid_until > valid_from)
+);
+COMMENT ON TABLE trainledger.pass_period IS
+'Runs of passes: when each is valid without a break. A pass that is renewed after its end begins a new run, and what is between two runs is not covered.';
+COMMENT ON COLUMN trainledger.pass_period.pass_id IS 'Pass that it is a run of.';
+COMMENT ON COLUMN trainledger.pass_period.valid_from IS 'From when on the pass is valid.';
+COMMENT ON COLUMN trainledger.pass_period.valid_until IS 'From when on the pass is no longer valid.';
+
+CREATE TRIGGER functions_only BEFORE UPDATE ON trainledger.pass_period
+	FOR EACH STATEMENT
+	EXECUTE FUNCTION trainledger_internal.refuse_outside_functions(
+		'Use the functions of training passes, such as correct_pass.');
+COMMENT ON TRIGGER functions_only ON trainledger.pass_period IS
+'Runs are changed by the functions of training passes only.';
+CREATE TRIGGER never_removed BEFORE DELETE OR TRUNCATE
+	ON trainledger.pass_period FOR EACH STATEMENT
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
+		'Use the functions of training passes, such as correct_pass.');
+COMMENT ON TRIGGER never_removed ON trainledger.pass_period IS
+'Runs are never deleted.';
 
 CREATE TABLE trainledger.pass_event (
 	id bigint CONSTRAINT pass_event_pkey PRIMARY KEY,
@@ -180,7 +209,8 @@ CREATE TABLE trainledger.pass_event (
 	valid_until timestamptz NOT NULL,
 	other_pass_id bigint,
 	changed_by text NOT NULL,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	run_from timestamptz NOT NULL
 );
 CREATE SEQUENCE trainledger.pass_event_id_seq
 	OWNED BY trainledger.pass_event.id;
@@ -199,6 +229,7 @@ COMMENT ON COLUMN trainledger.pass_event.valid_until IS 'End of its validity fro
 COMMENT ON COLUMN trainledger.pass_event.other_pass_id IS 'Where it was reassigned: the other of the two passes.';
 COMMENT ON COLUMN trainledger.pass_event.changed_by IS 'Who did it: the claim sub of the request, else the role.';
 COMMENT ON COLUMN trainledger.pass_event.created_at IS 'When it was done.';
+COMMENT ON COLUMN trainledger.pass_event.run_from IS 'Start of its last run from then on.';
 
 CREATE TABLE trainledger.pass_use (
 	id bigint CONSTRAINT pass_use_pkey PRIMARY KEY,
@@ -231,8 +262,12 @@ SELECT p.id, p.pass_type_id, p.option_id, p.party_id, p.valid_from,
 	   CASE WHEN p.lifecycle_state = 'cancelled' THEN 'cancelled'
 			WHEN trainledger.clock() < p.valid_from THEN 'upcoming'
 			WHEN trainledger.clock() >= p.valid_until THEN 'expired'
-			ELSE 'active' END AS status
+			WHEN EXISTS (SELECT FROM trainledger.pass_period r
+						 WHERE r.pass_id = p.id
+						 AND r.valid_from <= trainledger.clock()
+						 AND trainledger.clock() < r.valid_until) THEN 'active'
+			ELSE 'upcoming' END AS status
 FROM trainledger.pass p;
 COMMENT ON VIEW trainledger.training_pass IS
 'Training passes with their status now.';
-COMMENT ON COLUMN trainledger.training_pass.status IS 'active, upcoming, expired or cancelled.';
+COMMENT ON COLUMN trainledger.training_pass.status IS 'active, upcoming (before its start, and between two runs), expired or cancelled.';

@@ -40,6 +40,52 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.lock_pass IS
 'A pass by id, locked, or TL404.';
 
+CREATE FUNCTION trainledger_internal.last_run(pass_id bigint)
+RETURNS trainledger.pass_period
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	run trainledger.pass_period;
+BEGIN
+	SELECT r.* INTO run FROM trainledger.pass_period r
+	WHERE r.pass_id = last_run.pass_id
+	ORDER BY r.valid_from DESC LIMIT 1;
+	RETURN run;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.last_run IS
+'The last run of a pass, which is the present one.';
+
+CREATE FUNCTION trainledger_internal.start_run(of trainledger.pass,
+	valid_from timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.pass_period (pass_id, valid_from, valid_until)
+	VALUES (of.id, start_run.valid_from, of.valid_until);
+	PERFORM require_written('pass_period', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.start_run IS
+'Writes the run that a pass begins, up to the end of the pass.';
+
+CREATE FUNCTION trainledger_internal.change_run(of trainledger.pass,
+	old_from timestamptz, new_from timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	UPDATE trainledger.pass_period r
+	SET valid_from = new_from, valid_until = of.valid_until
+	WHERE r.pass_id = of.id AND r.valid_from = old_from;
+	PERFORM require_written('pass_period', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.change_run IS
+'Moves the beginning of a run of a pass, and its end to the end of the pass.';
+
 CREATE FUNCTION trainledger_internal.require_active_pass(of trainledger.pass)
 RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -65,31 +111,50 @@ AS $$
 BEGIN
 	INSERT INTO trainledger.pass_event
 		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
-		 other_pass_id, changed_by, created_at)
+		 other_pass_id, changed_by, created_at, run_from)
 	VALUES (new_id('trainledger.pass_event_id_seq'::regclass, changed.party_id),
 			changed.id, record_pass.event, changed.option_id,
 			changed.party_id, changed.valid_from, changed.valid_until,
 			record_pass.other_pass_id, caller_name(),
-			trainledger.clock());
+			trainledger.clock(), (last_run(changed.id)).valid_from);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.record_pass IS
 'Writes an event of a pass.';
 
+/*
+ * By months and years a run ends on the day of the month on which it began, or
+ * on the last day of a shorter month, however often it is renewed.  An end that
+ * was set to another day counts from that day.
+ */
 CREATE FUNCTION trainledger_internal.after_period(
-	start timestamptz, period_of trainledger.pass_type_option)
-RETURNS timestamptz
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT (start AT TIME ZONE 'UTC' + CASE (period_of).validity_unit
-			WHEN 'days' THEN make_interval(days => (period_of).validity_value)
-			WHEN 'weeks' THEN make_interval(weeks => (period_of).validity_value)
-			WHEN 'months' THEN make_interval(months => (period_of).validity_value)
-			ELSE make_interval(years => (period_of).validity_value) END)
-		AT TIME ZONE 'UTC';
+	run_from timestamptz, present_end timestamptz,
+	period_of trainledger.pass_type_option) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	begins CONSTANT timestamp := run_from AT TIME ZONE 'UTC';
+	ends CONSTANT timestamp := present_end AT TIME ZONE 'UTC';
+	gone CONSTANT interval := age(date_trunc('month', ends),
+								  date_trunc('month', begins));
+	value CONSTANT integer := period_of.validity_value;
+	period CONSTANT interval := CASE period_of.validity_unit
+		WHEN 'days' THEN make_interval(days => value)
+		WHEN 'weeks' THEN make_interval(weeks => value)
+		WHEN 'months' THEN make_interval(months => value)
+		ELSE make_interval(years => value) END;
+BEGIN
+	IF period_of.validity_unit IN ('months', 'years')
+	   AND (begins + gone)::date = ends::date THEN
+		RETURN ((begins + (gone + period))::date + ends::time)
+			AT TIME ZONE 'UTC';
+	END IF;
+	RETURN (ends + period) AT TIME ZONE 'UTC';
 END;
+$$;
 COMMENT ON FUNCTION trainledger_internal.after_period IS
-'An instant after the period of an option, by the calendar in UTC.';
+'The end of a run, later by the period of an option, by the calendar in UTC. The first end is later than its beginning.';
 
 CREATE FUNCTION trainledger_internal.option_of(
 	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option
@@ -186,11 +251,12 @@ BEGIN
 		PERFORM require_conflict('pass', EXISTS (
 			SELECT FROM trainledger.pass p WHERE p.id = made.id));
 	END LOOP;
+	PERFORM start_run(made, made.valid_from);
 	RETURN made;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.insert_pass IS
-'Writes a pass; one without an id gets one that no imported pass has.';
+'Writes a pass with its first run; one without an id gets one that no imported pass has.';
 
 -- Calls
 
@@ -238,7 +304,7 @@ BEGIN
 	made.party_id := party_id;
 	made.valid_from := coalesce(valid_from, trainledger.clock());
 	made.valid_until := coalesce(valid_until,
-		after_period(made.valid_from, of_option));
+		after_period(made.valid_from, made.valid_from, of_option));
 	PERFORM check_validity(made.valid_from, made.valid_until);
 	PERFORM require_published(of_type, of_option, 'pass_type_id');
 	PERFORM require_not_suspended(holder, 'party_id');
@@ -266,6 +332,9 @@ DECLARE
 	changed trainledger.pass;
 	of_type trainledger.pass_type;
 	of_option trainledger.pass_type_option;
+	is_over boolean;
+	run_from timestamptz;
+	present_end timestamptz;
 	new_end timestamptz;
 BEGIN
 	PERFORM check_validity(NULL::timestamptz, valid_until);
@@ -273,14 +342,22 @@ BEGIN
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
 	of_option := option_of(coalesce(option_id, changed.option_id), of_type.id);
+	is_over := changed.valid_until <= trainledger.clock();
+	run_from := CASE WHEN is_over THEN trainledger.clock()
+					 ELSE (last_run(changed.id)).valid_from END;
+	present_end := CASE WHEN is_over THEN run_from
+						ELSE changed.valid_until END;
 	new_end := coalesce(valid_until,
-		after_period(changed.valid_until, of_option));
-	IF new_end <= changed.valid_until THEN
+		after_period(run_from, present_end, of_option));
+	IF new_end <= present_end THEN
 		PERFORM refuse('TL400', 'pass is not prolonged',
-			format('The pass ends at %s.',
-				   to_char(changed.valid_until AT TIME ZONE 'UTC',
+			format('%s %s.', CASE WHEN is_over
+						THEN 'The pass is over and begins anew at'
+						ELSE 'The pass ends at' END,
+				   to_char(present_end AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-			'Give an end after the present one.', 'valid_until');
+			CASE WHEN is_over THEN 'Give an end in the future.'
+				 ELSE 'Give an end after the present one.' END, 'valid_until');
 	END IF;
 	PERFORM check_validity(NULL::timestamptz, new_end);
 	PERFORM require_active_pass(changed);
@@ -292,13 +369,18 @@ BEGIN
 	SET option_id = changed.option_id, valid_until = changed.valid_until
 	WHERE p.id = changed.id;
 	PERFORM require_written('pass', FOUND);
+	IF is_over THEN
+		PERFORM start_run(changed, run_from);
+	ELSE
+		PERFORM change_run(changed, run_from, run_from);
+	END IF;
 	PERFORM record_pass(
 		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
 	RETURN pass_view(changed.id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.renew_pass IS
-'Lets a pass end later: at valid_until, or after the period of the option from its present end. Its start is kept; an expired pass may be renewed. Level operator.';
+'Lets a pass end later: at valid_until, or after the period of the option from its present end. A pass that is over begins a new run now; what is between is not covered. Its start is kept. Level operator.';
 
 CREATE FUNCTION trainledger_internal.revoke_pass(pass_id bigint)
 RETURNS trainledger.training_pass
@@ -349,7 +431,8 @@ BEGIN
 	made := changed;
 	made.id := NULL;
 	made.party_id := party_id;
-	made.valid_from := greatest(changed.valid_from, trainledger.clock());
+	made.valid_from := greatest((last_run(changed.id)).valid_from,
+								trainledger.clock());
 	made.created_at := trainledger.clock();
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
@@ -376,9 +459,10 @@ BEGIN
 	RETURN (
 		SELECT p.id
 		FROM trainledger.pass p
+		JOIN trainledger.pass_period r ON r.pass_id = p.id
 		WHERE p.party_id = covering_pass.party_id
-		AND p.lifecycle_state = 'active'
-		AND p.valid_from <= at AND at < p.valid_until
+		AND p.lifecycle_state = 'active' AND at < p.valid_until
+		AND r.valid_from <= at AND at < r.valid_until
 		AND EXISTS (
 			SELECT FROM trainledger.pass_type_content c
 			WHERE c.pass_type_id = p.pass_type_id
@@ -386,7 +470,7 @@ BEGIN
 				 OR c.item_id IN (SELECT l.path_id
 								  FROM trainledger.learning_path_course l
 								  WHERE l.course_id = covering_pass.item_id)))
-		ORDER BY p.valid_until, p.id
+		ORDER BY r.valid_until, p.id
 		LIMIT 1);
 END;
 $$;
@@ -400,10 +484,12 @@ LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT EXISTS (
 		SELECT FROM trainledger.pass p
+		JOIN trainledger.pass_period r ON r.pass_id = p.id
 		JOIN trainledger.pass_type_content c ON c.pass_type_id = p.pass_type_id
 		WHERE p.party_id = $1 AND p.lifecycle_state = 'active'
-		AND p.valid_from <= coalesce($3, trainledger.clock())
 		AND coalesce($3, trainledger.clock()) < p.valid_until
+		AND r.valid_from <= coalesce($3, trainledger.clock())
+		AND coalesce($3, trainledger.clock()) < r.valid_until
 		AND (c.item_id = $2
 			 OR c.item_id IN (SELECT l.path_id
 							  FROM trainledger.learning_path_course l
@@ -419,7 +505,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	covering trainledger.pass;
+	covering bigint;
 	made trainledger.pass_use;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
@@ -427,24 +513,23 @@ BEGIN
 	PERFORM require_given('reference', nullif(reference, ''));
 	PERFORM check_notes('reference', reference);
 	PERFORM party(party_id);
-	-- try again if the pass was cancelled while we waited for its lock
+	-- try again if the pass was changed while we waited for its lock
 	LOOP
-		SELECT p.* INTO covering FROM trainledger.pass p
-		WHERE p.id = covering_pass(
-			use_pass.party_id, use_pass.item_id, trainledger.clock())
-		FOR NO KEY UPDATE;
-		IF NOT FOUND THEN
+		covering := covering_pass(party_id, item_id, trainledger.clock());
+		IF covering IS NULL THEN
 			PERFORM refuse('TL404', 'no pass covers the item',
 				format('Party %s has no active pass for item %s.',
 					   party_id, item_id),
 				'Issue or renew a pass whose type holds the item.', 'item_id');
 		END IF;
-		EXIT WHEN covering.lifecycle_state = 'active';
+		PERFORM lock_pass(covering);
+		EXIT WHEN covering = covering_pass(
+			party_id, item_id, trainledger.clock());
 	END LOOP;
 	INSERT INTO trainledger.pass_use AS u
 		(id, pass_id, party_id, item_id, reference, created_at)
 	VALUES (new_id('trainledger.pass_use_id_seq'::regclass, use_pass.party_id),
-			covering.id, use_pass.party_id, use_pass.item_id,
+			covering, use_pass.party_id, use_pass.item_id,
 			use_pass.reference, trainledger.clock())
 	RETURNING u.* INTO made;
 	PERFORM require_written('pass_use', FOUND);

@@ -226,6 +226,12 @@ COMMENT ON VIEW trainledger_api.training_passes IS
 'Training passes of people with their status now.';
 COMMENT ON COLUMN trainledger_api.training_passes.global_id IS 'Global id: base64 of TrainingPass:<id>.';
 
+CREATE VIEW trainledger_api.pass_periods WITH (security_invoker = true) AS
+SELECT r.pass_id, r.valid_from, r.valid_until
+FROM trainledger.pass_period r;
+COMMENT ON VIEW trainledger_api.pass_periods IS
+'Runs of passes: when each is valid without a break.';
+
 CREATE VIEW trainledger_api.training_pass_uses WITH (security_invoker = true) AS
 SELECT u.id, u.pass_id, u.party_id, u.item_id, u.reference, u.created_at
 FROM trainledger.pass_use u;

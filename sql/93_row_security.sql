@@ -137,6 +137,9 @@ BEGIN
 		('learning_path_course', 'true',
 		 'Every level sees the courses of a learning path.'),
 		('pass', own, 'Readers see all passes, a learner its own.'),
+		('pass_period', reader || ' OR EXISTS (SELECT'
+		 ' FROM trainledger.pass p WHERE p.id = pass_id)',
+		 'Whoever sees the pass sees its runs.'),
 		('pass_event', own,
 		 'Readers see all events, a learner those of its own passes.'),
 		('pass_use', own, 'Readers see all uses, a learner its own.'),

@@ -105,6 +105,8 @@ FROM generate_series(1, 100) week \gexec
 INSERT INTO pass (id, pass_type_id, option_id, party_id, valid_from, valid_until, created_at)
 SELECT n, :pass_type, :option, n, now(), now() + interval '1 year', now()
 FROM generate_series(1::bigint, :people) n;
+INSERT INTO pass_period SELECT n, now(), now() + interval '1 year'
+FROM generate_series(1::bigint, :people) n;
 INSERT INTO pass_use SELECT n, n, n, :course, 'a booking', now()
 FROM generate_series(1::bigint, :people) n;
 INSERT INTO enrolment SELECT n, n, :course, now() FROM generate_series(1::bigint, :people) n;

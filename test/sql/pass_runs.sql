@@ -1,0 +1,137 @@
+-- Runs of training passes (contract, section 9): a pass that is renewed after
+-- its end begins a new run, and what is between two runs is not covered
+\pset format unaligned
+\pset null (null)
+SET search_path = trainledger, public;
+CREATE FUNCTION regress.runs_at(clock text) RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$ SELECT set_config('trainledger.clock', $1, false) $$;
+-- an instant in UTC, without a time of day that is midnight
+CREATE FUNCTION regress.utc(at timestamptz) RETURNS text
+LANGUAGE sql STABLE
+AS $$ SELECT regexp_replace(to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), ' 00:00:00.000000$|(?<=[1-9])0+$|\.0+$', '') $$;
+CREATE FUNCTION regress.runs(pass bigint) RETURNS text
+LANGUAGE sql STABLE
+AS $$
+	SELECT string_agg(regress.utc(valid_from) || ' - ' || regress.utc(valid_until), ', ' ORDER BY valid_from)
+	FROM trainledger.pass_period WHERE pass_id = $1
+$$;
+-- the ends of a pass and of its renewals
+CREATE FUNCTION regress.ends(option_id bigint, start timestamptz, times integer) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	pass trainledger.training_pass := trainledger.issue_pass(870201, option_id, 870001, start);
+	ends text := regress.utc(pass.valid_until);
+BEGIN
+	FOR i IN 2 .. times LOOP
+		pass := trainledger.renew_pass(pass.id);
+		ends := ends || ', ' || regress.utc(pass.valid_until);
+	END LOOP;
+	RETURN ends;
+END
+$$;
+SET ROLE regress_admin;
+SELECT regress.runs_at('2022-01-01');
+SELECT count(*) FROM unnest('{runs-ann,runs-bob,runs-cid,runs-dee}'::text[]) WITH ORDINALITY b(b, n), add_party('person', b, id => 870000 + n);
+SELECT count(*) FROM generate_series(1, 2) n, add_catalog_item('course', 'runs-' || n, 'Course', id => 870100 + n);
+SELECT code FROM add_region('runs-R', 'Region');
+SELECT code FROM add_currency('runs-C', 'Currency');
+SELECT id FROM create_pass_type('runs', 'Runs', id => 870201);
+SELECT id FROM add_pass_content(870201, '{870101}');
+SELECT count(*) FROM (VALUES (870301, 'months', 1), (870302, 'years', 1), (870303, 'months', 3), (870304, 'days', 30), (870305, 'weeks', 4), (870306, 'years', 4)) v(i, u, n),
+	create_pass_option(870201, n || ' ' || u, u::validity_unit, n, i) o;
+SELECT count(*) FROM generate_series(870301, 870306) o, create_pass_price(o, 'runs-R', 'runs-C', 1) p, update_pass_option(p.option_id, lifecycle_state => 'published') u;
+SELECT lifecycle_state FROM update_pass_type(870201, lifecycle_state => 'published');
+
+-- a month after a month, on the day on which the run began, in any zone
+SET ROLE regress_operator;
+SELECT regress.runs_at('2023-01-01');
+SELECT label, string_agg(DISTINCT regress.ends(o, s::timestamptz, n), ' or ') AS ends
+FROM (VALUES
+	(1, '31 January, monthly', 870301, '2023-01-31Z', 5),
+	(2, '30 January, monthly, with a time', 870301, '2023-01-30 23:59:59.5Z', 3),
+	(3, '31 August, monthly over a leap day', 870301, '2023-08-31 06:00Z', 7),
+	(4, '30 November, every 3 months', 870303, '2023-11-30Z', 5),
+	(5, '29 February, yearly', 870302, '2024-02-29 12:00Z', 5),
+	(6, '29 February, every 4 years over 2100', 870306, '2092-02-29Z', 4),
+	(7, '28 February, monthly', 870301, '2023-02-28Z', 3),
+	(8, '31 December, monthly', 870301, '2023-12-31Z', 3),
+	(9, '31 January, 30 days', 870304, '2023-01-31Z', 3),
+	(10, '31 January, 4 weeks', 870305, '2023-01-31Z', 3),
+	(11, 'over a change of clocks', 870301, '2023-02-26 01:30Z', 3)
+) v(i, label, o, s, n), unnest('{UTC,Pacific/Kiritimati,America/New_York,Asia/Kathmandu}'::text[]) zone, set_config('TimeZone', zone, false)
+GROUP BY i, label ORDER BY i;
+RESET TimeZone;
+-- mixed options keep the day; an end that was set by hand to another day counts from there
+SELECT id AS pass FROM issue_pass(870201, 870301, 870001, '2023-01-31Z') \gset
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870303);
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870302);
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, valid_until => '2024-06-15 10:00Z');
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870301);
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, valid_until => '2024-08-29Z');
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870301);
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, valid_until => '2024-09-30 18:00Z');
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870301);
+-- days move an end to another day, and months count from there
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870304);
+SELECT regress.utc(valid_until) FROM renew_pass(:pass, 870301);
+SELECT regress.runs(:pass);
+
+-- a pass that is over begins anew
+SELECT id AS pass FROM issue_pass(870201, 870301, 870002, '2023-01-31Z') \gset
+SELECT regress.runs_at('2023-02-28');
+SELECT status FROM training_pass WHERE id = :pass;
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass);
+SELECT regress.runs_at('2025-10-31 08:00');
+SELECT r.code, r.message, r.detail, r.hint FROM unnest('{2025-10-31 08:00Z,2025-10-30Z,2023-04-01Z}'::text[]) e, regress.refusal(format('SELECT renew_pass(%s, valid_until => %L)', :pass, e)) r;
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass);
+SELECT regress.utc(d.valid_until) AS valid_until FROM renew_pass(:pass) a, renew_pass(a.id) b, renew_pass(b.id) c, renew_pass(c.id) d;
+SELECT regress.runs_at('2027-02-01');
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass, 870302, '2027-02-01 00:00:00.000001Z');
+SELECT regress.runs_at('2027-02-01 00:00:00.000001');
+SELECT status, pass_covers(870002, 870101) FROM training_pass WHERE id = :pass;
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass, 870302);
+SELECT regress.runs(:pass);
+-- the gap is not covered, now or in the past
+SELECT regress.utc(at) AS at, pass_covers(870002, 870101, at) AS covered
+FROM unnest('{2023-01-30 23:59:59.999999Z,2023-01-31Z,2023-02-27Z,2023-02-28Z,2023-03-27 23:59:59.999999Z,2023-03-28Z,2024-01-01Z,2025-10-31 07:59:59.999999Z,2025-10-31 08:00Z,2026-03-31 07:59Z,2026-03-31 08:00Z,2027-02-01Z,2027-02-01 00:00:00.000001Z,2028-02-01Z,2028-02-01 00:00:00.000001Z}'::timestamptz[]) at;
+SELECT event, regress.utc(valid_from) AS valid_from, regress.utc(run_from) AS run_from, regress.utc(valid_until) AS valid_until FROM pass_event WHERE pass_id = :pass ORDER BY id;
+-- a clock that is set back to the gap finds the pass upcoming, to a run active
+SELECT regress.runs_at('2024-06-01');
+SELECT status, (SELECT (active, upcoming, expired) FROM pass_utilisation WHERE pass_type = 'Runs') AS counted FROM training_pass WHERE id = :pass;
+SELECT code, message FROM regress.refusal('SELECT use_pass(870002, 870101, ''in the gap'')');
+SELECT regress.runs_at('2025-11-01');
+SELECT status FROM training_pass WHERE id = :pass;
+SELECT pass_id = :pass AS used FROM use_pass(870002, 870101, 'in the run');
+-- what is given on is the rest of the present run, and a run of its own
+SELECT regress.runs_at('2027-08-15 10:00');
+SELECT id AS given, regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until FROM reassign_pass(:pass, 870003) \gset re_
+SELECT :'re_valid_from' AS valid_from, :'re_valid_until' AS valid_until, regress.runs(:re_given) AS runs, regress.runs(:pass) AS given_away;
+SELECT pass_covers(870002, 870101, '2023-02-01Z') AS ann, pass_covers(870003, 870101, '2023-02-01Z') AS bob, pass_covers(870003, 870101) AS now;
+-- what is over cannot be given on, renewed it can
+SELECT id AS pass FROM issue_pass(870201, 870301, 870002, '2027-06-30Z') \gset
+SELECT code, message FROM regress.refusal(format('SELECT reassign_pass(%s, 870003)', :pass));
+SELECT count(*) FROM renew_pass(:pass);
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until FROM reassign_pass(:pass, 870004);
+
+-- runs are changed by the functions only, and a learner sees those of its passes
+RESET ROLE;
+SELECT regress.sqlstate(s) FROM unnest('{UPDATE trainledger.pass_period SET valid_until = valid_until,DELETE FROM trainledger.pass_period,"TRUNCATE trainledger.pass_period"}'::text[]) s;
+SET ROLE regress_operator;
+SELECT regress.sqlstate(s) FROM unnest('{UPDATE trainledger.pass_period SET valid_until = valid_until,INSERT INTO trainledger.pass_period SELECT id\, valid_from\, valid_until FROM trainledger.pass}'::text[]) s;
+SET ROLE regress_learner;
+SELECT count(*) FROM pass_period;
+SET trainledger.party_id = '870003';
+SELECT pass_id = :re_given AS own, regress.utc(valid_from) AS valid_from FROM pass_period;
+SELECT pass_id = :re_given AS own, regress.utc(valid_from) AS valid_from FROM trainledger_api.pass_periods;
+RESET trainledger.party_id;
+RESET ROLE;
+-- every pass is as its runs are
+SELECT p.id FROM pass p LEFT JOIN (
+	SELECT pass_id, min(valid_from) AS valid_from, max(valid_until) AS valid_until, bool_or(is_crossed) AS is_crossed
+	FROM (SELECT r.*, lag(valid_until) OVER (PARTITION BY pass_id ORDER BY valid_from) > valid_from AS is_crossed FROM pass_period r) r
+	GROUP BY pass_id) r ON r.pass_id = p.id
+WHERE (p.valid_from, p.valid_until, false) IS DISTINCT FROM (r.valid_from, r.valid_until, coalesce(r.is_crossed, false));
+RESET trainledger.clock;
+DROP FUNCTION regress.runs_at, regress.utc, regress.runs, regress.ends;
