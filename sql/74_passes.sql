@@ -18,6 +18,32 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.pass_view IS
 'A pass as it stands now.';
 
+CREATE FUNCTION trainledger_internal.pass(pass_id bigint)
+RETURNS trainledger.pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_pass trainledger.pass;
+BEGIN
+	PERFORM require_given('pass_id', pass_id::text);
+	SELECT p.* INTO found_pass FROM trainledger.pass p
+	WHERE p.id = pass.pass_id;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL404', 'pass not found',
+			format('There is no pass %s.', pass_id),
+			'Look the id up in trainledger.training_pass.', 'pass_id');
+	END IF;
+	RETURN found_pass;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.pass IS
+'A pass by id, or TL404.';
+
+/*
+ * A pass is locked after the idempotency key of its party, so that no two calls
+ * wait for each other.
+ */
 CREATE FUNCTION trainledger_internal.lock_pass(pass_id bigint)
 RETURNS trainledger.pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -26,14 +52,9 @@ AS $$
 DECLARE
 	locked trainledger.pass;
 BEGIN
-	PERFORM require_given('pass_id', pass_id::text);
+	PERFORM pass(pass_id);
 	SELECT p.* INTO locked FROM trainledger.pass p
 	WHERE p.id = pass_id FOR NO KEY UPDATE;
-	IF NOT FOUND THEN
-		PERFORM refuse('TL404', 'pass not found',
-			format('There is no pass %s.', pass_id),
-			'Look the id up in trainledger.training_pass.', 'pass_id');
-	END IF;
 	RETURN locked;
 END;
 $$;
@@ -104,19 +125,20 @@ COMMENT ON FUNCTION trainledger_internal.require_active_pass IS
 
 CREATE FUNCTION trainledger_internal.record_pass(
 	changed trainledger.pass, event trainledger.pass_event_kind,
-	other_pass_id bigint) RETURNS void
+	other_pass_id bigint, pass_use_id bigint, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	INSERT INTO trainledger.pass_event
 		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
-		 other_pass_id, changed_by, created_at, run_from)
+		 other_pass_id, changed_by, created_at, run_from, pass_use_id, reason)
 	VALUES (new_id('trainledger.pass_event_id_seq'::regclass, changed.party_id),
 			changed.id, record_pass.event, changed.option_id,
 			changed.party_id, changed.valid_from, changed.valid_until,
 			record_pass.other_pass_id, caller_name(),
-			trainledger.clock(), (last_run(changed.id)).valid_from);
+			trainledger.clock(), (last_run(changed.id)).valid_from,
+			record_pass.pass_use_id, record_pass.reason);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.record_pass IS
@@ -312,8 +334,8 @@ BEGIN
 	made.created_at := trainledger.clock();
 	made.id := id;
 	made := insert_pass(made);
-	PERFORM record_pass(
-		made, 'issued'::trainledger.pass_event_kind, NULL::bigint);
+	PERFORM record_pass(made, 'issued'::trainledger.pass_event_kind,
+						NULL::bigint, NULL::bigint, NULL::text);
 	PERFORM keep_result(party_id, idempotency_key, made.id::text);
 	RETURN pass_view(made.id);
 END;
@@ -324,7 +346,8 @@ COMMENT ON FUNCTION trainledger_internal.issue_pass IS
 CREATE FUNCTION trainledger_internal.renew_pass(
 	pass_id bigint,
 	option_id bigint DEFAULT NULL,
-	valid_until timestamptz DEFAULT NULL) RETURNS trainledger.training_pass
+	valid_until timestamptz DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -336,8 +359,19 @@ DECLARE
 	run_from timestamptz;
 	present_end timestamptz;
 	new_end timestamptz;
+	known text;
 BEGIN
 	PERFORM check_validity(NULL::timestamptz, valid_until);
+	changed := pass(pass_id);
+	IF option_id IS NOT NULL THEN
+		PERFORM option_of(option_id, changed.pass_type_id);
+	END IF;
+	known := take_key(changed.party_id, idempotency_key, 'renew_pass',
+		jsonb_build_array(pass_id, option_id,
+			extract(epoch FROM valid_until)));
+	IF known IS NOT NULL THEN
+		RETURN pass_view(known::bigint);
+	END IF;
 	changed := lock_pass(pass_id);
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = changed.pass_type_id;
@@ -374,8 +408,9 @@ BEGIN
 	ELSE
 		PERFORM change_run(changed, run_from, run_from);
 	END IF;
-	PERFORM record_pass(
-		changed, 'renewed'::trainledger.pass_event_kind, NULL::bigint);
+	PERFORM record_pass(changed, 'renewed'::trainledger.pass_event_kind,
+						NULL::bigint, NULL::bigint, NULL::text);
+	PERFORM keep_result(changed.party_id, idempotency_key, changed.id::text);
 	RETURN pass_view(changed.id);
 END;
 $$;
@@ -395,8 +430,8 @@ BEGIN
 	UPDATE trainledger.pass p SET lifecycle_state = 'cancelled'
 	WHERE p.id = changed.id;
 	PERFORM require_written('pass', FOUND);
-	PERFORM record_pass(
-		changed, 'revoked'::trainledger.pass_event_kind, NULL::bigint);
+	PERFORM record_pass(changed, 'revoked'::trainledger.pass_event_kind,
+						NULL::bigint, NULL::bigint, NULL::text);
 	RETURN pass_view(changed.id);
 END;
 $$;
@@ -404,7 +439,8 @@ COMMENT ON FUNCTION trainledger_internal.revoke_pass IS
 'Cancels a pass; its dates stay. Level operator.';
 
 CREATE FUNCTION trainledger_internal.reassign_pass(
-	pass_id bigint, party_id bigint) RETURNS trainledger.training_pass
+	pass_id bigint, party_id bigint, idempotency_key uuid DEFAULT NULL)
+RETURNS trainledger.training_pass
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -412,10 +448,18 @@ DECLARE
 	changed trainledger.pass;
 	made trainledger.pass;
 	holder trainledger.party;
+	known text;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
+	changed := pass(pass_id);
+	holder := party(party_id);
+	known := take_key(changed.party_id, idempotency_key, 'reassign_pass',
+		jsonb_build_array(pass_id, party_id));
+	IF known IS NOT NULL THEN
+		RETURN pass_view(known::bigint);
+	END IF;
+	PERFORM require_person(holder, 'party_id');
 	changed := lock_pass(pass_id);
-	holder := person(party_id);
 	PERFORM require_active_pass(changed);
 	IF changed.party_id = party_id THEN
 		PERFORM refuse('TL409', 'party has the pass already',
@@ -438,15 +482,67 @@ BEGIN
 	WHERE p.id = changed.id;
 	PERFORM require_written('pass', FOUND);
 	made := insert_pass(made);
-	PERFORM record_pass(
-		changed, 'reassigned'::trainledger.pass_event_kind, made.id);
-	PERFORM record_pass(
-		made, 'issued'::trainledger.pass_event_kind, changed.id);
+	PERFORM record_pass(changed, 'reassigned'::trainledger.pass_event_kind,
+						made.id, NULL::bigint, NULL::text);
+	PERFORM record_pass(made, 'issued'::trainledger.pass_event_kind,
+						changed.id, NULL::bigint, NULL::text);
+	PERFORM keep_result(changed.party_id, idempotency_key, made.id::text);
 	RETURN pass_view(made.id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.reassign_pass IS
 'Cancels a pass and gives the rest of its validity to another person as a new pass, which is returned. Level operator.';
+
+CREATE FUNCTION trainledger_internal.correct_pass(
+	pass_id bigint, valid_from timestamptz, valid_until timestamptz,
+	reason text) RETURNS trainledger.training_pass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	changed trainledger.pass;
+	run trainledger.pass_period;
+	new_from timestamptz;
+	earlier_end timestamptz;
+BEGIN
+	PERFORM require_given('reason', nullif(reason, ''));
+	PERFORM check_notes('reason', reason);
+	IF valid_from IS NULL AND valid_until IS NULL THEN
+		PERFORM refuse('TL400', 'validity is missing',
+			'The arguments valid_from and valid_until are null.',
+			'Give a start, an end, or both.', 'valid_from');
+	END IF;
+	PERFORM check_validity(valid_from, valid_until);
+	changed := lock_pass(pass_id);
+	run := last_run(changed.id);
+	SELECT max(r.valid_until) INTO earlier_end FROM trainledger.pass_period r
+	WHERE r.pass_id = changed.id AND r.valid_from < run.valid_from;
+	new_from := coalesce(valid_from, run.valid_from);
+	changed.valid_until := coalesce(valid_until, run.valid_until);
+	PERFORM check_validity(new_from, changed.valid_until);
+	IF new_from < earlier_end THEN
+		PERFORM refuse('TL400', 'run overlaps the one before it',
+			format('That one ends at %s.',
+				   to_char(earlier_end AT TIME ZONE 'UTC',
+						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+			'Give a start that is not before that.', 'valid_from');
+	END IF;
+	PERFORM require_active_pass(changed);
+	IF earlier_end IS NULL THEN
+		changed.valid_from := new_from;
+	END IF;
+	UPDATE trainledger.pass p
+	SET valid_from = changed.valid_from, valid_until = changed.valid_until
+	WHERE p.id = changed.id;
+	PERFORM require_written('pass', FOUND);
+	PERFORM change_run(changed, run.valid_from, new_from);
+	PERFORM record_pass(changed, 'corrected'::trainledger.pass_event_kind,
+						NULL::bigint, NULL::bigint, reason);
+	RETURN pass_view(changed.id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.correct_pass IS
+'Mends a mistaken start or end of the last run of a pass, shorter or longer; null keeps what there is. Level admin.';
 
 -- Use of passes
 
@@ -499,13 +595,14 @@ COMMENT ON FUNCTION trainledger.pass_covers IS
 'Whether a person has a pass that covers a course or learning path at an instant (null: now). Level learner, for itself.';
 
 CREATE FUNCTION trainledger_internal.use_pass(
-	party_id bigint, item_id bigint, reference text)
-RETURNS trainledger.pass_use
+	party_id bigint, item_id bigint, reference text,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.pass_use
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	covering bigint;
+	known text;
 	made trainledger.pass_use;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
@@ -513,6 +610,13 @@ BEGIN
 	PERFORM require_given('reference', nullif(reference, ''));
 	PERFORM check_notes('reference', reference);
 	PERFORM party(party_id);
+	known := take_key(party_id, idempotency_key, 'use_pass',
+		jsonb_build_array(item_id, reference));
+	IF known IS NOT NULL THEN
+		SELECT u.* INTO made FROM trainledger.pass_use u
+		WHERE u.id = known::bigint;
+		RETURN made;
+	END IF;
 	-- try again if the pass was changed while we waited for its lock
 	LOOP
 		covering := covering_pass(party_id, item_id, trainledger.clock());
@@ -533,8 +637,48 @@ BEGIN
 			use_pass.reference, trainledger.clock())
 	RETURNING u.* INTO made;
 	PERFORM require_written('pass_use', FOUND);
+	PERFORM keep_result(party_id, idempotency_key, made.id::text);
 	RETURN made;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.use_pass IS
 'Records a booking on a pass that covers the item now, the soonest to end first. Level operator.';
+
+CREATE FUNCTION trainledger_internal.cancel_pass_use(
+	pass_use_id bigint, reason text DEFAULT '') RETURNS trainledger.pass_use
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	changed trainledger.pass;
+	cancelled trainledger.pass_use;
+BEGIN
+	PERFORM require_given('pass_use_id', pass_use_id::text);
+	PERFORM check_notes('reason', reason);
+	SELECT u.* INTO cancelled FROM trainledger.pass_use u
+	WHERE u.id = pass_use_id;
+	IF NOT FOUND THEN
+		PERFORM refuse_missing('pass use', pass_use_id::text, 'pass_use_id');
+	END IF;
+	changed := lock_pass(cancelled.pass_id);
+	-- it may have been cancelled while we waited
+	SELECT u.* INTO cancelled FROM trainledger.pass_use u
+	WHERE u.id = pass_use_id;
+	IF cancelled.cancelled_at IS NOT NULL THEN
+		PERFORM refuse('TL409', 'pass use is cancelled',
+			format('Pass use %s was cancelled before.', pass_use_id),
+			'Record a new use with use_pass.', 'pass_use_id');
+	END IF;
+	UPDATE trainledger.pass_use u
+	SET cancelled_at = trainledger.clock(), cancelled_by = caller_name(),
+		cancel_reason = coalesce(reason, '')
+	WHERE u.id = pass_use_id
+	RETURNING u.* INTO cancelled;
+	PERFORM require_written('pass_use', FOUND);
+	PERFORM record_pass(changed, 'use_cancelled'::trainledger.pass_event_kind,
+						NULL::bigint, cancelled.id, cancelled.cancel_reason);
+	RETURN cancelled;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.cancel_pass_use IS
+'Takes a booking on a pass back: it is kept and marked, and no longer counted. Level operator.';

@@ -267,7 +267,8 @@ SELECT y.name AS pass_type,
 	   count(*) FILTER (WHERE p.status = 'expired') AS expired,
 	   count(*) FILTER (WHERE p.status = 'cancelled') AS cancelled,
 	   sum((SELECT count(*) FROM trainledger.pass_use u
-			WHERE u.pass_id = p.id))::bigint AS uses
+			WHERE u.pass_id = p.id
+			AND u.cancelled_at IS NULL))::bigint AS uses
 FROM trainledger.pass_type y
 LEFT JOIN trainledger.training_pass p ON p.pass_type_id = y.id
 GROUP BY y.id, y.name;
@@ -278,7 +279,7 @@ COMMENT ON COLUMN trainledger.pass_utilisation.active IS 'Passes that are valid 
 COMMENT ON COLUMN trainledger.pass_utilisation.upcoming IS 'Passes that are not valid yet.';
 COMMENT ON COLUMN trainledger.pass_utilisation.expired IS 'Passes that are no longer valid.';
 COMMENT ON COLUMN trainledger.pass_utilisation.cancelled IS 'Passes that were revoked or reassigned.';
-COMMENT ON COLUMN trainledger.pass_utilisation.uses IS 'Bookings made on passes of the type, whatever became of these.';
+COMMENT ON COLUMN trainledger.pass_utilisation.uses IS 'Bookings made on passes of the type, whatever became of the passes; without those that were cancelled.';
 
 CREATE VIEW trainledger.signup_funnel WITH (security_invoker = true) AS
 SELECT t.id AS signup_token_id, t.maximum_activations, t.activations,

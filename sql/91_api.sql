@@ -233,7 +233,8 @@ COMMENT ON VIEW trainledger_api.pass_periods IS
 'Runs of passes: when each is valid without a break.';
 
 CREATE VIEW trainledger_api.training_pass_uses WITH (security_invoker = true) AS
-SELECT u.id, u.pass_id, u.party_id, u.item_id, u.reference, u.created_at
+SELECT u.id, u.pass_id, u.party_id, u.item_id, u.reference, u.created_at,
+	   u.cancelled_at, u.cancelled_by, u.cancel_reason
 FROM trainledger.pass_use u;
 COMMENT ON VIEW trainledger_api.training_pass_uses IS
 'Bookings that were made on passes.';

@@ -1,5 +1,6 @@
 -- Runs of training passes (contract, section 9): a pass that is renewed after
--- its end begins a new run, and what is between two runs is not covered
+-- its end begins a new run, and what is between two runs is not covered;
+-- idempotency keys, uses that are cancelled, and corrections
 \pset format unaligned
 \pset null (null)
 SET search_path = trainledger, public;
@@ -114,6 +115,110 @@ SELECT id AS pass FROM issue_pass(870201, 870301, 870002, '2027-06-30Z') \gset
 SELECT code, message FROM regress.refusal(format('SELECT reassign_pass(%s, 870003)', :pass));
 SELECT count(*) FROM renew_pass(:pass);
 SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until FROM reassign_pass(:pass, 870004);
+
+-- Idempotency keys: the same request prolongs, gives on and books once
+SELECT regress.runs_at('2030-01-31 12:00');
+SELECT id AS pass, regress.utc(valid_until) AS valid_until FROM issue_pass(870201, 870301, 870001) \gset
+SELECT count(*) AS events FROM pass_event \gset
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, idempotency_key => '8a55e50a-0000-4000-8000-000000000001');
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, idempotency_key => '8a55e50a-0000-4000-8000-000000000001');
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, 870302, '2030-07-01 02:00+02', '8a55e50a-0000-4000-8000-000000000002');
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, 870302, '2030-07-01 00:00Z', '8a55e50a-0000-4000-8000-000000000002');
+-- a replay answers with the pass as it is now, also when that is over, and before any state is looked at
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, idempotency_key => '8a55e50a-0000-4000-8000-000000000001');
+SELECT count(*) - :events AS renewed FROM pass_event;
+SELECT regress.runs_at('2031-01-31 12:00');
+SELECT regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass, 870302, '2030-07-01 00:00Z', '8a55e50a-0000-4000-8000-000000000002');
+SELECT label, r.code, r.message, r.detail FROM (VALUES
+	(1, 'an option', format('renew_pass(%s, 870302, NULL, %L)', :pass, '8a55e50a-0000-4000-8000-000000000001')),
+	(2, 'an end', format('renew_pass(%s, NULL, %L, %L)', :pass, '2032-01-01Z', '8a55e50a-0000-4000-8000-000000000001')),
+	(3, 'another end', format('renew_pass(%s, 870302, %L, %L)', :pass, '2030-07-01 00:00:00.000001Z', '8a55e50a-0000-4000-8000-000000000002')),
+	(4, 'another call', format('reassign_pass(%s, 870002, %L)', :pass, '8a55e50a-0000-4000-8000-000000000001')),
+	(5, 'another call', format('use_pass(870001, 870101, %L, %L)', 'r', '8a55e50a-0000-4000-8000-000000000001')),
+	(6, 'another call', format('issue_pass(870201, 870301, 870001, idempotency_key => %L)', '8a55e50a-0000-4000-8000-000000000001')),
+	(7, 'unknown option first', format('renew_pass(%s, 0, NULL, %L)', :pass, '8a55e50a-0000-4000-8000-000000000001')),
+	(8, 'unknown person first', format('reassign_pass(%s, 0, %L)', :pass, '8a55e50a-0000-4000-8000-000000000001')),
+	(9, 'no pass left, new key', format('use_pass(870001, 870101, %L, %L)', 'r', '8a55e50a-0000-4000-8000-000000000003'))
+) v(n, label, call), regress.refusal('SELECT ' || call) r ORDER BY n;
+-- what is refused leaves its key free
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass, idempotency_key => '8a55e50a-0000-4000-8000-000000000003');
+SELECT regress.runs(:pass);
+-- given on once
+SELECT id AS moved FROM reassign_pass(:pass, 870002, '8a55e50a-0000-4000-8000-000000000004') \gset
+SELECT id = :moved AS same, party_id FROM reassign_pass(:pass, 870002, '8a55e50a-0000-4000-8000-000000000004');
+SELECT label, r.code, r.message FROM (VALUES
+	('no key', format('reassign_pass(%s, 870002)', :pass)),
+	('to another', format('reassign_pass(%s, 870003, %L)', :pass, '8a55e50a-0000-4000-8000-000000000004'))
+) v(label, call), regress.refusal('SELECT ' || call) r;
+SELECT id = :moved AS same FROM reassign_pass(:pass, 870002, '8a55e50a-0000-4000-8000-000000000004');
+-- the key is that of who had the pass
+SELECT id <> :moved AS another FROM reassign_pass(:moved, 870003, '8a55e50a-0000-4000-8000-000000000004') \gset
+SELECT :'another' AS another, count(*) AS given_on FROM pass_event WHERE event = 'reassigned' AND pass_id IN (:pass, :moved);
+-- booked once
+SELECT id AS pass FROM issue_pass(870201, 870301, 870004) \gset
+SELECT id AS use FROM use_pass(870004, 870101, 'Event 4711', '8a55e50a-0000-4000-8000-000000000005') \gset
+SELECT id = :use AS same, reference FROM use_pass(870004, 870101, 'Event 4711', '8a55e50a-0000-4000-8000-000000000005');
+SELECT r.code, r.message FROM (VALUES ('870101, ''Event 4712'''), ('870102, ''Event 4711''')) v(a), regress.refusal(format('SELECT use_pass(870004, %s, %L)', a, '8a55e50a-0000-4000-8000-000000000005')) r;
+SELECT id > :use AS second FROM use_pass(870004, 870101, 'Event 4711', '8a55e50a-0000-4000-8000-000000000006');
+
+-- a use that is taken back is kept, marked and not counted
+SELECT uses AS before FROM pass_utilisation WHERE pass_type = 'Runs' \gset
+SET request.jwt.claims = '{"sub": "desk 7"}';
+SELECT id = :use AS same, reference, regress.utc(cancelled_at) AS cancelled_at, cancelled_by, cancel_reason FROM cancel_pass_use(:use, 'Ann is ill');
+RESET request.jwt.claims;
+SELECT uses - :before AS uses FROM pass_utilisation WHERE pass_type = 'Runs';
+SELECT code, message, replace(detail, :'use', 'N') AS detail, hint FROM regress.refusal(format('SELECT cancel_pass_use(%s)', :use));
+SELECT r.code, r.message, r.detail, r.hint FROM unnest('{"NULL",0,"0, repeat(''x'', 8193)"}'::text[]) a, regress.refusal(format('SELECT cancel_pass_use(%s)', a)) r;
+-- its key gives the use as it is now; the booking itself can be made again
+SELECT id = :use AS same, cancel_reason FROM use_pass(870004, 870101, 'Event 4711', '8a55e50a-0000-4000-8000-000000000005');
+SELECT id AS again, cancelled_at FROM use_pass(870004, 870101, 'Event 4711') \gset
+SELECT uses - :before AS uses FROM pass_utilisation WHERE pass_type = 'Runs';
+-- of a pass that was revoked too, without a reason
+SELECT status FROM revoke_pass(:pass);
+SELECT cancel_reason, cancelled_by FROM cancel_pass_use(:again);
+SELECT cancel_reason FROM cancel_pass_use(:use + 1024, NULL);
+SELECT uses - :before AS uses FROM pass_utilisation WHERE pass_type = 'Runs';
+SELECT event, pass_use_id = :use AS first, reason, changed_by FROM pass_event WHERE pass_id = :pass ORDER BY id;
+
+-- a mistaken validity is mended: of the present run, shorter or longer
+SELECT id AS pass FROM issue_pass(870201, 870301, 870001, '2031-01-31Z') \gset
+SET ROLE regress_admin;
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM correct_pass(:pass, '2031-01-15Z', '2031-02-15Z', 'began earlier');
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM correct_pass(:pass, NULL, '2031-01-20Z', 'refunded');
+SELECT pass_covers(870001, 870101, '2031-01-31Z') AS covered, pass_covers(870001, 870101, '2031-01-19Z') AS before;
+-- what is over by that begins anew
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM renew_pass(:pass);
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM correct_pass(:pass, '2031-01-20Z', NULL, 'no gap');
+SELECT regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS valid_until, status FROM correct_pass(:pass, '2031-02-10Z', '2031-03-31Z', 'from the 10th');
+SELECT regress.runs(:pass), pass_covers(870001, 870101) AS now;
+SELECT code, message FROM regress.refusal('SELECT use_pass(870001, 870101, ''r'')');
+-- the day on which it began is that of the correction
+SELECT regress.utc(valid_until) AS valid_until FROM correct_pass(:pass, NULL, '2031-03-10Z', 'r');
+SELECT regress.utc(valid_until) AS valid_until FROM renew_pass(:pass);
+SELECT label, r.code, r.message, r.detail, r.hint FROM (VALUES
+	(1, 'before the earlier run ends', $$'2031-01-19 23:59:59.999999Z', NULL, 'r'$$),
+	(2, 'around the earlier run', $$'2030-01-01Z', NULL, 'r'$$),
+	(3, 'end = start', $$'2031-05-01Z', '2031-05-01Z', 'r'$$),
+	(4, 'end = present start', $$NULL, '2031-02-10Z', 'r'$$),
+	(5, 'start = present end', $$'2031-04-10Z', NULL, 'r'$$),
+	(6, 'infinite', $$NULL, 'infinity', 'r'$$),
+	(7, 'in 10000', $$NULL, '10000-01-01 00:00:01Z', 'r'$$),
+	(8, 'neither', $$NULL, NULL, 'r'$$),
+	(9, 'no reason', $$NULL, '2031-05-01Z', NULL$$),
+	(10, 'empty reason', $$NULL, '2031-05-01Z', ''$$),
+	(11, 'long reason', $$NULL, '2031-05-01Z', repeat('x', 8193)$$)
+) v(n, label, arguments), regress.refusal(format('SELECT correct_pass(%s, %s)', :pass, arguments)) r ORDER BY n;
+SELECT r.code, r.message FROM unnest('{"NULL",0}'::text[]) p, regress.refusal(format('SELECT correct_pass(%s, NULL, ''2031-05-01Z'', ''r'')', p)) r;
+SELECT regress.runs(:pass);
+SELECT status FROM revoke_pass(:pass);
+SELECT r.code, r.message FROM regress.refusal(format('SELECT correct_pass(%s, NULL, ''2031-05-01Z'', ''r'')', :pass)) r;
+SELECT event, regress.utc(valid_from) AS valid_from, regress.utc(run_from) AS run_from, regress.utc(valid_until) AS valid_until, reason FROM pass_event WHERE pass_id = :pass ORDER BY id;
+-- neither is for everybody
+SET ROLE regress_operator;
+SELECT regress.sqlstate('SELECT correct_pass(0, NULL, ''2031-05-01Z'', ''r'')');
+SET ROLE regress_reader;
+SELECT regress.sqlstate('SELECT cancel_pass_use(0)');
+SET ROLE regress_operator;
 
 -- runs are changed by the functions only, and a learner sees those of its passes
 RESET ROLE;

@@ -385,8 +385,20 @@ INSERT INTO regress.call (call) VALUES
 	($$reassign_pass(PASS, ANN)$$),
 	($$reassign_pass(PASS, ORG)$$),
 	($$reassign_pass(PASS, SUSI)$$),
-	($$use_pass(ANN, COURSE, 'r')$$);
+	($$use_pass(ANN, COURSE, 'r')$$),
+	($$renew_pass(BRIEFPASS, valid_until => NOW)$$),
+	($$cancel_pass_use(0)$$),
+	($$correct_pass(0, NOW, NULL, 'r')$$),
+	($$correct_pass(PASS, NULL, NULL, 'r')$$),
+	($$correct_pass(PASS, NOW, NULL, '')$$),
+	($$correct_pass(PASS, NOW, NOW, 'r')$$),
+	($$correct_pass(PASS, '2027-01-01Z', NULL, 'r')$$);
 INSERT INTO regress.call (before, call) VALUES
+	($$SELECT regress.done('renew_pass(PASS, idempotency_key => NONE)')$$, $$renew_pass(PASS, OPTION, idempotency_key => NONE)$$),
+	($$SELECT regress.done('add_pass_content(TYPE, ARRAY[COURSE])'), regress.done('use_pass(ANN, COURSE, ''r'')'), regress.done('cancel_pass_use((SELECT max(id) FROM pass_use))')$$,
+		$$cancel_pass_use((SELECT max(id) FROM pass_use))$$),
+	($$SET LOCAL trainledger.clock = '2026-04-01Z'; SELECT regress.done('renew_pass(PASS)')$$, $$correct_pass(PASS, '2026-03-02Z', NULL, 'r')$$),
+	($$SELECT regress.done('revoke_pass(PASS)')$$, $$correct_pass(PASS, NULL, '2027-01-01Z', 'r')$$),
 	($$SELECT regress.done('update_pass_type(TYPE, lifecycle_state => ''archived'')')$$, $$renew_pass(PASS)$$),
 	($$SELECT regress.done('revoke_pass(PASS)')$$, $$revoke_pass(PASS)$$),
 	($$SET LOCAL trainledger.clock = '2026-04-01Z'$$, $$reassign_pass(PASS, BOB)$$);

@@ -169,6 +169,8 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.renew_pass(9500001)$$),
 ($$SELECT trainledger.pass_covers(9500002, 9500001, 'now')$$),
 ($$SELECT trainledger.use_pass(9500002, 9500001, 'sp')$$),
+($$SELECT trainledger.cancel_pass_use(u.id) FROM (SELECT x.id FROM trainledger.pass_use x WHERE x.cancelled_at IS NULL LIMIT 1) u$$),
+($$SELECT trainledger.correct_pass(9500001, NULL, '2100-01-01Z', 'sp')$$),
 ($$SELECT trainledger.reassign_pass(9500001, 9500003)$$),
 ($$SELECT trainledger.issue_pass(9500001, 9500001, 9500002, id => 9500002)$$),
 ($$SELECT trainledger.revoke_pass(9500002)$$),

@@ -121,6 +121,7 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM renew_pass(103, valid_until => '2026-03-01T00:30:00Z')$$,
 	$$SELECT * FROM revoke_pass(102)$$, $$SELECT * FROM revoke_pass(103)$$,
 	$$SELECT * FROM reassign_pass(103, 2)$$, $$SELECT * FROM use_pass(3, 11, 'again')$$, $$SELECT * FROM use_pass(2, 12, 'again')$$,
+	$$SELECT * FROM correct_pass(103, '2026-03-08T02:30:00Z', '2026-03-31T23:30:00Z', 'r')$$, $$SELECT u.* FROM (SELECT max(id) AS id FROM pass_use) x, cancel_pass_use(x.id) u$$,
 	$$SELECT at, pass_covers(3, 11, at) AS then, pass_covers(3, 11) AS now FROM unnest('{2026-03-08T07:30:00Z,2026-03-31T23:30:00Z,2026-04-30T23:20:00Z}'::timestamptz[]) at$$,
 	-- signup tokens
 	$$SELECT * FROM create_signup_token(1, 'C-1', 1, 'NEW', expiration => '2026-04-04T15:30:00Z', id => 'new')$$,

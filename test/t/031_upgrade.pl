@@ -22,7 +22,7 @@ $node->safe_psql('books', join "\n",
 CREATE ROLE up_clerk;
 CREATE ROLE up_nobody;
 GRANT USAGE ON SCHEMA trainledger TO up_clerk;
-GRANT EXECUTE ON FUNCTION trainledger.use_pass(bigint, bigint, text) TO up_clerk WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION trainledger.use_pass(bigint, bigint, text, uuid) TO up_clerk WITH GRANT OPTION;
 GRANT EXECUTE ON FUNCTION trainledger.cancel_ticket(uuid) TO up_clerk;
 GRANT SELECT ON trainledger.entry TO up_clerk;
 CREATE FUNCTION trainledger.theirs() RETURNS integer LANGUAGE sql AS 'SELECT 1';
@@ -63,22 +63,22 @@ DECLARE
 	new_function regprocedure;
 BEGIN
 	CREATE FUNCTION trainledger_internal.use_pass(
-		party_id bigint, item_id bigint, reference text, notes text)
+		party_id bigint, item_id bigint, reference text, idempotency_key uuid, notes text)
 	RETURNS trainledger.pass_use LANGUAGE sql VOLATILE
 	SET search_path = pg_catalog, pg_temp
-	AS 'SELECT trainledger_internal.use_pass($1, $2, $3)';
-	REVOKE ALL ON FUNCTION trainledger_internal.use_pass(bigint, bigint, text, text) FROM PUBLIC;
+	AS 'SELECT trainledger_internal.use_pass($1, $2, $3, $4)';
+	REVOKE ALL ON FUNCTION trainledger_internal.use_pass(bigint, bigint, text, uuid, text) FROM PUBLIC;
 	FOR granted IN
 		SELECT n.nspname, coalesce(p.proacl, acldefault('f', p.proowner)) AS acl, p.proowner
 		FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 		WHERE p.proname = 'use_pass' AND n.nspname IN ('trainledger', 'trainledger_api')
 	LOOP
-		EXECUTE format('DROP FUNCTION %I.use_pass(bigint, bigint, text)', granted.nspname);
-		EXECUTE format('CREATE FUNCTION %I.use_pass(party_id bigint, item_id bigint, reference text, notes text DEFAULT NULL) RETURNS %s AS %L, %L LANGUAGE C',
+		EXECUTE format('DROP FUNCTION %I.use_pass(bigint, bigint, text, uuid)', granted.nspname);
+		EXECUTE format('CREATE FUNCTION %I.use_pass(party_id bigint, item_id bigint, reference text, idempotency_key uuid DEFAULT NULL, notes text DEFAULT NULL) RETURNS %s AS %L, %L LANGUAGE C',
 			granted.nspname,
 			CASE granted.nspname WHEN 'trainledger' THEN 'trainledger.pass_use' ELSE 'trainledger_api.training_pass_uses' END,
 			'MODULE_PATHNAME', CASE granted.nspname WHEN 'trainledger' THEN 'tl_as_owner' ELSE 'tl_api' END);
-		new_function := format('%I.use_pass(bigint, bigint, text, text)', granted.nspname);
+		new_function := format('%I.use_pass(bigint, bigint, text, uuid, text)', granted.nspname);
 		EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', new_function);
 		EXECUTE coalesce(
 			(SELECT string_agg(format('GRANT EXECUTE ON FUNCTION %s TO %s%s', new_function,
