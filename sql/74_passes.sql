@@ -176,7 +176,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.after_period IS
-'The end of a run, later by the period of an option, by the calendar in UTC. The first end is later than its beginning.';
+'The end of a run, later by the period of an option, by the calendar in UTC. Of a new run the present end is its beginning.';
 
 CREATE FUNCTION trainledger_internal.option_of(
 	option_id bigint, pass_type_id bigint) RETURNS trainledger.pass_type_option

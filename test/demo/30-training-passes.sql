@@ -83,6 +83,23 @@ SELECT lifecycle_state AS "lifecycleState", valid_from, valid_until
 FROM trainledger.revoke_pass(2);
 \set ECHO none
 
+\echo 'Beyond the document: a renewal sent twice prolongs once; one by months keeps'
+\echo 'the day; a pass that is over begins a new run:'
+SELECT FROM trainledger.issue_pass(2, 2, 35, '2023-01-31T00:00:00Z',
+								   '2023-04-30T00:00:00Z', id => 3) \g /dev/null
+SELECT FROM trainledger.add_pass_content(2, '{11}') \g /dev/null
+\set ECHO queries
+SELECT valid_until
+FROM trainledger.renew_pass(3, idempotency_key => '018c2f6e-0000-7000-8000-000000000009');
+SELECT valid_until
+FROM trainledger.renew_pass(3, idempotency_key => '018c2f6e-0000-7000-8000-000000000009');
+SET trainledger.clock = '2023-09-15T09:00:00Z';
+SELECT valid_until FROM trainledger.renew_pass(3);
+SELECT valid_from, valid_until FROM trainledger.pass_period WHERE pass_id = 3 ORDER BY 1;
+SELECT trainledger.pass_covers(35, 11, '2023-05-01T00:00:00Z') AS in_may,
+	   trainledger.pass_covers(35, 11, '2023-07-01T00:00:00Z') AS in_july;
+\set ECHO none
+
 \echo 'A revoked pass stays revoked:'
 \set ON_ERROR_STOP off
 \set ECHO queries

@@ -67,6 +67,7 @@ my $all = 'true';
 my %seen_of = (
 	parties => 'id = 5001',
 	redemption_allocations => 'redemption_id IN (SELECT r.id FROM trainledger_api.redemptions r WHERE r.party_id = 5001)',
+	pass_periods => 'pass_id IN (SELECT p.id FROM trainledger_api.training_passes p WHERE p.party_id = 5001)',
 	signup_tokens => 'false',
 	map { $_ => $all } qw(catalog_items regions currencies credit_token_types
 	  training_token_types token_types training_pass_types training_pass_type_contents
@@ -300,6 +301,7 @@ sub argument
 		issue_id => q{SELECT id FROM trainledger_api.training_token_issues WHERE party_id = 9001},
 		redemption_id => q{SELECT id FROM trainledger_api.redemptions WHERE party_id = 9001},
 		pass_id => q{SELECT id FROM trainledger_api.training_passes WHERE party_id = 9001},
+		pass_use_id => q{SELECT id FROM trainledger_api.training_pass_uses WHERE party_id = 9001},
 		ticket_id => q{SELECT id FROM trainledger_api.tickets WHERE party_id = 9001},
 		idType => 'id', item_id => 1, token_type => 'default', tokenType => 'default',
 		token_type_id => '00000000-0000-4000-8000-000000000001',

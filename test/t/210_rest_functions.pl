@@ -154,7 +154,9 @@ call(update_pass_option => { option_id => $option->{id}, lifecycle_state => 'pub
 call(update_pass_type => { pass_type_id => 5, lifecycle_state => 'published' }, [ 'training_pass_type_options(name)', 'catalog_items(name)' ]);
 my $pass = call(issue_pass => { pass_type_id => 5, option_id => $option->{id}, party_id => 7 }, \@pass);
 call(renew_pass => { pass_id => $pass->{id} }, \@pass);
-call(use_pass => { party_id => 7, item_id => 1, reference => 'b' }, [ 'parties(name)', 'training_passes(status)', 'catalog_items(name)' ]);
+call(correct_pass => { pass_id => $pass->{id}, valid_from => undef, valid_until => '2099-12-31T00:00:00Z', reason => 'mistake' }, \@pass);
+my $use = call(use_pass => { party_id => 7, item_id => 1, reference => 'b' }, [ 'parties(name)', 'training_passes(status)', 'catalog_items(name)' ]);
+call(cancel_pass_use => { pass_use_id => $use->{id}, reason => 'ill' }, [ 'parties(name)', 'training_passes(status)', 'catalog_items(name)' ]);
 my $other = call(reassign_pass => { pass_id => $pass->{id}, party_id => 8 }, \@pass);
 call(revoke_pass => { pass_id => $other->{id} }, \@pass);
 

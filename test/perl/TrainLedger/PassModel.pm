@@ -235,9 +235,8 @@ sub apply_renew
 	return 'TL400' if bad_period(undef, $until);
 	return 'TL404' unless defined $number;
 	my $pass = $self->{passes}[$number];
-	return 'TL404'
-	  if defined $option
-	  && ($self->{options}{$option}{type} || 0) != $pass->{type};
+	my $wanted = defined $option ? $self->{options}{$option} : $pass;
+	return 'TL404' unless $wanted && $wanted->{type} == $pass->{type};
 	my $known = $self->replay($pass->{party}, $call, $number, $option, $until);
 	return $known if $known;
 	$option = $pass->{option} unless defined $option;
