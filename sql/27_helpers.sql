@@ -42,23 +42,55 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.require_given IS
 'TL400 where a required argument is missing.';
 
+/*
+ * Names and codes (src/base/names.c).  A write keeps what trimmed() returns,
+ * and a look-up compares with it.  Where case does not count, both compare what
+ * folded() returns, which no locale changes; indexes contain it.  Both are
+ * leakproof, so that such an index serves a query under row-level security.
+ */
+CREATE FUNCTION trainledger_internal.trimmed(value text) RETURNS text
+AS 'MODULE_PATHNAME', 'tl_trimmed'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.trimmed IS
+'A name or code without white space around it: what Unicode calls white space, and U+200B, U+2060 and U+FEFF.';
+
+CREATE FUNCTION trainledger_internal.folded(value text) RETURNS text
+AS 'MODULE_PATHNAME', 'tl_folded'
+LANGUAGE C IMMUTABLE STRICT LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.folded IS
+'What a code of a signup token, the name of a cohort or an address is compared by: trimmed, in NFC, with the simple case folding of Unicode.';
+
 CREATE FUNCTION trainledger_internal.require_text(name text, value text)
-RETURNS void
+RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	IF value IS NULL OR btrim(value) = '' THEN
+	value := trimmed(value);
+	IF value IS NULL OR value = '' THEN
 		PERFORM refuse('TL400', format('%s is missing', name),
 			format('The argument %s is %s.', name,
 				   CASE WHEN value IS NULL THEN 'null' ELSE 'empty' END),
 			'Give a text that is not empty.', name);
 	END IF;
 	PERFORM check_length(name, value, 250);
+	RETURN value;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.require_text IS
-'TL400 where a name is missing, empty or longer than 250 characters.';
+'A name as it is kept; TL400 where it is missing, empty or longer than 250 characters.';
+
+CREATE FUNCTION trainledger_internal.check_text(name text, value text)
+RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN CASE WHEN value IS NOT NULL THEN require_text(name, value) END;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_text IS
+'A name as it is kept, null where none is given; TL400 where it is empty or longer than 250 characters.';
 
 CREATE FUNCTION trainledger_internal.check_length(
 	name text, value text, most integer) RETURNS void

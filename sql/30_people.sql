@@ -36,7 +36,7 @@ CREATE TABLE trainledger.party (
 		CHECK (pg_catalog.jsonb_typeof(attributes) = 'object')
 );
 CREATE UNIQUE INDEX party_email_key
-	ON trainledger.party (pg_catalog.lower(email));
+	ON trainledger.party (trainledger_internal.folded(email) COLLATE "C");
 CREATE INDEX party_organisation_id_idx
 	ON trainledger.party (organisation_id);
 -- small, because few parties are suspended: every posting that adds reads it
@@ -47,7 +47,7 @@ COMMENT ON COLUMN trainledger.party.id IS 'Identity of the party, a small number
 COMMENT ON COLUMN trainledger.party.uuid IS 'Identity for program calls, unique.';
 COMMENT ON COLUMN trainledger.party.kind IS 'organisation or person.';
 COMMENT ON COLUMN trainledger.party.name IS 'Name to show.';
-COMMENT ON COLUMN trainledger.party.email IS 'Address, unique without regard to case.';
+COMMENT ON COLUMN trainledger.party.email IS 'Address, unique in NFC and without regard to case.';
 COMMENT ON COLUMN trainledger.party.rfid IS 'Tag of a badge, unique.';
 COMMENT ON COLUMN trainledger.party.barcode IS 'Barcode of a badge, unique.';
 COMMENT ON COLUMN trainledger.party.external_id IS 'Id in another system, unique.';
@@ -157,7 +157,8 @@ BEGIN ATOMIC
 	FROM trainledger.party p
 	WHERE p.id = made.id OR p.uuid = made.uuid OR p.rfid = made.rfid
 	   OR p.barcode = made.barcode OR p.external_id = made.external_id
-	   OR pg_catalog.lower(p.email) = pg_catalog.lower(made.email)
+	   OR trainledger_internal.folded(p.email) COLLATE "C"
+		  = trainledger_internal.folded(made.email)
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION trainledger_internal.taken_party_column IS
@@ -192,7 +193,11 @@ BEGIN
 			'The argument kind is null.', 'Give organisation or person.',
 			'kind');
 	END IF;
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
+	email := trimmed(email);
+	rfid := trimmed(rfid);
+	barcode := trimmed(barcode);
+	external_id := trimmed(external_id);
 	PERFORM check_party(email, rfid, barcode, external_id,
 						organisation_id, data, attributes);
 	made.uuid := coalesce(uuid, gen_random_uuid());
@@ -249,6 +254,11 @@ DECLARE
 	changed jsonb;
 	taken text;
 BEGIN
+	name := check_text('name', name);
+	email := trimmed(email);
+	rfid := trimmed(rfid);
+	barcode := trimmed(barcode);
+	external_id := trimmed(external_id);
 	changed := changes(clear,
 		'{"email": null, "rfid": null, "barcode": null, "external_id": null,
 		  "organisation_id": null, "data": [], "flags": [], "sources": [],
@@ -263,7 +273,6 @@ BEGIN
 			'The argument party_id is null.', 'Give the id of the party.',
 			'party_id');
 	END IF;
-	PERFORM require_text('name', coalesce(name, 'kept'));
 	PERFORM check_party(email, rfid, barcode, external_id,
 						NULL::bigint, data, attributes);
 	SELECT p.* INTO made FROM trainledger.party p
@@ -305,7 +314,8 @@ DECLARE
 	found_party trainledger.party;
 	-- compare in the default collation, whatever the arguments have
 	kind text COLLATE "default" := coalesce(id_type, '');
-	wanted text COLLATE "default" := id;
+	wanted text COLLATE "default" := CASE WHEN kind IN ('id', 'uuid')
+		THEN id ELSE trimmed(id) END;
 BEGIN
 	CASE kind
 	WHEN 'id' THEN
@@ -321,7 +331,7 @@ BEGIN
 		END IF;
 	WHEN 'email' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
-		WHERE lower(p.email) = lower(wanted);
+		WHERE folded(p.email) COLLATE "C" = folded(wanted);
 	WHEN 'rfid' THEN
 		SELECT p.* INTO found_party FROM trainledger.party p
 		WHERE p.rfid = wanted;
@@ -375,9 +385,9 @@ BEGIN
 			'The argument kind is null.',
 			'Give course, team, learning_path or collection.', 'kind');
 	END IF;
-	PERFORM require_text('code', code);
+	code := require_text('code', code);
 	PERFORM check_length('code', code, 50);
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	LOOP
 		made_id := coalesce(id, next_id('trainledger.catalog_item'::regclass));
 		INSERT INTO trainledger.catalog_item AS c (id, kind, code, name)
@@ -398,6 +408,29 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.add_catalog_item IS
 'Adds a course, team, learning path or collection. Level admin.';
 
+CREATE FUNCTION trainledger_internal.update_catalog_item(
+	item_id bigint, name text) RETURNS trainledger.catalog_item
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	made trainledger.catalog_item;
+BEGIN
+	PERFORM require_given('item_id', item_id::text);
+	name := require_text('name', name);
+	IF NOT EXISTS (SELECT FROM trainledger.catalog_item c
+				   WHERE c.id = item_id) THEN
+		PERFORM refuse_missing('catalog item', item_id::text, 'item_id');
+	END IF;
+	UPDATE trainledger.catalog_item c SET name = update_catalog_item.name
+	WHERE c.id = item_id RETURNING c.* INTO made;
+	PERFORM require_written('catalog_item', FOUND);
+	RETURN made;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.update_catalog_item IS
+'Gives a catalogue item another name. Level admin.';
+
 CREATE FUNCTION trainledger_internal.add_region(code text, name text)
 RETURNS trainledger.region
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -406,9 +439,9 @@ AS $$
 DECLARE
 	made trainledger.region;
 BEGIN
-	PERFORM require_text('code', code);
+	code := require_text('code', code);
 	PERFORM check_length('code', code, 50);
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	INSERT INTO trainledger.region AS r (code, name)
 	VALUES (add_region.code, add_region.name)
 	ON CONFLICT DO NOTHING RETURNING r.* INTO made;
@@ -430,9 +463,9 @@ AS $$
 DECLARE
 	made trainledger.currency;
 BEGIN
-	PERFORM require_text('code', code);
+	code := require_text('code', code);
 	PERFORM check_length('code', code, 50);
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	IF minor_units IS NULL OR minor_units NOT BETWEEN 0 AND 6 THEN
 		PERFORM refuse('TL400', 'minor units are out of range',
 			format('The minor units are %s.',

@@ -83,13 +83,13 @@ COMMENT ON FUNCTION trainledger_internal.insert_token_type IS
 
 CREATE FUNCTION trainledger_internal.check_token_type(
 	name text, scale integer, default_days_to_redeem integer, id uuid)
-RETURNS void
+RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	PERFORM require_admin_for_id(id::text, 'id');
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	IF scale IS NULL OR scale NOT BETWEEN 0 AND 6 THEN
 		PERFORM refuse('TL400', 'scale is out of range',
 			format('The scale is %s.', coalesce(scale::text, 'null')),
@@ -102,10 +102,11 @@ BEGIN
 			'Give 1 to 36525 days, or null for never.',
 			'default_days_to_redeem');
 	END IF;
+	RETURN name;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.check_token_type IS
-'Checks what token types of both kinds have in common (42501, TL400).';
+'Checks what token types of both kinds have in common (42501, TL400); the name as it is kept.';
 
 CREATE FUNCTION trainledger_internal.add_credit_token_type(
 	name text,
@@ -120,7 +121,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM check_token_type(name, scale, NULL::integer, id);
+	name := check_token_type(name, scale, NULL::integer, id);
 	IF unit IS NULL THEN
 		PERFORM refuse('TL400', 'unit is missing',
 			'The unit is null.', 'Give token or currency.', 'unit');
@@ -144,7 +145,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM check_token_type(name, scale, default_days_to_redeem, id);
+	name := check_token_type(name, scale, default_days_to_redeem, id);
 	RETURN insert_token_type(
 		'training'::trainledger.token_kind, name,
 		'token'::trainledger.token_unit, scale, '(,)'::trainledger.amount_range,
@@ -176,7 +177,7 @@ BEGIN
 	changed := changes(clear,
 		'{"symbol": null, "description": null, "lower_bound": null,
 		  "upper_bound": null, "default_days_to_redeem": null}'::json,
-		json_build_object('name', name, 'symbol', symbol,
+		json_build_object('name', trimmed(name), 'symbol', symbol,
 			'description', description, 'lower_bound', lower_bound,
 			'upper_bound', upper_bound, 'is_active', is_active,
 			'is_archived', is_archived,

@@ -63,8 +63,8 @@ AS $$
 DECLARE
 	found_account trainledger.account;
 	-- compare in the default collation, whatever the arguments have
-	named text COLLATE "default" := coalesce(account_name, 'default');
-	of_type text COLLATE "default" := coalesce(token_type, 'default');
+	named text COLLATE "default" := coalesce(trimmed(account_name), 'default');
+	of_type text COLLATE "default" := coalesce(trimmed(token_type), 'default');
 BEGIN
 	IF party_id IS NULL THEN
 		PERFORM refuse('TL400', 'party_id is missing',

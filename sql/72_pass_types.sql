@@ -58,8 +58,8 @@ DECLARE
 	is_id_taken boolean;
 BEGIN
 	PERFORM check_id(id);
-	PERFORM require_text('code', code);
-	PERFORM require_text('name', name);
+	code := require_text('code', code);
+	name := require_text('name', name);
 	PERFORM check_notes('description', description);
 	LOOP
 		made_id := coalesce(id, next_id('trainledger.pass_type'::regclass));
@@ -98,8 +98,8 @@ DECLARE
 	made trainledger.pass_type;
 	changed jsonb;
 BEGIN
-	PERFORM require_text('code', coalesce(code, 'kept'));
-	PERFORM require_text('name', coalesce(name, 'kept'));
+	code := check_text('code', code);
+	name := check_text('name', name);
 	PERFORM check_notes('description', description);
 	changed := changes(clear, '{"description": null}'::json,
 		json_build_object('code', code, 'name', name,
@@ -287,7 +287,7 @@ DECLARE
 	made_id bigint;
 BEGIN
 	PERFORM check_id(id);
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	PERFORM require_given('validity_unit', validity_unit::text);
 	IF validity_value IS NULL OR validity_value NOT BETWEEN 1 AND 36525 THEN
 		PERFORM refuse('TL400', 'validity is out of range',
@@ -332,7 +332,7 @@ DECLARE
 	made trainledger.pass_type_option;
 	of_type trainledger.pass_type;
 BEGIN
-	PERFORM require_text('name', coalesce(name, 'kept'));
+	name := check_text('name', name);
 	PERFORM changes(clear, '{}'::json, '{}'::json);
 	made := pass_option(option_id);
 	of_type := pass_type(made.pass_type_id);
@@ -423,6 +423,8 @@ DECLARE
 	made trainledger.pass_type_option_price;
 	of_option trainledger.pass_type_option;
 BEGIN
+	region_code := trimmed(region_code);
+	currency_code := trimmed(currency_code);
 	PERFORM require_given('option_id', option_id::text);
 	PERFORM require_given('region_code', region_code);
 	PERFORM require_given('currency_code', currency_code);

@@ -41,11 +41,12 @@ CREATE TABLE trainledger.signup_token (
 		CHECK (maximum_activations > 0)
 ) WITH (fillfactor = 90);
 CREATE UNIQUE INDEX signup_token_code_key
-	ON trainledger.signup_token (lower(code) COLLATE "C");
+	ON trainledger.signup_token
+	(trainledger_internal.folded(code) COLLATE "C");
 COMMENT ON TABLE trainledger.signup_token IS
 'Signup tokens: codes with which learners enrol themselves.';
 COMMENT ON COLUMN trainledger.signup_token.id IS 'Identity of the token, at most 50 characters; those made by the server sort as they were made.';
-COMMENT ON COLUMN trainledger.signup_token.code IS 'What a learner types in, at most 250 characters; unique without regard to case.';
+COMMENT ON COLUMN trainledger.signup_token.code IS 'What a learner types in, at most 250 characters; unique in NFC and without regard to case.';
 COMMENT ON COLUMN trainledger.signup_token.type IS 'What it enrols into: 1 course, 2 team, 3 learning path, 4 collection.';
 COMMENT ON COLUMN trainledger.signup_token.type_id IS 'Code of the catalogue item that it enrols into.';
 COMMENT ON COLUMN trainledger.signup_token.active IS 'Whether it can be claimed.';

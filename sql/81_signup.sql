@@ -128,9 +128,9 @@ DECLARE
 	made trainledger.signup_token;
 BEGIN
 	PERFORM require_admin_for_id(id, 'id');
-	id := btrim(id, E' \t\n\r');
-	code := btrim(code, E' \t\n\r');
-	type_id := btrim(type_id, E' \t\n\r');
+	id := trimmed(id);
+	code := trimmed(code);
+	type_id := trimmed(type_id);
 	PERFORM require_given('type', type::text);
 	PERFORM require_given('type_id', type_id);
 	PERFORM require_given('maximum_activations', maximum_activations::text);
@@ -174,8 +174,9 @@ DECLARE
 	made trainledger.signup_token;
 	changed jsonb;
 BEGIN
-	code := btrim(code, E' \t\n\r');
-	type_id := btrim(type_id, E' \t\n\r');
+	signup_token_id := trimmed(signup_token_id);
+	code := trimmed(code);
+	type_id := trimmed(type_id);
 	PERFORM require_given('signup_token_id', signup_token_id);
 	PERFORM check_signup_token(NULL, code, type, type_id, maximum_activations);
 	changed := changes(clear, '{"expiration": null}'::json,
@@ -247,7 +248,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	IF lower(token.code) IS DISTINCT FROM lower(code) THEN
+	IF folded(token.code) IS DISTINCT FROM folded(code) THEN
 		PERFORM refuse('TL404', 'signup token not found',
 			'No signup token has this code.', 'Check the code.', 'code');
 	END IF;
@@ -314,13 +315,13 @@ BEGIN
 			'The party is not the one that is asking.',
 			'Leave it to a role of level operator.', 'party_id');
 	END IF;
-	code := btrim(code, E' \t\n\r');
+	code := trimmed(code);
 	PERFORM require_given('code', nullif(code, ''));
 	PERFORM require_given('party_id', party_id::text);
 	holder := party(party_id);
 	SELECT t.* INTO token FROM trainledger.signup_token t
-	WHERE lower(t.code) COLLATE "C"
-		= lower(claim_signup_token.code) COLLATE "C";
+	WHERE folded(t.code) COLLATE "C"
+		= folded(claim_signup_token.code);
 	claim := signup_claim(token.id, party_id);
 	IF claim.id IS NOT NULL THEN
 		RETURN claim;

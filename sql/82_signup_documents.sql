@@ -75,7 +75,7 @@ DECLARE
 	tokens trainledger.signup_token[];
 BEGIN
 	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
-					WHERE t.id = tokenid);
+					WHERE t.id = trimmed(tokenid));
 	IF tokens = '{}' THEN
 		RETURN signup_error('TL404', 'signup token not found');
 	END IF;

@@ -80,14 +80,15 @@ CREATE TABLE trainledger.cohort (
 		CONSTRAINT cohort_program_id_fkey REFERENCES trainledger.program,
 	name text NOT NULL,
 	created_at timestamptz NOT NULL,
-	CONSTRAINT cohort_name_key UNIQUE (program_id, name),
 	CONSTRAINT cohort_program_id_id_key UNIQUE (program_id, id)
 );
+CREATE UNIQUE INDEX cohort_name_key ON trainledger.cohort
+	(program_id, trainledger_internal.folded(name) COLLATE "C");
 COMMENT ON TABLE trainledger.cohort IS
 'Cohorts: groups that go through a program together.';
 COMMENT ON COLUMN trainledger.cohort.id IS 'Identity of the cohort.';
 COMMENT ON COLUMN trainledger.cohort.program_id IS 'Program that it is in.';
-COMMENT ON COLUMN trainledger.cohort.name IS 'Name, unique in the program.';
+COMMENT ON COLUMN trainledger.cohort.name IS 'Name, unique in the program, in NFC and without regard to case.';
 COMMENT ON COLUMN trainledger.cohort.created_at IS 'When the cohort was made.';
 
 -- The foreign key on (program_id, cohort_id) refuses cohorts of other programs.
@@ -166,9 +167,9 @@ COMMENT ON COLUMN trainledger.membership_event.created_at IS 'When it was done.'
 /*
  * A ticket is a person's (party_id), or nobody's yet: made out to an address
  * (email) that nobody had.  made_out_to is the holder as a repeated purchase
- * names it, the party or the address in lower case, and so never changes.
- * Tickets are looked for by holder_id and made_out_to: lower() and COALESCE
- * are not leakproof, and would be asked after the policy only, row by row.
+ * names it, the party or the folded address, and so never changes.  Tickets are
+ * looked for by holder_id: COALESCE is not leakproof, and would be asked after
+ * the policy only, row by row.
  */
 CREATE SEQUENCE trainledger.ticket_id_seq;
 COMMENT ON SEQUENCE trainledger.ticket_id_seq IS
@@ -237,7 +238,7 @@ COMMENT ON COLUMN trainledger.ticket.state IS 'ready, consumed or canceled.';
 COMMENT ON COLUMN trainledger.ticket.external_id IS 'Id of the purchased item.';
 COMMENT ON COLUMN trainledger.ticket.sku IS 'Stock keeping unit that was bought.';
 COMMENT ON COLUMN trainledger.ticket.base_sku IS 'Stock keeping unit that it is a variant of.';
-COMMENT ON COLUMN trainledger.ticket.made_out_to IS 'Holder that it was made for: the party, or else the address in lower case. Tells a purchase that is repeated.';
+COMMENT ON COLUMN trainledger.ticket.made_out_to IS 'Holder that it was made for: the party, or else the address as addresses are compared. Tells a purchase that is repeated.';
 COMMENT ON COLUMN trainledger.ticket.consumed_program_id IS 'Program that it was consumed for.';
 COMMENT ON COLUMN trainledger.ticket.created_at IS 'When it was made.';
 COMMENT ON COLUMN trainledger.ticket.consumed_at IS 'When it was consumed.';

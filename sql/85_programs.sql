@@ -52,8 +52,8 @@ DECLARE
 	made trainledger.program_kind;
 BEGIN
 	PERFORM require_admin_for_id(id::text, 'id');
-	PERFORM require_text('name', name);
-	PERFORM require_text('handle', coalesce(handle, 'none'));
+	name := require_text('name', name);
+	handle := check_text('handle', handle);
 	IF parent_id IS NOT NULL THEN
 		PERFORM program_kind(parent_id, 'parent_id');
 	END IF;
@@ -109,7 +109,7 @@ DECLARE
 BEGIN
 	PERFORM require_admin_for_id(id::text, 'id');
 	PERFORM require_given('kind_id', kind_id::text);
-	PERFORM require_text('name', name);
+	name := require_text('name', name);
 	PERFORM require_given('start_date', start_date::text);
 	PERFORM require_given('duration', duration::text);
 	PERFORM check_program(start_date, duration);
@@ -148,7 +148,7 @@ DECLARE
 	made trainledger.program;
 BEGIN
 	PERFORM require_given('program_id', program_id::text);
-	PERFORM require_text('name', coalesce(name, 'kept'));
+	name := check_text('name', name);
 	PERFORM check_program(start_date, duration);
 	PERFORM changes(clear, '{}'::json, '{}'::json);
 	PERFORM program(program_id);
@@ -200,12 +200,12 @@ DECLARE
 	confirmed trainledger.cohort;
 BEGIN
 	PERFORM require_given('program_id', program_id::text);
-	PERFORM require_text('cohort_name', cohort_name);
+	cohort_name := require_text('cohort_name', cohort_name);
 	PERFORM program(program_id);
 	LOOP
 		SELECT c.* INTO confirmed FROM trainledger.cohort c
 		WHERE c.program_id = confirm_cohort.program_id
-		AND c.name = cohort_name;
+		AND folded(c.name) COLLATE "C" = folded(cohort_name);
 		EXIT WHEN FOUND;
 		INSERT INTO trainledger.cohort AS c (id, program_id, name, created_at)
 		VALUES (gen_random_uuid(), confirm_cohort.program_id, cohort_name,
@@ -215,13 +215,13 @@ BEGIN
 		PERFORM require_conflict('cohort', EXISTS (
 			SELECT FROM trainledger.cohort c
 			WHERE c.program_id = confirm_cohort.program_id
-			AND c.name = cohort_name));
+			AND folded(c.name) COLLATE "C" = folded(cohort_name)));
 	END LOOP;
 	RETURN confirmed;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.confirm_cohort IS
-'The cohort of a program with this name, which is made if it is not there. Level operator.';
+'The cohort of a program with this name, whatever its case, which is made if it is not there. Level operator.';
 
 -- Reading
 

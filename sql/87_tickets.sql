@@ -24,7 +24,8 @@ BEGIN
 	RETURN QUERY
 	SELECT t.* FROM trainledger.ticket t
 	WHERE (t.holder_id = holder.id
-		   OR t.holder_id = -1 AND t.made_out_to = lower(holder.email))
+		   OR t.holder_id = -1 AND t.made_out_to
+			= trainledger_internal.folded(holder.email))
 	AND (user_tickets.state IS NULL OR t.state = user_tickets.state)
 	ORDER BY t.created_at, t.id;
 END;
@@ -49,6 +50,9 @@ DECLARE
 	holder_argument CONSTANT text :=
 		CASE WHEN party_id IS NULL THEN 'email' ELSE 'party_id' END;
 BEGIN
+	email := trimmed(email);
+	sku := trimmed(sku);
+	base_sku := trimmed(base_sku);
 	PERFORM require_given('program_kind_id', program_kind_id::text);
 	IF party_id IS NULL AND email IS NULL THEN
 		PERFORM refuse('TL400', 'party_id or email is missing',
@@ -62,7 +66,8 @@ BEGIN
 	PERFORM program_kind(program_kind_id, 'program_kind_id');
 	IF email IS NOT NULL THEN
 		SELECT p.id INTO owner_id FROM trainledger.party p
-		WHERE lower(p.email) = lower(create_program_ticket.email);
+		WHERE folded(p.email) COLLATE "C"
+			= folded(create_program_ticket.email);
 		for_party := coalesce(party_id, owner_id);
 	END IF;
 	IF for_party IS NOT NULL THEN
@@ -80,7 +85,7 @@ BEGIN
 			AND t.sku IS NOT DISTINCT FROM create_program_ticket.sku
 			AND (t.holder_id = holder.id
 				 OR t.holder_id = -1
-				 AND t.made_out_to = lower(holder.email))) THEN
+				 AND t.made_out_to = folded(holder.email))) THEN
 			RETURN 0;
 		END IF;
 		PERFORM require_not_suspended(holder, holder_argument);
@@ -92,7 +97,7 @@ BEGIN
 			create_program_ticket.program_kind_id,
 			create_program_ticket.external_id, create_program_ticket.sku,
 			create_program_ticket.base_sku,
-			coalesce(for_party::text, lower(create_program_ticket.email)),
+			coalesce(for_party::text, folded(create_program_ticket.email)),
 			trainledger.clock())
 	ON CONFLICT DO NOTHING;
 	RETURN FOUND::integer;

@@ -30,6 +30,9 @@ BEGIN
 	BEGIN
 		FOR name, given IN SELECT e.key, e.value FROM json_each(body) e LOOP
 			value := given #>> '{}';
+			IF known ->> name = 'name' THEN
+				value := trimmed(value);
+			END IF;
 			problem := CASE
 				WHEN NOT known ? name THEN 'is not known'
 				WHEN fields ? name THEN 'is given twice'

@@ -369,8 +369,7 @@ COMMENT ON FUNCTION trainledger.account_statement IS
 
 /*
  * The call of party_by refuses what is no party.  Everything else goes by an
- * index on the party, tickets by that on the address too: it is made once, as
- * row-level security would have lower() asked after it.
+ * index on the party, tickets by that on the address too.
  */
 CREATE FUNCTION trainledger.holdings(party_id bigint)
 RETURNS TABLE (
@@ -379,7 +378,7 @@ RETURNS TABLE (
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT h.system, h.what, h.quantity, h.valid_until
-	FROM (SELECT f.id, lower(f.email) AS address
+	FROM (SELECT f.id, trainledger_internal.folded(f.email) AS address
 		  FROM trainledger_internal.party_by('id', $1::text, 'party_id') f
 		  OFFSET 0) p
 	CROSS JOIN LATERAL (

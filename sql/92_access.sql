@@ -139,6 +139,8 @@ FROM (VALUES
 	('admin', 'admin_access', false, NULL, NULL),
 	('admin', 'add_catalog_item', true, 'catalog_items',
 		'kind is course, team, learning_path or collection; code is unique per kind, at most 50 characters; name is the name to show; id takes over the id of another system.'),
+	('admin', 'update_catalog_item', true, 'catalog_items',
+		'item_id is the item, name the name to show.'),
 	('admin', 'add_region', true, 'regions',
 		'code is unique, name the name to show.'),
 	('admin', 'add_currency', true, 'currencies',
@@ -209,7 +211,7 @@ CREATE VIEW trainledger_internal.privilege WITH (security_invoker = true) AS
 SELECT n.level, p.function_name
 FROM (VALUES
 	('learner'::trainledger.access_level,
-		'{refuse,party_by,credit_account,entries_until,first_visible_party,
+		'{refuse,trimmed,folded,party_by,credit_account,entries_until,first_visible_party,
 		  last_visible_party,first_visible_account,last_visible_account,
 		  visible_accounts,visible_organisation,visible_email,document_fields,
 		  document_time,program_document,program_kind_document}'::text[]),

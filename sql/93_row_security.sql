@@ -36,7 +36,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT lower(p.email) FROM trainledger.party p
+	RETURN (SELECT folded(p.email) FROM trainledger.party p
 			WHERE p.id = trainledger.current_party()
 			AND NOT has_function_privilege(
 				'trainledger.reader_access()'::regprocedure, 'EXECUTE'));

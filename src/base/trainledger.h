@@ -133,6 +133,11 @@ extern bool tl_check_text(const char *name, text *value, bool required,
 						  TlRefusal *refusal);
 extern void tl_check_name(const char *name, text *value);
 
+/* names.c */
+extern const char *tl_trim(const char *bytes, int *length);
+extern text *tl_trim_text(text *value);
+extern void tl_trim_string(char *value);
+
 /* module.c: settings */
 extern char *tl_clock_setting;
 extern char *tl_party_setting;

@@ -518,14 +518,16 @@ answer_account(StringInfo out, CreditAccount *account, const char *id_type,
 		set_next_page(account, id_type, id, page, next);
 }
 
-/* A text argument, or or_else if it is null or empty (as in a body) */
+/* A name, or or_else if it is null or empty (as in a body) */
 static const char *
 text_argument(FunctionCallInfo fcinfo, int number, const char *or_else)
 {
-	if (PG_ARGISNULL(number) ||
-		VARSIZE_ANY_EXHDR(PG_GETARG_TEXT_PP(number)) == 0)
+	text	   *name = PG_ARGISNULL(number) ? NULL :
+		tl_trim_text(PG_GETARG_TEXT_PP(number));
+
+	if (name == NULL || VARSIZE_ANY_EXHDR(name) == 0)
 		return or_else;
-	return text_to_cstring(PG_GETARG_TEXT_PP(number));
+	return text_to_cstring(name);
 }
 
 /* page is NULL if no history was requested. */

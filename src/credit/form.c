@@ -190,28 +190,18 @@ credit_form_read(CreditForm *form, text *body)
  * ---------------------------------------------------------------------
  */
 
-/* Remove blanks around a value, in place. */
-static void
-trim(char *value)
-{
-	size_t		length = strlen(value);
-	size_t		start = strspn(value, " \t\r\n");
-
-	while (length > start && strchr(" \t\r\n", value[length - 1]) != NULL)
-		length--;
-	memmove(value, value + start, length - start);
-	value[length - start] = '\0';
-}
-
 /* Whether a field was sent and is not blank; it may still be unusable */
 bool
 credit_form_is_given(const CreditForm *form, CreditField field)
 {
 	const char *value = form->values[field];
+	int			length;
 
-	if (form->kinds[field] == KIND_STRING)
-		return value[strspn(value, " \t\r\n")] != '\0';
-	return form->kinds[field] != KIND_ABSENT;
+	if (form->kinds[field] != KIND_STRING)
+		return form->kinds[field] != KIND_ABSENT;
+	length = (int) strlen(value);
+	tl_trim(value, &length);
+	return length > 0;
 }
 
 /*
@@ -256,8 +246,11 @@ static void
 check_name(CreditForm *form, CreditField field)
 {
 	if (check_given(form, field, false))
+	{
+		tl_trim_string(form->values[field]);
 		check_length(form, field, pg_mbstrlen(form->values[field]),
 					 TL_MAX_NAME_CHARS);
+	}
 	else
 		form->values[field] = "default";
 }
@@ -280,7 +273,8 @@ check_delegate(CreditForm *form)
 	for (int i = FIELD_DELEGATE_ID; i <= FIELD_DELEGATE_EXTERNAL_ID; i++)
 	{
 		any |= credit_form_is_given(form, i);
-		check_given(form, i, false);
+		if (check_given(form, i, false))
+			tl_trim_string(form->values[i]);
 	}
 	if (!any)
 		form->errors[FIELD_DELEGATE_ID] = BLANK;
@@ -288,10 +282,7 @@ check_delegate(CreditForm *form)
 	if (form->errors[FIELD_DELEGATE_ID] == NULL &&
 		credit_form_is_given(form, FIELD_DELEGATE_ID))
 	{
-		char	   *id = form->values[FIELD_DELEGATE_ID];
-
-		trim(id);
-		if (!credit_form_is_party_id(id))
+		if (!credit_form_is_party_id(form->values[FIELD_DELEGATE_ID]))
 			form->errors[FIELD_DELEGATE_ID] = FORM_INVALID;
 	}
 }
@@ -347,7 +338,7 @@ check_decimal(CreditForm *form, CreditField field, bool required, int scale,
 
 	if (!check_given(form, field, required))
 		return false;
-	trim(text);
+	tl_trim_string(text);
 	if (tl_decimal_to_amount(text, strlen(text), true, scale, rounding,
 							 value) == TL_DECIMAL_OK)
 		return true;

@@ -169,9 +169,9 @@ credit(FunctionCallInfo fcinfo, TlOperation operation)
 	require_arg(fcinfo, 4, "recorded_at");
 	target.party_id = PG_GETARG_INT64(0);
 	target.account_name = PG_ARGISNULL(5) ? cstring_to_text("default") :
-		PG_GETARG_TEXT_PP(5);
+		tl_trim_text(PG_GETARG_TEXT_PP(5));
 	target.type_name = PG_ARGISNULL(6) ? cstring_to_text("default") :
-		PG_GETARG_TEXT_PP(6);
+		tl_trim_text(PG_GETARG_TEXT_PP(6));
 	take_request(fcinfo, &credit_places, &request);
 	tl_check_name("account_name", target.account_name);
 	tl_check_name("token_type", target.type_name);

@@ -271,7 +271,8 @@ static const char insert_tokens[] =
 static const char find_taken_code[] =
 	"SELECT d.position, d.line FROM document_token d"
 	" JOIN trainledger.signup_token t"
-	"  ON lower(t.code) COLLATE \"C\" = lower(d.code) COLLATE \"C\""
+	"  ON trainledger_internal.folded(t.code) COLLATE \"C\""
+	"  = trainledger_internal.folded(d.code)"
 	"  AND t.id <> d.id"
 	" ORDER BY d.position LIMIT 1";
 

@@ -95,7 +95,7 @@ const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
 };
 /* clang-format on */
 
-/* The text of an element, in UTF-8, without leading blanks */
+/* The text of an element, in UTF-8 */
 typedef struct Text
 {
 	int			length;
@@ -225,8 +225,8 @@ raise_fault(const Reader *reader)
  */
 
 /*
- * Append to the text of an element.  Leading blanks are skipped here, and
- * trailing ones are removed by trim_text().
+ * Append to the text of an element.  Leading blanks, and those beyond the room
+ * that there is, are skipped here; trim_text() removes all white space.
  */
 static void
 append_text(Text *text, const xmlChar *chars, int length)
@@ -248,10 +248,9 @@ append_text(Text *text, const xmlChar *chars, int length)
 static void
 trim_text(Text *text)
 {
-	while (text->length > 0 &&
-		   xmlIsBlank_ch((xmlChar) text->bytes[text->length - 1]))
-		text->length--;
 	text->bytes[text->length] = '\0';
+	tl_trim_string(text->bytes);
+	text->length = (int) strlen(text->bytes);
 }
 
 /* Parse an integer from 1 to 2^31 - 1. */

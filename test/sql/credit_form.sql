@@ -438,7 +438,7 @@ RESET request.jwt.claims;
 SELECT e.entry_no, e.operation, e.source, e.description, e.device, e.booked_by,
 	e.recorded_at AT TIME ZONE 'UTC' AS recorded_at
 FROM trainledger.entry e
-WHERE e.account_id = regress.account('form-1', ' wallet ')
+WHERE e.account_id = regress.account('form-1', 'wallet')
 ORDER BY e.entry_no;
 
 -- Texts come back as they were sent
@@ -448,7 +448,7 @@ SELECT to_json(v.value) AS sent,
 		AND document->'transaction'->>'accountName' = v.value AS back,
 	regexp_replace(document::text, '^.*"source":(.*),"description".*$', '\1') AS printed
 FROM (VALUES (1, E'"quoted" \\ and /'), (2, E'tab\tline\nreturn\rfeed\fback\b'),
-	(3, E'\u0001\u001f\u007f'), (4, 'é ü ß 漢字 😀'), (5, E'a\u0301\u200d\u2028'),
+	(3, E'\u0001\u001f\u007f'), (4, 'é ü ß 漢字 😀'), (5, E'a\u0301\u2028\u200d'),
 	(6, '</script>&amp;%s%n'), (7, '\u0041'), (8, '{"a":1}'), (9, ''' --')) v(n, value),
 	trainledger_api.credit_token_transaction_init(json_build_object(
 		'delegate_barcode', 'form-1', 'amount', 1, 'source', v.value,

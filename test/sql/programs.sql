@@ -106,7 +106,7 @@ SELECT count(*) AS none FROM list_cohorts(regress.id('99'));
 SET ROLE regress_operator;
 SELECT name, regress.n(program_id) AS program, id = (SELECT id FROM confirm_cohort(regress.id('21'), 'Red')) AS same, regress.utc(created_at) AS created_at
 FROM confirm_cohort(regress.id('21'), 'Red');
-SELECT count(DISTINCT id) AS others FROM (SELECT (confirm_cohort(regress.id(p), n)).id FROM (VALUES ('21', 'red'), ('21', 'Red '), ('22', 'Red'), ('21', 'Blue')) v(p, n)) x;
+SELECT count(DISTINCT id) AS others FROM (SELECT (confirm_cohort(regress.id(p), n)).id FROM (VALUES ('21', 'Amber'), ('21', 'Reds'), ('22', 'Red'), ('21', 'Blue')) v(p, n)) x;
 SELECT regress.n(c.program_id) AS program, quote_literal(c.name) AS name FROM unnest('{21,22,23}'::text[]) p, list_cohorts(regress.id(p)) c ORDER BY 1, c.name COLLATE "C";
 SELECT name FROM confirm_cohort(regress.id('22'), 'Green');
 SELECT label, r.code, r.message, r.detail, r.hint
@@ -139,7 +139,7 @@ SELECT state, regress.attempt(format('SELECT modify_program_membership(regress.i
 	regress.attempt(format('SELECT update_user_cohort_state(890002, regress.id(''21''), %L)', state)) AS update
 FROM unnest('{active,completed,graduated,incomplete,withdrawn,dropped,refunded,Active,"",other}'::text[]) state;
 SELECT regress.show(m) FROM update_user_cohort_state(890002, regress.id('21'), 'dropped', comments => 'Ill', state_detail => 'Until June') m;
-SELECT regress.show(m) FROM update_user_cohort_state(890002, regress.id('21'), 'active', regress.cohort('red')) m;
+SELECT regress.show(m) FROM update_user_cohort_state(890002, regress.id('21'), 'active', regress.cohort('Amber')) m;
 SELECT regress.show(m) FROM update_user_cohort_state(890002, regress.id('21'), 'active', comments => '') m;
 SELECT label, r.code, r.message, regexp_replace(r.detail, '[0-9a-f-]{36}', 'N', 'g') AS detail, r.hint
 FROM (VALUES

@@ -169,6 +169,7 @@ INSERT INTO regress.call (call) VALUES
 	($$find_party('id', '0')$$),
 	($$add_catalog_item(NULL, 'x', 'x')$$),
 	($$add_catalog_item('course', 'refusals', 'x')$$),
+	($$update_catalog_item(NULL, 'x')$$), ($$update_catalog_item(840099, 'x')$$), ($$update_catalog_item(COURSE, ' ')$$),
 	($$add_region('refusals', 'x')$$),
 	($$add_currency('x', 'x', 7)$$),
 	-- token types

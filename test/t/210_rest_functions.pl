@@ -110,6 +110,7 @@ call(add_catalog_item => { kind => 'course', code => 'C-1', name => 'Swimming', 
 call(add_catalog_item => { kind => 'learning_path', code => 'P-1', name => 'Water', id => 2 }, []);
 call(add_catalog_item => { kind => 'team', code => 'T-1', name => 'Team' }, []);
 call($_ => { path_id => 2, course_ids => [1] }, []) for qw(add_path_courses remove_path_courses);
+call(update_catalog_item => { item_id => 2, name => 'x' }, []);
 call(add_region => { code => 'EU', name => 'Europe' }, []);
 call(add_currency => { code => 'EUR', name => 'Euro' }, []);
 
