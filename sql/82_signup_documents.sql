@@ -18,6 +18,41 @@ COMMENT ON FUNCTION trainledger_internal.apply_signup_tokens IS
 
 -- Over HTTP, in trainledger_api
 
+CREATE FUNCTION trainledger_internal.import_signup_body(
+	document bytea, charset text) RETURNS SETOF trainledger.signup_token
+AS 'MODULE_PATHNAME', 'tl_import_signup_tokens'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.import_signup_body IS
+'The work of import_signup_tokens() for the body of a request; charset, null for none, counts for more than the declaration of the document.';
+
+CREATE FUNCTION trainledger_internal.apply_signup_body(
+	document bytea, charset text) RETURNS SETOF trainledger.signup_token
+AS 'MODULE_PATHNAME', 'tl_apply_signup_tokens'
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp;
+COMMENT ON FUNCTION trainledger_internal.apply_signup_body IS
+'The work of apply_signup_tokens() for the body of a request; charset, null for none, counts for more than the declaration of the document.';
+
+/*
+ * A proxy that has to change the media type for PostgREST passes on the one of
+ * the client as X-Content-Type.
+ */
+CREATE FUNCTION trainledger_internal.body_charset() RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	headers json := nullif(current_setting('request.headers', true), '');
+BEGIN
+	RETURN substring(
+		coalesce(headers ->> 'x-content-type', headers ->> 'content-type')
+		FROM '(?i);\s*charset\s*=\s*"?([^\s";]+)');
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.body_charset IS
+'The charset that the media type of the request''s body names, null where it names none (RFC 7303).';
+
 CREATE DOMAIN trainledger."application/xml" AS text;
 COMMENT ON DOMAIN trainledger."application/xml" IS
 'An XML document: PostgREST answers a request for application/xml with it as it is.';
@@ -96,8 +131,8 @@ DECLARE
 	printed text;
 BEGIN
 	printed := signup_document(
-		ARRAY(SELECT t FROM import_signup_tokens(
-				  coalesce($1, '')) AS t), ' '::"char");
+		ARRAY(SELECT t FROM import_signup_body(
+				  coalesce($1, ''), body_charset()) AS t), ' '::"char");
 	PERFORM set_config('response.status', '201', true);
 	RETURN printed;
 EXCEPTION WHEN OTHERS THEN
@@ -119,8 +154,8 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	RETURN signup_document(
-		ARRAY(SELECT t FROM apply_signup_tokens(
-				  coalesce($1, '')) AS t), ' '::"char");
+		ARRAY(SELECT t FROM apply_signup_body(
+				  coalesce($1, ''), body_charset()) AS t), ' '::"char");
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;

@@ -551,12 +551,16 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 {
 	Work		work = {0};
 	bytea	   *document;
+	const char *charset = NULL;
 
 	if (PG_ARGISNULL(0))
 		tl_refuse(NULL, TL_INVALID, "document", "document is missing",
 				  "Give the bytes of an XML document.",
 				  "The argument document is null.");
 	document = PG_GETARG_BYTEA_PP(0);
+	/* a body of a request may come with the charset of its media type */
+	if (PG_NARGS() > 1 && !PG_ARGISNULL(1))
+		charset = text_to_cstring(PG_GETARG_TEXT_PP(1));
 
 	work.is_update = is_update;
 	work.id_sequence = id_sequence();
@@ -564,7 +568,7 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	work.tupdesc = make_tupdesc();
 	work.tokens = tuplestore_begin_heap(false, false, maintenance_work_mem);
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
-						  is_update, keep_token, &work);
+						  charset, is_update, keep_token, &work);
 
 	tl_lock(TL_MUTEX_SIGNUP_CODES);
 	/* only now: the table may have changed while we waited */
@@ -578,14 +582,20 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	return (Datum) 0;
 }
 
-/* import_signup_tokens(document bytea) returns setof signup_token */
+/*
+ * import_signup_tokens(document bytea) returns setof signup_token, and
+ * import_signup_body(document bytea, charset text)
+ */
 Datum
 tl_import_signup_tokens(PG_FUNCTION_ARGS)
 {
 	return do_document(fcinfo, false, import_tokens);
 }
 
-/* apply_signup_tokens(document bytea) returns setof signup_token */
+/*
+ * apply_signup_tokens(document bytea) returns setof signup_token, and
+ * apply_signup_body(document bytea, charset text)
+ */
 Datum
 tl_apply_signup_tokens(PG_FUNCTION_ARGS)
 {

@@ -27,6 +27,7 @@
 #include <libxml/chvalid.h>
 #include <libxml/parser.h>
 
+#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "common/string.h"
 #include "mb/pg_wchar.h"
@@ -69,6 +70,8 @@ typedef xmlErrorPtr TlXmlError;
 #define MAX_CODE_CHARS		250
 #define OVERLONG_CODE		"longer than 250 characters"
 #define MAX_ID_CHARS		50
+#define NAME_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define OVERLONG_ID			"longer than 50 characters"
 
 /* Depth of elements: Tokens, Token, and the elements of a token */
@@ -77,6 +80,8 @@ typedef xmlErrorPtr TlXmlError;
 #define ELEMENT_DEPTH		3
 
 #define NOT_WELL_FORMED		"not well-formed XML"
+#define UNKNOWN_ENCODING	"an encoding that is not known"
+#define WRONG_ENCODING		"bytes that are not valid in the encoding"
 #define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
 
 /* clang-format off */
@@ -110,7 +115,7 @@ typedef struct Fault
 	int64		position;		/* of the token, 0 if outside tokens */
 	SignupElement element;
 	int64		line;
-	char		unknown[MAX_ID_CHARS + 1];	/* name of an unknown element */
+	char		named[MAX_ID_CHARS + 1];	/* element or encoding to name */
 } Fault;
 
 typedef struct Reader
@@ -206,14 +211,41 @@ refuse_form(Reader *reader, const char *what)
 	note_fault(reader, 0, SIGNUP_NO_ELEMENT, what);
 }
 
+/* The encoding that the document declares or shows, else UTF-8 */
+static const char *
+encoding_name(const Reader *reader)
+{
+	const xmlParserCtxt *parser = reader->parser;
+	const xmlParserInputBuffer *buffer =
+		parser != NULL && parser->input != NULL ? parser->input->buf : NULL;
+
+	if (parser != NULL && parser->encoding != NULL)
+		return (const char *) parser->encoding;
+	if (buffer != NULL && buffer->encoder != NULL)
+		return buffer->encoder->name;
+	return "UTF-8";
+}
+
+/* Record a fault of an encoding, whose name is shown if it can be one. */
+static void
+refuse_encoding(Reader *reader, const char *what, const char *name)
+{
+	bool		is_first = reader->fault.what == NULL;
+
+	refuse_form(reader, what);
+	if (is_first && name != NULL && strlen(name) <= MAX_ID_CHARS &&
+		name[strspn(name, NAME_CHARS "0123456789-._:")] == '\0')
+		strlcpy(reader->fault.named, name, sizeof(reader->fault.named));
+}
+
 static void
 raise_fault(const Reader *reader)
 {
 	const Fault *fault = &reader->fault;
 	const char *what = fault->what;
 
-	if (fault->unknown[0] != '\0')
-		what = psprintf("%s \"%s\"", what, fault->unknown);
+	if (fault->named[0] != '\0')
+		what = psprintf("%s \"%s\"", what, fault->named);
 	tl_signup_refuse(TL_INVALID, fault->position, fault->line,
 					 fault->element, what, NULL,
 					 "A document has Tokens, in it Token, and in each the elements TokenId, TokenCode, TokenType, TokenTypeId, Active, MaximumActivations, TokenExpiration, each once at most.");
@@ -269,32 +301,56 @@ parse_number(const Text *text, int32 *number)
 static bool
 parse_truth(const Text *text, bool *truth)
 {
-	*truth = strcmp(text->bytes, "true") == 0 || strcmp(text->bytes, "1") == 0;
-	return *truth || strcmp(text->bytes, "false") == 0 ||
+	*truth = pg_strcasecmp(text->bytes, "true") == 0 ||
+		strcmp(text->bytes, "1") == 0;
+	return *truth || pg_strcasecmp(text->bytes, "false") == 0 ||
 		strcmp(text->bytes, "0") == 0;
 }
 
-/* Parse YYYY-MM-DDTHH:MM:SS in UTC; a blank may replace T, a Z may follow. */
+/* Whether a text begins with a shape, in which d is a digit */
+static bool
+has_shape(const char *text, const char *shape)
+{
+	for (; *shape != '\0'; shape++, text++)
+	{
+		if (*shape == 'd' ? (*text < '0' || *text > '9') : *text != *shape)
+			return false;
+	}
+	return true;
+}
+
+/* The time at the start of a year, UTC */
+static TimestampTz
+start_of_year(int year)
+{
+	return (date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+}
+
+/*
+ * Parse YYYY-MM-DDTHH:MM:SS in UTC.  A blank may replace T; a fraction of the
+ * second may follow, and Z or an offset, +HH:MM or +HHMM.
+ */
 static bool
 parse_expiration(const Text *text, TimestampTz *expiration)
 {
-	static const char shape[] = "dddd-dd-ddTdd:dd:ddZ";
-	int			length = text->length;
+	const char *end = text->bytes + strlen("dddd-dd-ddTdd:dd:dd");
 
-	if (length != (int) sizeof(shape) - 1 && length != (int) sizeof(shape) - 2)
+	if (!has_shape(text->bytes, "dddd-dd-ddTdd:dd:dd") &&
+		!has_shape(text->bytes, "dddd-dd-dd dd:dd:dd"))
 		return false;
-	for (int i = 0; i < length; i++)
-	{
-		char		c = text->bytes[i];
+	if (has_shape(end, ".d"))
+		end += 1 + strspn(end + 1, "0123456789");
+	if (*end == '+' || *end == '-')
+		end += has_shape(end + 1, "dd:dd") ? strlen("+dd:dd") :
+			has_shape(end + 1, "dddd") ? strlen("+dddd") : 0;
+	else if (*end == 'Z')
+		end++;
+	if (*end != '\0')
+		return false;
 
-		if (shape[i] == 'd' ? (c < '0' || c > '9') :
-			c != shape[i] && !(shape[i] == 'T' && c == ' '))
-			return false;
-	}
-	/* 9999-12-31T23:59:60 is in the year 10000, which has five digits */
+	/* a leap second, an offset or rounding may lead to another year */
 	return tl_parse_utc(text->bytes, expiration) &&
-		*expiration <
-		(date2j(10000, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
+		*expiration >= start_of_year(1) && *expiration < start_of_year(10000);
 }
 
 /* ---------------------------------------------------------------------
@@ -459,8 +515,8 @@ start_element(Reader *reader, const char *name)
 
 	/* show the name only if it is short and of letters; it might be a code */
 	if (strlen(name) <= MAX_ID_CHARS &&
-		name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")] == '\0')
-		strlcpy(reader->fault.unknown, name, sizeof(reader->fault.unknown));
+		name[strspn(name, NAME_CHARS)] == '\0')
+		strlcpy(reader->fault.named, name, sizeof(reader->fault.named));
 	refuse(reader, SIGNUP_NO_ELEMENT, "unknown element");
 }
 
@@ -555,8 +611,19 @@ on_doctype(void *user_data, const xmlChar *name pg_attribute_unused(),
 static void
 on_error(void *user_data, TlXmlError error)
 {
-	if (error->level >= XML_ERR_ERROR)
-		refuse_form((Reader *) user_data, NOT_WELL_FORMED);
+	Reader	   *reader = (Reader *) user_data;
+	const char *message = error->message ? error->message : "";
+
+	if (error->level < XML_ERR_ERROR)
+		return;
+	if (error->code == XML_ERR_UNSUPPORTED_ENCODING ||
+		error->code == XML_ERR_UNKNOWN_ENCODING)
+		refuse_encoding(reader, UNKNOWN_ENCODING, error->str1);
+	else if (error->code == XML_ERR_INVALID_ENCODING ||
+			 strncmp(message, "Input is not proper UTF-8", 25) == 0)
+		refuse_encoding(reader, WRONG_ENCODING, encoding_name(reader));
+	else
+		refuse_form(reader, NOT_WELL_FORMED);
 }
 
 /* ---------------------------------------------------------------------
@@ -633,20 +700,103 @@ read_pieces(Reader *reader, const char *document, size_t size,
 		hand_on(reader, handler, arg);
 		offset += length;
 	}
-	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed ||
-		has_undecoded_bytes(reader))
+	if (has_undecoded_bytes(reader))
+		refuse_encoding(reader, WRONG_ENCODING, encoding_name(reader));
+	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed)
 		refuse_form(reader, NOT_WELL_FORMED);
 	hand_on(reader, handler, arg);
 }
 
+/* Whether a document begins with a byte order mark, or in UTF-16 */
+static bool
+shows_encoding(const char *document, size_t size)
+{
+	return (size >= 3 && memcmp(document, "\xEF\xBB\xBF", 3) == 0) ||
+		(size >= 2 && (memcmp(document, "\xFE\xFF", 2) == 0 ||
+					   memcmp(document, "\xFF\xFE", 2) == 0 ||
+					   memcmp(document, "<", 2) == 0 ||
+					   memcmp(document, "\0<", 2) == 0));
+}
+
+/*
+ * Convert a document to UTF-8 from a PostgreSQL encoding.  Returns NULL if it
+ * is not valid there.  *size is in and out.
+ */
+static const char *
+convert_document(const char *document, size_t *size, int encoding)
+{
+	Oid			conversion;
+	size_t		room = *size * MAX_CONVERSION_GROWTH + 1;
+	char	   *converted;
+
+	if (encoding == PG_UTF8)
+		return pg_encoding_verifymbstr(PG_UTF8, document, (int) *size) ==
+			(int) *size ? document : NULL;
+	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
+	if (!OidIsValid(conversion) || room > INT_MAX)
+		return NULL;
+	converted = MemoryContextAllocHuge(CurrentMemoryContext, room);
+	if (pg_do_encoding_conversion_buf(conversion, encoding, PG_UTF8,
+									  (unsigned char *) document, (int) *size,
+									  (unsigned char *) converted, (int) room,
+									  true) != (int) *size)
+		return NULL;
+	*size = strlen(converted);
+	return converted;
+}
+
+static bool
+is_ascii(const char *document, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+	{
+		if (IS_HIGHBIT_SET(document[i]))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The document as the charset of its media type wants it read: in UTF-8 if
+ * *is_utf8 is set, else as it declares.  A byte order mark counts for more than
+ * the charset, and that for more than the declaration (RFC 7303).
+ */
+static const char *
+apply_charset(Reader *reader, const char *document, size_t *size,
+			  const char *charset, bool *is_utf8)
+{
+	const char *converted = NULL;
+
+	*is_utf8 = false;
+	if (shows_encoding(document, *size))
+		return document;
+	if (pg_strcasecmp(charset, "us-ascii") == 0)
+		converted = is_ascii(document, *size) ? document : NULL;
+	else if (pg_strncasecmp(charset, "utf-16", strlen("utf-16")) != 0)
+	{
+		int			encoding = pg_char_to_encoding(charset);
+
+		if (encoding < 0)
+			refuse_encoding(reader, UNKNOWN_ENCODING, charset);
+		else
+			converted = convert_document(document, size, encoding);
+	}
+	if (converted == NULL)
+		refuse_encoding(reader, WRONG_ENCODING, charset);
+	if (reader->fault.what != NULL)
+		raise_fault(reader);
+	*is_utf8 = true;
+	return converted;
+}
+
 /*
  * Read a document of new tokens or, if is_update, of changes to tokens, and
- * pass each token to the handler.  Raises TL400 with the token's position and
- * the element, or with the line.
+ * pass each token to the handler.  charset is that of its media type, or NULL.
+ * Raises TL400 with the token's position and the element, or with the line.
  */
 void
-tl_read_signup_tokens(const char *document, size_t size, bool is_update,
-					  SignupHandler handler, void *arg)
+tl_read_signup_tokens(const char *document, size_t size, const char *charset,
+					  bool is_update, SignupHandler handler, void *arg)
 {
 	static xmlSAXHandler callbacks = {
 		.initialized = XML_SAX2_MAGIC,
@@ -660,6 +810,7 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 	};
 	Reader	   *reader = palloc0(sizeof(Reader));
 	PgXmlErrorContext *errors;
+	bool		is_utf8 = false;
 
 	if (size > (size_t) tl_xml_max_bytes)
 		tl_refuse(NULL, TL_INVALID, "document", "document is too large",
@@ -672,6 +823,8 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 	reader->context = AllocSetContextCreate(CurrentMemoryContext,
 											"signup tokens",
 											ALLOCSET_DEFAULT_SIZES);
+	if (charset != NULL)
+		document = apply_charset(reader, document, &size, charset, &is_utf8);
 
 	/* in this mode, core neither raises nor prints errors of libxml2 */
 	errors = pg_xml_init(PG_XML_STRICTNESS_LEGACY);
@@ -686,7 +839,8 @@ tl_read_signup_tokens(const char *document, size_t size, bool is_update,
 			ereport(ERROR,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("out of memory")));
-		(void) xmlCtxtUseOptions(reader->parser, XML_PARSE_NONET);
+		(void) xmlCtxtUseOptions(reader->parser, XML_PARSE_NONET |
+								 (is_utf8 ? XML_PARSE_IGNORE_ENC : 0));
 		read_pieces(reader, document, size, handler, arg);
 	}
 	PG_CATCH();

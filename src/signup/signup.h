@@ -58,8 +58,8 @@ typedef void (*SignupHandler)(const SignupToken *token, void *arg);
 
 /* reader.c */
 extern void tl_read_signup_tokens(const char *document, size_t size,
-								  bool is_update, SignupHandler handler,
-								  void *arg);
+								  const char *charset, bool is_update,
+								  SignupHandler handler, void *arg);
 pg_noreturn extern void tl_signup_refuse(int sqlerrcode, int64 position,
 										 int64 line, SignupElement element,
 										 const char *what, const char *detail,

@@ -49,6 +49,23 @@ CREATE FUNCTION regress.signup_odd() RETURNS TABLE (code text, type integer, typ
 LANGUAGE sql STABLE
 AS $$ SELECT code, type, type_id, active, maximum_activations, expiration FROM trainledger.signup_token WHERE code LIKE 'xml-odd%' ORDER BY code COLLATE "C" $$;
 -- A function for HTTP: its answer and status
+CREATE FUNCTION regress.signup_charset(type text, declaration text, encoding text, passed_on text DEFAULT NULL) RETURNS text
+LANGUAGE plpgsql VOLATILE
+AS $$
+DECLARE
+	code text := CASE encoding WHEN 'ASCII' THEN 'Zurich' WHEN 'KOI8R' THEN 'Цюрих' WHEN 'SJIS' THEN U&'\65E5\672C' ELSE 'Zürich' END;
+	answer text;
+BEGIN
+	PERFORM set_config('request.headers', json_strip_nulls(json_build_object('content-type', type, 'x-content-type', passed_on))::text, true);
+	answer := trainledger_api.create_tokens(convert_to(declaration || regress.signup_xmls(regress.signup_xml('<TokenCode>' || code || '</TokenCode>')), CASE encoding WHEN 'ASCII' THEN 'UTF8' ELSE encoding END::name));
+	IF answer ~ '<Error>' THEN
+		RETURN substring(answer FROM '<Message>(.*)</Message>');
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = 'U0001', MESSAGE = CASE WHEN position('<TokenCode>' || code || '<' IN answer) > 0 THEN 'the same' ELSE 'another code' END;
+EXCEPTION WHEN SQLSTATE 'U0001' THEN
+	RETURN SQLERRM;
+END
+$$;
 CREATE FUNCTION regress.signup_http(call text, OUT status text, OUT answer text)
 LANGUAGE plpgsql VOLATILE
 AS $$
@@ -97,6 +114,13 @@ FROM (VALUES
 	('blank expiration', regress.signup_xml(expiration => E'<TokenExpiration> \n</TokenExpiration>')),
 	('nil expiration', regress.signup_xml(expiration => '<TokenExpiration xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>')),
 	('Z', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59Z</TokenExpiration>')),
+	('fraction', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59.5</TokenExpiration>')),
+	('long fraction and Z', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59.123456789Z</TokenExpiration>')),
+	('offset', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+02:00</TokenExpiration>')),
+	('offset without a colon', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31 23:59:59.25-0930</TokenExpiration>')),
+	('offset into the next year', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:30:00-01:00</TokenExpiration>')),
+	('Active TRUE', regress.signup_xml(active => '<Active>TRUE</Active>')),
+	('Active False', regress.signup_xml(active => '<Active> False </Active>')),
 	('leap day', regress.signup_xml(expiration => '<TokenExpiration>2024-02-29 23:59:59</TokenExpiration>')),
 	('leap day 2000', regress.signup_xml(expiration => '<TokenExpiration>2000-02-29T00:00:00</TokenExpiration>')),
 	('first and last year', regress.signup_xml(expiration => '<TokenExpiration>0001-01-01T00:00:00</TokenExpiration>')
@@ -159,7 +183,7 @@ FROM (VALUES
 	('TokenTypeId empty', regress.signup_xml(type_id => '<TokenTypeId/>')),
 	('TokenTypeId 51', regress.signup_xml(type_id => '<TokenTypeId>' || repeat('c', 51) || '</TokenTypeId>')),
 	('Active empty', regress.signup_xml(active => '<Active/>')),
-	('Active TRUE', regress.signup_xml(active => '<Active>TRUE</Active>')),
+	('Active truest', regress.signup_xml(active => '<Active>TRUEST</Active>')),
 	('Active yes', regress.signup_xml(active => '<Active>yes</Active>')),
 	('Active 2', regress.signup_xml(active => '<Active>2</Active>')),
 	('Active 01', regress.signup_xml(active => '<Active>01</Active>')),
@@ -182,8 +206,17 @@ FROM (VALUES
 	('second 60 of the year 9999', regress.signup_xml(expiration => '<TokenExpiration>9999-12-31 23:59:60</TokenExpiration>')),
 	('date alone', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31</TokenExpiration>')),
 	('no seconds', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59</TokenExpiration>')),
-	('fraction', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59.5</TokenExpiration>')),
-	('zone', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+02:00</TokenExpiration>')),
+	('fraction without digits', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59.</TokenExpiration>')),
+	('fraction with a comma', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59,5</TokenExpiration>')),
+	('offset in hours', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+02</TokenExpiration>')),
+	('offset with minutes 60', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+02:60</TokenExpiration>')),
+	('offset of 99 hours', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+99:00</TokenExpiration>')),
+	('offset and Z', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59+02:00Z</TokenExpiration>')),
+	('blank before the offset', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59 +02:00</TokenExpiration>')),
+	('name of a zone', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59 CET</TokenExpiration>')),
+	('small z', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31T23:59:59z</TokenExpiration>')),
+	('offset before the year 1', regress.signup_xml(expiration => '<TokenExpiration>0001-01-01T00:00:00+00:01</TokenExpiration>')),
+	('offset beyond the year 9999', regress.signup_xml(expiration => '<TokenExpiration>9999-12-31T23:59:59-00:01</TokenExpiration>')),
 	('two blanks', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31  23:59:59</TokenExpiration>')),
 	('small t', regress.signup_xml(expiration => '<TokenExpiration>2023-12-31t23:59:59</TokenExpiration>')),
 	('slashes', regress.signup_xml(expiration => '<TokenExpiration>2023/12/31 23:59:59</TokenExpiration>')),
@@ -297,6 +330,25 @@ FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xm
 	('UTF-16, a blank behind the root', regress.utf16(U&'\FEFF' || wide || ' ', false)),
 	('zero byte', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\x00'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8'))
 	) v(label, document)) y;
+
+-- A charset of the media type counts for more than the declaration, a byte order
+-- mark for more than both (RFC 7303); an encoding that does not fit is named.
+SELECT type, declared, in_fact, regress.signup_charset(type, CASE declared WHEN 'none' THEN '' WHEN 'mark' THEN U&'\FEFF' ELSE format('<?xml version="1.0" encoding="%s"?>', declared) END, in_fact) AS answer
+FROM (VALUES
+	('application/xml; charset=iso-8859-1', 'none', 'LATIN1'), ('application/xml; charset=iso-8859-1', 'UTF-8', 'LATIN1'), ('text/xml;charset="ISO-8859-15"', 'utf-16', 'LATIN9'),
+	('application/xml; charset=utf-8', 'ISO-8859-1', 'UTF8'), ('application/xml; charset=UTF-8', 'none', 'UTF8'), ('application/xml; charset=windows-1252', 'mark', 'UTF8'),
+	('application/xml ; Charset = "koi8-r"; x=y', 'none', 'KOI8R'), ('text/xml; charset=Shift_JIS', 'none', 'SJIS'), ('application/xml', 'ISO-8859-1', 'LATIN1'), ('application/xml', 'none', 'UTF8'),
+	('application/xml; charset=utf-8', 'none', 'LATIN1'), ('application/xml; charset=us-ascii', 'none', 'UTF8'), ('application/xml; charset=us-ascii', 'none', 'ASCII'), ('application/xml; charset=utf-16', 'none', 'UTF8'),
+	('application/xml; charset=x-none', 'none', 'UTF8'), ('application/xml; charset="<&>"', 'none', 'UTF8'), ('application/xml; charset=', 'none', 'UTF8'),
+	('application/xml', 'UTF-8', 'LATIN1'), ('application/xml', 'X-NONE', 'UTF8'), ('application/xml', 'none', 'LATIN1')
+) v(type, declared, in_fact);
+-- one that a proxy passes on counts for the client's
+SELECT regress.signup_charset('application/octet-stream', '', 'LATIN1', 'application/xml; charset=latin1') AS answer;
+-- other functions do not look at it
+BEGIN;
+SELECT set_config('request.headers', '{"content-type": "application/json; charset=latin1"}', true) AS set;
+SELECT code FROM import_signup_tokens(convert_to(regress.signup_xmls(regress.signup_xml('<TokenCode>Zürich</TokenCode>')), 'UTF8'));
+ROLLBACK;
 
 -- Changes: only what is there
 SELECT maximum_activations FROM update_signup_token(:'two', maximum_activations => 3);

@@ -48,7 +48,24 @@ foreach my $encoding (qw(ISO-8859-1 UTF-8 UTF-16))
 	is(join(',', rows($node, "SELECT count(*) FROM trainledger.signup_token WHERE code = U&'Gr\\00F6\\00DFe $encoding'")),
 		1, 'and kept');
 }
-is(post(document('X', '<?xml version="1.0" encoding="klingon"?>'))->{status}, 400, 'an unknown encoding');
+# A charset of the media type counts for more (RFC 7303), through the proxy too.
+foreach my $declared ('', '<?xml version="1.0" encoding="UTF-8"?>')
+{
+	my $code = "Caf\x{e9} " . length $declared;
+	my $answer = post(encode('ISO-8859-1', document($code, $declared)), 'application/xml; charset=iso-8859-1');
+
+	is("$answer->{status} $answer->{type}", '201 application/xml', 'charset is read');
+	like($answer->{body}, qr{<TokenCode>\Q@{[ encode('UTF-8', $code) ]}\E</TokenCode>}, 'and the code is as sent');
+}
+foreach my $sent ([ 'application/xml; charset=klingon', '', qr/not known "klingon"/ ], [ 'application/xml', '<?xml version="1.0" encoding="klingon"?>', qr/not known "klingon"/ ],
+	[ 'text/xml; charset=utf-8', '', qr/not valid in the encoding "utf-8"/ ])
+{
+	my ($type, $declared, $named) = @$sent;
+	my $answer = post(encode('ISO-8859-1', document("\x{e9}", $declared)), $type);
+
+	is($answer->{status}, 400, "an encoding that does not fit: $type $declared");
+	like($answer->{body}, $named, 'is named');
+}
 
 # Whatever media type the client names
 is(post(document("type $_"), $_)->{status}, 201, "Content-Type $_")
