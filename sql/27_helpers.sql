@@ -24,6 +24,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.take_mutex IS
 'Takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
 
+CREATE FUNCTION trainledger_internal.lock_address(
+	address text, for_ticket boolean) RETURNS void
+AS 'MODULE_PATHNAME', 'tl_lock_address'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.lock_address IS
+'Locks a folded address until the end of the transaction, for a ticket that is made out to it or for the party that gets it: those exclude each other. Null locks nothing. In a statement of its own, as take_mutex.';
+
 -- Arguments
 
 CREATE FUNCTION trainledger_internal.require_given(name text, value text)

@@ -215,6 +215,7 @@ BEGIN
 	made.is_suspended := false;
 	made.created_at := trainledger.clock();
 	made.updated_at := made.created_at;
+	PERFORM lock_address(folded(email), false);
 	LOOP
 		made.id := coalesce(id, next_id('trainledger.party'::regclass));
 		INSERT INTO trainledger.party AS p SELECT (made).*
@@ -226,6 +227,7 @@ BEGIN
 		CONTINUE WHEN id IS NULL AND taken = 'id';
 		PERFORM raise_taken('party', taken);
 	END LOOP;
+	PERFORM bind_tickets(stored, stored.email);
 	RETURN stored;
 END;
 $$;
@@ -253,6 +255,7 @@ DECLARE
 	made trainledger.party;
 	changed jsonb;
 	taken text;
+	old_email text;
 BEGIN
 	name := check_text('name', name);
 	email := trimmed(email);
@@ -283,7 +286,13 @@ BEGIN
 	PERFORM check_party(NULL, NULL, NULL, NULL,
 						organisation_id, NULL::jsonb, NULL::jsonb);
 
+	old_email := made.email;
 	made := jsonb_populate_record(made, changed);
+	IF made.email IS DISTINCT FROM old_email THEN
+		PERFORM lock_address(folded(old_email), false),
+				lock_address(folded(made.email), false);
+		PERFORM bind_tickets(made, old_email);
+	END IF;
 	made.updated_at := greatest(trainledger.clock(), made.updated_at);
 	BEGIN
 		UPDATE trainledger.party p
@@ -299,6 +308,9 @@ BEGIN
 		PERFORM raise_taken('party', substring(taken FROM '^party_(.*)_key$'));
 	END;
 	PERFORM require_written('party', FOUND);
+	IF made.email IS DISTINCT FROM old_email THEN
+		PERFORM bind_tickets(made, made.email);
+	END IF;
 	RETURN made;
 END;
 $$;

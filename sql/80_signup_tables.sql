@@ -51,7 +51,7 @@ COMMENT ON COLUMN trainledger.signup_token.type IS 'What it enrols into: 1 cours
 COMMENT ON COLUMN trainledger.signup_token.type_id IS 'Code of the catalogue item that it enrols into.';
 COMMENT ON COLUMN trainledger.signup_token.active IS 'Whether it can be claimed.';
 COMMENT ON COLUMN trainledger.signup_token.maximum_activations IS 'How many parties may claim it.';
-COMMENT ON COLUMN trainledger.signup_token.activations IS 'How many have.';
+COMMENT ON COLUMN trainledger.signup_token.activations IS 'How many have: claims that are not cancelled.';
 COMMENT ON COLUMN trainledger.signup_token.expiration IS 'From when on it can no longer be claimed; null: never.';
 COMMENT ON COLUMN trainledger.signup_token.created_at IS 'When it was made.';
 
@@ -62,8 +62,11 @@ CREATE TABLE trainledger.enrolment (
 	item_id bigint NOT NULL
 		CONSTRAINT enrolment_item_id_fkey REFERENCES trainledger.catalog_item,
 	created_at timestamptz NOT NULL,
-	CONSTRAINT enrolment_party_id_item_id_key UNIQUE (party_id, item_id)
+	ended_at timestamptz
 );
+CREATE UNIQUE INDEX enrolment_party_id_item_id_key
+	ON trainledger.enrolment (party_id, item_id) WHERE ended_at IS NULL;
+CREATE INDEX enrolment_party_id_idx ON trainledger.enrolment (party_id);
 CREATE SEQUENCE trainledger.enrolment_id_seq OWNED BY trainledger.enrolment.id;
 CREATE INDEX enrolment_item_id_idx ON trainledger.enrolment (item_id);
 COMMENT ON SEQUENCE trainledger.enrolment_id_seq IS
@@ -74,6 +77,7 @@ COMMENT ON COLUMN trainledger.enrolment.id IS 'Identity of the enrolment.';
 COMMENT ON COLUMN trainledger.enrolment.party_id IS 'Party that is enrolled.';
 COMMENT ON COLUMN trainledger.enrolment.item_id IS 'Catalogue item that it is enrolled into.';
 COMMENT ON COLUMN trainledger.enrolment.created_at IS 'When it was enrolled.';
+COMMENT ON COLUMN trainledger.enrolment.ended_at IS 'When the last claim that gave it was cancelled; null: it goes on.';
 
 CREATE TABLE trainledger.signup_claim (
 	id bigint CONSTRAINT signup_claim_pkey PRIMARY KEY,
@@ -85,9 +89,14 @@ CREATE TABLE trainledger.signup_claim (
 	enrolment_id bigint NOT NULL
 		CONSTRAINT signup_claim_enrolment_id_fkey REFERENCES trainledger.enrolment,
 	created_at timestamptz NOT NULL,
-	CONSTRAINT signup_claim_party_id_signup_token_id_key
-		UNIQUE (party_id, signup_token_id)
+	cancelled_at timestamptz,
+	cancel_reason text,
+	cancelled_by text
 );
+CREATE UNIQUE INDEX signup_claim_party_id_signup_token_id_key
+	ON trainledger.signup_claim (party_id, signup_token_id)
+	WHERE cancelled_at IS NULL;
+CREATE INDEX signup_claim_party_id_idx ON trainledger.signup_claim (party_id);
 CREATE SEQUENCE trainledger.signup_claim_id_seq
 	OWNED BY trainledger.signup_claim.id;
 CREATE INDEX signup_claim_signup_token_id_idx
@@ -97,9 +106,12 @@ CREATE INDEX signup_claim_enrolment_id_idx
 COMMENT ON SEQUENCE trainledger.signup_claim_id_seq IS
 'Numbers from which the ids of signup claims are made.';
 COMMENT ON TABLE trainledger.signup_claim IS
-'Who claimed which signup token; each party at most once.';
+'Who claimed which signup token; each party at most once, but for claims that were cancelled.';
 COMMENT ON COLUMN trainledger.signup_claim.id IS 'Identity of the claim.';
 COMMENT ON COLUMN trainledger.signup_claim.signup_token_id IS 'Token that was claimed.';
 COMMENT ON COLUMN trainledger.signup_claim.party_id IS 'Party that claimed it.';
 COMMENT ON COLUMN trainledger.signup_claim.enrolment_id IS 'Enrolment that it gave, or that the party had.';
 COMMENT ON COLUMN trainledger.signup_claim.created_at IS 'When it was claimed.';
+COMMENT ON COLUMN trainledger.signup_claim.cancelled_at IS 'When it was cancelled and gave its activation back; null: it counts.';
+COMMENT ON COLUMN trainledger.signup_claim.cancel_reason IS 'Why it was cancelled.';
+COMMENT ON COLUMN trainledger.signup_claim.cancelled_by IS 'Who cancelled it: the claim sub of the request, else the role.';

@@ -236,11 +236,12 @@ AS $$
 BEGIN
 	RETURN (SELECT c FROM trainledger.signup_claim c
 			WHERE c.signup_token_id = signup_claim.signup_token_id
-			AND c.party_id = signup_claim.party_id);
+			AND c.party_id = signup_claim.party_id
+			AND c.cancelled_at IS NULL);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.signup_claim IS
-'The claim of a party on a signup token, null where there is none.';
+'The claim of a party on a signup token, null where there is none but cancelled ones.';
 
 CREATE FUNCTION trainledger_internal.require_claimable(
 	token trainledger.signup_token, code text) RETURNS void
@@ -275,6 +276,11 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.require_claimable IS
 'TL404, TL409, TL410 or TL429 where a signup token cannot be claimed by a code.';
 
+/*
+ * An enrolment that is there is written, not only read: who cancels another
+ * claim for it waits, and then sees this one, or above READ COMMITTED fails
+ * (40001).
+ */
 CREATE FUNCTION trainledger_internal.enrol(party_id bigint, item_id bigint)
 RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -283,15 +289,22 @@ AS $$
 DECLARE
 	enrolment_id bigint;
 BEGIN
-	INSERT INTO trainledger.enrolment AS e (id, party_id, item_id, created_at)
-	VALUES (new_id('trainledger.enrolment_id_seq'::regclass, enrol.party_id),
-			enrol.party_id, enrol.item_id, trainledger.clock())
-	ON CONFLICT DO NOTHING RETURNING e.id INTO enrolment_id;
-	IF NOT FOUND THEN
-		SELECT e.id INTO enrolment_id FROM trainledger.enrolment e
-		WHERE e.party_id = enrol.party_id AND e.item_id = enrol.item_id;
-		PERFORM require_conflict('enrolment', FOUND);
-	END IF;
+	LOOP
+		INSERT INTO trainledger.enrolment AS e
+			(id, party_id, item_id, created_at)
+		VALUES (new_id('trainledger.enrolment_id_seq'::regclass,
+					   enrol.party_id),
+				enrol.party_id, enrol.item_id, trainledger.clock())
+		ON CONFLICT DO NOTHING RETURNING e.id INTO enrolment_id;
+		EXIT WHEN FOUND;
+		PERFORM require_conflict('enrolment', EXISTS (
+			SELECT FROM trainledger.enrolment e
+			WHERE e.party_id = enrol.party_id AND e.item_id = enrol.item_id));
+		UPDATE trainledger.enrolment e SET ended_at = NULL
+		WHERE e.party_id = enrol.party_id AND e.item_id = enrol.item_id
+		AND e.ended_at IS NULL RETURNING e.id INTO enrolment_id;
+		EXIT WHEN FOUND;
+	END LOOP;
 	RETURN enrolment_id;
 END;
 $$;
@@ -355,4 +368,54 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.claim_signup_token IS
-'Claims a signup token for a party and enrols it. The same party again gets its first claim and uses nothing up. Level learner, for itself.';
+'Claims a signup token for a party and enrols it. The same party again gets its claim and uses nothing up. Level learner, for itself.';
+
+/*
+ * Locks in the order of a claim: the token, then the enrolment.
+ */
+CREATE FUNCTION trainledger_internal.cancel_signup_claim(
+	signup_claim_id bigint, reason text DEFAULT '')
+RETURNS trainledger.signup_claim
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	claim trainledger.signup_claim;
+BEGIN
+	PERFORM require_given('signup_claim_id', signup_claim_id::text);
+	PERFORM check_notes('reason', reason);
+	SELECT c.* INTO claim FROM trainledger.signup_claim c
+	WHERE c.id = signup_claim_id;
+	IF NOT FOUND THEN
+		PERFORM refuse_missing('signup claim', signup_claim_id::text,
+							   'signup_claim_id');
+	END IF;
+	PERFORM FROM trainledger.signup_token t
+	WHERE t.id = claim.signup_token_id FOR NO KEY UPDATE;
+	UPDATE trainledger.signup_claim c
+	SET cancelled_at = greatest(trainledger.clock(), c.created_at),
+		cancel_reason = coalesce(reason, ''), cancelled_by = caller_name()
+	WHERE c.id = claim.id AND c.cancelled_at IS NULL RETURNING c.* INTO claim;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL409', 'signup claim is cancelled',
+			format('Signup claim %s gave its activation back before.',
+				   signup_claim_id),
+			'A claim is cancelled once.', 'signup_claim_id');
+	END IF;
+	UPDATE trainledger.signup_token t SET activations = t.activations - 1
+	WHERE t.id = claim.signup_token_id;
+	PERFORM require_written('signup_token', FOUND);
+	PERFORM FROM trainledger.enrolment e
+	WHERE e.id = claim.enrolment_id FOR NO KEY UPDATE;
+	IF NOT EXISTS (SELECT FROM trainledger.signup_claim c
+				   WHERE c.enrolment_id = claim.enrolment_id
+				   AND c.cancelled_at IS NULL) THEN
+		UPDATE trainledger.enrolment e SET ended_at = claim.cancelled_at
+		WHERE e.id = claim.enrolment_id;
+		PERFORM require_written('enrolment', FOUND);
+	END IF;
+	RETURN claim;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.cancel_signup_claim IS
+'Cancels a claim of a signup token: it gives its activation back, and the enrolment ends unless another claim of the party keeps it. The party may claim again like anybody else. Level operator.';

@@ -166,7 +166,7 @@ COMMENT ON COLUMN trainledger.membership_event.created_at IS 'When it was done.'
 
 /*
  * A ticket is a person's (party_id), or nobody's yet: made out to an address
- * (email) that nobody had.  made_out_to is the holder as a repeated purchase
+ * (email) that no person had, and bound to the first who gets it.  made_out_to is the holder as a repeated purchase
  * names it, the party or the folded address, and so never changes.  Tickets are
  * looked for by holder_id: COALESCE is not leakproof, and would be asked after
  * the policy only, row by row.
@@ -231,7 +231,7 @@ CREATE INDEX ticket_consumed_program_id_idx
 COMMENT ON TABLE trainledger.ticket IS
 'Tickets: rights to take part in a program of a kind.';
 COMMENT ON COLUMN trainledger.ticket.id IS 'Identity of the ticket.';
-COMMENT ON COLUMN trainledger.ticket.party_id IS 'Person who has it; null: whoever has the address.';
+COMMENT ON COLUMN trainledger.ticket.party_id IS 'Person who has it; null: whoever gets the address first.';
 COMMENT ON COLUMN trainledger.ticket.email IS 'Address that it was made out to.';
 COMMENT ON COLUMN trainledger.ticket.program_kind_id IS 'Kind of program that it is for; it serves for the kinds below too.';
 COMMENT ON COLUMN trainledger.ticket.state IS 'ready, consumed or canceled.';
@@ -243,7 +243,7 @@ COMMENT ON COLUMN trainledger.ticket.consumed_program_id IS 'Program that it was
 COMMENT ON COLUMN trainledger.ticket.created_at IS 'When it was made.';
 COMMENT ON COLUMN trainledger.ticket.consumed_at IS 'When it was consumed.';
 COMMENT ON COLUMN trainledger.ticket.canceled_at IS 'When it was canceled.';
-COMMENT ON COLUMN trainledger.ticket.holder_id IS 'Person who has it; -1, which is no party: whoever has the address.';
+COMMENT ON COLUMN trainledger.ticket.holder_id IS 'Person who has it; -1, which is no party: whoever gets the address first.';
 
 CREATE TRIGGER lifecycle BEFORE UPDATE OF state
 	ON trainledger.ticket FOR EACH ROW

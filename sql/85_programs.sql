@@ -40,6 +40,26 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.program IS
 'A program by id, or TL404.';
 
+/*
+ * Looks at the row anew, as require_not_suspended does.
+ */
+CREATE FUNCTION trainledger_internal.require_active_program(program_id uuid)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF NOT (SELECT p.is_active FROM trainledger.program p
+			WHERE p.id = require_active_program.program_id) THEN
+		PERFORM refuse('TL409', 'program is not active',
+			format('Program %s takes nobody in.', program_id),
+			'Activate the program first, or take another.', 'program_id');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_active_program IS
+'TL409 where a program is not active by now: it takes nobody in.';
+
 CREATE FUNCTION trainledger_internal.add_program_kind(
 	name text,
 	handle text DEFAULT NULL,

@@ -2,7 +2,8 @@
 
 /*
  * Makes or changes a membership, and leaves an event unless it is already as
- * it should be, which is_changed says.  Null leaves a column as it is.  Two
+ * it should be, which is_changed says.  Null leaves a column as it is, and
+ * emptied names those to empty: cohort_id, comments, state_detail.  Two
  * calls for a person who is not in the program meet in the primary key, and the
  * second changes what the first has made.
  */
@@ -10,7 +11,7 @@ CREATE FUNCTION trainledger_internal.put_membership(
 	in_program uuid, holder trainledger.party, into_cohort uuid,
 	new_role trainledger.membership_role,
 	new_state trainledger.membership_state, new_comments text,
-	new_state_detail text, OUT made trainledger.membership,
+	new_state_detail text, emptied text[], OUT made trainledger.membership,
 	OUT is_changed boolean)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
@@ -23,14 +24,20 @@ BEGIN
 		WHERE m.program_id = in_program AND m.party_id = holder.id
 		FOR NO KEY UPDATE;
 		made := old;
-		made.cohort_id := coalesce(into_cohort, old.cohort_id);
+		made.cohort_id := CASE WHEN 'cohort_id' <> ALL (emptied)
+			THEN coalesce(into_cohort, old.cohort_id) END;
 		made.role := coalesce(new_role, old.role, 'member');
 		made.state := coalesce(new_state, old.state, 'active');
-		made.comments := coalesce(new_comments, old.comments);
-		made.state_detail := coalesce(new_state_detail, old.state_detail);
+		made.comments := CASE WHEN 'comments' <> ALL (emptied)
+			THEN coalesce(new_comments, old.comments) END;
+		made.state_detail := CASE WHEN 'state_detail' <> ALL (emptied)
+			THEN coalesce(new_state_detail, old.state_detail) END;
 		is_changed := made IS DISTINCT FROM old;
 		IF NOT is_changed THEN
 			RETURN;
+		END IF;
+		IF old.state IS NULL THEN
+			PERFORM require_active_program(in_program);
 		END IF;
 		-- whoever enters or returns acquires something
 		IF old.state IS NULL OR old.state <> 'active' AND made.state = 'active' THEN
@@ -67,7 +74,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.put_membership IS
-'Makes or changes a membership and leaves its event (TL409 where a suspended person would come in).';
+'Makes or changes a membership and leaves its event (TL409 where a suspended person would come in, or anybody into a program that is not active).';
 
 CREATE FUNCTION trainledger_internal.modify_program_membership(
 	program_id uuid,
@@ -96,7 +103,7 @@ BEGIN
 	END IF;
 	holder := person(party_id);
 	RETURN (put_membership(program_id, holder, cohort_id, role,
-						   state, NULL, NULL)).made;
+						   state, NULL, NULL, '{}'::text[])).made;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.modify_program_membership IS
@@ -108,7 +115,8 @@ CREATE FUNCTION trainledger_internal.update_user_cohort_state(
 	state trainledger.membership_state,
 	cohort_id uuid DEFAULT NULL,
 	comments text DEFAULT NULL,
-	state_detail text DEFAULT NULL) RETURNS trainledger.membership
+	state_detail text DEFAULT NULL,
+	clear text[] DEFAULT '{}') RETURNS trainledger.membership
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -120,6 +128,10 @@ BEGIN
 	PERFORM require_given('state', state::text);
 	PERFORM check_notes('comments', comments);
 	PERFORM check_notes('state_detail', state_detail);
+	PERFORM changes(clear,
+		'{"cohort_id": null, "comments": null, "state_detail": null}'::json,
+		json_build_object('cohort_id', cohort_id, 'comments', comments,
+						  'state_detail', state_detail));
 	PERFORM program(program_id);
 	IF cohort_id IS NOT NULL THEN
 		PERFORM require_cohort(program_id, cohort_id);
@@ -136,11 +148,11 @@ BEGIN
 	END IF;
 	RETURN (put_membership(
 		program_id, holder, cohort_id, NULL::trainledger.membership_role,
-		state, comments, state_detail)).made;
+		state, comments, state_detail, coalesce(clear, '{}'))).made;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.update_user_cohort_state IS
-'Sets the state of a person in a program, and moves the person to a cohort where one is given; what is null stays. Level operator.';
+'Sets the state of a person in a program, and moves the person to a cohort where one is given; what is null stays, clear names what to empty (cohort_id, comments, state_detail). Level operator.';
 
 -- Cohorts that follow a query
 
@@ -220,6 +232,9 @@ BEGIN
 	path := predicate(query);
 	PERFORM program(program_id);
 	PERFORM require_cohort(program_id, cohort_id);
+	IF mode = 'open' THEN
+		PERFORM require_active_program(program_id);
+	END IF;
 	RETURN QUERY
 	SELECT p.id,
 		   CASE WHEN m.party_id IS NULL THEN 'add'
@@ -343,4 +358,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.sync_cohort IS
-'Moves the people whom an SQL/JSON path predicate is true for into a cohort, with a role: those who are active in the program, and in mode open everybody else too. Suspended people are left alone and nobody is removed. Returns how many memberships it made or changed. Level operator.';
+'Moves the people whom an SQL/JSON path predicate is true for into a cohort, with a role: those who are active in the program, and in mode open everybody else too. Suspended people are left alone and nobody is removed. A program that is not active has no mode open. Returns how many memberships it made or changed. Level operator.';

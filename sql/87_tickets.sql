@@ -33,6 +33,37 @@ $$;
 COMMENT ON FUNCTION trainledger.user_tickets IS
 'Tickets of a person, those made out to the person''s address included, oldest first, in one state where it is given. Level learner, for its own.';
 
+/*
+ * A ticket made out to an address is the person's who has it, from the moment
+ * that there is one, and stays so when the address goes to somebody else.
+ */
+CREATE FUNCTION trainledger_internal.bind_tickets(
+	holder trainledger.party, address text) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF holder.kind = 'person' AND address IS NOT NULL THEN
+		UPDATE trainledger.ticket t SET party_id = holder.id
+		WHERE t.holder_id = -1 AND t.made_out_to = folded(address);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.bind_tickets IS
+'Gives the tickets that are made out to an address to the person who has it.';
+
+CREATE FUNCTION trainledger_internal.party_at(address text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT p.id FROM trainledger.party p
+			WHERE folded(p.email) COLLATE "C" = folded(address));
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.party_at IS
+'The party that has an address, null where none has.';
+
 CREATE FUNCTION trainledger_internal.create_program_ticket(
 	program_kind_id uuid,
 	party_id bigint DEFAULT NULL,
@@ -65,9 +96,12 @@ BEGIN
 	PERFORM check_length('base_sku', base_sku, 250);
 	PERFORM program_kind(program_kind_id, 'program_kind_id');
 	IF email IS NOT NULL THEN
-		SELECT p.id INTO owner_id FROM trainledger.party p
-		WHERE folded(p.email) COLLATE "C"
-			= folded(create_program_ticket.email);
+		owner_id := party_at(email);
+		IF owner_id IS NULL AND party_id IS NULL THEN
+			PERFORM lock_address(folded(email), true);
+			-- somebody may have got the address meanwhile
+			owner_id := party_at(email);
+		END IF;
 		for_party := coalesce(party_id, owner_id);
 	END IF;
 	IF for_party IS NOT NULL THEN
@@ -163,10 +197,12 @@ BEGIN
 		END IF;
 		EXIT WHEN taken.state = 'ready';
 	END LOOP;
+	PERFORM require_active_program(program_id);
 	PERFORM require_not_suspended(holder, 'party_id');
 	IF NOT (put_membership(
 		for_program.id, holder, NULL::uuid, NULL::trainledger.membership_role,
-		'active'::trainledger.membership_state, NULL, NULL)).is_changed THEN
+		'active'::trainledger.membership_state, NULL, NULL,
+		'{}'::text[])).is_changed THEN
 		PERFORM refuse('TL409', 'party is in the program already',
 			format('Party %s is active in program %s.', party_id, program_id),
 			'No ticket is needed.', 'party_id');

@@ -5,8 +5,9 @@
  * What a body says, as texts by key.  "known" has a key for each that the
  * call knows, with what it takes: "uuid", "date", "name" (at most 250
  * characters), "text" (at most 8192 bytes), "query", or an array of the words
- * to choose from.  A null counts as left out.  A read runs as its
- * caller, who is therefore allowed to call this.
+ * to choose from.  A null counts as left out, but for the cohort of
+ * "UpdateUserCohortState".  A read runs as its caller, who is therefore allowed
+ * to call this.
  */
 CREATE FUNCTION trainledger_internal.document_fields(
 	body json, known jsonb, required text[]) RETURNS jsonb
@@ -340,7 +341,9 @@ BEGIN
 		holder.id, (fields ->> 'programId')::uuid,
 		(fields ->> 'state')::trainledger.membership_state,
 		(fields ->> 'cohortId')::uuid, fields ->> 'comments',
-		fields ->> 'stateDetail');
+		fields ->> 'stateDetail',
+		CASE WHEN fields -> 'cohortId' = 'null' THEN '{cohort_id}'::text[]
+			 ELSE '{}' END);
 	RETURN array_to_json(ARRAY[
 		"LookupProgramInstance"(changed.program_id)]);
 END;
@@ -348,7 +351,7 @@ $$;
 COMMENT ON FUNCTION trainledger_internal."UpdateUserCohortState" IS
 'Sets the state of a user in a program.
 
-The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there, comments and stateDetail. Answers an array of the program.';
+The body has userId, programId and state (active, completed, graduated, incomplete, withdrawn, dropped, refunded), and may have cohortId, which moves the user there (null: out of the cohort), comments and stateDetail. Answers an array of the program.';
 
 CREATE FUNCTION trainledger_internal."ConfirmCohort"(json) RETURNS json
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

@@ -404,7 +404,7 @@ BEGIN ATOMIC
 		SELECT 'signup', i.name, 1, NULL
 		FROM trainledger.enrolment n
 		JOIN trainledger.catalog_item i ON i.id = n.item_id
-		WHERE n.party_id = p.id
+		WHERE n.party_id = p.id AND n.ended_at IS NULL
 		UNION ALL
 		SELECT 'ticket', k.name, 1, NULL
 		FROM trainledger.ticket t

@@ -249,13 +249,14 @@ COMMENT ON VIEW trainledger_api.signup_tokens IS
 'Signup tokens: codes with which learners enrol themselves. For readers.';
 
 CREATE VIEW trainledger_api.signup_claims WITH (security_invoker = true) AS
-SELECT c.id, c.signup_token_id, c.party_id, c.enrolment_id, c.created_at
+SELECT c.id, c.signup_token_id, c.party_id, c.enrolment_id, c.created_at,
+	   c.cancelled_at, c.cancel_reason, c.cancelled_by
 FROM trainledger.signup_claim c;
 COMMENT ON VIEW trainledger_api.signup_claims IS
 'Who claimed which signup token.';
 
 CREATE VIEW trainledger_api.enrolments WITH (security_invoker = true) AS
-SELECT e.id, e.party_id, e.item_id, e.created_at
+SELECT e.id, e.party_id, e.item_id, e.created_at, e.ended_at
 FROM trainledger.enrolment e;
 COMMENT ON VIEW trainledger_api.enrolments IS
 'Who is enrolled into which course, team, learning path or collection.';

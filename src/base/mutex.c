@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
@@ -22,6 +23,10 @@
 #include "base/trainledger.h"
 
 PG_FUNCTION_INFO_V1(tl_lock_by_name);
+PG_FUNCTION_INFO_V1(tl_lock_address);
+
+/* Addresses share this many locks, so that a transaction needs no more. */
+#define ADDRESS_LOCKS			256
 
 /* The name of a mutex in SQL, and the statements that it protects */
 static const struct
@@ -75,4 +80,32 @@ tl_lock_by_name(PG_FUNCTION_ARGS)
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 			 errmsg("there is no mutex \"%s\"", name)));
+}
+
+/*
+ * lock_address(address text, for_ticket boolean) returns void: lock a folded
+ * address until the end of the transaction; null locks nothing
+ *
+ * A ticket for an address that nobody has, and the party that gets the address,
+ * must see each other.  So the two kinds of calls exclude each other, but not
+ * their own kind: many parties, or many tickets, are made side by side, and in
+ * any order.
+ */
+Datum
+tl_lock_address(PG_FUNCTION_ARGS)
+{
+	text	   *address;
+	uint32		hash;
+	LOCKTAG		tag;
+
+	if (PG_ARGISNULL(0))
+		PG_RETURN_VOID();
+	address = PG_GETARG_TEXT_PP(0);
+	hash = hash_bytes((const unsigned char *) VARDATA_ANY(address),
+					  VARSIZE_ANY_EXHDR(address));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, hash % ADDRESS_LOCKS,
+						 TL_MUTEX_ADDRESS, TL_LOCK_CLASS);
+	(void) LockAcquire(&tag, PG_GETARG_BOOL(1) ? RowExclusiveLock : ShareLock,
+					   false, false);
+	PG_RETURN_VOID();
 }

@@ -195,7 +195,13 @@ typedef enum TlMutex
 	 * grant_access() and revoke_access(), which write the same rows of the
 	 * system catalogs
 	 */
-	TL_MUTEX_ACCESS
+	TL_MUTEX_ACCESS,
+
+	/*
+	 * An address, between who makes a ticket out to it and who gives it to a
+	 * party; see tl_lock_address() in mutex.c
+	 */
+	TL_MUTEX_ADDRESS
 } TlMutex;
 
 extern void tl_lock(TlMutex mutex);

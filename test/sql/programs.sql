@@ -271,7 +271,7 @@ SELECT code, message, detail, hint FROM regress.refusal($$SELECT consume_ticket(
 -- an address that somebody has by now: the ticket is that person's
 SELECT id AS new FROM add_party('person', 'New', email => 'nobody@YET.example') \gset
 SELECT create_program_ticket(regress.id('10'), :new, external_id => regress.id('e1'), sku => 'LEAD') AS same_purchase;
-SELECT party_id, email, state FROM user_tickets(:new);
+SELECT party_id = :new AS bound, email, state FROM user_tickets(:new);
 SELECT party_id = :new AS holder, email, state FROM consume_ticket(:new, regress.id('22'));
 -- it stays the person's, whoever has the address then
 SELECT email FROM update_party(:new, email => 'newer@yet.example');
@@ -328,8 +328,8 @@ SELECT count(*) AS all_of_them FROM ticket WHERE email = 'fay@programs.example';
 SET ROLE regress_learner;
 SELECT count(*) AS another_sees FROM ticket WHERE email = 'fay@programs.example';
 SET trainledger.party_id = :fay;
-SELECT party_id, email, state FROM ticket;
-SELECT party_id, email, state FROM user_tickets(:fay);
+SELECT party_id = :fay AS bound, email, state FROM ticket;
+SELECT party_id = :fay AS bound, email, state FROM user_tickets(:fay);
 RESET trainledger.party_id;
 SELECT (SELECT count(*) FROM ticket) AS tickets, (SELECT count(*) FROM membership) AS memberships, (SELECT count(*) FROM membership_event) AS events;
 SELECT r.* FROM unnest('{"modify_program_membership(regress.id(''21''), 890001)","update_user_cohort_state(890001, regress.id(''21''), ''active'')","confirm_cohort(regress.id(''21''), ''x'')","sync_cohort(regress.id(''21''), regress.id(''21''), ''$.id == 1'')","sync_cohort_preview(regress.id(''21''), regress.id(''21''), ''$.id == 1'')","create_program_ticket(regress.id(''10''), 890001)","consume_ticket(890001, regress.id(''21''))",cancel_ticket(regress.id(''1'')),add_program_kind(''x''),"add_program(regress.id(''10''), ''x'', ''2023-01-01'', 1)",update_program(regress.id(''21''))}'::text[]) call,

@@ -421,11 +421,14 @@ INSERT INTO regress.call (call) VALUES
 	($$claim_signup_token('refusals idle', ANN)$$),
 	($$claim_signup_token('refusals late', ANN)$$),
 	($$claim_signup_token('refusals used', ANN)$$),
+	($$cancel_signup_claim(NULL)$$), ($$cancel_signup_claim(5)$$),
 	($$import_signup_tokens(NULL)$$),
 	($$import_signup_tokens('<Tokens>')$$),
 	($$apply_signup_tokens('<Tokens><Token><TokenId>none</TokenId></Token></Tokens>')$$);
 INSERT INTO regress.call (before, call) VALUES
 	($$SELECT regress.done('create_signup_token(1, ''refusals'', 1, ''refusals new'')')$$, $$claim_signup_token('refusals new', SUSI)$$),
+	($$SELECT regress.done('update_program(PROGRAM, is_active => false)')$$, $$modify_program_membership(PROGRAM, ANN)$$),
+	($$SELECT regress.done('cancel_signup_claim((SELECT max(c.id) FROM signup_claim c WHERE c.party_id = BOB AND c.cancelled_at IS NULL))')$$, $$cancel_signup_claim((SELECT max(c.id) FROM signup_claim c WHERE c.party_id = BOB))$$),
 	($$SET LOCAL trainledger.xml_max_bytes = 1024$$, $$import_signup_tokens(convert_to(LONGER, 'UTF8'))$$);
 INSERT INTO regress.call (call) VALUES
 	-- programs

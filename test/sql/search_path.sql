@@ -179,6 +179,8 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.create_signup_token(1, 'sp-course', 5, 'sp-code', expiration => '2099-01-01', id => 'sp-token')$$),
 ($$SELECT trainledger.update_signup_token('sp-token', 'sp-code2', maximum_activations => 9, clear => '{expiration}')$$),
 ($$SELECT trainledger.claim_signup_token('SP-CODE2', 9500002)$$),
+($$SELECT trainledger.cancel_signup_claim((SELECT c.id FROM trainledger.signup_claim c WHERE c.party_id OPERATOR(pg_catalog.=) 9500002 AND c.cancelled_at IS NULL LIMIT 1))$$),
+($$SELECT trainledger.claim_signup_token('SP-CODE2', 9500002)$$),
 ($$SELECT trainledger.import_signup_tokens('<Tokens><Token><TokenType>1</TokenType><TokenTypeId>sp-course</TokenTypeId><TokenCode>sp-xml</TokenCode><MaximumActivations>1</MaximumActivations></Token></Tokens>')$$),
 ($$SELECT trainledger.import_signup_tokens('<Tokens><Token><TokenType>1</TokenType><TokenTypeId>sp-course</TokenTypeId><TokenCode>sp-xml</TokenCode><MaximumActivations>1</MaximumActivations></Token></Tokens>')$$),
 ($$SELECT trainledger.apply_signup_tokens('<Tokens><Token><TokenId>sp-token</TokenId><TokenType>1</TokenType><TokenTypeId>sp-course</TokenTypeId><MaximumActivations>7</MaximumActivations></Token></Tokens>')$$),

@@ -301,3 +301,55 @@ SET client_min_messages = warning;
 DROP SCHEMA regress_signup_trap CASCADE;
 DROP TABLE pg_temp.signup_token, pg_temp.catalog_item, pg_temp.document_token;
 RESET client_min_messages;
+
+-- A claim that is cancelled gives its activation back and ends the enrolment,
+-- unless another claim keeps it.
+BEGIN;
+SET LOCAL trainledger.clock = '2023-05-01 10:00:00Z';
+SET LOCAL ROLE regress_admin;
+SELECT kind FROM add_catalog_item('course', 'signup-cancel', 'Cancelled');
+SELECT count(*) AS parties FROM generate_series(986001, 986003) i, add_party('person', 'P', id => i);
+SELECT id, activations FROM create_signup_token(1, 'signup-cancel', 1, 'signup-seat', id => 'signup-seat');
+SELECT id, activations FROM create_signup_token(1, 'signup-cancel', 5, 'signup-many', id => 'signup-many');
+SET LOCAL ROLE regress_operator;
+SELECT id AS first, enrolment_id AS enrolment FROM claim_signup_token('signup-seat', 986001) \gset
+SELECT code FROM regress.refusal($$SELECT claim_signup_token('signup-seat', 986002)$$);
+RESET ROLE;
+SET LOCAL trainledger.clock = '2023-05-02 10:00:00Z';
+SET LOCAL ROLE regress_operator;
+SELECT id = :first AS same, cancelled_at, cancel_reason, cancelled_by FROM cancel_signup_claim(:first, 'fell ill');
+SELECT activations FROM signup_token WHERE id = 'signup-seat';
+SELECT s.activations, s.share, s.status FROM signup_funnel s WHERE signup_token_id = 'signup-seat';
+SELECT ended_at FROM enrolment WHERE id = :enrolment;
+SELECT count(*) AS holdings FROM holdings(986001);
+SELECT label, replace(r.detail, :'first', 'N') AS detail, r.code, r.message, r.hint FROM (VALUES
+	('again', format('cancel_signup_claim(%s)', :'first')), ('unknown', 'cancel_signup_claim(1)'), ('null', 'cancel_signup_claim(NULL)'), ('reason', format('cancel_signup_claim(%s, repeat($$x$$, 8193))', :'first'))) v(label, statement), regress.refusal('SELECT ' || statement) r;
+-- the seat is for whoever comes first; the party itself is like anybody else
+SELECT party_id FROM claim_signup_token('signup-seat', 986002);
+SELECT code FROM regress.refusal($$SELECT claim_signup_token('signup-seat', 986001)$$);
+SELECT cancel_reason FROM cancel_signup_claim((SELECT id FROM signup_claim WHERE party_id = 986002));
+SELECT id <> :first AS new, enrolment_id <> :enrolment AS enrolled_anew FROM claim_signup_token('signup-seat', 986001);
+SELECT count(*) AS claims, count(cancelled_at) AS cancelled FROM signup_claim WHERE party_id = 986001;
+SELECT count(*) AS enrolments, count(ended_at) AS ended FROM enrolment WHERE party_id = 986001;
+-- another claim keeps the enrolment; the last one ends it
+SELECT enrolment_id = (SELECT id FROM enrolment WHERE party_id = 986001 AND ended_at IS NULL) AS same_enrolment FROM claim_signup_token('signup-many', 986001);
+SELECT signup_token_id FROM cancel_signup_claim((SELECT id FROM signup_claim WHERE party_id = 986001 AND signup_token_id = 'signup-seat' AND cancelled_at IS NULL));
+SELECT count(*) AS holdings FROM holdings(986001);
+SELECT signup_token_id FROM cancel_signup_claim((SELECT id FROM signup_claim WHERE party_id = 986001 AND cancelled_at IS NULL), NULL);
+SELECT count(*) AS holdings FROM holdings(986001);
+-- again: every check as for a new one
+SELECT activations FROM signup_token WHERE id LIKE 'signup-%' AND id IN ('signup-seat', 'signup-many') ORDER BY id;
+SET LOCAL ROLE regress_admin;
+SELECT active FROM update_signup_token('signup-many', active => false);
+SELECT code, message FROM regress.refusal($$SELECT claim_signup_token('signup-many', 986001)$$);
+SELECT active FROM update_signup_token('signup-many', active => true, expiration => '2023-05-01Z');
+SELECT code, message FROM regress.refusal($$SELECT claim_signup_token('signup-many', 986001)$$);
+SELECT is_suspended FROM update_party(986001, is_suspended => true);
+SELECT code, message FROM regress.refusal($$SELECT claim_signup_token('signup-seat', 986001)$$);
+-- a learner sees its own and cancels none
+SET LOCAL ROLE regress_learner;
+SET LOCAL trainledger.party_id = 986001;
+SELECT count(*) AS claims, count(cancelled_at) AS cancelled FROM trainledger_api.signup_claims;
+SELECT count(*) AS enrolments, count(ended_at) AS ended FROM trainledger_api.enrolments;
+SELECT regress.sqlstate('SELECT cancel_signup_claim(1)');
+ROLLBACK;

@@ -1,6 +1,6 @@
 # Signup tokens from many sessions at once: 200 claims of 50 activations, the
-# same party twice, expiry and deactivation, the same codes, and a campaign of
-# everything, in every isolation level.
+# same party twice, expiry and deactivation, seats given back, the same codes,
+# and a campaign of everything, in every isolation level.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -81,15 +81,15 @@ sub tokens_are_right
 
 	is($node->safe_psql('books', <<'END'), '', "$what: activations are the claims, at most the maximum");
 SELECT t.id, t.activations, t.maximum_activations FROM trainledger.signup_token t
-WHERE t.activations <> (SELECT count(*) FROM trainledger.signup_claim c WHERE c.signup_token_id = t.id)
+WHERE t.activations <> (SELECT count(*) FROM trainledger.signup_claim c WHERE c.signup_token_id = t.id AND c.cancelled_at IS NULL)
 OR t.activations > t.maximum_activations
 END
 	is($node->safe_psql('books', <<'END'), '', "$what: a claim is of one party, with an enrolment of its own");
 SELECT c.id FROM trainledger.signup_claim c LEFT JOIN trainledger.enrolment e ON e.id = c.enrolment_id
 WHERE e.party_id IS DISTINCT FROM c.party_id
-UNION ALL SELECT min(id) FROM trainledger.signup_claim GROUP BY party_id, signup_token_id HAVING count(*) > 1
-UNION ALL SELECT min(id) FROM trainledger.enrolment GROUP BY party_id, item_id HAVING count(*) > 1
-UNION ALL SELECT e.id FROM trainledger.enrolment e WHERE NOT EXISTS (SELECT FROM trainledger.signup_claim c WHERE c.enrolment_id = e.id)
+UNION ALL SELECT min(id) FROM trainledger.signup_claim WHERE cancelled_at IS NULL GROUP BY party_id, signup_token_id HAVING count(*) > 1
+UNION ALL SELECT min(id) FROM trainledger.enrolment WHERE ended_at IS NULL GROUP BY party_id, item_id HAVING count(*) > 1
+UNION ALL SELECT e.id FROM trainledger.enrolment e WHERE (e.ended_at IS NULL) <> EXISTS (SELECT FROM trainledger.signup_claim c WHERE c.enrolment_id = e.id AND c.cancelled_at IS NULL)
 END
 	is($node->safe_psql('books', <<'END'), '', "$what: codes are unique");
 SELECT lower(code) FROM trainledger.signup_token GROUP BY 1 HAVING count(*) > 1
@@ -177,6 +177,16 @@ for my $level (@levels)
 		is($many[0]->query(claim($code, 100))->{sqlstate}, $told, "$level: $what, who comes later is told so")
 		  if $in < 199;
 	}
+
+	# seats that are given back while others claim: at the end as many are taken
+	# as there are, or everybody who asked is in
+	$code = new_token(20);
+	$_->{sqlstate} eq '00000' or die for at_once_again(\@many, map { claim($code, $_) } 1 .. 20);
+	my $of = "(SELECT c.id FROM trainledger.signup_claim c JOIN trainledger.signup_token t ON t.id = c.signup_token_id WHERE t.code = '$code' AND c.party_id = %s)";
+	at_once_again(\@many, map { $_ <= 20 ? 'SELECT id FROM trainledger.cancel_signup_claim(' . sprintf($of, $_) . ')' : claim($code, $_) } 1 .. 200);
+	at_once_again(\@many, map { claim($code, $_) } 21 .. 200);
+	is($node->safe_psql('books', "SELECT t.activations, count(*) FILTER (WHERE c.cancelled_at IS NULL), count(*) FILTER (WHERE c.cancelled_at IS NOT NULL) FROM trainledger.signup_token t JOIN trainledger.signup_claim c ON c.signup_token_id = t.id WHERE t.code = '$code' GROUP BY t.id"),
+		'20|20|20', "$level: 20 seats given back while 180 claim: 20 are taken");
 	tokens_are_right($level);
 }
 $_->quit for @many[ 8 .. 199 ];
@@ -240,7 +250,8 @@ for my $level (@levels)
 			my $code = $codes[ rand @codes ];
 			my $id = $ids[ rand @ids ];
 			my $kind = rand;
-			return claim($code, 1 + int rand 200) if $kind < 0.54;
+			return claim($code, 1 + int rand 200) if $kind < 0.42;
+			return 'SELECT id FROM trainledger.cancel_signup_claim(coalesce((SELECT id FROM trainledger.signup_claim WHERE cancelled_at IS NULL ORDER BY random() LIMIT 1), 1))' if $kind < 0.54;
 			return "SELECT id FROM trainledger.update_signup_token('$id', active => " . (rand() < 0.7 ? 'true' : 'false') . ')' if $kind < 0.62;
 			return "SELECT id FROM trainledger.update_signup_token('$id', maximum_activations => " . (1 + int rand 60) . ')' if $kind < 0.70;
 			return "SELECT id FROM trainledger.update_signup_token('$id', expiration => " . (rand() < 0.7 ? "'2100-01-01'" : "'2001-01-01'") . ')' if $kind < 0.76;

@@ -1,7 +1,6 @@
 # How names are compared where case does not count: for every character, alone
 # and after others, against Perl's own Unicode tables; in databases whose
 # locales and collations differ, and through a dump and a restore.
-
 #
 # Copyright (c) 2026, trainledger contributors
 

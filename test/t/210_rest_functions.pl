@@ -166,7 +166,7 @@ my %token = (type => 1, type_id => 'C-1', maximum_activations => 3);
 my $token = call(create_signup_token => { %token, code => 'spring' }, []);
 call(update_signup_token => { signup_token_id => $token->{id}, maximum_activations => 4 }, []);
 my $ada = $faces->token('learner', party_id => 7);
-call(claim_signup_token => { code => 'SPRING', party_id => 7 }, ['parties(name)'], $ada);
+call(cancel_signup_claim => { signup_claim_id => call(claim_signup_token => { code => 'SPRING', party_id => 7 }, ['parties(name)'], $ada)->{id}, reason => 'ill' }, ['parties(name)']);
 call(claim_signup_token => { code => 'SPRING', party_id => 7 }, [ 'parties(name)', 'enrolments(catalog_items(name))' ], $ada);
 my $document = '<Tokens>' . ('<Token><TokenType>1</TokenType><TokenTypeId>C-1</TokenTypeId><Active>1</Active><MaximumActivations>2</MaximumActivations></Token>' x 3) . '</Tokens>';
 my @made = call_set(import_signup_tokens => { document => '\x' . unpack('H*', $document) }, []);
