@@ -4,17 +4,20 @@
  * All names and codes are kept trimmed, and unique as they are compared.  Rows
  * that came in another way (COPY, an import of one's own, a release that
  * compared otherwise) may not be: a look-up does not find what is not trimmed,
- * and what is equal cannot be restored under a unique index.
+ * and what is equal cannot be restored under a unique index.  Collations are
+ * named, so that a column of a table may get another.
  */
 CREATE VIEW trainledger.name_conflicts WITH (security_invoker = true) AS
-SELECT c.relation, c.column_name, c.id, c.name, c.problem
+SELECT c.relation, c.column_name, c.id COLLATE "C" AS id,
+	   c.name COLLATE "C" AS name, c.problem
 FROM (
 	SELECT n.relation, n.column_name, n.id, n.name,
 		   CASE WHEN pg_catalog.count(*) OVER (
 					PARTITION BY n.relation, n.column_name, n.scope,
 								 n.compared COLLATE "C") > 1
 				THEN 'equal'
-				WHEN n.name <> trainledger_internal.trimmed(n.name)
+				WHEN n.name COLLATE "C"
+					 <> trainledger_internal.trimmed(n.name)
 				THEN 'untrimmed' END AS problem
 	FROM (
 		SELECT 'party' AS relation, v.column_name, p.id::text AS id,

@@ -133,9 +133,10 @@ fold(pg_wchar c)
 			low = middle + 1;
 		else if (c < range->first)
 			high = middle - 1;
+		else if ((c - range->first) % range->stride == 0)
+			return c + range->delta;
 		else
-			return (c - range->first) % range->stride == 0 ?
-				c + range->delta : c;
+			return c;
 	}
 	return c;
 }
@@ -202,6 +203,7 @@ tl_folded(PG_FUNCTION_ARGS)
 	int			length = VARSIZE_ANY_EXHDR(value);
 	const char *bytes = tl_trim(VARDATA_ANY(value), &length);
 	text	   *result;
+	char	   *chars;
 
 	for (int i = 0; i < length; i++)
 	{
@@ -209,7 +211,8 @@ tl_folded(PG_FUNCTION_ARGS)
 			PG_RETURN_TEXT_P(fold_chars(bytes, length));
 	}
 	result = cstring_to_text_with_len(bytes, length);
+	chars = VARDATA(result);
 	for (int i = 0; i < length; i++)
-		VARDATA(result)[i] = (char) fold((pg_wchar) VARDATA(result)[i]);
+		chars[i] = (char) fold((pg_wchar) chars[i]);
 	PG_RETURN_TEXT_P(result);
 }

@@ -340,11 +340,15 @@ parse_expiration(const Text *text, TimestampTz *expiration)
 		return false;
 	if (has_shape(end, ".d"))
 		end += 1 + strspn(end + 1, "0123456789");
-	if (*end == '+' || *end == '-')
-		end += has_shape(end + 1, "dd:dd") ? strlen("+dd:dd") :
-			has_shape(end + 1, "dddd") ? strlen("+dddd") : 0;
-	else if (*end == 'Z')
+	if (*end == 'Z')
 		end++;
+	else if (*end == '+' || *end == '-')
+	{
+		if (has_shape(end + 1, "dd:dd"))
+			end += strlen("+dd:dd");
+		else if (has_shape(end + 1, "dddd"))
+			end += strlen("+dddd");
+	}
 	if (*end != '\0')
 		return false;
 
@@ -730,8 +734,12 @@ convert_document(const char *document, size_t *size, int encoding)
 	char	   *converted;
 
 	if (encoding == PG_UTF8)
-		return pg_encoding_verifymbstr(PG_UTF8, document, (int) *size) ==
-			(int) *size ? document : NULL;
+	{
+		int			valid = pg_encoding_verifymbstr(PG_UTF8, document,
+												   (int) *size);
+
+		return valid == (int) *size ? document : NULL;
+	}
 	conversion = FindDefaultConversionProc(encoding, PG_UTF8);
 	if (!OidIsValid(conversion) || room > INT_MAX)
 		return NULL;

@@ -99,7 +99,7 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 	(40, 'nor claimed', '$signup; $suppress UPDATE signup_token', $$SELECT * FROM trainledger.claim_signup_token('t', 1)$$),
 	(41, 'no enrolment is inserted', '$signup; $suppress INSERT enrolment', $$SELECT * FROM trainledger.claim_signup_token('t', 1)$$),
 	(42, 'no claim is inserted', '$signup; $suppress INSERT signup_claim', $$SELECT * FROM trainledger.claim_signup_token('t', 1)$$),
-	(43, 'a unique constraint has another name', '$signup; ALTER TABLE trainledger.enrolment RENAME CONSTRAINT enrolment_party_id_item_id_key TO x', $$SELECT party_id FROM trainledger.claim_signup_token('t', 1)$$)) v(n, name, alteration, call),
+	(43, 'a unique index has another name', '$signup; ALTER INDEX trainledger.enrolment_party_id_item_id_key RENAME TO x', $$SELECT party_id FROM trainledger.claim_signup_token('t', 1)$$)) v(n, name, alteration, call),
 	pg_temp.after(regexp_replace(replace(replace(replace(replace(alteration,
 		'$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
 		'$tokens', $$SELECT trainledger.add_training_token_type('T', id => '00000000-0000-4000-8000-000000000001'); SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', 1, 5)$$),
