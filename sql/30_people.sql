@@ -505,7 +505,7 @@ DECLARE
 	found_currency trainledger.currency;
 BEGIN
 	SELECT c.* INTO found_currency FROM trainledger.currency c
-	WHERE c.code = currency_code;
+	WHERE c.code = trimmed(currency_code);
 	IF NOT FOUND THEN
 		PERFORM refuse('TL404', 'currency not found',
 			format('There is no currency %s.', quote_literal(currency_code)),
