@@ -107,12 +107,11 @@ FROM trainledger.post_batch(
 SELECT (x.from_entry).balance, (x.to_entry).balance AS other_balance
 FROM trainledger.credit_transfer(
 	from_account_id => (SELECT min(a.id) FROM trainledger.account a),
-	to_account_id   => (SELECT (trainledger.credit_init(p.id, 0, 'desk', 'Opened',
-							   '2026-11-21 10:05', token_type => 'default')).account_id
-						FROM trainledger.add_party('person', 'Bob') p),
+	to_account_id   => (SELECT g.account_id FROM trainledger.credit_init(1, 0,
+							'desk', 'Opened', '2026-11-21 10:05', 'gifts') g),
 	amount          => 2.5,
 	source          => 'app',
-	description     => 'Passed on to Bob') x;
+	description     => 'Put aside for a gift') x;
 
 SELECT token_type, opened, added, subtracted, adjusted, outstanding
 FROM trainledger.credit_liability;
