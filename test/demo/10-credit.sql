@@ -113,8 +113,8 @@ FROM trainledger.credit_transfer(
 	source          => 'app',
 	description     => 'Put aside for a gift') x;
 
-SELECT token_type, opened, added, subtracted, adjusted, outstanding
-FROM trainledger.credit_liability;
+SELECT token_type, month, opened, added, subtracted, adjusted, outstanding
+FROM trainledger.credit_liability ORDER BY month LIMIT 1;
 
 SELECT party, account_name, booked, available FROM trainledger.balances;
 
