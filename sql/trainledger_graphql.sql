@@ -62,7 +62,7 @@ CREATE TABLE _node (type text PRIMARY KEY, key_type text);
 INSERT INTO _node VALUES
 ('Organisation', 'bigint'), ('Person', 'bigint'), ('CourseTemplate', 'bigint'), ('LearningPath', 'bigint'), ('Region', 'text'),
 ('TokenType', 'uuid'), ('TokenIssue', 'uuid'), ('TrainingPassType', 'bigint'), ('TrainingPassTypeOption', 'bigint'),
-('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint');
+('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint'), ('TrainingPassUse', 'bigint');
 
 -- Views, and what they select from.  If rows have a global id, node_types lists
 -- its possible types, and the expression id_type chooses one of several.  The
@@ -111,7 +111,9 @@ INSERT INTO _view (name, source, primary_key, node_types, id_type, tags, comment
 ('training_pass_type_option_price', 'trainledger.pass_type_option_price p JOIN trainledger.currency c ON c.code = p.currency_code',
  'price_key', 'TrainingPassTypeOptionPrice', NULL, NULL, 'What an option costs in a region and a currency.'),
 ('training_pass', 'trainledger.training_pass p', 'pass_key', 'TrainingPass', NULL, '@orderFirst created_at',
- 'A training pass of a contact.');
+ 'A training pass of a contact.'),
+('training_pass_use', 'trainledger.pass_use u', 'use_key', 'TrainingPassUse', NULL, '@orderFirst created_at',
+ 'A booking on a training pass.');
 
 INSERT INTO _column (view, name, expression, comment) VALUES
 ('account', 'name', 'p.name', 'Name to show.'),
@@ -212,7 +214,13 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_pass', 'pass_key', 'p.id', 'Id of the pass.'),
 ('training_pass', 'party_key', 'p.party_id', 'Id of the person.'),
 ('training_pass', 'type_key', 'p.pass_type_id', 'Id of the type.'),
-('training_pass', 'option_key', 'p.option_id', 'Id of the option.');
+('training_pass', 'option_key', 'p.option_id', 'Id of the option.'),
+('training_pass_use', 'reference', 'u.reference', 'Reference of the booking.'),
+('training_pass_use', 'created_at', 'u.created_at', 'When it was booked.'),
+('training_pass_use', 'cancelled_at', 'u.cancelled_at', 'When it was cancelled; null: it was not.'),
+('training_pass_use', 'cancel_reason', 'u.cancel_reason', 'Why it was cancelled.'),
+('training_pass_use', 'use_key', 'u.id', 'Id of the use.'),
+('training_pass_use', 'pass_key', 'u.pass_id', 'Id of the pass.');
 
 INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('contact', 'organisation_key', 'account (party_key)', 'account', 'contacts'),
@@ -231,7 +239,8 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('training_pass_type_option_price', 'currency_key', 'financial_unit (code)', 'financialUnit', 'prices'),
 ('training_pass', 'party_key', 'contact (party_key)', 'contact', 'trainingPasses'),
 ('training_pass', 'type_key', 'training_pass_type (type_key)', 'trainingPassType', 'trainingPasses'),
-('training_pass', 'option_key', 'training_pass_type_option (option_key)', 'trainingPassTypeOption', 'trainingPasses');
+('training_pass', 'option_key', 'training_pass_type_option (option_key)', 'trainingPassTypeOption', 'trainingPasses'),
+('training_pass_use', 'pass_key', 'training_pass (pass_key)', 'trainingPass', 'uses');
 
 -- Kinds of fields: their type, and the expression that converts the value of an
 -- input field (%1$s) to an argument of a function of trainledger.  If the
@@ -294,7 +303,9 @@ INSERT INTO _record (name, comment) VALUES
 ('training_pass_renew_input', 'A longer validity of a training pass.'),
 ('training_pass_revoke_input', 'A training pass to cancel.'),
 ('training_pass_reassign_input', 'A training pass that goes to another person.'),
-('training_pass_use_input', 'A booking on the pass of a person.');
+('training_pass_use_input', 'A booking on the pass of a person.'),
+('training_pass_cancel_use_input', 'A booking on a pass to take back.'),
+('training_pass_correct_input', 'A mistaken validity of a training pass.');
 
 INSERT INTO _field (record, name, kind, argument, comment) VALUES
 ('validity_period', 'unit', 'unit', NULL, 'Unit of the period.'),
@@ -392,12 +403,23 @@ INSERT INTO _field (record, name, kind, argument, comment) VALUES
  'Option; the present one where it is left out.'),
 ('training_pass_renew_input', 'valid_until', 'moment', NULL,
  'When its validity is over; by the period of the option later where it is left out.'),
+('training_pass_renew_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
 ('training_pass_revoke_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to cancel.'),
 ('training_pass_reassign_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to give away; it is cancelled.'),
 ('training_pass_reassign_input', 'contact_id', 'Person', 'party_id', 'Person who gets the rest of its validity as a new pass.'),
+('training_pass_reassign_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
 ('training_pass_use_input', 'contact_id', 'Person', 'party_id', 'Person who books.'),
 ('training_pass_use_input', 'content_id', 'content', 'item_id', 'Course or learning path that is booked.'),
-('training_pass_use_input', 'reference', 'text', NULL, 'Reference of the booking.');
+('training_pass_use_input', 'reference', 'text', NULL, 'Reference of the booking.'),
+('training_pass_use_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
+('training_pass_cancel_use_input', 'training_pass_use_id', 'TrainingPassUse', 'pass_use_id', 'Booking to take back.'),
+('training_pass_cancel_use_input', 'reason', 'text', NULL, 'Why; may be left out.'),
+('training_pass_correct_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to correct.'),
+('training_pass_correct_input', 'valid_from', 'moment', NULL,
+ 'When its last run begins; as it is where it is left out.'),
+('training_pass_correct_input', 'valid_until', 'moment', NULL,
+ 'When its last run is over; as it is where it is left out.'),
+('training_pass_correct_input', 'reason', 'text', NULL, 'Why; it is kept.');
 
 -- Payloads: errors, or a row of a view, or a list of rows
 CREATE TABLE _payload (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
@@ -409,7 +431,8 @@ INSERT INTO _payload (name, field, view, what) VALUES
 ('training_pass_type_payload', 'training_pass_type', 'training_pass_type', 'Pass type'),
 ('training_pass_type_option_payload', 'training_pass_type_option', 'training_pass_type_option', 'Option'),
 ('training_pass_type_option_price_payload', 'training_pass_type_option_price', 'training_pass_type_option_price', 'Price'),
-('training_pass_payload', 'training_pass', 'training_pass', 'Pass');
+('training_pass_payload', 'training_pass', 'training_pass', 'Pass'),
+('training_pass_use_payload', 'training_pass_use', 'training_pass_use', 'Booking');
 INSERT INTO _payload (name, field, view, what, is_list) VALUES
 ('token_issues_payload', 'token_issues', 'training_token_issue', 'Each issue', true);
 
@@ -462,7 +485,11 @@ INSERT INTO _mutation (namespace, method, function, input, payload, key, comment
 ('trainingPass', 'reassignPass', 'reassign_pass', 'training_pass_reassign_input', 'training_pass_payload', 'id',
  'Cancels a pass and gives the rest of its validity to another person; the new pass is returned.'),
 ('trainingPass', 'usePass', 'use_pass', 'training_pass_use_input', 'training_pass_payload', 'pass_id',
- 'Records a booking on a pass that covers it; that pass is returned.');
+ 'Records a booking on a pass that covers it; that pass is returned.'),
+('trainingPass', 'cancelUse', 'cancel_pass_use', 'training_pass_cancel_use_input', 'training_pass_use_payload', 'id',
+ 'Takes a booking on a pass back; it is kept and marked.'),
+('trainingPass', 'correctPass', 'correct_pass', 'training_pass_correct_input', 'training_pass_payload', 'id',
+ 'Mends a mistaken start or end of the last run of a pass.');
 
 -- ---------------------------------------------------------------------------
 -- Types and views

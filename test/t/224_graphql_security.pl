@@ -48,6 +48,7 @@ SELECT trainledger.update_pass_option(1, lifecycle_state => 'published');
 SELECT trainledger.update_pass_type(1, lifecycle_state => 'published');
 SELECT trainledger.issue_pass(1, 1, 3, id => 3), trainledger.issue_pass(1, 1, 4, '1999-01-01', '2099-01-01', id => 4),
 	trainledger.issue_pass(1, 1, 5, '1999-01-01', '2099-01-01', id => 5);
+SELECT trainledger.use_pass(p, 1, 'booking') FROM unnest('{3,4,5}'::bigint[]) p;
 SQL
 
 my $ann = { role => 'web_learner', party_id => 3, sub => 'ann' };
@@ -129,10 +130,11 @@ my %own = (
 	tokenRedemptions => 1, trainingPasses => 1, trainingTokenTypes => 1,
 	catalogItems => 1, regions => 1, financialUnits => 1,
 	trainingPassTypes => 1, trainingPassTypeOptions => 1,
-	trainingPassTypeOptionPrices => 1);
+	trainingPassTypeOptionPrices => 1, trainingPassUses => 1);
 my %everything = (
 	%own, accounts => 5, contacts => 3, tokenAccounts => 5,
-	trainingTokenIssues => 5, tokenRedemptions => 3, trainingPasses => 3);
+	trainingTokenIssues => 5, tokenRedemptions => 3, trainingPasses => 3,
+	trainingPassUses => 3);
 foreach my $list (@lists)
 {
 	my $name = $list->{name};
@@ -247,7 +249,7 @@ foreach my $mutation (@mutations)
 	my ($status) = $face->ask(undef, $document);
 	is($status, 401, "$namespace.$field->{name}: nor for nobody");
 }
-foreach my $method (qw(createType updateType createTypeOption updateTypeOption createTypeOptionPrice addContentToPassType))
+foreach my $method (qw(createType updateType createTypeOption updateTypeOption createTypeOptionPrice addContentToPassType correctPass))
 {
 	my (undef, $problems) = $face->read_answer('operator', "mutation { trainingPass { $method(input: {}) { errors { message } } } }");
 	is($problems->[0]{extensions}{code}, '42501', "$method: not for an operator");
