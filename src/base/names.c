@@ -92,7 +92,7 @@ tl_trim_text(text *value)
 		return NULL;
 	length = VARSIZE_ANY_EXHDR(value);
 	start = tl_trim(VARDATA_ANY(value), &length);
-	if (length == VARSIZE_ANY_EXHDR(value))
+	if (length == (int) VARSIZE_ANY_EXHDR(value))
 		return value;
 	return cstring_to_text_with_len(start, length);
 }

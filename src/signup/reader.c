@@ -121,6 +121,9 @@ typedef struct Fault
 typedef struct Reader
 {
 	xmlParserCtxtPtr parser;
+	const char *document;		/* in UTF-8 if is_utf8, else as it declares */
+	size_t		size;
+	bool		is_utf8;
 	bool		is_update;
 	MemoryContext context;		/* of the complete tokens */
 
@@ -818,7 +821,6 @@ tl_read_signup_tokens(const char *document, size_t size, const char *charset,
 	};
 	Reader	   *reader = palloc0(sizeof(Reader));
 	PgXmlErrorContext *errors;
-	bool		is_utf8 = false;
 
 	if (size > (size_t) tl_xml_max_bytes)
 		tl_refuse(NULL, TL_INVALID, "document", "document is too large",
@@ -826,20 +828,24 @@ tl_read_signup_tokens(const char *document, size_t size, const char *charset,
 				  "The document has %zu bytes and may have %d.",
 				  size, tl_xml_max_bytes);
 
+	reader->document = document;
+	reader->size = size;
 	reader->is_update = is_update;
 	reader->end = &reader->first;
 	reader->context = AllocSetContextCreate(CurrentMemoryContext,
 											"signup tokens",
 											ALLOCSET_DEFAULT_SIZES);
 	if (charset != NULL)
-		document = apply_charset(reader, document, &size, charset, &is_utf8);
+		reader->document = apply_charset(reader, document, &reader->size,
+										 charset, &reader->is_utf8);
 
 	/* in this mode, core neither raises nor prints errors of libxml2 */
 	errors = pg_xml_init(PG_XML_STRICTNESS_LEGACY);
 	PG_TRY();
 	{
-		reader->parser = xmlCreatePushParserCtxt(&callbacks, reader, document,
-												 (int) Min(size, FIRST_BYTES),
+		reader->parser = xmlCreatePushParserCtxt(&callbacks, reader,
+												 reader->document,
+												 Min(reader->size, FIRST_BYTES),
 												 NULL);
 		if (reader->fault.what != NULL)
 			raise_fault(reader);
@@ -848,8 +854,8 @@ tl_read_signup_tokens(const char *document, size_t size, const char *charset,
 					(errcode(ERRCODE_OUT_OF_MEMORY),
 					 errmsg("out of memory")));
 		(void) xmlCtxtUseOptions(reader->parser, XML_PARSE_NONET |
-								 (is_utf8 ? XML_PARSE_IGNORE_ENC : 0));
-		read_pieces(reader, document, size, handler, arg);
+								 (reader->is_utf8 ? XML_PARSE_IGNORE_ENC : 0));
+		read_pieces(reader, reader->document, reader->size, handler, arg);
 	}
 	PG_CATCH();
 	{
