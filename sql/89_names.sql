@@ -4,8 +4,8 @@
  * All names and codes are kept trimmed, and unique as they are compared.  Rows
  * that came in another way (COPY, an import of one's own, a release that
  * compared otherwise) may not be: a look-up does not find what is not trimmed,
- * and what is equal cannot be restored under a unique index.  Collations are
- * named, so that a column of a table may get another.
+ * and what is equal cannot be restored under a unique index.  Credit
+ * accounts are left out, so that their columns can be altered.
  */
 CREATE VIEW trainledger.name_conflicts WITH (security_invoker = true) AS
 SELECT c.relation, c.column_name, c.id COLLATE "C" AS id,
@@ -46,12 +46,6 @@ FROM (
 		SELECT 'token_type', 'name', t.id::text, t.kind::text, t.name,
 			   trainledger_internal.trimmed(t.name)
 		FROM trainledger.token_type t
-		UNION ALL
-		SELECT 'account', 'name', a.id::text,
-			   a.party_id || ' ' || a.token_type_id, a.name,
-			   trainledger_internal.trimmed(a.name)
-		FROM trainledger.account a
-		WHERE a.name IS NOT NULL
 		UNION ALL
 		SELECT 'pass_type', 'code', y.id::text, NULL, y.code,
 			   trainledger_internal.trimmed(y.code)
