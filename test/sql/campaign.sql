@@ -106,9 +106,9 @@ BEGIN
 		RETURN ROW('TL409', NULL, NULL)::pg_temp.answer;
 	END IF;
 	total := coalesce(a.balance, 0) + delta;
-	IF total > least(coalesce(t.upper, most), most) THEN
+	IF total > least(coalesce(t.upper, most), most) AND (op = 'init' OR delta > 0) THEN
 		RETURN ROW('TL054', NULL, NULL)::pg_temp.answer;
-	ELSIF total < greatest(coalesce(t.lower, -most - 0.000001), -most - 0.000001) THEN
+	ELSIF total < greatest(coalesce(t.lower, -most - 0.000001), -most - 0.000001) AND (op = 'init' OR delta < 0) THEN
 		RETURN ROW('TL055', NULL, NULL)::pg_temp.answer;
 	ELSIF expected <> total THEN
 		RETURN ROW('TL052', NULL, NULL)::pg_temp.answer;

@@ -44,7 +44,7 @@ FROM unnest('{2.99,5.01,0,-1,3}'::numeric[]) AS amount;
 -- Any walk under any bounds, posted singly and in a batch, directly and with
 -- SQL, against the rule: refused are more above the bounds and less below them
 SELECT count(credit_init(regress.party(b), 0, 's', '', now(), n, 'walk')) AS opened
-FROM unnest('{bounds-1,bounds-2}'::text[]) AS b, unnest('{direct,sql}'::text[]) AS n;
+FROM unnest('{bounds-1,bounds-2}'::text[]) AS b, unnest('{tables,sql}'::text[]) AS n;
 RESET ROLE;
 SELECT setseed(0.25);
 CREATE TEMPORARY TABLE step AS
@@ -76,7 +76,7 @@ BEGIN
 	END LOOP;
 END
 $$;
-SELECT pg_temp.walk('direct');
+SELECT pg_temp.walk('tables');
 CREATE FUNCTION pg_temp.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
 CREATE TRIGGER by_sql BEFORE INSERT ON entry FOR EACH ROW EXECUTE FUNCTION pg_temp.nothing();
 SELECT pg_temp.walk('sql');

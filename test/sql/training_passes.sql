@@ -512,7 +512,7 @@ SELECT event, regress.utc(valid_from) AS valid_from, regress.utc(valid_until) AS
 FROM pass_event WHERE pass_id = :pass ORDER BY id;
 -- no pass whose last event differs from it, none without its first
 SELECT p.id FROM pass p
-LEFT JOIN LATERAL (SELECT e.* FROM pass_event e WHERE e.pass_id = p.id ORDER BY e.id DESC LIMIT 1) e ON true
+LEFT JOIN LATERAL (SELECT e.* FROM pass_event e WHERE e.pass_id = p.id AND e.event <> 'use_cancelled' ORDER BY e.id DESC LIMIT 1) e ON true
 WHERE (p.option_id, p.party_id, p.valid_from, p.valid_until, p.lifecycle_state)
 	IS DISTINCT FROM (e.option_id, e.party_id, e.valid_from, e.valid_until,
 		CASE WHEN e.event IN ('revoked', 'reassigned') THEN 'cancelled' ELSE 'active' END::pass_state)

@@ -53,6 +53,8 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.round_amount(1.5, 0)$$,
 	$$trainledger.format_amount(1, 2)$$,
 	$$trainledger_internal.document_time('2023-04-04Z')$$,
+	$$trainledger_internal.trimmed(' a ')$$,
+	$$trainledger_internal.folded('A')$$,
 	$$(trainledger_api.find_party('barcode', 'parallel-ann')).id$$,
 	$$trainledger_api.balance_at(:account, 'infinity')$$,
 	$$(trainledger_internal.credit_account(9600002)).balance$$,

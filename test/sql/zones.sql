@@ -128,6 +128,7 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM create_signup_token(1, 'C-1', 1, 'NEW', expiration => 'infinity')$$,
 	$$SELECT * FROM update_signup_token('spring', expiration => '2026-04-04T15:30:00Z')$$,
 	$$SELECT * FROM claim_signup_token('SPRING', 3)$$, $$SELECT * FROM claim_signup_token('WINTER', 3)$$,
+	$$SELECT c.* FROM (SELECT max(id) AS id FROM signup_claim) x, cancel_signup_claim(x.id) c$$,
 	$$SELECT import_signup_tokens('<Tokens><Token><TokenCode>X</TokenCode><TokenType>1</TokenType><TokenTypeId>C-1</TokenTypeId><MaximumActivations>1</MaximumActivations><TokenExpiration>2026-03-31T23:45:00</TokenExpiration></Token></Tokens>'), max(expiration) FROM signup_token$$,
 	$$SELECT apply_signup_tokens('<Tokens><Token><TokenId>spring</TokenId><TokenExpiration>2026-03-08 02:30:00</TokenExpiration></Token></Tokens>')$$,
 	$$SELECT trainledger_api.create_tokens('<Tokens><Token><TokenCode>X</TokenCode><TokenType>1</TokenType><TokenTypeId>C-1</TokenTypeId><MaximumActivations>1</MaximumActivations><TokenExpiration>2026-03-31T23:45:00</TokenExpiration></Token></Tokens>')::text$$,
