@@ -107,6 +107,7 @@ for my $name (sort keys %work)
 		$two->query('SET statement_timeout = 0');
 		my $guard = $two->query($by_hand)->{sqlstate};
 		$two->query('ROLLBACK');
+		$two->query('SET statement_timeout = 0');
 		like($state, qr/^(57014|00000)$/, "$name: $timeout ms give $state");
 		$state eq '57014' ? $stopped++ : $finished++;
 		like($guard, qr/^(TL409|25P02)$/, "$name: the guard is up");
