@@ -172,9 +172,9 @@ write_sides(Transfer *transfer, TlBooks *books)
 		entries[i]->entry_no = ++account->entry_count;
 	}
 	written = tl_write_postings(books, accounts, 2, entries, 2);
-	for (int i = 0; i < written; i++)
-		sides[i]->is_updated = true;
-	return written == 2 ? NULL : sides[written];
+	sides[0]->is_updated |= written > 0;
+	sides[1]->is_updated |= written > 1;
+	return written > 1 ? NULL : sides[written > 0 ? 1 : 0];
 }
 
 /*

@@ -250,8 +250,8 @@ for my $round (1 .. 20)
 		# refunded to the lot, which expires with it
 		'issue 10, redeem -4, refund 4, expire -10; 0' => $refund_at eq $before,
 		# expired, or swept by a sweep whose clock is ahead: lost, or a new lot
-		'issue 10, redeem -4, expire -6; 0' => $policy eq 'forfeit',
-		'issue 10, redeem -4, expire -6; 4' => $policy eq 'reissue');
+		'issue 10, redeem -4, expire -6, refund 4, expire -4; 0' => $policy eq 'forfeit',
+		'issue 10, redeem -4, expire -6, refund 4, expire -4; 4' => $policy eq 'reissue');
 	is($got, '00000 2', "refund against sweep, round $round: both go well");
 	ok($allowed{$way},
 		"refund against sweep, round $round: one or the other ($way)");
