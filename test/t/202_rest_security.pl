@@ -553,6 +553,10 @@ sub good_calls
 	my $program = '00000000-0000-4000-8000-000000000003';
 	my ($account) = rows($node, 'SELECT id FROM trainledger_api.credit_accounts WHERE party_id = 9001');
 	my ($issue) = rows($node, 'SELECT id FROM trainledger_api.training_token_issues WHERE party_id = 9001');
+	my ($other) = rows($node, 'SELECT id FROM trainledger_api.credit_accounts WHERE party_id = 9002');
+	my ($pass) = rows($node, 'SELECT id FROM trainledger_api.training_passes WHERE party_id = 9001');
+	my ($use) = rows($node, 'SELECT id FROM trainledger_api.training_pass_uses WHERE party_id = 9001');
+	my ($claim) = rows($node, 'SELECT id FROM trainledger_api.signup_claims WHERE party_id = 9001');
 	my ($token) = 'signup-token-1';
 	my $n = 0;
 	my %credit = (party_id => 9001, amount => 1, description => 'd', account_name => 'purse of 9001');
@@ -562,6 +566,7 @@ sub good_calls
 		update_party => sub { +{ party_id => 9001 } },
 		find_party => sub { +{ id_type => 'id', id => '9001' } },
 		add_catalog_item => sub { +{ kind => 'course', code => shift, name => 'n' } },
+		update_catalog_item => sub { +{ item_id => 1, name => shift } },
 		add_region => sub { +{ code => shift, name => 'n' } },
 		add_currency => sub { +{ code => shift, name => 'n' } },
 		add_credit_token_type => sub { +{ name => shift } },
@@ -572,10 +577,14 @@ sub good_calls
 		credit_init => sub { +{ %credit, source => 's', recorded_at => '2026-01-01Z', account_name => shift } },
 		credit_add => sub { +{ %credit, source => shift, recorded_at => '2026-01-01Z' } },
 		credit_subtract => sub { +{ %credit, source => shift, recorded_at => '2026-01-01Z' } },
+		credit_transfer => sub { +{ from_account_id => 0 + $account, to_account_id => 0 + $other, amount => 1, source => shift } },
 		credit_balance => sub { +{ party_id => 9001 } },
 		credit_history => sub { +{ party_id => 9001 } },
 		issue_training_tokens => sub { +{ token_type_id => $id, party_id => 9001, quantity => 1 } },
 		adjust_training_tokens => sub { +{ issue_id => $issue, amount => 1 } },
+		void_training_tokens => sub { +{ issue_id => $issue } },
+		set_training_tokens_expiry => sub { +{ issue_id => $issue, expires_on => '2031-01-01' } },
+		transfer_training_tokens => sub { +{ from_party_id => 9001, to_party_id => 9002, token_type_id => $id, quantity => 1 } },
 		redeem_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },
 		create_pass_type => sub { +{ code => shift, name => 'n' } },
 		update_pass_type => sub { +{ pass_type_id => 1 } },
@@ -583,9 +592,12 @@ sub good_calls
 		update_pass_option => sub { +{ option_id => 1 } },
 		create_pass_price => sub { +{ option_id => 1, region_code => 'EU', currency_code => 'EUR', amount => 1 } },
 		use_pass => sub { +{ party_id => 9001, item_id => 1, reference => shift } },
+		cancel_pass_use => sub { +{ pass_use_id => 0 + $use } },
+		correct_pass => sub { +{ pass_id => 0 + $pass, valid_from => '2026-01-01Z', valid_until => '2031-01-01Z' } },
 		create_signup_token => sub { +{ type => 1, type_id => 'C-1', maximum_activations => 1, code => shift } },
 		update_signup_token => sub { +{ signup_token_id => $token } },
 		claim_signup_token => sub { +{ code => 'the-secret-code', party_id => 9001 } },
+		cancel_signup_claim => sub { +{ signup_claim_id => 0 + $claim } },
 		add_program_kind => sub { +{ name => shift } },
 		add_program => sub { +{ kind_id => '00000000-0000-4000-8000-000000000002', name => shift, start_date => '2026-01-01', duration => 1 } },
 		update_program => sub { +{ program_id => $program } },

@@ -50,6 +50,9 @@ SELECT trainledger.update_pass_option(1, lifecycle_state => 'published');
 SELECT trainledger.update_pass_type(1, lifecycle_state => 'published');
 SELECT trainledger.issue_pass(1, 1, i, timestamptz '2026-03-01Z' + i * interval '1 day')
 FROM generate_series(10, 19) AS i;
+SET trainledger.clock = '2026-03-15T12:00:00Z';
+SELECT trainledger.use_pass(i, 41, 'Booking ' || i) FROM generate_series(10, 12) AS i;
+SELECT trainledger.cancel_pass_use(id, 'ill') FROM trainledger.pass_use WHERE party_id = 10;
 SQL
 
 # As an operator: the data, with no errors
