@@ -786,7 +786,8 @@ my %make = (
 		my $token = any(@{ $state->{tokens} });
 		my $party = $state->{active};
 		my $call = {
-			sql => "SELECT signup_token_id, party_id FROM trainledger.claim_signup_token('$token->{code}', $party)",
+			# a column character(n) fills up what it shows
+			sql => "SELECT signup_token_id::text, party_id FROM trainledger.claim_signup_token('$token->{code}', $party)",
 			want => "$token->{id}|$party"
 		};
 
