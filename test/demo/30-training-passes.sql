@@ -10,7 +10,6 @@ SELECT FROM trainledger.add_party('person', 'Contact', id => 35) \g /dev/null
 SELECT FROM trainledger.add_catalog_item('course', 'ABC-123', 'A course', id => 11) \g /dev/null
 SELECT FROM trainledger.add_catalog_item('learning_path', 'FIRST-AID', 'First Aid', id => 1) \g /dev/null
 SELECT FROM trainledger.add_region('DR', 'Dresden') \g /dev/null
-SELECT FROM trainledger.add_currency('USD', 'U.S. Dollars') \g /dev/null
 
 -- The rows that the document's first query finds
 SELECT FROM trainledger.create_pass_type('Gold', 'Gold pass', id => 1) \g /dev/null
