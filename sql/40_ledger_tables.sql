@@ -154,7 +154,7 @@ COMMENT ON COLUMN trainledger.entry.imported_at IS 'When an import brought the e
 
 /*
  * No cache: numbers are given out in their order, each after its transaction
- * has an id (src/ledger/booking.c).
+ * has an id (src/ledger/write.c).
  */
 CREATE SEQUENCE trainledger.booking_no_seq OWNED BY trainledger.entry.booking_no;
 COMMENT ON SEQUENCE trainledger.booking_no_seq IS
