@@ -6,6 +6,8 @@
 #   make test      every test on a private server
 #   make test-assert   the tests of C code on a server with assertions, built
 #                  from Debian's source: regression, isolation, DDL under load
+#   make test-versions   regression tests and isolation specs on the servers of
+#                  VERSIONS (17 18 19), in throw-away roots of Debian's suites
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
 #   make bench     side-by-side figures; BENCH=compare BASE=REVISION make bench
@@ -44,7 +46,7 @@ TAP_TESTS = $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server. None of them needs PGXS.
 
-HARNESS_GOALS = demo serve test test-assert soak sanitize bench lint
+HARNESS_GOALS = demo serve test test-assert test-versions soak sanitize bench lint
 
 .PHONY: $(HARNESS_GOALS)
 
@@ -58,11 +60,11 @@ test:
 soak:
 	@exec env N=$(or $(N),20000) PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
 
-# TAP tests run with assertions and under the sanitizers only where they are
-# named, but for those of DDL under load. DISCARD names the regression tests
-# that run while caches are discarded.
+# TAP tests run with assertions, on other versions and under the sanitizers only
+# where they are named, but for those of DDL under load with assertions. DISCARD
+# names the regression tests that run while caches are discarded.
 test-assert: TAP_HERE = $(wildcard test/t/*_ddl_load.pl)
-test-assert sanitize:
+test-assert test-versions sanitize:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
 		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
 		test/harness/$@.sh

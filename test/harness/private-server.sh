@@ -144,23 +144,31 @@ install_packages()
 # Processes
 # --------------------------------------------------------------------------
 
-# Runs a command as the server's user, in a process group of its own, so that
-# a signal can end it at once whatever it is doing. A prefix for another
-# environment is written `env NAME=value` before the command.
-as_server()
+# Runs a command in a process group of its own, so that a signal can end it at
+# once whatever it is doing.
+in_group()
 {
-    local status=0 switch=()
+    local status=0
 
-    if [ "$(id -u)" -eq 0 ]; then
-        switch=(setpriv --reuid=postgres --regid=postgres --init-groups --)
-    fi
     set -m
-    "${switch[@]}" "$@" </dev/null &
+    "$@" </dev/null &
     child=$!
     set +m
     wait "$child" || status=$?
     child=
     return "$status"
+}
+
+# Runs a command so, as the server's user. A prefix for another environment is
+# written `env NAME=value` before the command.
+as_server()
+{
+    local switch=()
+
+    if [ "$(id -u)" -eq 0 ]; then
+        switch=(setpriv --reuid=postgres --regid=postgres --init-groups --)
+    fi
+    in_group "${switch[@]}" "$@"
 }
 
 # Process ids of everything that works inside the private folder.
@@ -209,7 +217,8 @@ remove_private_server()
     # Twice: a client that ends may start one more server on its way.
     stop_private_processes
     stop_private_processes
-    rm -rf "$private" || { sleep 1 && rm -rf "$private"; }
+    rm -rf --one-file-system "$private" ||
+        { sleep 1 && rm -rf --one-file-system "$private"; }
 }
 
 at_exit()

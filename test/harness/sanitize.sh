@@ -25,7 +25,7 @@ END
     chmod 755 "$pg_bin/postgres"
 }
 
-install_packages "${test_packages[@]}"
+install_test_packages
 create_private_server
 build_and_install COPT="-O1 -fno-wrapv -fsanitize=address,undefined -fno-sanitize-recover=all"
 wrap_postgres

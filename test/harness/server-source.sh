@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
 # A server with assertions, built from Debian's source package. Sourced after
-# private-server.sh.
+# private-server.sh and debian.sh.
 #
 #   build_server MAJOR    builds the newest source of postgresql-MAJOR that the
 #                         mirror delivers, and leaves the path of its pg_config
@@ -16,41 +16,19 @@ built=
 home=~
 cache=$(realpath -m "${TEST_CACHE:-${XDG_CACHE_HOME:-$home/.cache}/trainledger}")
 
-# The lists that apt reads here are ours: the machine's may leave out sources.
-apt_here()
-{
-    local command=$1
-    shift
-    as_server env -C "$private/apt" "$command" -q \
-        -o Dir::Etc::SourceList="$private/apt/sources.list" \
-        -o Dir::Etc::SourceParts=- -o Dir::State::Lists="$private/apt/lists" \
-        -o Dir::Cache="$private/apt/cache" "$@"
-}
-
-# The main components of Debian's suites that apt knows
-known_suites()
-{
-    # shellcheck disable=SC2016
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
-        'Created-By: Packages' 'Origin: Debian' | grep ' main$' | sort -u
-}
-
-# Fetches the lists of the machine's suites, and of those beside a release that
-# may have another version. Not every mirror has all of them, which is no matter.
-fetch_lists()
+# Of the machine's suites, and of those beside a release that may have another
+# version. Not every mirror has all of them, which is no matter.
+fetch_source_lists()
 {
     local uri suite component beside
 
-    as_server mkdir -p "$private"/apt/{lists,cache/archives}/partial
-    [ -n "$(known_suites)" ] || as_root apt-get update -q >/dev/null
     known_suites | while read -r uri suite component; do
         echo "deb-src $uri $suite $component"
         [[ $suite != *-* ]] || continue
         for beside in updates proposed-updates; do
             echo "deb-src $uri $suite-$beside $component"
         done
-    done | sort -u >"$private/apt/sources.list"
-    apt_here apt-get update >"$private/log/apt.log" 2>&1 || true
+    done | fetch_lists
 }
 
 # Versions of the source package that the lists name, newest first
@@ -63,7 +41,7 @@ source_versions()
 # Apt compares what it gets with the checksums of the signed lists.
 fetch_source()
 {
-    apt_here apt-get source --download-only "$1=$2" >>"$private/log/apt.log" 2>&1 ||
+    apt_here apt-get source --download-only "$1=$2" >>"$(apt_log)" 2>&1 ||
         { say "The mirror does not deliver $1 $2."; return 1; }
 }
 
@@ -111,7 +89,7 @@ build_server()
     { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null || cache=$private/cache
     as_server mkdir -p "$private/cache"
 
-    fetch_lists
+    fetch_source_lists
     for version in $(source_versions "$package"); do
         kept=$cache/$package-$version-$recipe
         [ ! -d "$kept" ] || break

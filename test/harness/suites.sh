@@ -1,6 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2016,SC2119,SC2120
 # The test suites and their count. Sourced after private-server.sh.
 #
+#   install_test_packages
+#                 installs what run_suites needs
 #   run_suites    runs the regression tests of REGRESS, the isolation specs of
 #                 ISOLATION and the TAP tests of PROVE_TESTS (the Makefile lists
 #                 all of them). TAP tests start servers of their own and find
@@ -23,12 +25,24 @@ export N=${N:-2000}
 # Many TAP tests wait more than they work, so that two of them share the time.
 TAP_JOBS=${TAP_JOBS:-2}
 tap_packages=("${server_packages[@]}" perl libipc-run-perl)
-test_packages=("${tap_packages[@]}" "postgresql-$pg_version-cron" chromium)
-# Some packages of node bring npm with them and stand in the way of Debian's.
-command -v npm >/dev/null || test_packages+=(npm)
 passed=0
 failed=0
 times=()
+
+# What the tests of PROVE_TESTS need beside the server. Some packages of node
+# bring npm with them and stand in the way of Debian's.
+install_test_packages()
+{
+    local packages=("${server_packages[@]}")
+
+    [ -z "${PROVE_TESTS:-}" ] || packages=("${tap_packages[@]}")
+    case " ${PROVE_TESTS:-}" in
+        *t/120_*) packages+=("postgresql-$pg_version-cron") ;;&
+        *t/230_*) packages+=(chromium) ;;&
+        *t/2*) command -v npm >/dev/null || packages+=(npm) ;;
+    esac
+    install_packages "${packages[@]}"
+}
 
 # took WHAT SINCE: remembers the time since, a value of SECONDS
 took()
@@ -156,16 +170,23 @@ run_tap()
     took tap "$began"
 }
 
-# The ends of the servers' own logs, which say more than the TAP output.
+# The ends of the servers' own logs, which say more than the TAP output, and
+# last those of the scripts that failed, with what they died of.
 tail_tap_logs()
 {
-    local file
+    local file name
 
     for file in tmp_check/log/*.log; do
         [ -s "$file" ] || continue
         say "--- end of $file"
         tail -n 15 "$file"
     done
+    sed -n 's,^test/t/\([^ ]*\)\.pl .*(Wstat.*,\1,p' "$private/log/tap.log" |
+        while read -r name; do
+            say "--- failed: $name"
+            grep -aE '^(not ok|#)' "tmp_check/log/regress_log_$name" || true
+            tail -n 5 "tmp_check/log/regress_log_$name"
+        done
 }
 
 run_suites()

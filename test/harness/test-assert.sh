@@ -8,6 +8,8 @@
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/suites.sh
 . "$checkout/test/harness/suites.sh"
+# shellcheck source=test/harness/debian.sh
+. "$checkout/test/harness/debian.sh"
 # shellcheck source=test/harness/server-source.sh
 . "$checkout/test/harness/server-source.sh"
 
@@ -15,7 +17,7 @@ install_packages "${tap_packages[@]}" "${source_packages[@]}"
 create_private_folder
 began=$SECONDS
 if ! build_server "$pg_version"; then
-    tail -n 20 "$private/log/apt.log"
+    tail -n 20 "$(apt_log)"
     say "NOT RUN: the mirror delivers no source of postgresql-$pg_version"
     exit 0
 fi

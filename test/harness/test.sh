@@ -6,7 +6,7 @@
 # shellcheck source=test/harness/suites.sh
 . "$checkout/test/harness/suites.sh"
 
-install_packages "${test_packages[@]}"
+install_test_packages
 create_private_server
 build_and_install
 start_server "${fast_settings[@]}"

@@ -136,7 +136,7 @@ my $lot = call(issue_training_tokens => { token_type_id => $silver->{id}, party_
 call(adjust_training_tokens => { issue_id => $lot->{id}, amount => 20, notes => 'gift' }, \@lot);
 call(extend_training_tokens => { issue_id => $lot->{id}, expires_on => '2100-01-01' }, \@lot);
 call(set_training_tokens_expiry => { issue_id => $lot->{id}, expires_on => '2100-02-01', reason => 'typed' }, \@lot);
-call(transfer_training_tokens => { from_party_id => 3, to_party_id => 7, token_type_id => $silver->{id}, quantity => 5 }, \@lot);
+call_set(transfer_training_tokens => { from_party_id => 3, to_party_id => 7, token_type_id => $silver->{id}, quantity => 5 }, \@lot);
 my $voided = call(issue_training_tokens => { token_type_id => $silver->{id}, party_id => 3, quantity => 4 }, \@lot);
 call(void_training_tokens => { issue_id => $voided->{id}, notes => 'cancelled' }, \@lot);
 my $redemption = call(redeem_training_tokens => { party_id => 3, token_type_id => $silver->{id}, quantity => 7, reference => 'r' }, \@taken);
