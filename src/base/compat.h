@@ -104,27 +104,55 @@
 								 GetDatabaseEncoding(), (need_escapes))
 #endif
 
-/* 18: index_beginscan has an argument for instrumentation */
-#if PG_VERSION_NUM >= 180000
+/*
+ * 18: index_beginscan has an argument for instrumentation; 19: scans and
+ * updates have flags
+ */
+#if PG_VERSION_NUM >= 190000
+#define tl_index_beginscan(heap, index, snapshot, nkeys) \
+	index_beginscan(heap, index, snapshot, NULL, nkeys, 0, SO_NONE)
+#elif PG_VERSION_NUM >= 180000
 #define tl_index_beginscan(heap, index, snapshot, nkeys) \
 	index_beginscan(heap, index, snapshot, NULL, nkeys, 0)
 #else
 #define tl_index_beginscan(heap, index, snapshot, nkeys) \
 	index_beginscan(heap, index, snapshot, nkeys, 0)
 #endif
+#if PG_VERSION_NUM >= 190000
+#define tl_table_beginscan(table, snapshot, nkeys, keys) \
+	table_beginscan(table, snapshot, nkeys, keys, SO_NONE)
+#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, due) \
+	table_tuple_update(table, tid, slot, command, 0, snapshot, \
+					   InvalidSnapshot, true, failure, lock, due)
+#else
+#define tl_table_beginscan(table, snapshot, nkeys, keys) \
+	table_beginscan(table, snapshot, nkeys, keys)
+#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, due) \
+	table_tuple_update(table, tid, slot, command, snapshot, \
+					   InvalidSnapshot, true, failure, lock, due)
+#endif
 
-/* 16: an update says which indexes need new entries */
+/* 16: an update says which indexes need new entries; 19: flags and order */
 #if PG_VERSION_NUM >= 160000
 #define TlIndexesDue			TU_UpdateIndexes
 #define TL_NO_INDEXES			TU_None
 #define TL_ALL_INDEXES			TU_All
-#define tl_insert_index_tuples(info, slot, estate, update, due) \
-	ExecInsertIndexTuples(info, slot, estate, update, false, NULL, NIL, \
-						  (due) == TU_Summarizing)
 #else
 #define TlIndexesDue			bool
 #define TL_NO_INDEXES			false
 #define TL_ALL_INDEXES			true
+#endif
+#if PG_VERSION_NUM >= 190000
+#define tl_insert_index_tuples(info, slot, estate, update, due) \
+	ExecInsertIndexTuples(info, estate, \
+						  ((update) ? EIIT_IS_UPDATE : 0) | \
+						  ((due) == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0), \
+						  slot, NIL, NULL)
+#elif PG_VERSION_NUM >= 160000
+#define tl_insert_index_tuples(info, slot, estate, update, due) \
+	ExecInsertIndexTuples(info, slot, estate, update, false, NULL, NIL, \
+						  (due) == TU_Summarizing)
+#else
 #define tl_insert_index_tuples(info, slot, estate, update, due) \
 	ExecInsertIndexTuples(info, slot, estate, update, false, NULL, NIL)
 #endif

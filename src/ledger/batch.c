@@ -27,6 +27,7 @@
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "access/access.h"
 #include "ledger/batch.h"

@@ -205,8 +205,8 @@ seek_in_table(TlBooks *books, TlLookup lookup, const Datum *key, TlScan *scan)
 							   tl_equality(spec->relation, spec->key[i]),
 							   key[i]);
 	}
-	scan->of_table = table_beginscan(table, GetActiveSnapshot(), spec->count,
-									 keys);
+	scan->of_table = tl_table_beginscan(table, GetActiveSnapshot(),
+										spec->count, keys);
 }
 
 /* Start or restart a scan, under the active snapshot, for rows with a key. */

@@ -284,9 +284,8 @@ update_account(Relation table, const TlAccount *account, TupleTableSlot *slot,
 	TM_Result	result;
 
 	ExecStoreHeapTuple(posted_row(table, account), slot, true);
-	result = table_tuple_update(table, &account->row->t_self, slot, command,
-								GetActiveSnapshot(), InvalidSnapshot, true,
-								&failure, &lock, &due);
+	result = tl_table_update(table, &account->row->t_self, slot, command,
+							 GetActiveSnapshot(), &failure, &lock, &due);
 	switch (result)
 	{
 		case TM_Ok:

@@ -35,6 +35,8 @@
 #include "miscadmin.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/tuplestore.h"
 
 #include "base/trainledger.h"
 #include "ledger/books.h"

@@ -37,17 +37,11 @@
 #include "utils/memutils.h"
 #include "utils/xml.h"
 
+#include "signup/libxml.h"
 #include "signup/signup.h"
 
 #ifndef USE_LIBXML
 #error "trainledger needs a PostgreSQL that is built with libxml2"
-#endif
-
-/* The argument of libxml2's error callbacks is const from 2.12 on */
-#if LIBXML_VERSION >= 21200
-typedef const xmlError *TlXmlError;
-#else
-typedef xmlErrorPtr TlXmlError;
 #endif
 
 /* Bytes given to the parser at a time */
@@ -214,19 +208,32 @@ refuse_form(Reader *reader, const char *what)
 	note_fault(reader, 0, SIGNUP_NO_ELEMENT, what);
 }
 
+/* The encoding that a document shows by a byte order mark, or as UTF-16 */
+static const char *
+shown_encoding(const char *document, size_t size)
+{
+	if (size >= 3 && memcmp(document, "\xEF\xBB\xBF", 3) == 0)
+		return "UTF-8";
+	if (size >= 2 && (memcmp(document, "\xFF\xFE", 2) == 0 ||
+					  memcmp(document, "<\0", 2) == 0))
+		return "UTF-16LE";
+	if (size >= 2 && (memcmp(document, "\xFE\xFF", 2) == 0 ||
+					  memcmp(document, "\0<", 2) == 0))
+		return "UTF-16BE";
+	return NULL;
+}
+
 /* The encoding that the document declares or shows, else UTF-8 */
 static const char *
 encoding_name(const Reader *reader)
 {
-	const xmlParserCtxt *parser = reader->parser;
-	const xmlParserInputBuffer *buffer =
-		parser != NULL && parser->input != NULL ? parser->input->buf : NULL;
+	const char *name = NULL;
 
-	if (parser != NULL && parser->encoding != NULL)
-		return (const char *) parser->encoding;
-	if (buffer != NULL && buffer->encoder != NULL)
-		return buffer->encoder->name;
-	return "UTF-8";
+	if (reader->parser != NULL)
+		name = (const char *) reader->parser->encoding;
+	if (name == NULL)
+		name = shown_encoding(reader->document, reader->size);
+	return name != NULL ? name : "UTF-8";
 }
 
 /* Record a fault of an encoding, whose name is shown if it can be one. */
@@ -667,22 +674,6 @@ unread_bytes(const Reader *reader)
 	return input ? input->end - input->cur : 0;
 }
 
-/*
- * Whether the parser was given bytes that are invalid in the document's
- * encoding.  After the root element it does not report them: it would silently
- * leave them and the rest unread.
- */
-static bool
-has_undecoded_bytes(const Reader *reader)
-{
-	const xmlParserInput *input = reader->parser->input;
-	const xmlParserInputBuffer *buffer = input ? input->buf : NULL;
-
-	return buffer != NULL &&
-		(buffer->error != 0 ||
-		 (buffer->raw != NULL && xmlBufUse(buffer->raw) > 0));
-}
-
 /* Feed the document to the parser, a piece at a time. */
 static void
 read_pieces(Reader *reader, const char *document, size_t size,
@@ -707,22 +698,11 @@ read_pieces(Reader *reader, const char *document, size_t size,
 		hand_on(reader, handler, arg);
 		offset += length;
 	}
-	if (has_undecoded_bytes(reader))
+	if (tl_xml_has_undecoded_bytes(reader->parser))
 		refuse_encoding(reader, WRONG_ENCODING, encoding_name(reader));
 	if (!reader->parser->wellFormed || !reader->parser->nsWellFormed)
 		refuse_form(reader, NOT_WELL_FORMED);
 	hand_on(reader, handler, arg);
-}
-
-/* Whether a document begins with a byte order mark, or in UTF-16 */
-static bool
-shows_encoding(const char *document, size_t size)
-{
-	return (size >= 3 && memcmp(document, "\xEF\xBB\xBF", 3) == 0) ||
-		(size >= 2 && (memcmp(document, "\xFE\xFF", 2) == 0 ||
-					   memcmp(document, "\xFF\xFE", 2) == 0 ||
-					   memcmp(document, "<", 2) == 0 ||
-					   memcmp(document, "\0<", 2) == 0));
 }
 
 /*
@@ -779,7 +759,7 @@ apply_charset(Reader *reader, const char *document, size_t *size,
 	const char *converted = NULL;
 
 	*is_utf8 = false;
-	if (shows_encoding(document, *size))
+	if (shown_encoding(document, *size) != NULL)
 		return document;
 	if (pg_strcasecmp(charset, "us-ascii") == 0)
 		converted = is_ascii(document, *size) ? document : NULL;

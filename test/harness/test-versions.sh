@@ -86,9 +86,9 @@ in_checkout()
 {
     local root=$1 version=$2
     shift 2
-    in_root "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+    in_root "$root" env -i -C /trainledger PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
         HOME=/root PG_MAJOR="$version" REGRESS="$REGRESS" ISOLATION="$ISOLATION" \
-        PROVE_TESTS="${PROVE_TESTS:-}" RESULTS=/results -C /trainledger "$@"
+        PROVE_TESTS="${PROVE_TESTS:-}" RESULTS=/results "$@"
 }
 
 # A fresh copy of the checkout, and the server with what the library needs

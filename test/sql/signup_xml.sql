@@ -286,7 +286,8 @@ FROM (VALUES
 	('DOCTYPE behind the root', '<Tokens><!DOCTYPE Tokens></Tokens>')
 ) v(label, xml);
 -- libxml2 does not read these orders of bytes, and says so before there is a parser
-SELECT encode(xml, 'escape') AS document, regress.refusal(format('SELECT * FROM %s(%L)', call, xml))
+-- (2.14 and later: what they are read as is no XML)
+SELECT encode(xml, 'escape') AS document, regexp_replace(regress.refusal(format('SELECT * FROM %s(%L)', call, xml))::text, 'an encoding that is not known|not well-formed XML', 'no form') AS refusal
 FROM (VALUES (bytea '\x00003c00'), ('\x003c0000'), ('\x00003c00aabbccdd')) v(xml),
 	unnest('{import_signup_tokens,apply_signup_tokens}'::text[]) call;
 -- the line where there is no token, of both where there is
@@ -298,8 +299,9 @@ FROM (VALUES
 	('<Tokens>|<Token>|<TokenType>1</TokenType>|<TokenTypeId>none</TokenTypeId>|<MaximumActivations>1</MaximumActivations>|</Token></Tokens>')
 ) v(xml);
 
--- Encodings: that of the declaration or the byte order mark, UTF-8 where there is none
-SELECT label, regress.signup_read(document) AS answer
+-- Encodings: that of the declaration or the byte order mark, UTF-8 where there is none.
+-- Versions of libxml2 give different reasons where bytes do not fit (*).
+SELECT label, CASE WHEN label LIKE '%*' THEN regexp_replace(regress.signup_read(document), 'bytes that are not valid in the encoding "[^"]*"|not well-formed XML', 'no form') ELSE regress.signup_read(document) END AS answer
 FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xml('<TokenCode>Zürich €</TokenCode>')), regress.signup_xmls(regress.signup_xml(U&'<TokenCode>Zürich \20AC\+01F600</TokenCode>')))) x(xml, wide),
 	LATERAL (VALUES
 	('UTF-8', convert_to(xml, 'UTF8')),
@@ -312,18 +314,18 @@ FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xm
 	('UTF-16, not declared', regress.utf16(wide, false)),
 	('UTF-16, half a character', substr(regress.utf16(U&'\FEFF' || wide, false), 1, 301)),
 	('UTF-16, mark, declared as UTF-8', regress.utf16(U&'\FEFF<?xml version="1.0" encoding="UTF-8"?>' || wide, false)),
-	('UTF-8, declared as UTF-16', convert_to('<?xml version="1.0" encoding="UTF-16"?>' || xml, 'UTF8')),
+	('UTF-8, declared as UTF-16 *', convert_to('<?xml version="1.0" encoding="UTF-16"?>' || xml, 'UTF8')),
 	('ISO-8859-1', convert_to('<?xml version="1.0" encoding="ISO-8859-1"?>' || replace(xml, '€', ''), 'LATIN1')),
 	('ISO-8859-15', convert_to('<?xml version=''1.0'' encoding=''iso-8859-15''?>' || xml, 'LATIN9')),
 	('windows-1252', convert_to('<?xml version="1.0" encoding="windows-1252"?>' || xml, 'WIN1252')),
 	('ISO-8859-1, not declared', convert_to(replace(xml, '€', ''), 'LATIN1')),
 	('UTF-8, declared as ISO-8859-1', convert_to('<?xml version="1.0" encoding="ISO-8859-1"?>' || replace(xml, ' €', ''), 'UTF8')),
-	('declared as US-ASCII', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || xml, 'UTF8')),
+	('declared as US-ASCII *', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || xml, 'UTF8')),
 	('Shift_JIS', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS')),
 	('overlong UTF-8', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xc0bc'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
-	('surrogate in UTF-8', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xeda080'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
+	('surrogate in UTF-8 *', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xeda080'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
 	('US-ASCII, a byte behind the root', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || replace(xml, 'Zürich €', 'x'), 'UTF8') || '\xff'::bytea || '<Tokens><Token>'::bytea),
-	('windows-1252, a byte behind the root', convert_to('<?xml version="1.0" encoding="windows-1252"?>' || xml, 'WIN1252') || '\x81'::bytea),
+	('windows-1252, a byte behind the root *', convert_to('<?xml version="1.0" encoding="windows-1252"?>' || xml, 'WIN1252') || '\x81'::bytea),
 	('Shift_JIS, a byte behind the root', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS') || '\xff20'::bytea),
 	('UTF-16, half a character behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x20'::bytea),
 	('UTF-16, half a pair behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x00d8'::bytea),
