@@ -132,6 +132,11 @@
 					   InvalidSnapshot, true, failure, lock, due)
 #endif
 
+/* 19: a descriptor that was made column by column must be finished */
+#if PG_VERSION_NUM < 190000
+#define TupleDescFinalize(descriptor) ((void) (descriptor))
+#endif
+
 /* 16: an update says which indexes need new entries; 19: flags and order */
 #if PG_VERSION_NUM >= 160000
 #define TlIndexesDue			TU_UpdateIndexes

@@ -166,6 +166,7 @@ make_tupdesc(void)
 						   tl_signup_elements[i].type, -1, 0);
 	TupleDescInitEntry(tupdesc, DOC_CLEARS_EXPIRATION + 1,
 					   "clears_expiration", BOOLOID, -1, 0);
+	TupleDescFinalize(tupdesc);
 	return tupdesc;
 }
 

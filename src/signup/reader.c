@@ -121,6 +121,7 @@ typedef struct Reader
 	bool		is_update;
 	MemoryContext context;		/* of the complete tokens */
 
+	char		declared[MAX_ID_CHARS + 1];	/* encoding, if it can be a name */
 	int			depth;
 	const xmlChar *namespace;	/* of the root; every element must have it */
 	int64		position;		/* of the current token, from 1 */
@@ -227,13 +228,24 @@ shown_encoding(const char *document, size_t size)
 static const char *
 encoding_name(const Reader *reader)
 {
-	const char *name = NULL;
+	const char *name = reader->declared[0] != '\0' ? reader->declared : NULL;
 
-	if (reader->parser != NULL)
+	if (reader->parser != NULL && reader->parser->encoding != NULL)
 		name = (const char *) reader->parser->encoding;
 	if (name == NULL)
 		name = shown_encoding(reader->document, reader->size);
 	return name != NULL ? name : "UTF-8";
+}
+
+/* The parser forgets the declared encoding at the end of the document. */
+static void
+remember_encoding(Reader *reader)
+{
+	const xmlChar *encoding = reader->parser->encoding;
+
+	if (encoding != NULL && strlen((const char *) encoding) <= MAX_ID_CHARS)
+		strlcpy(reader->declared, (const char *) encoding,
+				sizeof(reader->declared));
 }
 
 /* Record a fault of an encoding, whose name is shown if it can be one. */
@@ -557,6 +569,7 @@ on_start(void *user_data, const xmlChar *localname,
 	if (reader->depth == TOKENS_DEPTH)
 	{
 		reader->namespace = uri;
+		remember_encoding(reader);
 		if (strcmp(name, "Tokens") != 0)
 			refuse(reader, SIGNUP_NO_ELEMENT, "the root is not Tokens");
 	}

@@ -184,8 +184,8 @@ tail_tap_logs()
     sed -n 's,^test/t/\([^ ]*\)\.pl .*(Wstat.*,\1,p' "$private/log/tap.log" |
         while read -r name; do
             say "--- failed: $name"
-            grep -aE '^(not ok|#)' "tmp_check/log/regress_log_$name" || true
-            tail -n 5 "tmp_check/log/regress_log_$name"
+            grep -avE '^(\[[^]]*\]\([^)]*\) )?(ok |#+ (Running|Checking|Found|Postmaster|No postmaster))' \
+                "tmp_check/log/regress_log_$name" | tail -n 40
         done
 }
 

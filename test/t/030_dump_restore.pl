@@ -11,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 use TrainLedger;
+use TrainLedger::Compare;
 
 my $node = start_books('dump', 'max_wal_size = 1GB');
 my $dir = PostgreSQL::Test::Utils::tempdir;
@@ -90,27 +91,6 @@ SELECT trainledger.claim_signup_token(t.code, p.id)
 FROM trainledger.signup_token t, trainledger.party p WHERE t.active AND p.barcode IN ('b1', 'b2');
 END
 
-# Every table and sequence of the extension, as number and digest of its rows
-sub contents
-{
-	my ($database) = @_;
-	my @relations = split /\n/, $node->safe_psql($database, q{
-		SELECT format('%s %s', c.relkind, c.oid::regclass) FROM pg_class c
-		WHERE c.relnamespace = 'trainledger'::regnamespace
-		AND c.relkind IN ('r', 'S') ORDER BY 1});
-
-	return join "\n", map {
-		my ($kind, $name) = split / /;
-		"$name "
-		  . $node->safe_psql(
-			$database,
-			$kind eq 'S'
-			? "SELECT last_value, is_called FROM $name"
-			: "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM $name t"
-		  );
-	} @relations;
-}
-
 # Privileges and guards, as far as they are kept in the catalogue
 sub rules
 {
@@ -131,17 +111,6 @@ sub rules
 		SELECT tgname, format('%s %s', tgrelid::regclass, tgenabled) FROM pg_trigger
 		WHERE NOT tgisinternal
 		ORDER BY 1, 2});
-}
-
-# Lines that one of two texts has and the other has not
-sub difference
-{
-	my ($here, $there) = @_;
-	my %here = map { $_ => 1 } split /\n/, $here;
-	my %there = map { $_ => 1 } split /\n/, $there;
-
-	return join "\n", (map { "+ $_" } grep { !$there{$_} } sort keys %here),
-	  (map { "- $_" } grep { !$here{$_} } sort keys %there);
 }
 
 # The SQLSTATE that a statement of a role is answered with
@@ -173,7 +142,7 @@ sub check_restored
 {
 	my ($database, $what, $source) = @_;
 
-	is(difference(contents($database), contents($source)),
+	is(difference(contents($node, $database), contents($node, $source)),
 		'', "$what: all tables are the same");
 	is(difference(rules($database), rules($source)),
 		'', "$what: privileges and guards too");
@@ -388,20 +357,7 @@ $node->command_ok(
 	],
 	'another superuser restores it where others have default privileges');
 
-# What others than the owner have
-sub granted
-{
-	my ($database) = @_;
-
-	return $node->safe_psql($database, q{
-		SELECT o.object, a.grantee::regrole, a.privilege_type FROM (
-			SELECT p.oid::regprocedure::text, p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), p.pronamespace FROM pg_proc p
-			UNION ALL SELECT c.oid::regclass::text, c.relowner, c.relacl, c.relnamespace FROM pg_class c
-			UNION ALL SELECT n.nspname, n.nspowner, n.nspacl, n.oid FROM pg_namespace n
-		) o(object, owner, rights, namespace), aclexplode(o.rights) a
-		WHERE o.namespace::regnamespace::text ~ '^trainledger' AND a.grantee <> o.owner});
-}
-is(difference(granted('hosted'), granted('books')),
+is(difference(granted($node, 'hosted'), granted($node, 'books')),
 	'', 'rights are the same there');
 is( $node->safe_psql(
 		'hosted', q{
@@ -411,32 +367,12 @@ is( $node->safe_psql(
 	'types are for everybody there');
 
 # What each level sees, and what has no level
-sub seen
-{
-	my ($database, $role, $party) = @_;
-	my @relations = rows_of($database, q{
-		SELECT c.oid::regclass FROM pg_class c
-		WHERE c.relnamespace::regnamespace::text ~ '^trainledger' AND c.relnamespace <> 'trainledger_internal'::regnamespace
-		AND c.relkind IN ('r', 'v') ORDER BY 1});
-
-	return $node->safe_psql($database,
-		"SET ROLE $role; SET trainledger.party_id = '$party';"
-		  . join ' UNION ALL ',
-		map { "SELECT '$_', count(*), md5(string_agg(t::text, ',' ORDER BY t::text)) FROM $_ t" }
-		  @relations);
-}
-
-sub rows_of
-{
-	my ($database, $sql) = @_;
-	return split /\n/, $node->safe_psql($database, $sql);
-}
 my $somebody = $node->safe_psql('books',
 	"SELECT id FROM trainledger.party WHERE barcode = 'b1'");
 for my $level (qw(learner reader operator admin))
 {
-	my $seen = seen('books', "dump_$level", $somebody);
-	is(difference(seen('hosted', "dump_$level", $somebody), $seen),
+	my $seen = seen($node, 'books', "dump_$level", $somebody);
+	is(difference(seen($node, 'hosted', "dump_$level", $somebody), $seen),
 		'', "level $level sees the same there");
 	like($seen, qr/^trainledger\.region\|1\|/m, "level $level sees the catalogue");
 }
