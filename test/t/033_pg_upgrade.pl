@@ -1,0 +1,243 @@
+# Books are moved to another server, by pg_upgrade (copying files, linking them)
+# and by dumps. All tables are the same, rights are, every level sees what it
+# saw and may do what it could, and so are a user's own objects over our types
+# and the schema of the GraphQL face.
+#
+# TRAINLEDGER_SERVERS names the pg_configs of all servers, between spaces, with
+# the extension in each: every pair of an older and a later one is tried, as
+# `make test-versions` does. Without it the server is upgraded to itself.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use IPC::Run;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+use TrainLedger::Compare;
+
+my $root = abs_path(dirname(__FILE__) . '/../..');
+my $dir = PostgreSQL::Test::Utils::tempdir;
+my @levels = qw(learner reader operator admin);
+my $person = 35;
+
+# A server: its major version, its folder, its pg_config
+sub server
+{
+	my ($pg_config) = @_;
+	my ($version) = `$pg_config --version` =~ /(\d+)/;
+
+	chomp(my $bin = `$pg_config --bindir`);
+	return { version => $version, bin => $bin, path => dirname($bin) };
+}
+
+my @servers = sort { $a->{version} <=> $b->{version} }
+  map { server($_) } split ' ', $ENV{TRAINLEDGER_SERVERS} || 'pg_config';
+my @pairs = @servers == 1 ? ([ @servers[ 0, 0 ] ])
+  : map { my $new = $_; map { [ $servers[$_], $servers[$new] ] } 0 .. $new - 1 } 1 .. $#servers;
+
+# A cluster of that server
+sub cluster
+{
+	my ($name, $server) = @_;
+	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $server->{path});
+
+	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8',
+		$server->{version} >= 18 ? '--no-data-checksums' : () ]);
+	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\n");
+	return $node;
+}
+
+sub run_script
+{
+	my ($node, $script) = @_;
+
+	$node->command_ok([ $node->installed_command('psql'), '-Xq', '-v', 'ON_ERROR_STOP=1',
+			'-o', "$dir/script.log", '-d', $node->connstr('books'), '-f', $script ],
+		'runs: ' . $script =~ s,.*/,,r);
+	return;
+}
+
+# All subjects, roles of every level, the face, and what a user has beside them
+sub fill
+{
+	my ($node, $server) = @_;
+
+	chomp(my $share = `$server->{bin}/pg_config --sharedir`);
+	$node->safe_psql('postgres', 'CREATE DATABASE books');
+	$node->safe_psql('books', 'CREATE EXTENSION trainledger');
+	run_script($node, $_) for "$root/test/api/sample.sql", "$root/doc/deploy/roles.sql",
+	  "$share/extension/trainledger_graphql.sql";
+	$node->safe_psql('books', <<'END');
+CREATE SCHEMA theirs;
+CREATE DOMAIN theirs.price AS trainledger.amount CHECK (VALUE >= 0::trainledger.amount);
+CREATE TABLE theirs.invoice (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	party_id bigint NOT NULL REFERENCES trainledger.party,
+	pieces integer NOT NULL,
+	price theirs.price NOT NULL,
+	total trainledger.amount GENERATED ALWAYS AS (price * pieces) STORED,
+	parts trainledger.amount[],
+	between trainledger.amount_range,
+	state trainledger.pass_state DEFAULT 'active');
+CREATE INDEX ON theirs.invoice (price, total DESC);
+INSERT INTO theirs.invoice (party_id, pieces, price, parts, "between")
+SELECT p.id, p.id % 7, p.id * 0.01, ARRAY[p.id, -0.5], trainledger.amount_range(0, p.id) FROM trainledger.party p;
+CREATE VIEW theirs.owed AS
+	SELECT i.party_id, sum(i.total) AS owed, i.pieces::trainledger.amount AS pieces, max(i.price::numeric)::trainledger.amount AS dearest
+	FROM theirs.invoice i GROUP BY i.party_id, i.pieces;
+CREATE MATERIALIZED VIEW theirs.booked AS
+	SELECT a.party_id, e.operation, sum(e.delta) AS delta FROM trainledger.entry e JOIN trainledger.account a ON a.id = e.account_id GROUP BY 1, 2;
+CREATE FUNCTION theirs.held(party_id bigint) RETURNS trainledger.amount LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT coalesce(sum(a.balance), 0) FROM trainledger.account a WHERE a.party_id = $1;
+END;
+CREATE FUNCTION theirs.last(account_id bigint) RETURNS trainledger.entry LANGUAGE sql STABLE
+	AS 'SELECT e FROM trainledger.entry e WHERE e.account_id = $1 ORDER BY e.entry_no DESC LIMIT 1';
+CREATE AGGREGATE theirs.total(trainledger.amount) (sfunc = trainledger.amount_add, stype = trainledger.amount);
+GRANT USAGE ON SCHEMA theirs TO web_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA theirs TO web_reader;
+END
+	return;
+}
+
+# What each level calls, and a user's own objects: nothing of it writes
+my @calls = (
+	[ admin => 'SELECT count(*) FROM theirs.invoice WHERE total = price * pieces' ],
+	[ reader => 'SELECT md5(string_agg(i::text, $$,$$ ORDER BY id)) FROM theirs.invoice i' ],
+	[ reader => 'SELECT md5(string_agg(o::text, $$,$$ ORDER BY o::text)) FROM theirs.owed o' ],
+	[ reader => 'SELECT md5(string_agg(b::text, $$,$$ ORDER BY b::text)) FROM theirs.booked b' ],
+	[ reader => "SELECT theirs.held($person), theirs.last(min(id)), theirs.total(balance) FROM trainledger.account WHERE party_id = $person" ],
+	(map { [ $_ => "SELECT md5(string_agg(h::text, ',' ORDER BY h::text)) FROM trainledger.holdings($person) h" ],
+		[ $_ => "SELECT trainledger.credit_add($person, -1, 'x', '', now())" ],
+		[ $_ => "SELECT trainledger.update_party(1 / 0)" ],
+		[ $_ => 'SELECT count(*) FROM trainledger_graphql.token_issue' ],
+		[ $_ => 'SELECT count(*) FROM trainledger_api.credit_transactions' ] } @levels),
+	[ reader => 'SELECT * FROM trainledger.reconcile()' ]);
+
+# The answers, a line each, after all that is compared of the books
+sub state_of
+{
+	my ($node) = @_;
+	my @lines = (contents($node, 'books'), granted($node, 'books'),
+		map { seen($node, 'books', "web_$_", $person) =~ s/^/$_ /gmr } @levels);
+
+	for my $call (@calls)
+	{
+		my ($level, $sql) = @$call;
+		my $session = TrainLedger::Session->new($node, 'books');
+
+		$session->query("SET ROLE " . ($level eq 'admin' ? 'postgres' : "web_$level"));
+		$session->query("SET trainledger.party_id = $person");
+		my $answer = $session->query($sql);
+		push @lines, "$level: $sql: " . join ' ', $answer->{sqlstate}, @{ $answer->{rows} };
+	}
+	return join "\n", @lines;
+}
+
+# The same as before, and the books go on
+sub check_moved
+{
+	my ($node, $before, $what) = @_;
+
+	is(difference(state_of($node), $before), '', "$what: all is as it was");
+	books_are_right($node, $what);
+	is($node->safe_psql('books', "SET ROLE web_operator;"
+			  . "SELECT count(*) > 50 FROM trainledger.account a, trainledger.post(a.id, 'add', 1, 'after')"),
+		't', "$what: every account goes on");
+	is($node->safe_psql('books', "INSERT INTO theirs.invoice (party_id, pieces, price) VALUES ($person, 3, 1.25) RETURNING total"),
+		'3.75', "$what: and a user's table");
+	is($node->safe_psql('books', "SET ROLE web_admin; SELECT name FROM trainledger.add_party('person', 'New')"),
+		'New', "$what: people are added");
+	books_are_right($node, "$what, afterwards");
+	return;
+}
+
+# A copy of a cluster's data that another server may take
+sub copy_of
+{
+	my ($node) = @_;
+	my $folder = "$dir/copy_" . $node->name;
+
+	system('rm', '-rf', $folder);
+	system_or_bail('cp', '-a', $node->data_dir, $folder);
+	return $folder;
+}
+
+my $counter = 0;
+my %filled;
+for my $pair (@pairs)
+{
+	my ($old, $new) = @$pair;
+	my ($from, $to) = map { $_->{version} } $old, $new;
+
+	$filled{$from} ||= do {
+		my $node = cluster("old_$from", $old);
+		$node->start;
+		fill($node, $old);
+		my $before = state_of($node);
+		my ($out, $error);
+		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-Fc', '-f', "$dir/$from.dump", $node->connstr('books') ], '2>', \$error);
+		is($error, '', "$from: pg_dump has nothing to say");
+		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-Fd', '-j4', '-f', "$dir/$from.folder", $node->connstr('books') ]);
+		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-f', "$dir/$from.sql", $node->connstr('books') ]);
+		IPC::Run::run([ "$servers[-1]{bin}/pg_dumpall", '--globals-only', '-f', "$dir/$from.globals", '-d', $node->connstr('postgres') ]);
+		# A column of one's own in our tables is in no dump of an extension.
+		$node->safe_psql('books', "ALTER TABLE trainledger.party ADD COLUMN nickname text");
+		my $altered = state_of($node);
+		$node->stop;
+		{ node => $node, before => $before, altered => $altered };
+	};
+	my ($node, $before, $altered) = @{ $filled{$from} }{qw(node before altered)};
+
+	for my $mode ('copy', 'link')
+	{
+		my $what = "$from to $to, $mode";
+		my $copy = copy_of($node);
+		my $moved = cluster('new_' . $counter++, $new);
+
+		local $ENV{PGHOST} = $moved->host;
+		my $done = IPC::Run::run([ "$new->{bin}/pg_upgrade", '--no-sync', '-b', $old->{bin}, '-B', $new->{bin},
+				'-d', $copy, '-D', $moved->data_dir, '-p', $moved->port, '-P', $moved->port,
+				'-s', $moved->host, $mode eq 'link' ? '--link' : () ],
+			'>', "$dir/upgrade.log", '2>&1', init => sub { chdir $dir });
+		ok($done, "$what: pg_upgrade") or diag slurp_file("$dir/upgrade.log");
+		next unless $done;
+		$moved->start;
+		check_moved($moved, $altered, $what);
+		$moved->stop;
+		$moved->clean_node;
+	}
+
+	my $restored = cluster('restored_' . $counter++, $new);
+	$restored->start;
+	$restored->command_checks_all([ "$new->{bin}/psql", '-Xq', '-d', $restored->connstr('postgres'), '-f', "$dir/$from.globals" ],
+		0, [], [qr/^(|psql:[^\n]*ERROR: +role "[a-z]+" already exists\n)$/], "$from to $to: globals");
+	for my $form ('custom', 'plain', 'parallel')
+	{
+		my $what = "$from to $to, $form dump";
+		my $error = '';
+		my %command = (
+			custom => [ 'pg_restore', '--exit-on-error', '-d', $restored->connstr('books'), "$dir/$from.dump" ],
+			plain => [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.log", '-d', $restored->connstr('books'), '-f', "$dir/$from.sql" ],
+			parallel => [ 'pg_restore', '--exit-on-error', '-j4', '-d', $restored->connstr('books'), "$dir/$from.folder" ]);
+		my ($program, @arguments) = @{ $command{$form} };
+
+		$restored->safe_psql('postgres', 'DROP DATABASE IF EXISTS books');
+		$restored->safe_psql('postgres', 'CREATE DATABASE books');
+		local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $form eq 'parallel';
+		ok(IPC::Run::run([ "$new->{bin}/$program", @arguments ], '2>', \$error), "$what: restored") or diag $error;
+		delete local $ENV{PGOPTIONS};
+		check_moved($restored, $before, $what);
+	}
+	$restored->stop;
+	$restored->clean_node;
+}
+
+done_testing();
