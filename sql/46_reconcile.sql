@@ -31,10 +31,10 @@ RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH numbered AS (
-		SELECT e.account_id, e.entry_no, e.delta::numeric AS delta,
-			   e.balance::numeric AS balance, e.created_at,
+		SELECT e.account_id, e.entry_no, trainledger.amount_to_numeric(e.delta) AS delta,
+			   trainledger.amount_to_numeric(e.balance) AS balance, e.created_at,
 			   lag(e.entry_no) OVER w AS no_before,
-			   lag(e.balance::numeric) OVER w AS balance_before,
+			   lag(trainledger.amount_to_numeric(e.balance)) OVER w AS balance_before,
 			   lag(e.created_at) OVER w AS created_before,
 			   lead(e.entry_no) OVER w AS no_after
 		FROM trainledger.entry e
@@ -50,8 +50,8 @@ BEGIN ATOMIC
 		GROUP BY n.account_id),
 	compared AS (
 		SELECT coalesce(a.id, c.account_id) AS account_id, a.id,
-			   a.balance::numeric AS balance, a.entry_count,
-			   a.initial_balance::numeric AS initial_balance,
+			   trainledger.amount_to_numeric(a.balance) AS balance, a.entry_count,
+			   trainledger.amount_to_numeric(a.initial_balance) AS initial_balance,
 			   a.last_entry_at, c.entries, c.deltas, c.first_no, c.last_no,
 			   c.first_balance, c.last_balance, c.last_at
 		FROM chain c

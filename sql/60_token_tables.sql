@@ -95,14 +95,14 @@ CREATE TABLE trainledger.redemption (
 	party_id bigint NOT NULL,
 	token_type_id uuid NOT NULL,
 	quantity trainledger.amount NOT NULL,
-	refunded trainledger.amount NOT NULL DEFAULT 0,
+	refunded trainledger.amount NOT NULL DEFAULT '0',
 	reference text NOT NULL,
 	created_at timestamptz NOT NULL,
 	CONSTRAINT redemption_token_account_fkey
 		FOREIGN KEY (party_id, token_type_id)
 		REFERENCES trainledger.token_account,
 	CONSTRAINT redemption_refunded_check
-		CHECK (refunded >= 0::trainledger.amount AND refunded <= quantity)
+		CHECK (refunded >= '0'::trainledger.amount AND refunded <= quantity)
 );
 CREATE SEQUENCE trainledger.redemption_id_seq
 	OWNED BY trainledger.redemption.id;
@@ -129,10 +129,10 @@ CREATE TABLE trainledger.redemption_allocation (
 		CONSTRAINT redemption_allocation_issue_id_fkey
 		REFERENCES trainledger.token_lot,
 	quantity trainledger.amount NOT NULL,
-	refunded trainledger.amount NOT NULL DEFAULT 0,
+	refunded trainledger.amount NOT NULL DEFAULT '0',
 	CONSTRAINT redemption_allocation_pkey PRIMARY KEY (redemption_id, ordinal),
 	CONSTRAINT redemption_allocation_refunded_check
-		CHECK (refunded >= 0::trainledger.amount AND refunded <= quantity)
+		CHECK (refunded >= '0'::trainledger.amount AND refunded <= quantity)
 );
 CREATE INDEX redemption_allocation_issue_id_idx
 	ON trainledger.redemption_allocation (issue_id);
@@ -180,7 +180,7 @@ $$;
 CREATE VIEW trainledger.token_issue WITH (security_invoker = true) AS
 SELECT l.id, l.account_id, l.party_id, l.token_type_id, a.initial_balance,
 	   CASE WHEN l.expires_at <= trainledger.clock()
-			THEN 0::trainledger.amount ELSE a.balance END AS current_balance,
+			THEN '0'::trainledger.amount ELSE a.balance END AS current_balance,
 	   a.balance AS booked_balance, l.expires_at, l.created_at,
 	   l.unit_price, l.currency_code
 FROM trainledger.token_lot l

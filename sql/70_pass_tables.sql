@@ -105,7 +105,7 @@ CREATE TABLE trainledger.pass_type_option_price (
 	CONSTRAINT pass_type_option_price_region_currency_key
 		UNIQUE (option_id, region_code, currency_code),
 	CONSTRAINT pass_type_option_price_amount_check
-		CHECK (amount >= 0::trainledger.amount)
+		CHECK (amount >= '0'::trainledger.amount)
 );
 COMMENT ON TABLE trainledger.pass_type_option_price IS
 'Prices of pass options, one per region and currency.';

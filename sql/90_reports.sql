@@ -92,7 +92,7 @@ WITH movement AS (
 		   date_trunc('month', CASE e.operation
 				WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
 				ELSE e.created_at END, 'UTC') AS month,
-		   sum(e.delta::numeric * l.unit_price) AS value
+		   sum(trainledger.amount_to_numeric(e.delta) * l.unit_price) AS value
 	FROM trainledger.token_type y
 	JOIN trainledger.token_lot l ON l.token_type_id = y.id
 	JOIN trainledger.entry e ON e.account_id = l.account_id
@@ -101,7 +101,7 @@ WITH movement AS (
 	UNION ALL
 	SELECT y.name, l.currency_code, 'breakage',
 		   date_trunc('month', l.expires_at, 'UTC'),
-		   -sum(a.balance::numeric * l.unit_price)
+		   -sum(trainledger.amount_to_numeric(a.balance) * l.unit_price)
 	FROM trainledger.token_type y
 	JOIN trainledger.token_lot l ON l.token_type_id = y.id
 	JOIN trainledger.account a ON a.id = l.account_id

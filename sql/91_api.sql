@@ -60,8 +60,9 @@ SELECT t.id,
 	   trainledger.global_id(
 		   'TokenType', pg_catalog.replace(t.id::text, '-', '')) AS global_id,
 	   t.kind, t.name, t.unit, t.scale,
-	   pg_catalog.lower(t.bounds)::numeric AS lower_bound,
-	   pg_catalog.upper(t.bounds)::numeric AS upper_bound, t.symbol,
+	   trainledger.amount_to_numeric(pg_catalog.lower(t.bounds)) AS lower_bound,
+	   trainledger.amount_to_numeric(pg_catalog.upper(t.bounds)) AS upper_bound,
+	   t.symbol,
 	   t.description, t.default_days_to_redeem, t.is_active, t.is_archived,
 	   t.created_at
 FROM trainledger.token_type t;
@@ -78,8 +79,9 @@ SELECT t.id,
 	   trainledger.global_id(
 		   'TokenType', pg_catalog.replace(t.id::text, '-', '')) AS global_id,
 	   t.name, t.unit, t.scale,
-	   pg_catalog.lower(t.bounds)::numeric AS lower_bound,
-	   pg_catalog.upper(t.bounds)::numeric AS upper_bound, t.symbol,
+	   trainledger.amount_to_numeric(pg_catalog.lower(t.bounds)) AS lower_bound,
+	   trainledger.amount_to_numeric(pg_catalog.upper(t.bounds)) AS upper_bound,
+	   t.symbol,
 	   t.description, t.is_active, t.is_archived, t.created_at
 FROM trainledger.token_type t
 WHERE t.kind = 'credit';
@@ -91,8 +93,9 @@ COMMENT ON COLUMN trainledger_api.credit_token_types.upper_bound IS 'Greatest ba
 
 CREATE VIEW trainledger_api.credit_accounts WITH (security_invoker = true) AS
 SELECT a.id, a.party_id, a.token_type_id, a.name,
-	   a.balance::numeric AS balance,
-	   a.initial_balance::numeric AS initial_balance, a.entry_count,
+	   trainledger.amount_to_numeric(a.balance) AS balance,
+	   trainledger.amount_to_numeric(a.initial_balance) AS initial_balance,
+	   a.entry_count,
 	   a.created_at, a.last_entry_at
 FROM trainledger.account a
 WHERE a.name IS NOT NULL;
@@ -101,7 +104,8 @@ COMMENT ON VIEW trainledger_api.credit_accounts IS
 
 CREATE VIEW trainledger_api.credit_transactions WITH (security_invoker = true) AS
 SELECT e.account_id, e.entry_no, a.party_id, a.token_type_id, e.operation,
-	   e.delta::numeric AS delta, e.balance::numeric AS balance, e.source,
+	   trainledger.amount_to_numeric(e.delta) AS delta,
+	   trainledger.amount_to_numeric(e.balance) AS balance, e.source,
 	   e.description, e.device, e.recorded_at, e.created_at, e.booked_by,
 	   e.booking_no, false AS is_replay
 FROM trainledger.entry e
@@ -119,8 +123,9 @@ SELECT t.id,
 	   trainledger.global_id(
 		   'TokenType', pg_catalog.replace(t.id::text, '-', '')) AS global_id,
 	   t.name, t.unit, t.scale,
-	   pg_catalog.lower(t.bounds)::numeric AS lower_bound,
-	   pg_catalog.upper(t.bounds)::numeric AS upper_bound, t.symbol,
+	   trainledger.amount_to_numeric(pg_catalog.lower(t.bounds)) AS lower_bound,
+	   trainledger.amount_to_numeric(pg_catalog.upper(t.bounds)) AS upper_bound,
+	   t.symbol,
 	   t.description, t.default_days_to_redeem, t.is_active, t.is_archived,
 	   t.created_at
 FROM trainledger.token_type t
@@ -136,9 +141,10 @@ SELECT l.id,
 	   trainledger.global_id(
 		   'TokenIssue', pg_catalog.replace(l.id::text, '-', '')) AS global_id,
 	   l.account_id, t.party_id, t.token_type_id,
-	   i.initial_balance::numeric AS initial_balance,
-	   i.current_balance::numeric AS current_balance,
-	   i.booked_balance::numeric AS booked_balance, i.expires_at, i.created_at,
+	   trainledger.amount_to_numeric(i.initial_balance) AS initial_balance,
+	   trainledger.amount_to_numeric(i.current_balance) AS current_balance,
+	   trainledger.amount_to_numeric(i.booked_balance) AS booked_balance,
+	   i.expires_at, i.created_at,
 	   l.unit_price, l.currency_code
 FROM trainledger.token_lot l
 JOIN trainledger.token_account t
@@ -150,7 +156,8 @@ COMMENT ON COLUMN trainledger_api.training_token_issues.global_id IS 'Global id:
 
 CREATE VIEW trainledger_api.training_token_transactions WITH (security_invoker = true) AS
 SELECT l.id AS issue_id, e.entry_no, e.account_id, t.party_id, t.token_type_id,
-	   e.operation, e.delta::numeric AS delta, e.balance::numeric AS balance,
+	   e.operation, trainledger.amount_to_numeric(e.delta) AS delta,
+	   trainledger.amount_to_numeric(e.balance) AS balance,
 	   e.description AS notes, e.recorded_at, e.created_at, e.booked_by,
 	   e.booking_no, false AS is_replay
 FROM trainledger.entry e
@@ -164,8 +171,10 @@ COMMENT ON COLUMN trainledger_api.training_token_transactions.notes IS 'Notes of
 COMMENT ON COLUMN trainledger_api.training_token_transactions.is_replay IS 'False, as in credit_transactions where they are listed.';
 
 CREATE VIEW trainledger_api.redemptions WITH (security_invoker = true) AS
-SELECT r.id, t.party_id, t.token_type_id, r.quantity::numeric AS quantity,
-	   r.refunded::numeric AS refunded, r.reference, r.created_at
+SELECT r.id, t.party_id, t.token_type_id,
+	   trainledger.amount_to_numeric(r.quantity) AS quantity,
+	   trainledger.amount_to_numeric(r.refunded) AS refunded, r.reference,
+	   r.created_at
 FROM trainledger.redemption r
 JOIN trainledger.token_account t
 	ON t.party_id = r.party_id AND t.token_type_id = r.token_type_id;
@@ -173,8 +182,9 @@ COMMENT ON VIEW trainledger_api.redemptions IS
 'Redemptions of training tokens.';
 
 CREATE VIEW trainledger_api.redemption_allocations WITH (security_invoker = true) AS
-SELECT a.redemption_id, a.ordinal, a.issue_id, a.quantity::numeric AS quantity,
-	   a.refunded::numeric AS refunded
+SELECT a.redemption_id, a.ordinal, a.issue_id,
+	   trainledger.amount_to_numeric(a.quantity) AS quantity,
+	   trainledger.amount_to_numeric(a.refunded) AS refunded
 FROM trainledger.redemption_allocation a;
 COMMENT ON VIEW trainledger_api.redemption_allocations IS
 'Which issue gave how much to which redemption.';
@@ -210,7 +220,8 @@ CREATE VIEW trainledger_api.training_pass_type_prices WITH (security_invoker = t
 SELECT p.id,
 	   trainledger.global_id(
 		   'TrainingPassTypeOptionPrice', p.id::text) AS global_id,
-	   p.option_id, p.region_code, p.currency_code, p.amount::numeric AS amount
+	   p.option_id, p.region_code, p.currency_code,
+	   trainledger.amount_to_numeric(p.amount) AS amount
 FROM trainledger.pass_type_option_price p;
 COMMENT ON VIEW trainledger_api.training_pass_type_prices IS
 'Prices of options, by region and currency.';

@@ -12,6 +12,9 @@
  *    is open.
  *  - PUBLIC has no rights on tables, views, sequences and schemas.
  *  - A SECURITY DEFINER function has a search_path of its own.
+ *  - Views, functions with a parsed body, defaults and constraints call the
+ *    functions of our casts by name: pg_upgrade restores them before the casts,
+ *    on which they do not depend.
  */
 CREATE TEMPORARY TABLE member AS
 SELECT d.classid, d.objid
@@ -64,6 +67,20 @@ SELECT g.objid
 FROM generated g
 WHERE g.classid = 'pg_catalog.pg_proc'::regclass;
 
+CREATE TEMPORARY TABLE expression (classid, objid, tree) AS
+SELECT 'pg_catalog.pg_rewrite'::regclass::oid, r.oid, r.ev_action::text
+FROM pg_catalog.pg_rewrite r
+UNION ALL
+SELECT 'pg_catalog.pg_proc'::regclass::oid, p.oid, s.tree
+FROM pg_catalog.pg_proc p,
+    LATERAL (VALUES (p.prosqlbody::text), (p.proargdefaults::text)) s(tree)
+UNION ALL
+SELECT 'pg_catalog.pg_attrdef'::regclass::oid, a.oid, a.adbin::text
+FROM pg_catalog.pg_attrdef a
+UNION ALL
+SELECT 'pg_catalog.pg_constraint'::regclass::oid, k.oid, k.conbin::text
+FROM pg_catalog.pg_constraint k;
+
 CREATE TEMPORARY TABLE offence AS
 SELECT 'no comment' AS rule,
     pg_catalog.pg_describe_object(m.classid, m.objid, 0) AS object
@@ -109,7 +126,16 @@ JOIN pg_catalog.pg_proc p ON m.objid = p.oid
 WHERE m.classid = 'pg_catalog.pg_proc'::regclass
     AND p.prosecdef
     AND NOT EXISTS (SELECT FROM unnest(p.proconfig) s
-        WHERE s LIKE 'search_path=%');
+        WHERE s LIKE 'search_path=%')
+UNION ALL
+SELECT pg_catalog.format('a cast from %s to %s', c.castsource::regtype,
+        c.casttarget::regtype),
+    pg_catalog.pg_describe_object(x.classid, x.objid, 0)
+FROM expression x,
+    LATERAL pg_catalog.regexp_matches(x.tree,
+        ':funcid (\d+) [^{}]*?:funcformat [12]', 'g') f(call)
+JOIN pg_catalog.pg_cast c ON c.castfunc = f.call[1]::oid
+JOIN member m ON m.classid = 'pg_catalog.pg_cast'::regclass AND m.objid = c.oid;
 
 SELECT rule || ': ' || object FROM offence ORDER BY 1;
 

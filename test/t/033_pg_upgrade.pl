@@ -76,7 +76,7 @@ sub fill
 	  "$share/extension/trainledger_graphql.sql";
 	$node->safe_psql('books', <<'END');
 CREATE SCHEMA theirs;
-CREATE DOMAIN theirs.price AS trainledger.amount CHECK (VALUE >= 0::trainledger.amount);
+CREATE DOMAIN theirs.price AS trainledger.amount CHECK (VALUE OPERATOR(trainledger.>=) '0');
 CREATE TABLE theirs.invoice (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	party_id bigint NOT NULL REFERENCES trainledger.party,
@@ -149,7 +149,7 @@ sub check_moved
 	is(difference(state_of($node), $before), '', "$what: all is as it was");
 	books_are_right($node, $what);
 	is($node->safe_psql('books', "SET ROLE web_operator;"
-			  . "SELECT count(*) > 50 FROM trainledger.account a, trainledger.post(a.id, 'add', 1, 'after')"),
+			  . "SELECT count(*) > 50 FROM trainledger.account a JOIN trainledger.token_type t ON t.id = a.token_type_id AND t.kind = 'credit', trainledger.post(a.id, 'add', 1, 'after')"),
 		't', "$what: every account goes on");
 	is($node->safe_psql('books', "INSERT INTO theirs.invoice (party_id, pieces, price) VALUES ($person, 3, 1.25) RETURNING total"),
 		'3.75', "$what: and a user's table");
@@ -168,6 +168,16 @@ sub copy_of
 	system('rm', '-rf', $folder);
 	system_or_bail('cp', '-a', $node->data_dir, $folder);
 	return $folder;
+}
+
+# The ends of what pg_upgrade wrote
+sub failure
+{
+	my ($node) = @_;
+	my @logs = ("$dir/upgrade.log",
+		glob($node->data_dir . '/pg_upgrade_output.d/*/log/pg_upgrade_dump_*.log'));
+
+	return map { join "\n", $_, (split /\n/, slurp_file($_))[ -12 .. -1 ] } @logs;
 }
 
 my $counter = 0;
@@ -207,7 +217,7 @@ for my $pair (@pairs)
 				'-d', $copy, '-D', $moved->data_dir, '-p', $moved->port, '-P', $moved->port,
 				'-s', $moved->host, $mode eq 'link' ? '--link' : () ],
 			'>', "$dir/upgrade.log", '2>&1', init => sub { chdir $dir });
-		ok($done, "$what: pg_upgrade") or diag slurp_file("$dir/upgrade.log");
+		ok($done, "$what: pg_upgrade") or diag failure($moved);
 		next unless $done;
 		$moved->start;
 		check_moved($moved, $altered, $what);
