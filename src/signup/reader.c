@@ -121,7 +121,6 @@ typedef struct Reader
 	bool		is_update;
 	MemoryContext context;		/* of the complete tokens */
 
-	char		declared[MAX_ID_CHARS + 1];	/* encoding, if it can be a name */
 	int			depth;
 	const xmlChar *namespace;	/* of the root; every element must have it */
 	int64		position;		/* of the current token, from 1 */
@@ -224,28 +223,20 @@ shown_encoding(const char *document, size_t size)
 	return NULL;
 }
 
-/* The encoding that the document declares or shows, else UTF-8 */
+/*
+ * The encoding that the document declares or shows, else UTF-8; NULL outside the
+ * root, where the parser may not have it yet.
+ */
 static const char *
 encoding_name(const Reader *reader)
 {
-	const char *name = reader->declared[0] != '\0' ? reader->declared : NULL;
+	const char *shown = shown_encoding(reader->document, reader->size);
 
 	if (reader->parser != NULL && reader->parser->encoding != NULL)
-		name = (const char *) reader->parser->encoding;
-	if (name == NULL)
-		name = shown_encoding(reader->document, reader->size);
-	return name != NULL ? name : "UTF-8";
-}
-
-/* The parser forgets the declared encoding at the end of the document. */
-static void
-remember_encoding(Reader *reader)
-{
-	const xmlChar *encoding = reader->parser->encoding;
-
-	if (encoding != NULL && strlen((const char *) encoding) <= MAX_ID_CHARS)
-		strlcpy(reader->declared, (const char *) encoding,
-				sizeof(reader->declared));
+		return (const char *) reader->parser->encoding;
+	if (shown != NULL)
+		return shown;
+	return reader->depth > 0 ? "UTF-8" : NULL;
 }
 
 /* Record a fault of an encoding, whose name is shown if it can be one. */
@@ -569,7 +560,6 @@ on_start(void *user_data, const xmlChar *localname,
 	if (reader->depth == TOKENS_DEPTH)
 	{
 		reader->namespace = uri;
-		remember_encoding(reader);
 		if (strcmp(name, "Tokens") != 0)
 			refuse(reader, SIGNUP_NO_ELEMENT, "the root is not Tokens");
 	}

@@ -301,7 +301,7 @@ FROM (VALUES
 
 -- Encodings: that of the declaration or the byte order mark, UTF-8 where there is none.
 -- Versions of libxml2 give different reasons where bytes do not fit (*).
-SELECT label, CASE WHEN label LIKE '%*' THEN regexp_replace(regress.signup_read(document), 'bytes that are not valid in the encoding "[^"]*"|not well-formed XML', 'no form') ELSE regress.signup_read(document) END AS answer
+SELECT label, CASE WHEN label LIKE '%*' THEN regexp_replace(regress.signup_read(document), 'bytes that are not valid in the encoding( "[^"]*")?|not well-formed XML', 'no form') ELSE regress.signup_read(document) END AS answer
 FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xml('<TokenCode>Zürich €</TokenCode>')), regress.signup_xmls(regress.signup_xml(U&'<TokenCode>Zürich \20AC\+01F600</TokenCode>')))) x(xml, wide),
 	LATERAL (VALUES
 	('UTF-8', convert_to(xml, 'UTF8')),
@@ -324,9 +324,9 @@ FROM (SELECT label, document FROM (VALUES (regress.signup_xmls(regress.signup_xm
 	('Shift_JIS', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS')),
 	('overlong UTF-8', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xc0bc'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
 	('surrogate in UTF-8 *', convert_to(split_part(xml, 'Z', 1), 'UTF8') || '\xeda080'::bytea || convert_to(split_part(xml, '€', 2), 'UTF8')),
-	('US-ASCII, a byte behind the root', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || replace(xml, 'Zürich €', 'x'), 'UTF8') || '\xff'::bytea || '<Tokens><Token>'::bytea),
+	('US-ASCII, a byte behind the root *', convert_to('<?xml version="1.0" encoding="US-ASCII"?>' || replace(xml, 'Zürich €', 'x'), 'UTF8') || '\xff'::bytea || '<Tokens><Token>'::bytea),
 	('windows-1252, a byte behind the root *', convert_to('<?xml version="1.0" encoding="windows-1252"?>' || xml, 'WIN1252') || '\x81'::bytea),
-	('Shift_JIS, a byte behind the root', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS') || '\xff20'::bytea),
+	('Shift_JIS, a byte behind the root *', convert_to(U&'<?xml version="1.0" encoding="Shift_JIS"?>' || replace(xml, 'Zürich €', U&'\65E5\672C'), 'SJIS') || '\xff20'::bytea),
 	('UTF-16, half a character behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x20'::bytea),
 	('UTF-16, half a pair behind the root', regress.utf16(U&'\FEFF' || wide, false) || '\x00d8'::bytea),
 	('UTF-16, a blank behind the root', regress.utf16(U&'\FEFF' || wide || ' ', false)),
