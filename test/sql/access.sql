@@ -21,11 +21,13 @@ UNION SELECT 'trainledger.abs(trainledger.amount)'::regprocedure
 UNION SELECT d.objid FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_type'::regclass AND d.deptype = 'i'
 -- what reconcile() is made of is internal
 EXCEPT SELECT oid FROM pg_proc WHERE pronamespace = 'trainledger_internal'::regnamespace;
+SET client_min_messages = warning;
 CREATE VIEW pg_temp.callable AS
 SELECT p.oid, p.oid::regprocedure::text AS signature, p.proname AS name, p.pronamespace = 'trainledger_internal'::regnamespace AS internal
 FROM pg_proc p
 WHERE p.pronamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace, 'trainledger_internal'::regnamespace)
 AND p.prorettype <> 'trigger'::regtype AND p.oid NOT IN (SELECT oid FROM pg_temp.support);
+RESET client_min_messages;
 -- and what each is for: some of the internal ones are called by reads and policies, as their caller
 CREATE VIEW pg_temp.listed AS
 SELECT level, function_name, false AS internal FROM privilege

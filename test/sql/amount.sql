@@ -15,7 +15,9 @@ BEGIN
 EXCEPTION
 	WHEN others THEN
 		GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
-		RETURN concat_ws(' ', SQLSTATE, SQLERRM, nullif(detail, ''));
+		-- which the server gives where an operator is missing, from 19 on
+		RETURN concat_ws(' ', SQLSTATE, SQLERRM,
+			CASE WHEN SQLSTATE <> '42883' THEN nullif(detail, '') END);
 END
 $$;
 

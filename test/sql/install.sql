@@ -60,6 +60,11 @@ EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE,
 		message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL,
 		hint = PG_EXCEPTION_HINT;
+	-- what the server says of a call that fits no function has changed
+	IF code = '42883' THEN
+		detail := NULL;
+		hint := NULL;
+	END IF;
 END
 $$;
 

@@ -44,12 +44,20 @@ SELECT name FROM (VALUES ('21'), ('22')) v(n), add_program(regress.id('1'), 'Syn
 SET ROLE regress_operator;
 SELECT name FROM (VALUES ('21', 'red'), ('21', 'blue'), ('22', 'other')) v(p, n), confirm_cohort(regress.id(p), n);
 
--- how texts are written is the caller's matter
-SET standard_conforming_strings = off;
-SET escape_string_warning = off;
+-- how texts are written is the caller's matter, before 19
+DO $$ BEGIN
+	IF current_setting('server_version_num')::integer < 190000 THEN
+		SET standard_conforming_strings = off;
+		SET escape_string_warning = off;
+	END IF;
+END $$;
 SELECT regress.preview('red', '$.attributes.department == "Sales"', mode => 'open') AS people;
-RESET standard_conforming_strings;
-RESET escape_string_warning;
+DO $$ BEGIN
+	IF current_setting('server_version_num')::integer < 190000 THEN
+		RESET standard_conforming_strings;
+		RESET escape_string_warning;
+	END IF;
+END $$;
 
 -- a predicate with every key of the document
 SELECT query, regress.preview('red', query, mode => 'open') AS people
