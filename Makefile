@@ -8,6 +8,8 @@
 #                  from Debian's source: regression, isolation, DDL under load
 #   make test-versions   regression tests and isolation specs on the servers of
 #                  VERSIONS (17 18 19), in throw-away roots of Debian's suites
+#   make test-upgrades   books moved between all pairs of those servers and the
+#                  machine's own, by pg_upgrade and by dumps
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
 #   make bench     side-by-side figures; BENCH=compare BASE=REVISION make bench
@@ -46,7 +48,7 @@ TAP_TESTS = $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server. None of them needs PGXS.
 
-HARNESS_GOALS = demo serve test test-assert test-versions soak sanitize bench lint
+HARNESS_GOALS = demo serve test test-assert test-versions test-upgrades soak sanitize bench lint
 
 .PHONY: $(HARNESS_GOALS)
 
@@ -68,6 +70,9 @@ test-assert test-versions sanitize:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
 		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
 		test/harness/$@.sh
+
+test-upgrades:
+	@exec env UPGRADES=yes REGRESS= ISOLATION= test/harness/test-versions.sh
 
 # ---------------------------------------------------------------------------
 # Everything else is PGXS.

@@ -5,6 +5,10 @@
 # that has its mounts and processes and ends with them. The roots are thrown
 # away, or kept in the folder that ROOTS names.
 #
+# With UPGRADES, books are moved between all pairs of them and of the machine's own
+# server, by pg_upgrade and by dumps, in the root of the newest: what the others
+# have is copied there.
+#
 # What does not come is printed as NOT RUN, with the reason, and is no failure.
 # The last line is `N passed, N failed`.
 # shellcheck source=test/harness/private-server.sh
@@ -14,6 +18,7 @@
 
 # The suites from the oldest to the newest; experimental stands on unstable.
 suites=(oldstable stable testing unstable experimental)
+declare -A roots=()
 passed=0
 failed=0
 table=()
@@ -88,7 +93,8 @@ in_checkout()
     shift 2
     in_root "$root" env -i -C /trainledger PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
         HOME=/root PG_MAJOR="$version" REGRESS="$REGRESS" ISOLATION="$ISOLATION" \
-        PROVE_TESTS="${PROVE_TESTS:-}" RESULTS=/results "$@"
+        PROVE_TESTS="${PROVE_TESTS:-}" RESULTS=/results \
+        TRAINLEDGER_SERVERS="${TRAINLEDGER_SERVERS:-}" "$@"
 }
 
 # A fresh copy of the checkout, and the server with what the library needs
@@ -104,10 +110,10 @@ prepare_root()
         install_packages "${server_packages[@]}"' >>"$(apt_log)" 2>&1
 }
 
-# The tests in a root, and their count
+# test_in_root ROOT VERSION [WHAT]: the tests in a root, and their count
 test_in_root()
 {
-    local root=$1 version=$2 log=$private/log/$2.log good bad status=0
+    local root=$1 version=$2 what=${3:-} log=$private/log/$2.log good bad status=0
 
     in_checkout "$root" "$version" test/harness/test.sh 2>&1 | tee "$log" || status=1
     mkdir -p "$private/log/$version"
@@ -117,8 +123,8 @@ test_in_root()
     [ "$status" -eq 0 ] || [ "${bad:-0}" -gt 0 ] || bad=1
     passed=$((passed + ${good:-0}))
     failed=$((failed + ${bad:-0}))
-    table+=("$(printf '%-12s %s passed, %s failed, %s warnings of the compiler' \
-        "$(sed -n 's/^Building trainledger for PostgreSQL \([^ ]*\).*/\1/p' "$log")" \
+    what=${what:-$(sed -n 's/^Building trainledger for PostgreSQL \([^ ]*\).*/\1/p' "$log")}
+    table+=("$(printf '%-12s %s passed, %s failed, %s warnings of the compiler' "$what" \
         "${good:-0}" "${bad:-0}" "$(grep -c 'warning:' "$log" || true)")")
 }
 
@@ -137,12 +143,84 @@ test_version()
         return
     fi
     in_root "$root" true || { not_run "$version" "no namespace of its own here"; return; }
-    if prepare_root "$root" "$version"; then
-        test_in_root "$root" "$version"
-    else
+    if ! prepare_root "$root" "$version"; then
         not_run "$version" "apt does not install it: $(tail -n 1 "$(apt_log)")"
+        return
     fi
-    [ -n "${ROOTS:-}" ] || as_root rm -rf --one-file-system "$root"
+    roots[$version]=$root
+    [ -z "$REGRESS$ISOLATION${PROVE_TESTS:-}" ] || test_in_root "$root" "$version"
+    [ -n "${UPGRADES:-}${ROOTS:-}" ] || as_root rm -rf --one-file-system "$root"
+}
+
+# --------------------------------------------------------------------------
+# Upgrades
+# --------------------------------------------------------------------------
+
+install_in_root()
+{
+    in_checkout "$1" "$2" make -s with_llvm=no \
+        PG_CONFIG="/usr/lib/postgresql/$2/bin/pg_config" clean install \
+        >"$private/log/install$2.log" 2>&1
+}
+
+# copy_server FROM TO VERSION LIBRARIES: copies a server from one root into
+# another, with the libraries that are missing there
+copy_server()
+{
+    local from=$1 to=$2 version=$3 libraries=$4 folder name
+
+    for folder in usr/lib/postgresql usr/share/postgresql; do
+        as_root mkdir -p "$to/$folder"
+        as_root rm -rf "${to:?}/$folder/$version"
+        as_root cp -a "$from/$folder/$version" "$to/$folder/"
+    done
+    # A library may miss others.
+    for _ in 1 2 3 4; do
+        # shellcheck disable=SC2016
+        in_root "$to" sh -c 'ldd /usr/lib/postgresql/"$0"/bin/* \
+            /usr/lib/postgresql/"$0"/lib/*.so /usr/local/lib/*.so* 2>/dev/null |
+            sed -n "s/^\t\([^ ]*\) => not found$/\1/p" | sort -u' "$version" \
+            >"$private/log/missing"
+        [ -s "$private/log/missing" ] || break
+        while read -r name; do
+            as_root find "$libraries" -name "$name" -exec \
+                cp -L {} "$to/usr/local/lib/" \; -quit
+        done <"$private/log/missing"
+        in_root "$to" ldconfig
+    done
+}
+
+# The machine's own server, with the extension, as $private/usr
+prepare_own_server()
+{
+    install_packages "${server_packages[@]}"
+    create_private_server
+    build_and_install
+}
+
+test_upgrades()
+{
+    local version versions newest servers=()
+
+    versions=$(printf '%s\n' "${!roots[@]}" | sort -n)
+    newest=$(tail -n 1 <<<"$versions")
+    [ -n "$newest" ] || { not_run upgrades "no server came"; return; }
+    for version in $versions; do
+        install_in_root "${roots[$version]}" "$version" ||
+            { tail -n 20 "$private/log/install$version.log"; failed=$((failed + 1)); return; }
+        [ "$version" = "$newest" ] ||
+            copy_server "${roots[$version]}" "${roots[$newest]}" "$version" \
+                "${roots[$version]}/usr/lib"
+        servers+=("/usr/lib/postgresql/$version/bin/pg_config")
+    done
+    if [ -z "${roots[$pg_version]:-}" ]; then
+        prepare_own_server
+        copy_server "$private" "${roots[$newest]}" "$pg_version" /usr/lib
+        servers+=("/usr/lib/postgresql/$pg_version/bin/pg_config")
+    fi
+    REGRESS='' ISOLATION='' PROVE_TESTS=test/t/033_pg_upgrade.pl \
+        TRAINLEDGER_SERVERS="${servers[*]}" \
+        test_in_root "${roots[$newest]}" "$newest" upgrades
 }
 
 install_packages debootstrap
@@ -151,6 +229,7 @@ fetch_package_lists
 for version in ${VERSIONS:-17 18 19}; do
     test_version "$version"
 done
+[ -z "${UPGRADES:-}" ] || test_upgrades
 save_results versions
 say
 printf '%s\n' "${table[@]}"
