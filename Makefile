@@ -1,6 +1,7 @@
 # trainledger: build, install and test.
 #
-#   make, make install, make installcheck    as with any PGXS extension
+#   make, make install, make installcheck    as with any PGXS extension, here or
+#                  in another directory: make -f ../trainledger/Makefile
 #   make demo      the worked examples on a private server (KEEP=1 leaves it up)
 #   make serve     the REST and GraphQL faces over sample data, until Ctrl-C
 #   make test      every test on a private server
@@ -20,28 +21,34 @@
 # works before pg_config and the server headers exist.
 
 EXTENSION = trainledger
-EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" $(EXTENSION).control)
+# Where the sources are: this directory, or that of a VPATH build
+source := $(patsubst %/,%,$(or $(VPATH),$(dir $(firstword $(MAKEFILE_LIST)))))
+found = $(patsubst $(source)/%,%,$(sort $(wildcard $(addprefix $(source)/,$(1)))))
+
+EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" '$(source)/$(EXTENSION).control')
 MODULE_big = trainledger
-OBJS = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c src/*/*.c)))
+OBJS = $(patsubst %.c,%.o,$(call found,src/*.c src/*/*.c))
 
 # The install script is joined from its fragments; upgrade scripts are kept.
 # The GraphQL face is no part of the extension.
-DATA = $(wildcard sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
+DATA = $(call found,sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = tmp_check
+EXTRA_CLEAN = tmp_check $(source)/test/expected
 
 # The tests, each of them discovered. The one named install comes first, and
 # then the one that makes unique indexes of its own, which rows of others break.
-REGRESS_FOUND = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_FOUND = $(patsubst test/sql/%.sql,%,$(call found,test/sql/*.sql))
 REGRESS_FIRST = install alterations
 REGRESS = $(REGRESS_FIRST) $(filter-out $(REGRESS_FIRST),$(REGRESS_FOUND))
+# pg_regress of PostgreSQL 15 finds expected outputs beside its inputs only.
+REGRESS_PREP = link-expected
 # Their databases have encoding UTF8 on a cluster of another one too.
-REGRESS_OPTS = --inputdir=test --encoding=UTF8
-ISOLATION = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
-ISOLATION_OPTS = --inputdir=test --encoding=UTF8 --load-extension=$(EXTENSION)
-PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+REGRESS_OPTS = --inputdir=$(source)/test --encoding=UTF8
+ISOLATION = $(patsubst test/specs/%.spec,%,$(call found,test/specs/*.spec))
+ISOLATION_OPTS = --inputdir=$(source)/test --encoding=UTF8 --load-extension=$(EXTENSION)
+PROVE_TESTS = $(call found,test/t/*.pl)
 DISCARD = caches
-TAP_TESTS = $(if $(PROVE_TESTS),1)
+TAP_TESTS := $(if $(PROVE_TESTS),1)
 
 .DEFAULT_GOAL = all
 
@@ -53,23 +60,23 @@ HARNESS_GOALS = demo serve test test-assert test-versions test-upgrades soak san
 .PHONY: $(HARNESS_GOALS)
 
 demo serve bench lint:
-	@exec test/harness/$@.sh
+	@exec '$(source)/test/harness/$@.sh'
 
 test:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' \
-		PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
+		PROVE_TESTS='$(PROVE_TESTS)' '$(source)/test/harness/test.sh'
 
 soak:
-	@exec env N=$(or $(N),20000) PROVE_TESTS='$(PROVE_TESTS)' test/harness/test.sh
+	@exec env N=$(or $(N),20000) PROVE_TESTS='$(PROVE_TESTS)' '$(source)/test/harness/test.sh'
 
 # TAP tests run with assertions, on other versions and under the sanitizers only
 # where they are named, but for those of DDL under load with assertions. DISCARD
 # names the regression tests that run while caches are discarded.
-test-assert: TAP_HERE = $(wildcard test/t/*_ddl_load.pl)
+test-assert: TAP_HERE = $(call found,test/t/*_ddl_load.pl)
 test-assert test-versions sanitize:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
 		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
-		test/harness/$@.sh
+		'$(source)/test/harness/$@.sh'
 
 test-upgrades:
 	@exec env UPGRADES=yes REGRESS= ISOLATION= test/harness/test-versions.sh
@@ -105,22 +112,27 @@ XML_LIBS := $(or $(call pkg,--libs,libxml-2.0),$(shell $(XML_CONFIG) --libs 2>/d
 SSL_CFLAGS := $(call pkg,--cflags,libcrypto)
 SSL_LIBS := $(or $(call pkg,--libs,libcrypto),-lcrypto)
 
-ifeq ($(XML_LIBS)$(filter clean distclean uninstall,$(MAKECMDGOALS)),)
+ifeq ($(XML_LIBS)$(filter clean distclean uninstall installcheck,$(MAKECMDGOALS)),)
 $(error libxml2 is missing (Debian: libxml2-dev))
 endif
 
-PG_CPPFLAGS = -I$(srcdir)/src $(XML_CFLAGS) $(SSL_CFLAGS)
+PG_CPPFLAGS = -I$(source)/src $(XML_CFLAGS) $(SSL_CFLAGS)
 SHLIB_LINK = $(XML_LIBS) $(SSL_LIBS)
 
 include $(PGXS)
 
-# after PGXS, which sets its own
-PROVE_FLAGS += -I test/perl
+# PROVE_FLAGS belongs to who calls make.
+PG_PROVE_FLAGS += -I test/perl
 
-$(DATA_built): $(sort $(wildcard sql/[0-9]*.sql)) $(EXTENSION).control
+.PHONY: link-expected
+link-expected:
+	@test '$(source)/test/expected' -ef '$(source)/expected' || \
+		ln -sfn ../expected '$(source)/test/expected'
+
+$(DATA_built): $(call found,sql/[0-9]*.sql) $(EXTENSION).control
 	cat $(filter %.sql,$^) > $@
 
 # Few headers, all of them shared: a change of one rebuilds everything.
-$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h src/*/*.h)
+$(OBJS) $(OBJS:.o=.bc): $(call found,src/*.h src/*/*.h)
 
 endif

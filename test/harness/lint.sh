@@ -94,7 +94,7 @@ layout()
 #   anothers   a column of tests: what is another's
 known_words=fro,isnt,anothers
 # Answers of other systems, and what npm and the tests write
-skipped="test/api/*.md,*/package-lock.json,test/expected,test/results"
+skipped="test/api/*.md,*/package-lock.json,test/results"
 
 # A letter after a backslash belongs to it and not to the word that follows.
 spelling()

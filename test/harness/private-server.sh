@@ -246,17 +246,20 @@ trap 'exit 129' HUP
 # The server
 # --------------------------------------------------------------------------
 
-# Copies the checkout without what make or git put into it.
+# Copies the checkout without what make or git put into it, and links expected
+# outputs to where pg_regress finds them.
 copy_checkout()
 {
     local skip=(--exclude=./.git --exclude='*.o' --exclude='*.bc'
         --exclude='*.so' --exclude='./trainledger--*.sql'
-        --exclude=./test/results --exclude=./results --exclude=./tmp_check)
+        --exclude=./test/results --exclude=./test/expected --exclude=./results
+        --exclude=./tmp_check)
 
     mkdir "$workdir"
     tar -C "$checkout" "${skip[@]}" -cf - . | tar -C "$workdir" -xf -
     # A checkout that only its owner can read has files that only he can read.
     chmod -R u+rwX,go+rX "$workdir"
+    ln -s ../expected "$workdir/test/expected"
 }
 
 # Gives files to the server's user.
