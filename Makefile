@@ -35,6 +35,10 @@ DATA = $(call found,sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = tmp_check $(source)/test/expected
 
+# What there is to read and to deploy keeps its directories, so that links work.
+DOC_FILES = $(shell cd '$(source)' && find README.md CHANGELOG.md LICENSE doc \
+	-name node_modules -prune -o -type f -print)
+
 # The tests, each of them discovered. The one named install comes first, and
 # then the one that makes unique indexes of its own, which rows of others break.
 REGRESS_FOUND = $(patsubst test/sql/%.sql,%,$(call found,test/sql/*.sql))
@@ -116,6 +120,11 @@ ifeq ($(XML_LIBS)$(filter clean distclean uninstall installcheck,$(MAKECMDGOALS)
 $(error libxml2 is missing (Debian: libxml2-dev))
 endif
 
+# What make finds in the sources it would not make here.
+ifneq ($(wildcard $(if $(filter-out .,$(source)),$(source)/$(MODULE_big).so $(source)/$(DATA_built))),)
+$(error $(source) is built: run make clean there first)
+endif
+
 PG_CPPFLAGS = -I$(source)/src $(XML_CFLAGS) $(SSL_CFLAGS)
 SHLIB_LINK = $(XML_LIBS) $(SSL_LIBS)
 
@@ -124,7 +133,25 @@ include $(PGXS)
 # PROVE_FLAGS belongs to who calls make.
 PG_PROVE_FLAGS += -I test/perl
 
-.PHONY: link-expected
+install: name-server install-documents
+uninstall: uninstall-documents
+installcheck: name-server
+
+.PHONY: name-server install-documents uninstall-documents link-expected
+name-server:
+	@echo 'trainledger $(EXTVERSION) for PostgreSQL $(VERSION), of $(bindir)/pg_config'
+
+documents = $(DESTDIR)$(docdir)/$(docmoduledir)/$(EXTENSION)
+
+install-documents:
+	@for file in $(DOC_FILES); do \
+		$(MKDIR_P) "$(documents)/$$(dirname $$file)" && \
+		$(INSTALL_DATA) "$(source)/$$file" "$(documents)/$$file" || exit; \
+	done
+
+uninstall-documents:
+	rm -rf '$(documents)'
+
 link-expected:
 	@test '$(source)/test/expected' -ef '$(source)/expected' || \
 		ln -sfn ../expected '$(source)/test/expected'
@@ -134,5 +161,12 @@ $(DATA_built): $(call found,sql/[0-9]*.sql) $(EXTENSION).control
 
 # Few headers, all of them shared: a change of one rebuilds everything.
 $(OBJS) $(OBJS:.o=.bc): $(call found,src/*.h src/*/*.h)
+
+# A VPATH build makes its directories, by absolute names: others are found in
+# the sources.
+object_folders = $(addprefix $(CURDIR)/,$(patsubst %/,%,$(sort $(dir $(OBJS)))))
+$(OBJS) $(OBJS:.o=.bc): | $(object_folders)
+$(object_folders):
+	@$(MKDIR_P) $@
 
 endif
