@@ -15,17 +15,20 @@
 #   make sanitize  regression tests under the address and UB sanitizers
 #   make bench     side-by-side figures; BENCH=compare BASE=REVISION make bench
 #                  compares with the library of another revision
+#   make dist      the archive for PGXN, of what is committed
 #   make lint      compiler warnings, static analysis, format, catalogue rules
 #
 # The second group installs what it needs (Debian packages, with apt), so it
-# works before pg_config and the server headers exist.
+# works before pg_config and the server headers exist. make dist needs git.
 
 EXTENSION = trainledger
 # Where the sources are: this directory, or that of a VPATH build
 source := $(patsubst %/,%,$(or $(VPATH),$(dir $(firstword $(MAKEFILE_LIST)))))
 found = $(patsubst $(source)/%,%,$(sort $(wildcard $(addprefix $(source)/,$(1)))))
 
+# The version of the extension, and that of the archive, which has three parts
 EXTVERSION := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" '$(source)/$(EXTENSION).control')
+DISTVERSION := $(shell sed -n 's/^  "version": "\(.*\)",/\1/p' '$(source)/META.json')
 MODULE_big = trainledger
 OBJS = $(patsubst %.c,%.o,$(call found,src/*.c src/*/*.c))
 
@@ -33,7 +36,7 @@ OBJS = $(patsubst %.c,%.o,$(call found,src/*.c src/*/*.c))
 # The GraphQL face is no part of the extension.
 DATA = $(call found,sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
-EXTRA_CLEAN = tmp_check $(source)/test/expected
+EXTRA_CLEAN = tmp_check $(source)/test/expected $(EXTENSION)-*.zip
 
 # What there is to read and to deploy keeps its directories, so that links work.
 DOC_FILES = $(shell cd '$(source)' && find README.md CHANGELOG.md LICENSE doc \
@@ -57,11 +60,12 @@ TAP_TESTS := $(if $(PROVE_TESTS),1)
 .DEFAULT_GOAL = all
 
 # ---------------------------------------------------------------------------
-# Commands that bring their own server. None of them needs PGXS.
+# Commands that bring their own server, and the archive. None of them needs PGXS.
 
-HARNESS_GOALS = demo serve test test-assert test-versions test-upgrades soak sanitize bench lint
+OTHER_GOALS = demo serve test test-assert test-versions test-upgrades soak \
+	sanitize bench lint dist
 
-.PHONY: $(HARNESS_GOALS)
+.PHONY: $(OTHER_GOALS)
 
 demo serve bench lint:
 	@exec '$(source)/test/harness/$@.sh'
@@ -85,10 +89,16 @@ test-assert test-versions sanitize:
 test-upgrades:
 	@exec env UPGRADES=yes REGRESS= ISOLATION= test/harness/test-versions.sh
 
+# What serves the continuous integration alone stays out.
+dist: archive = $(EXTENSION)-$(DISTVERSION)
+dist:
+	git -C '$(source)' archive --format=zip --prefix=$(archive)/ \
+		--output='$(CURDIR)/$(archive).zip' HEAD ':(exclude).ci'
+
 # ---------------------------------------------------------------------------
 # Everything else is PGXS.
 
-ifneq ($(filter-out $(HARNESS_GOALS),$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out $(OTHER_GOALS),$(or $(MAKECMDGOALS),all)),)
 
 PG_CONFIG ?= pg_config
 PG_MAJOR := $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/^[^0-9]*\([0-9]*\).*/\1/')

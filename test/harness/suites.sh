@@ -37,6 +37,7 @@ install_test_packages()
 
     [ -z "${PROVE_TESTS:-}" ] || packages=("${tap_packages[@]}")
     case " ${PROVE_TESTS:-}" in
+        *t/006_*) packages+=(git unzip) ;;&
         *t/120_*) packages+=("postgresql-$pg_version-cron") ;;&
         *t/230_*) packages+=(chromium) ;;&
         *t/2*) command -v npm >/dev/null || packages+=(npm) ;;
