@@ -11,6 +11,7 @@
 #                  VERSIONS (17 18 19), in throw-away roots of Debian's suites
 #   make test-upgrades   books moved between all pairs of those servers and the
 #                  machine's own, by pg_upgrade and by dumps
+#   make test-packages   the Debian package: built, lintian, autopkgtest
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
 #   make bench     side-by-side figures; BENCH=compare BASE=REVISION make bench
@@ -62,12 +63,12 @@ TAP_TESTS := $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server, and the archive. None of them needs PGXS.
 
-OTHER_GOALS = demo serve test test-assert test-versions test-upgrades soak \
-	sanitize bench lint dist
+OTHER_GOALS = demo serve test test-assert test-versions test-upgrades \
+	test-packages soak sanitize bench lint dist
 
 .PHONY: $(OTHER_GOALS)
 
-demo serve bench lint:
+demo serve bench lint test-packages:
 	@exec '$(source)/test/harness/$@.sh'
 
 test:
@@ -87,13 +88,20 @@ test-assert test-versions sanitize:
 		'$(source)/test/harness/$@.sh'
 
 test-upgrades:
-	@exec env UPGRADES=yes REGRESS= ISOLATION= test/harness/test-versions.sh
+	@exec env UPGRADES=yes REGRESS= ISOLATION= \
+		'$(source)/test/harness/test-versions.sh'
 
-# What serves the continuous integration alone stays out.
+# What is committed, but for what serves the continuous integration alone, and
+# the joined install script, which PGXN's client wants to see.
 dist: archive = $(EXTENSION)-$(DISTVERSION)
 dist:
-	git -C '$(source)' archive --format=zip --prefix=$(archive)/ \
-		--output='$(CURDIR)/$(archive).zip' HEAD ':(exclude).ci'
+	@set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	git -C '$(source)' archive HEAD 'sql/[0-9]*.sql' | \
+		tar -xOf - > "$$folder/$(DATA_built)"; \
+	git -C '$(source)' archive --output='$(CURDIR)/$(archive).zip' \
+		--prefix=$(archive)/sql/ --add-file="$$folder/$(DATA_built)" \
+		--prefix=$(archive)/ HEAD ':(exclude).ci'; \
+	echo '$(archive).zip'
 
 # ---------------------------------------------------------------------------
 # Everything else is PGXS.

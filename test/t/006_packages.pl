@@ -64,13 +64,15 @@ is(first_match('trainledger.control', qr/^default_version = '(.*)'$/m),
 is(first_match('src/base/compat.h', qr/^#define TL_VERSION "(.*)"$/m),
 	$of_extension, 'the library');
 is(first_match('CHANGELOG.md', qr/^## \[(.*?)\]/m), $version, 'CHANGELOG.md');
+is(first_match('debian/changelog', qr/^trainledger \((.*?)\)/),
+	$version, 'debian/changelog');
 
 # ---------------------------------------------------------------------------
 # META.json, as PGXN's specification 1.0.0 has it
 # ---------------------------------------------------------------------------
 
 my $text = qr/./;
-my $file = sub { -f $_[0] };
+my $file = qr{^[^/\s].*\.\w+$};
 my $url = qr{^https?://[^/]+/};
 my $semver = qr/^\d+\.\d+\.\d+$/;
 my $term = qr{^[^\s/\\]{2,}$};
@@ -126,8 +128,7 @@ sub complaints
 		return map { complaints($where, $_, $wanted->[0]) } @$value;
 	}
 	return "$where: not a string" if ref $value;
-	my $good = ref $wanted eq 'CODE' ? $wanted->($value) : $value =~ $wanted;
-	return $good ? () : "$where: $value";
+	return $value =~ $wanted ? () : "$where: $value";
 }
 
 is(join("\n", complaints('META.json', $meta, \%specification)),
@@ -165,12 +166,21 @@ is_deeply(
 		'unzip', '-q', '-d', $folder, "$folder/trainledger-$version.zip");
 	is_deeply(
 		[ files_in("$folder/trainledger-$version") ],
-		[ sort grep { !m{^\.ci/} } @committed ],
-		'the archive has what is committed, without .ci');
+		[
+			sort "sql/trainledger--$of_extension.sql",
+			grep { !m{^\.ci/} } @committed
+		],
+		'the archive has what is committed, without .ci, and the script');
 }
 
 my $unpacked = "$folder/trainledger-$version";
 is(`find '$unpacked' ! -type d ! -type f`, '', 'and no links');
+
+my $provided = $meta->{provides}{trainledger};
+ok(-s "$unpacked/$provided->{$_}", "META.json: the $_ is in it")
+  for qw(file docfile);
+is($provided->{file}, "sql/trainledger--$of_extension.sql",
+	"a script, or PGXN's client loads nothing");
 
 # ---------------------------------------------------------------------------
 # A build of it elsewhere, as pg_buildext makes it, for a server of its own
@@ -212,6 +222,9 @@ sub directory_of
 my @sources = files_in($unpacked);
 output_of('it builds elsewhere', @make, '-j2', 'all');
 is_deeply([ files_in($unpacked) ], \@sources, 'and leaves the sources alone');
+is( slurp_file("$build/trainledger--$of_extension.sql"),
+	slurp_file("$unpacked/$provided->{file}"),
+	'the script in the archive is the one that make joins');
 
 my $said = output_of('it installs', @make, 'install');
 is_deeply(
