@@ -62,7 +62,8 @@ in_root()
         mount -t proc proc "$0/proc"
         mount --rbind /dev "$0/dev"
         mount -t tmpfs tmpfs "$0/dev/shm"
-        exec /usr/sbin/chroot "$0" "$@"' "$@"
+        export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+        exec chroot "$0" "$@"' "$@"
 }
 
 # make_root FOLDER SUITE: a Debian of that suite, with nothing but git and make
