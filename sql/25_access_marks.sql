@@ -3,9 +3,9 @@
 -- pg_dump dumps such grants.
 
 CREATE TYPE trainledger.access_level AS ENUM
-	('learner', 'reader', 'operator', 'admin');
+	('learner', 'reader', 'operator', 'admin', 'monitor');
 COMMENT ON TYPE trainledger.access_level IS
-'Level of access of a role: learner (its own rows), reader (all rows), operator (the day''s work), admin (types, catalogue, access). Each has what the one before it has.';
+'Level of access of a role: learner (its own rows), reader (all rows), operator (the day''s work), admin (types, catalogue, access). Each has what the one before it has. A monitor reads ledger_metrics and nothing else, and no level includes it.';
 
 CREATE FUNCTION trainledger.learner_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -26,6 +26,11 @@ CREATE FUNCTION trainledger.admin_access() RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION trainledger.admin_access IS
 'Marker: a role that may execute this has level admin. Given and taken by grant_access() and revoke_access().';
+
+CREATE FUNCTION trainledger.monitor_access() RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_access_mark' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger.monitor_access IS
+'Marker: a role that may execute this may read ledger_metrics. Given and taken by grant_access() and revoke_access().';
 
 CREATE FUNCTION trainledger.has_level(level trainledger.access_level)
 RETURNS boolean

@@ -195,12 +195,14 @@ FROM (VALUES
 		'kind_id is its kind, name is to show; it runs from start_date for duration days. mode is fixed (all share its calendar) or open, priority a number to sort by; id takes over the id of another system.'),
 	('admin', 'update_program', true, 'programs',
 		'program_id is the program. name, start_date, duration, mode, priority and is_active are the new values; clear lists the columns to empty, of which there is none.'),
+	('admin', 'check_books', true, NULL, NULL),
 	('admin', 'grant_access', false, NULL, NULL),
-	('admin', 'revoke_access', false, NULL, NULL)
+	('admin', 'revoke_access', false, NULL, NULL),
+	('monitor', 'monitor_access', false, NULL, NULL)
 ) AS p(level, function_name, is_rest, collection, comment);
 COMMENT ON VIEW trainledger.privilege IS
 'Which level of access each function is for, and how automatic APIs serve it.';
-COMMENT ON COLUMN trainledger.privilege.level IS 'Lowest level that may call it.';
+COMMENT ON COLUMN trainledger.privilege.level IS 'Lowest level that may call it; monitor: no level may.';
 COMMENT ON COLUMN trainledger.privilege.function_name IS 'Name of the function, in trainledger and in trainledger_api.';
 COMMENT ON COLUMN trainledger.privilege.is_rest IS 'Whether trainledger_api has a function that forwards to it, with the same arguments.';
 COMMENT ON COLUMN trainledger.privilege.collection IS 'View of trainledger_api whose row that function returns; null: it returns what the function itself returns.';
@@ -306,7 +308,7 @@ BEGIN
 	IF level IS NULL THEN
 		PERFORM refuse('TL400', 'level is missing',
 			'The argument level is null.',
-			'Give learner, reader, operator or admin.', 'level');
+			'Give learner, reader, operator, admin or monitor.', 'level');
 	END IF;
 	PERFORM require_role(role_name);
 	-- no level is granted: the owner may do everything anyway
@@ -314,6 +316,16 @@ BEGIN
 		RETURN;
 	END IF;
 	PERFORM revoke_access(role_name);
+	-- outside the order of levels: one view, its mark, and the function in it
+	-- that is executed with the rights of who reads
+	IF level = 'monitor' THEN
+		EXECUTE format('GRANT USAGE ON SCHEMA trainledger TO %I', role_name);
+		EXECUTE format('GRANT SELECT ON trainledger.ledger_metrics TO %I',
+					   role_name);
+		EXECUTE format('GRANT EXECUTE ON FUNCTION trainledger.monitor_access(), trainledger.clock() TO %I',
+					   role_name);
+		RETURN;
+	END IF;
 	EXECUTE format('GRANT USAGE ON SCHEMA trainledger_internal TO %I',
 				   role_name);
 	FOR schema_name IN

@@ -119,6 +119,7 @@ BEGIN
 		('token_type_event', reader,
 		 'Readers see all changes, a learner none.'),
 		('account', own, 'Readers see all accounts, a learner its own.'),
+		('books_check', reader, 'Readers see all checks, a learner none.'),
 		('token_account', lots,
 		 'Readers see all, a learner its own and its organisation''s.'),
 		('token_lot', lots,

@@ -118,5 +118,8 @@ FROM trainledger.credit_liability ORDER BY month LIMIT 1;
 
 SELECT party, account_name, booked, available FROM trainledger.balances;
 
-SELECT count(*) AS problems FROM trainledger.reconcile();
+SELECT trainledger.check_books();
+
+SELECT name, labels, value FROM trainledger.ledger_metrics
+WHERE name <> 'check_time';
 \set ECHO none

@@ -225,6 +225,7 @@ INSERT INTO call (statement) VALUES
 -- who may do what, and the rest
 ($$SELECT trainledger.grant_access('regress_nobody', 'learner')$$),
 ($$SELECT trainledger.revoke_access('regress_nobody')$$),
+($$SELECT trainledger.check_books()$$),
 ($$SELECT trainledger.has_level('admin'), trainledger.learner_access(), trainledger.reader_access(), trainledger.operator_access(), trainledger.admin_access()$$),
 ($$SELECT trainledger.clock(), trainledger.current_party(), trainledger.home(1), trainledger.home_of('95000000-0000-4000-8000-000000000001')$$),
 ($$SELECT trainledger_internal.first_visible_party(), trainledger_internal.last_visible_party(), trainledger_internal.first_visible_account(), trainledger_internal.last_visible_account()$$),
@@ -243,7 +244,7 @@ INSERT INTO call (statement) VALUES
 RESET ROLE;
 SELECT p.function_name AS not_called FROM (SELECT function_name FROM trainledger.privilege UNION ALL SELECT function_name FROM trainledger_internal.privilege) p
 WHERE NOT EXISTS (SELECT FROM call c WHERE c.statement ~ ('trainledger(_api|_internal)?\.["]?' || p.function_name || '["]?\('))
-AND p.function_name !~ '^(refuse|party_by|folded|trimmed|credit_token_transaction(_init|_subtract)?)$' ORDER BY 1;
+AND p.function_name !~ '^(refuse|party_by|folded|trimmed|monitor_access|credit_token_transaction(_init|_subtract)?)$' ORDER BY 1;
 SET ROLE regress_admin;
 
 -- in order, each with the ids that those before it gave

@@ -46,6 +46,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.reader_access()$$,
 	$$trainledger.operator_access()$$,
 	$$trainledger.admin_access()$$,
+	$$trainledger.monitor_access()$$,
 	$$trainledger.home(9600002)$$,
 	$$trainledger.home_of('96000000-0000-4000-8000-000000000001')$$,
 	$$trainledger.global_id('Person', '1')$$,

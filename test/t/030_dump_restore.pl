@@ -22,10 +22,12 @@ CREATE ROLE dump_reader;
 CREATE ROLE dump_operator;
 CREATE ROLE dump_admin;
 CREATE ROLE dump_nobody;
+CREATE ROLE dump_monitor;
 SELECT trainledger.grant_access('dump_learner', 'learner');
 SELECT trainledger.grant_access('dump_reader', 'reader');
 SELECT trainledger.grant_access('dump_operator', 'operator');
 SELECT trainledger.grant_access('dump_admin', 'admin');
+SELECT trainledger.grant_access('dump_monitor', 'monitor');
 SELECT trainledger.grant_access('dump_nobody', 'admin');
 SELECT trainledger.revoke_access('dump_nobody');
 
@@ -64,6 +66,8 @@ JOIN trainledger.token_type t ON t.id = a.token_type_id WHERE t.name = 'fine';
 SELECT trainledger.update_party(p.id, is_suspended => true)
 FROM trainledger.party p WHERE p.barcode = 'b7';
 END
+
+$node->safe_psql('books', 'SELECT trainledger.check_books()');
 
 # programs: kinds below kinds, cohorts, a history, tickets of every state
 $node->safe_psql('books', <<'END');
@@ -223,6 +227,11 @@ sub check_restored
 		'42501', "$what: a reader does not");
 	is(state_of($database, 'dump_reader', 'SELECT trainledger.reconcile()'),
 		'00000', "$what: a reader reconciles");
+	is($node->safe_psql($database,
+			"SET ROLE dump_monitor; SELECT count(*) FROM trainledger.ledger_metrics WHERE name ~ '^(accounts|check_problems)' AND value >= 0"),
+		'2', "$what: a monitor reads metrics, the last check included");
+	is(state_of($database, 'dump_monitor', 'SELECT * FROM trainledger.party'),
+		'42501', "$what: and nothing else");
 	is(state_of($database, 'dump_nobody', 'SELECT trainledger.clock()'),
 		'42501', "$what: whoever lost access has none");
 	is(state_of($database, 'dump_admin',

@@ -1,6 +1,7 @@
-# The recipe of doc/tokens.md for scheduling the sweep, with the real pg_cron.
-# The blocks run as printed, but every minute instead of nightly (pg_cron
-# supports seconds from version 1.5 on, Debian 12 has 1.4).
+# The recipes of doc/tokens.md and doc/operations.md for scheduling the sweep and
+# the check of the books, with the real pg_cron.  The blocks run as printed, but
+# every minute instead of nightly (pg_cron supports seconds from version 1.5 on,
+# Debian 12 has 1.4).
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -28,9 +29,15 @@ like($settings, qr/shared_preload_libraries/, 'doc/tokens.md has the settings');
 like($recipe, qr/cron\.schedule/, 'doc/tokens.md has the job');
 is($recipe =~ s/'2 0 \* \* \*'/'* * * * *'/, 1, 'which runs once a night');
 
+my ($check) = slurp_file(dirname(__FILE__) . '/../../doc/operations.md') =~
+  /^```text\n(SET ROLE sweeper;\n.*?)^```$/msg;
+like($check, qr/check_books/, 'doc/operations.md has the other job');
+is($check =~ s/'17 1 \* \* \*'/'* * * * *'/, 1, 'which runs once a night too');
+
 $node->append_conf('postgresql.conf', $settings);
 $node->restart;
 $node->safe_psql('books', $recipe);
+$node->safe_psql('books', $check);
 
 # Two issues that expired, of which one is empty, one that has not, one that
 # never will
@@ -60,6 +67,11 @@ ok( $node->poll_query_until(
 		'books',
 		"SELECT status = 'succeeded' FROM cron.job_run_details ORDER BY runid LIMIT 1"),
 	'pg_cron says that it succeeded');
+ok( $node->poll_query_until('books', "SELECT count(*) > 0 FROM trainledger.books_check"),
+	'the books were checked');
+is( $node->safe_psql('books',
+		"SELECT DISTINCT problems, checked_by, checked_at > now() - interval '5 minutes' FROM trainledger.books_check"),
+	'0|sweeper|t', 'by the same role, and are right');
 books_are_right($node, 'cron');
 $node->stop;
 done_testing();

@@ -1,0 +1,87 @@
+-- Checks of the books that are kept, and figures for monitoring (contract,
+-- section 14)
+
+CREATE TABLE trainledger.books_check (
+	id bigint CONSTRAINT books_check_pkey PRIMARY KEY,
+	checked_at timestamptz NOT NULL,
+	problems bigint NOT NULL,
+	checked_by text NOT NULL
+);
+CREATE SEQUENCE trainledger.books_check_id_seq
+	OWNED BY trainledger.books_check.id;
+COMMENT ON SEQUENCE trainledger.books_check_id_seq IS
+'Numbers of the checks of the books.';
+COMMENT ON TABLE trainledger.books_check IS
+'Checks of the books, a row for each call of check_books() that came to its end.';
+COMMENT ON COLUMN trainledger.books_check.id IS 'Number of the check; the last one has the highest.';
+COMMENT ON COLUMN trainledger.books_check.checked_at IS 'When the check began: it saw the books as they were then.';
+COMMENT ON COLUMN trainledger.books_check.problems IS 'How many problems were found; 0: the books were right.';
+COMMENT ON COLUMN trainledger.books_check.checked_by IS 'Who called: the claim sub of the request, else the role.';
+
+/*
+ * The row is written when the check is over, so a call that is cancelled or
+ * fails keeps nothing.
+ */
+CREATE FUNCTION trainledger_internal.check_books() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	problems CONSTANT bigint := (SELECT count(*) FROM reconcile(NULL::bigint));
+BEGIN
+	INSERT INTO trainledger.books_check (id, checked_at, problems, checked_by)
+	VALUES (nextval('trainledger.books_check_id_seq'::regclass),
+			trainledger.clock(), problems, caller_name());
+	RETURN problems;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_books IS
+'Runs reconcile() over all accounts, keeps in books_check when and how many problems it found, and returns their number. Level admin.';
+
+/*
+ * This view reads the tables as its owner, whatever rows its reader may see:
+ * its figures are of the whole books, and tell nothing of a single party.  It
+ * has rows for readers and monitors alone.
+ *
+ * A monitor asks every few seconds, so entries are counted by adding up what the
+ * accounts say, and expired lots by their index.  A part of the union has a name
+ * of its own, so a condition on name computes what it asks for alone.
+ */
+CREATE VIEW trainledger.ledger_metrics AS
+SELECT m.name, m.labels, m.value
+FROM (
+	SELECT 'parties' AS name,
+		   pg_catalog.jsonb_build_object('kind', f.kind) AS labels,
+		   f.value::numeric AS value
+	FROM (SELECT pg_catalog.count(*) FILTER (WHERE p.kind = 'organisation'),
+				 pg_catalog.count(*) FILTER (WHERE p.kind = 'person')
+		  FROM trainledger.party p) c(organisations, persons)
+	CROSS JOIN LATERAL (VALUES ('organisation', c.organisations),
+							   ('person', c.persons)) f(kind, value)
+	UNION ALL
+	SELECT 'accounts', '{}', pg_catalog.count(*)
+	FROM trainledger.account a
+	UNION ALL
+	SELECT 'entries', '{}', coalesce(pg_catalog.sum(a.entry_count), 0)
+	FROM trainledger.account a
+	UNION ALL
+	SELECT 'expired_unswept_lots', '{}', pg_catalog.count(*)
+	FROM trainledger.token_lot l
+	WHERE l.is_open AND l.expires_at <= trainledger.clock()
+	UNION ALL
+	SELECT f.name, '{}', f.value
+	FROM (SELECT b.problems, b.checked_at
+		  FROM trainledger.books_check b
+		  ORDER BY b.id DESC LIMIT 1) c
+	CROSS JOIN LATERAL (VALUES ('check_problems', c.problems),
+		('check_time', extract(epoch FROM c.checked_at))) f(name, value)
+) m
+WHERE pg_catalog.has_function_privilege(
+		'trainledger.reader_access()'::pg_catalog.regprocedure, 'EXECUTE')
+OR pg_catalog.has_function_privilege(
+		'trainledger.monitor_access()'::pg_catalog.regprocedure, 'EXECUTE');
+COMMENT ON VIEW trainledger.ledger_metrics IS
+'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
+COMMENT ON COLUMN trainledger.ledger_metrics.name IS 'What is counted.';
+COMMENT ON COLUMN trainledger.ledger_metrics.labels IS 'What distinguishes rows of one name, as kind of parties; else an empty object.';
+COMMENT ON COLUMN trainledger.ledger_metrics.value IS 'The figure; of check_time in seconds since 1970.';
