@@ -165,12 +165,15 @@ typedef struct TlProgress
 {
 	const char *what;			/* for the notice, such as "postings checked" */
 	int64		total;
-	TimestampTz next;			/* no notice before this */
+	TimestampTz next_report;	/* neither report nor notice before this */
+	TimestampTz next_notice;
+	bool		is_reported;
 } TlProgress;
 
 extern void tl_progress_start(TlProgress *progress, const char *what,
 							  int64 total);
 extern void tl_progress_step(TlProgress *progress, int64 done);
+extern void tl_progress_end(const TlProgress *progress);
 
 /* ---------------------------------------------------------------------
  * Mutexes (mutex.c)

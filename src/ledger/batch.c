@@ -292,6 +292,7 @@ check_rows(Batch *batch, TlBooks *books, int from)
 			try_row(batch, books, &this->rows[j]);
 		}
 	}
+	tl_progress_end(&progress);
 	tl_end_walk(books);
 	hash_destroy(batch->dedups);
 	if (!batch->skip_refused && batch->first_refused != NULL)

@@ -325,6 +325,7 @@ update_accounts(Relation table, const TlAccount *const *accounts, int count,
 	while (updated < count &&
 		   update_account(table, accounts[updated], slot, command))
 		tl_progress_step(&progress, ++updated);
+	tl_progress_end(&progress);
 	ExecDropSingleTupleTableSlot(slot);
 	return updated;
 }
@@ -386,6 +387,7 @@ insert_entries(Relation table, TlEntry *const *entries, int count,
 		MemoryContextSwitchTo(old);
 		ResetPerTupleExprContext(indexes.estate);
 	}
+	tl_progress_end(&progress);
 	for (int i = 0; i < slot_count; i++)
 		ExecDropSingleTupleTableSlot(slots[i]);
 	tl_close_indexes(&indexes);

@@ -294,6 +294,7 @@ add_entries(tallies_hash *tallies, Relation table, Part part)
 		else
 			tl_progress_step(&progress, ++done);
 	}
+	tl_progress_end(&progress);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 }

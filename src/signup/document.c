@@ -350,6 +350,7 @@ return_rows(Work *work, const char *statement, int expected)
 	tuplestore_clear(work->rows);
 	if (SPI_execute_extended(statement, &options) != expected)
 		tl_refuse_rewritten("signup_token");
+	tl_progress_end(&receiver.progress);
 	return receiver.done;
 }
 
@@ -534,6 +535,7 @@ apply_tokens(Work *work)
 		apply_token(work, plan, token);
 		tl_progress_step(&progress, ++done);
 	}
+	tl_progress_end(&progress);
 	ExecDropSingleTupleTableSlot(token);
 }
 
