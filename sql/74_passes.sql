@@ -223,7 +223,8 @@ COMMENT ON FUNCTION trainledger_internal.require_published IS
 'TL409 unless a pass type and its option are published.';
 
 CREATE FUNCTION trainledger_internal.check_validity(
-	valid_from timestamptz, valid_until timestamptz) RETURNS void
+	valid_from timestamptz, valid_until timestamptz,
+	argument text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -241,12 +242,12 @@ BEGIN
 	IF valid_until <= valid_from THEN
 		PERFORM refuse('TL400', 'pass ends before it starts',
 			'The argument valid_until is not after valid_from.',
-			'Give an end that is after the start.', 'valid_until');
+			'Give an end that is after the start.', argument);
 	END IF;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.check_validity IS
-'TL400 where a period is none.';
+'TL400 where a period is none. argument is the one to blame where it ends before it starts.';
 
 CREATE FUNCTION trainledger_internal.insert_pass(made trainledger.pass)
 RETURNS trainledger.pass
@@ -304,7 +305,7 @@ BEGIN
 	PERFORM require_given('pass_type_id', pass_type_id::text);
 	PERFORM require_given('option_id', option_id::text);
 	PERFORM require_given('party_id', party_id::text);
-	PERFORM check_validity(valid_from, valid_until);
+	PERFORM check_validity(valid_from, valid_until, 'valid_until');
 	SELECT t.* INTO of_type FROM trainledger.pass_type t
 	WHERE t.id = issue_pass.pass_type_id;
 	IF NOT FOUND THEN
@@ -327,7 +328,7 @@ BEGIN
 	made.valid_from := coalesce(valid_from, trainledger.clock());
 	made.valid_until := coalesce(valid_until,
 		after_period(made.valid_from, made.valid_from, of_option));
-	PERFORM check_validity(made.valid_from, made.valid_until);
+	PERFORM check_validity(made.valid_from, made.valid_until, 'valid_until');
 	PERFORM require_published(of_type, of_option, 'pass_type_id');
 	PERFORM require_not_suspended(holder, 'party_id');
 	made.lifecycle_state := 'active';
@@ -361,7 +362,7 @@ DECLARE
 	new_end timestamptz;
 	known text;
 BEGIN
-	PERFORM check_validity(NULL::timestamptz, valid_until);
+	PERFORM check_validity(NULL::timestamptz, valid_until, 'valid_until');
 	changed := pass(pass_id);
 	IF option_id IS NOT NULL THEN
 		PERFORM option_of(option_id, changed.pass_type_id);
@@ -393,7 +394,7 @@ BEGIN
 			CASE WHEN is_over THEN 'Give an end in the future.'
 				 ELSE 'Give an end after the present one.' END, 'valid_until');
 	END IF;
-	PERFORM check_validity(NULL::timestamptz, new_end);
+	PERFORM check_validity(NULL::timestamptz, new_end, 'valid_until');
 	PERFORM require_active_pass(changed);
 	PERFORM require_published(of_type, of_option, 'pass_id');
 	PERFORM require_not_suspended(party(changed.party_id), 'pass_id');
@@ -512,14 +513,15 @@ BEGIN
 			'The arguments valid_from and valid_until are null.',
 			'Give a start, an end, or both.', 'valid_from');
 	END IF;
-	PERFORM check_validity(valid_from, valid_until);
+	PERFORM check_validity(valid_from, valid_until, 'valid_until');
 	changed := lock_pass(pass_id);
 	run := last_run(changed.id);
 	SELECT max(r.valid_until) INTO earlier_end FROM trainledger.pass_period r
 	WHERE r.pass_id = changed.id AND r.valid_from < run.valid_from;
 	new_from := coalesce(valid_from, run.valid_from);
 	changed.valid_until := coalesce(valid_until, run.valid_until);
-	PERFORM check_validity(new_from, changed.valid_until);
+	PERFORM check_validity(new_from, changed.valid_until,
+		CASE WHEN valid_until IS NULL THEN 'valid_from' ELSE 'valid_until' END);
 	IF new_from < earlier_end THEN
 		PERFORM refuse('TL400', 'run overlaps the one before it',
 			format('That one ends at %s.',
