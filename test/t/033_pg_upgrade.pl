@@ -182,81 +182,138 @@ sub failure
 }
 
 my $counter = 0;
-my %filled;
-for my $pair (@pairs)
-{
-	my ($old, $new) = @$pair;
-	my ($from, $to) = map { $_->{version} } $old, $new;
 
-	$filled{$from} ||= do {
-		my $node = cluster("old_$from", $old);
+# A cluster of a server with the books, as it was before and after the party
+# table had a column more, and its dumps; and one with a single table
+my %made;
+sub books_of
+{
+	my ($server) = @_;
+
+	return $made{ $server->{version} } ||= do {
+		my $from = $server->{version};
+		my $node = cluster("old_$from", $server);
+		my $plain = cluster("plain_$from", $server);
+		my $error;
+
+		$plain->start;
+		$plain->safe_psql('postgres', 'CREATE TABLE number (n integer)');
+		$plain->stop;
 		$node->start;
-		fill($node, $old);
+		fill($node, $server);
 		my $before = state_of($node);
-		my ($out, $error);
-		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-Fc', '-f', "$dir/$from.dump", $node->connstr('books') ], '2>', \$error);
-		is($error, '', "$from: pg_dump has nothing to say");
-		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-Fd', '-j4', '-f', "$dir/$from.folder", $node->connstr('books') ]);
-		IPC::Run::run([ "$servers[-1]{bin}/pg_dump", '-f', "$dir/$from.sql", $node->connstr('books') ]);
-		IPC::Run::run([ "$servers[-1]{bin}/pg_dumpall", '--globals-only', '-f', "$dir/$from.globals", '-d', $node->connstr('postgres') ]);
+		for my $form ([ 'pg_dump', '-Fc', '-f', "$dir/$from.dump", $node->connstr('books') ],
+			[ 'pg_dump', '-Fd', '-j4', '-f', "$dir/$from.folder", $node->connstr('books') ],
+			[ 'pg_dump', '-f', "$dir/$from.sql", $node->connstr('books') ],
+			[ 'pg_dumpall', '--globals-only', '-f', "$dir/$from.globals", '-d', $node->connstr('postgres') ])
+		{
+			my ($program, @arguments) = @$form;
+
+			IPC::Run::run([ "$server->{bin}/$program", @arguments ], '2>', \$error);
+			is($error, '', "$from: $program has nothing to say");
+		}
 		# A column of one's own in our tables is in no dump of an extension.
-		$node->safe_psql('books', "ALTER TABLE trainledger.party ADD COLUMN nickname text");
+		$node->safe_psql('books', 'ALTER TABLE trainledger.party ADD COLUMN nickname text');
 		my $altered = state_of($node);
 		$node->stop;
-		{ node => $node, before => $before, altered => $altered };
+		{ node => $node, plain => $plain, before => $before, altered => $altered };
 	};
-	my ($node, $before, $altered) = @{ $filled{$from} }{qw(node before altered)};
+}
 
-	for my $mode ('copy', 'link')
+# pg_upgrade of a copy of a cluster; returns the new one, and whether it is there
+sub upgrade
+{
+	my ($node, $old, $new, @options) = @_;
+	my $copy = copy_of($node);
+	my $moved = cluster('new_' . $counter++, $new);
+
+	local $ENV{PGHOST} = $moved->host;
+	my $done = IPC::Run::run([ "$new->{bin}/pg_upgrade", '--no-sync', '-b', $old->{bin}, '-B', $new->{bin},
+			'-d', $copy, '-D', $moved->data_dir, '-p', $moved->port, '-P', $moved->port,
+			'-s', $moved->host, @options ],
+		'>', "$dir/upgrade.log", '2>&1', init => sub { chdir $dir });
+	return ($moved, $done);
+}
+
+# Whether a single table moves: a release of the new server may be older than
+# what the old one's catalogue has
+sub is_possible
+{
+	my ($old, $new) = @_;
+	my ($moved, $done) = upgrade(books_of($old)->{plain}, $old, $new);
+
+	$moved->clean_node;
+	return $done;
+}
+
+sub check_upgrade
+{
+	my ($old, $new, $mode) = @_;
+	my $books = books_of($old);
+	my $what = "$old->{version} to $new->{version}, $mode";
+	my ($moved, $done) = upgrade($books->{node}, $old, $new, $mode eq 'link' ? '--link' : ());
+
+	ok($done, "$what: pg_upgrade") or diag failure($moved);
+	if ($done)
 	{
-		my $what = "$from to $to, $mode";
-		my $copy = copy_of($node);
-		my $moved = cluster('new_' . $counter++, $new);
-
-		local $ENV{PGHOST} = $moved->host;
-		my $done = IPC::Run::run([ "$new->{bin}/pg_upgrade", '--no-sync', '-b', $old->{bin}, '-B', $new->{bin},
-				'-d', $copy, '-D', $moved->data_dir, '-p', $moved->port, '-P', $moved->port,
-				'-s', $moved->host, $mode eq 'link' ? '--link' : () ],
-			'>', "$dir/upgrade.log", '2>&1', init => sub { chdir $dir });
-		ok($done, "$what: pg_upgrade") or diag failure($moved);
-		next unless $done;
 		$moved->start;
-		check_moved($moved, $altered, $what);
+		check_moved($moved, $books->{altered}, $what);
 		$moved->stop;
-		$moved->clean_node;
 	}
+	$moved->clean_node;
+	return;
+}
 
-	next if @servers == 1;
+sub check_restores
+{
+	my ($old, $new) = @_;
+	my $from = $old->{version};
+	my $books = books_of($old);
 	my $restored = cluster('restored_' . $counter++, $new);
+
 	$restored->start;
 	$restored->command_checks_all([ "$new->{bin}/psql", '-Xq', '-d', $restored->connstr('postgres'), '-f', "$dir/$from.globals" ],
-		0, [], [qr/^(|psql:[^\n]*ERROR: +role "[a-z]+" already exists\n)$/], "$from to $to: globals");
-	for my $form ('custom', 'plain', 'parallel')
+		0, [], [qr/^(|psql:[^\n]*ERROR: +role "[a-z]+" already exists\n)$/], "$from to $new->{version}: globals");
+
+	my @restore = ('pg_restore', '--exit-on-error', '-d', $restored->connstr('books'));
+	# pg_restore does not know that a user's foreign key waits for the rows of an
+	# extension's table: four processes do a section at a time.
+	my %commands = (
+		custom => [ [ @restore, "$dir/$from.dump" ] ],
+		plain => [ [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.log", '-d', $restored->connstr('books'), '-f', "$dir/$from.sql" ] ],
+		parallel => [ map { [ @restore, '-j4', "--section=$_", "$dir/$from.folder" ] } qw(pre-data data post-data) ]);
+	for my $form (sort keys %commands)
 	{
-		my $what = "$from to $to, $form dump";
+		my $what = "$from to $new->{version}, $form dump";
 		my $error = '';
-		my @restore = ('pg_restore', '--exit-on-error', '-d', $restored->connstr('books'));
-		# pg_restore does not know that a user's foreign key waits for the rows
-		# of an extension's table: four processes do a section at a time.
-		my %commands = (
-			custom => [ [ @restore, "$dir/$from.dump" ] ],
-			plain => [ [ 'psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', "$dir/plain.log", '-d', $restored->connstr('books'), '-f', "$dir/$from.sql" ] ],
-			parallel => [ map { [ @restore, '-j4', "--section=$_", "$dir/$from.folder" ] } qw(pre-data data post-data) ]);
 
 		$restored->safe_psql('postgres', 'DROP DATABASE IF EXISTS books');
 		$restored->safe_psql('postgres', 'CREATE DATABASE books');
-		local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $form eq 'parallel';
 		for my $command (@{ $commands{$form} })
 		{
 			my ($program, @arguments) = @$command;
 
+			local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $form eq 'parallel';
 			ok(IPC::Run::run([ "$new->{bin}/$program", @arguments ], '2>', \$error), "$what: restored") or diag $error;
 		}
-		delete local $ENV{PGOPTIONS};
-		check_moved($restored, $before, $what);
+		check_moved($restored, $books->{before}, $what);
 	}
 	$restored->stop;
 	$restored->clean_node;
+	return;
+}
+
+for my $pair (@pairs)
+{
+	my ($old, $new) = @$pair;
+
+  SKIP:
+	{
+		skip "NOT RUN: pg_upgrade of a single table from $old->{version} to $new->{version} fails", 2
+		  if @servers > 1 && !is_possible($old, $new);
+		check_upgrade($old, $new, $_) for 'copy', 'link';
+	}
+	check_restores($old, $new) if @servers > 1;
 }
 
 done_testing();
