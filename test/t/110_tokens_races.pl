@@ -330,7 +330,7 @@ $_->query('RESET trainledger.clock') for @many;
 # Everything at once
 # ----------------------------------------------------------------------
 
-my $steps = int(soak() / 40) || 1;
+my $steps = int(soak() / 80) || 1;
 for my $level (@levels)
 {
 	my @parties = map { organisation(map { 5 + int rand 40 } 1 .. 12) } 1 .. 3;

@@ -230,7 +230,7 @@ for my $level (@levels)
 # Random calls of eight sessions on ten tokens, in every isolation level
 # ----------------------------------------------------------------------
 
-my $steps = int(soak() / 30) || 1;
+my $steps = int(soak() / 60) || 1;
 note "$steps calls of each of 8 sessions in each isolation level";
 my @codes = map { new_token(1 + int rand 20) } 1 .. 10;
 my $ids = $node->safe_psql('books',

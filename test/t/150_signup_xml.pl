@@ -22,7 +22,7 @@ use TrainLedger;
 use TrainLedger::Mutator qw(damage);
 
 # make soak asks for more
-my $cases = max(3000, soak());
+my $cases = max(1500, soak() > 2000 ? soak() : 0);
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261122;
 srand $seed;
 note "seed $seed, $cases mutations";
