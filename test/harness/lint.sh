@@ -116,7 +116,8 @@ create_private_server
 headers=(-isystem "$("$pg_config" --includedir-server)")
 mapfile -t sources < <(find src -name '*.c' | sort)
 mapfile -t code < <(find src test -name '*.[ch]' | sort)
-mapfile -t scripts < <(find .ci/run test -name '*.sh' -o -path .ci/run | sort)
+mapfile -t scripts < <(find .ci/run debian/tests/installcheck test -name '*.sh' -o ! -path 'test/*' -type f |
+    sort)
 read -ra xml_cflags < <(pkg-config --cflags libxml-2.0)
 
 for compiler in gcc clang; do
@@ -127,7 +128,7 @@ done
 check clang-tidy tidy
 check layout layout "${code[@]}"
 check shellcheck as_server shellcheck -x -S warning "${scripts[@]}"
-check codespell spelling src sql doc test ./*.md
+check codespell spelling debian src sql doc test ./*.md
 
 build_and_install
 start_server "${fast_settings[@]}"
