@@ -121,13 +121,15 @@
 #if PG_VERSION_NUM >= 190000
 #define tl_table_beginscan(table, snapshot, nkeys, keys) \
 	table_beginscan(table, snapshot, nkeys, keys, SO_NONE)
-#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, due) \
+#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, \
+						due) \
 	table_tuple_update(table, tid, slot, command, 0, snapshot, \
 					   InvalidSnapshot, true, failure, lock, due)
 #else
 #define tl_table_beginscan(table, snapshot, nkeys, keys) \
 	table_beginscan(table, snapshot, nkeys, keys)
-#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, due) \
+#define tl_table_update(table, tid, slot, command, snapshot, failure, lock, \
+						due) \
 	table_tuple_update(table, tid, slot, command, snapshot, \
 					   InvalidSnapshot, true, failure, lock, due)
 #endif
@@ -151,7 +153,8 @@
 #define tl_insert_index_tuples(info, slot, estate, update, due) \
 	ExecInsertIndexTuples(info, estate, \
 						  ((update) ? EIIT_IS_UPDATE : 0) | \
-						  ((due) == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0), \
+						  ((due) == TU_Summarizing ? \
+						   EIIT_ONLY_SUMMARIZING : 0), \
 						  slot, NIL, NULL)
 #elif PG_VERSION_NUM >= 160000
 #define tl_insert_index_tuples(info, slot, estate, update, due) \

@@ -224,8 +224,8 @@ shown_encoding(const char *document, size_t size)
 }
 
 /*
- * The encoding that the document declares or shows, else UTF-8; NULL outside the
- * root, where the parser may not have it yet.
+ * The encoding that the document declares or shows, else UTF-8; NULL outside
+ * the root, where the parser may not have it yet.
  */
 static const char *
 encoding_name(const Reader *reader)
