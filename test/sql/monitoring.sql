@@ -128,8 +128,10 @@ ROLLBACK;
 CREATE FUNCTION pg_temp.plan(name text) RETURNS SETOF text LANGUAGE plpgsql VOLATILE
 AS $$ BEGIN RETURN QUERY EXECUTE format('EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT * FROM trainledger.ledger_metrics WHERE name = %L', name); END $$;
 SET enable_seqscan = off;
-SELECT n AS name, string_agg(DISTINCT substring(p FROM ' on (\w+)'), ' ' ORDER BY substring(p FROM ' on (\w+)')) FILTER (WHERE p ~ 'Scan' AND p !~ 'never executed' AND substring(p FROM ' on (\w+)') !~ '_p?key$') AS scans
-FROM unnest('{parties,accounts,entries,expired_unswept_lots,check_time,none}'::text[]) WITH ORDINALITY u(n, i), pg_temp.plan(n) p GROUP BY i, n ORDER BY i;
+SELECT n AS name, string_agg(DISTINCT t, ' ' ORDER BY t) AS scans
+FROM unnest('{parties,accounts,entries,expired_unswept_lots,check_time,none}'::text[]) WITH ORDINALITY u(n, i), pg_temp.plan(n) p,
+	substring(p FROM 'Scan.* on (party|account|books_check|token_lot|token_lot_expiry_idx)\M') t
+WHERE p !~ 'never executed' GROUP BY i, n ORDER BY i;
 RESET enable_seqscan;
 
 -- Whom a check is for, and a read only transaction
