@@ -11,6 +11,7 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use File::Spec;
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -21,6 +22,7 @@ use TrainLedger::Debian;
 my $page = slurp_file(dirname(__FILE__) . '/../../doc/operations.md');
 my $folder = PostgreSQL::Test::Utils::tempdir;
 my $sockets = PostgreSQL::Test::Utils::tempdir_short;
+my $bench = File::Spec->rel2abs(dirname(__FILE__) . '/../bench/vacuum.sh');
 my $exports = '';
 
 delete @ENV{ grep { /^PG/ } keys %ENV };
@@ -304,4 +306,17 @@ SKIP:
 }
 
 is(ask(5433, 'SELECT count(*) FROM trainledger.reconcile()'), 0, 'the books are right to the end');
+
+# ----------------------------------------------------------------------
+# The measurement behind the figures on vacuum, in small
+# ----------------------------------------------------------------------
+
+ask(5433, 'CREATE DATABASE bench TEMPLATE template0', 'postgres');
+@ENV{qw(PGDATABASE POSTINGS ACCOUNTS BENCH_OUTPUT)} = ('bench', 20000, 500, "$folder/bench.md");
+run_block("bash '$bench'", 'the measurement');
+my $figures = slurp_file("$folder/bench.md");
+like($figures, qr/^\| after 20000 postings \| trainledger.account \|.*\| (?:[5-9]\d|100)\.\d % \|$/m,
+	'most updates of accounts are HOT');
+like($figures, qr/^\| after VACUUM \| trainledger.account \|.*\| 0 \| [\d.]+ % \|$/m,
+	'and VACUUM leaves no dead rows');
 done_testing();
