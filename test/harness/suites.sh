@@ -40,7 +40,7 @@ install_test_packages()
         *t/006_*) packages+=(git unzip) ;;&
         *t/120_*) packages+=("postgresql-$pg_version-cron") ;;&
         *t/230_*) packages+=(chromium) ;;&
-        *t/2*) command -v npm >/dev/null || packages+=(npm) ;;
+        *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"
 }
