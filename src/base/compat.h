@@ -150,11 +150,12 @@
 #define TL_ALL_INDEXES			true
 #endif
 #if PG_VERSION_NUM >= 190000
+#define TL_SUMMARIZING(due) \
+	((due) == TU_Summarizing ? EIIT_ONLY_SUMMARIZING : 0)
 #define tl_insert_index_tuples(info, slot, estate, update, due) \
 	ExecInsertIndexTuples(info, estate, \
 						  ((update) ? EIIT_IS_UPDATE : 0) | \
-						  ((due) == TU_Summarizing ? \
-						   EIIT_ONLY_SUMMARIZING : 0), \
+							  TL_SUMMARIZING(due), \
 						  slot, NIL, NULL)
 #elif PG_VERSION_NUM >= 160000
 #define tl_insert_index_tuples(info, slot, estate, update, due) \
