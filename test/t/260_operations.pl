@@ -2,7 +2,7 @@
 # cluster and what the commands make of it: a standby, a cluster restored to a
 # point in time, a subscriber.  Only the folders /var/lib/postgresql and
 # /run/postgresql are others.  Between the blocks the books go on and accidents
-# happen.  pg_upgrade and the machine's memory are not for this test.  Then the
+# happen.  The machine's memory is not for this test.  Then the
 # pieces of configuration: PgBouncer, what the log says, pgaudit.
 #
 # Copyright (c) 2026, trainledger contributors
@@ -97,7 +97,7 @@ my $digest = q{SELECT md5(string_agg(e::text, '' ORDER BY account_id, entry_no))
 END
 {
 	my $status = $?;
-	for my $data (grep { -e "$folder/$_/postmaster.pid" } qw(primary standby restored))
+	for my $data (grep { -e "$folder/$_/postmaster.pid" } qw(primary standby restored old new))
 	{
 		system 'pg_ctl', '-D', "$folder/$data", '-m', 'immediate', '-s', 'stop';
 	}
@@ -306,6 +306,32 @@ SKIP:
 }
 
 is(ask(5433, 'SELECT count(*) FROM trainledger.reconcile()'), 0, 'the books are right to the end');
+
+# ----------------------------------------------------------------------
+# pg_upgrade, here to the same version: 033_pg_upgrade has the others
+# ----------------------------------------------------------------------
+
+{
+	my ($upgrade) = blocks('sh', 'pg_upgrade');
+	my $path = dirname((grep { -x } map { "$_/pg_upgrade" } split /:/, $ENV{PATH})[0]);
+	local $ENV{PGPORT} = 5436;
+
+	$upgrade =~ s{/usr/lib/postgresql/\d+/bin}{$path}g;
+	system_or_bail('initdb', '-D', "$folder/old", '-U', 'postgres', '-A', 'trust',
+		'-N', '--locale=C.UTF-8', '-E', 'UTF8');
+	append_to_file("$folder/old/postgresql.auto.conf",
+		"listen_addresses = ''\nunix_socket_directories = '$sockets'\nport = 5436\nfsync = off\n");
+	system_or_bail('pg_ctl', '-D', "$folder/old", '-w', '-s', '-l', "$folder/old.log", 'start');
+	run_block($_, 'Installation') for blocks('sh', 'Installation');
+	ask(5436, "SELECT trainledger.add_party('person', 'Ann', id => 1)");
+	ask(5436, "SELECT trainledger.credit_init(1, 10, 's', 'd', now())");
+	is(book(5436, 20), 20, 'a cluster with entries');
+	my $before = ask(5436, $digest);
+	run_block($upgrade, 'pg_upgrade');
+	is(ask(5436, $digest), $before, 'the new cluster has them');
+	is(ask(5436, 'SHOW data_directory'), "$folder/new", 'in its own directory');
+	is(book(5436, 1), 1, 'and goes on');
+}
 
 # ----------------------------------------------------------------------
 # The measurement behind the figures on vacuum, in small
