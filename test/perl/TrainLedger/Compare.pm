@@ -21,16 +21,12 @@ sub contents
 		WHERE c.relnamespace = 'trainledger'::regnamespace
 		AND c.relkind IN ('r', 'S') ORDER BY 1});
 
-	return join "\n", map {
+	return $node->safe_psql($database, join ' UNION ALL ', map {
 		my ($kind, $name) = split / /;
-		"$name "
-		  . $node->safe_psql(
-			$database,
-			$kind eq 'S'
-			? "SELECT last_value, is_called FROM $name"
-			: "SELECT count(*), md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM $name t"
-		  );
-	} @relations;
+		$kind eq 'S'
+		  ? "SELECT '$name', last_value::text, is_called::text FROM $name"
+		  : "SELECT '$name', count(*)::text, md5(string_agg(md5(t::text), '' ORDER BY t::text)) FROM $name t"
+	} @relations);
 }
 
 # What others than the owner have
