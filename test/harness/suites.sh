@@ -22,8 +22,8 @@
 . "$checkout/test/harness/faces.sh"
 
 export N=${N:-2000}
-# Many TAP tests wait more than they work, so that two of them share the time.
-TAP_JOBS=${TAP_JOBS:-2}
+# TAP tests wait more than they work, so that three of them share two cores.
+TAP_JOBS=${TAP_JOBS:-3}
 tap_packages=("${server_packages[@]}" perl libipc-run-perl)
 passed=0
 failed=0
