@@ -32,6 +32,7 @@ BEGIN
 	INSERT INTO trainledger.books_check (id, checked_at, problems, checked_by)
 	VALUES (nextval('trainledger.books_check_id_seq'::regclass),
 			trainledger.clock(), problems, caller_name());
+	PERFORM require_written('books_check', FOUND);
 	RETURN problems;
 END;
 $$;

@@ -147,6 +147,11 @@ ROLLBACK;
 SELECT regress.attempt($$INSERT INTO trainledger.books_check VALUES (1, now(), 0, 'me')$$);
 RESET ROLE;
 SELECT count(*) AS kept FROM books_check;
+-- a check that is not kept is none
+BEGIN;
+CREATE RULE kept AS ON INSERT TO trainledger.books_check DO INSTEAD NOTHING;
+SELECT r.code, r.message FROM regress.refusal('SELECT trainledger.check_books()') r;
+ROLLBACK;
 
 SELECT revoke_access('regress_monitor');
 DROP ROLE regress_monitor, regress_exporter;
