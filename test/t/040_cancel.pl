@@ -44,10 +44,11 @@ for my $call ([ post => $post ], [ post_batch => $batch ])
 	is($two->query($by_hand)->{sqlstate}, 'TL409', "$name: the guard is up");
 	$two->query('RESET lock_timeout');
 
-	$two->query("SET statement_timeout = '50ms'");
+	$two->query('BEGIN');
+	$two->query("SET LOCAL statement_timeout = '50ms'");
 	is($two->query($statement)->{sqlstate}, '57014', "$name: statement_timeout");
+	$two->query('ROLLBACK');
 	is($two->query($by_hand)->{sqlstate}, 'TL409', "$name: the guard is up");
-	$two->query('RESET statement_timeout');
 
 	$two->send($statement);
 	$node->poll_query_until('books',
@@ -101,13 +102,13 @@ for my $name (sort keys %work)
 	# ever later, over the whole of the work
 	for my $timeout (1, 5, 20, 50, 100, 200, 400, 800, 1600)
 	{
-		$two->query("SET statement_timeout = $timeout");
+		# of the transaction alone: a timeout that lasts stops what comes next
 		$two->query('BEGIN');
+		$two->query("SET LOCAL statement_timeout = $timeout");
 		my $state = $two->query($work{$name})->{sqlstate};
-		$two->query('SET statement_timeout = 0');
+		$two->query('SET LOCAL statement_timeout = 0');
 		my $guard = $two->query($by_hand)->{sqlstate};
 		$two->query('ROLLBACK');
-		$two->query('SET statement_timeout = 0');
 		like($state, qr/^(57014|00000)$/, "$name: $timeout ms give $state");
 		$state eq '57014' ? $stopped++ : $finished++;
 		like($guard, qr/^(TL409|25P02)$/, "$name: the guard is up");
@@ -138,10 +139,11 @@ books_are_right($node, 'after all of it');
 # Long reading
 # ----------------------------------------------------------------------
 
-$one->query('SET statement_timeout = 50');
+$one->query('BEGIN');
+$one->query('SET LOCAL statement_timeout = 50');
 is($one->query('SELECT trainledger.reconcile() FROM generate_series(1, 10000)')->{sqlstate},
 	'57014', 'reconcile() can be cancelled');
-$one->query('RESET statement_timeout');
+$one->query('ROLLBACK');
 is($one->query($post)->{sqlstate}, '00000', 'and posting goes on');
 
 no_crash($node, $started, 'cancel');

@@ -374,11 +374,11 @@ close $listener;
 
 	for my $timeout (1, 20, 50, 100, 200, 400, 800)
 	{
-		$session->query("SET statement_timeout = $timeout");
+		# of the transaction alone: a timeout that lasts stops what comes next
 		$session->query('BEGIN');
+		$session->query("SET LOCAL statement_timeout = $timeout");
 		my $answer = $session->query($import);
 		$session->query('ROLLBACK');
-		$session->query('RESET statement_timeout');
 		like($answer->{sqlstate}, qr/^(57014|00000)$/, "cancelled after $timeout ms: $answer->{sqlstate}");
 		unlike(join("\n", @{ $answer->{rows} }), qr/\Q$mark/, "cancelled after $timeout ms: no code");
 		$answer->{sqlstate} eq '57014' ? $stopped++ : $finished++;
@@ -411,10 +411,11 @@ close $listener;
 	my $ids = $session->query("SELECT id FROM trainledger.signup_token ORDER BY id LIMIT 20000")->{rows};
 	$document = send_file(tokens(map { "<Token><TokenId>$_</TokenId><Active>false</Active></Token>" } @$ids));
 	$before = $session->query($contents)->{rows}[0];
-	$session->query("SET statement_timeout = 300");
+	$session->query('BEGIN');
+	$session->query('SET LOCAL statement_timeout = 300');
 	is($session->query("SELECT count(*) FROM trainledger.apply_signup_tokens($document)")->{sqlstate},
 		'57014', '20,000 changes, cancelled');
-	$session->query('RESET statement_timeout');
+	$session->query('ROLLBACK');
 	is($session->query($contents)->{rows}[0], $before, 'nothing is changed');
 	is($session->query("SELECT count(*) FILTER (WHERE NOT active) FROM trainledger.apply_signup_tokens($document)")->{rows}[0],
 		20000, '20,000 changes');
@@ -620,6 +621,6 @@ $node->stop;
 	cmp_ok($lines, '>', 10 * $cases, 'the log has everything');
 	ok($found{control}, 'a code in it would be found');
 	ok(!$found{code}, 'no code stands in the log');
-	unlike(slurp_file($node->logfile, -s($node->logfile) - 100000), qr/terminated by signal|PANIC:|TRAP:/, 'no backend crashed');
+	unlike(slurp_file($node->logfile, (-s $node->logfile) - 100000), qr/terminated by signal|PANIC:|TRAP:/, 'no backend crashed');
 }
 done_testing();

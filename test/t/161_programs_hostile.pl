@@ -98,11 +98,11 @@ my $all = sync_call('$.id > 0', 'b', 'open');
 my ($stopped, $finished) = (0, 0);
 for my $timeout (5, 50, 100, 200, 300, 400, 600, 800)
 {
-	$two->query("SET statement_timeout = $timeout");
+	# of the transaction alone: a timeout that lasts stops what comes next
 	$two->query('BEGIN');
+	$two->query("SET LOCAL statement_timeout = $timeout");
 	my $sqlstate = $two->query($all)->{sqlstate};
 	$two->query('ROLLBACK');
-	$two->query('SET statement_timeout = 0');
 	like($sqlstate, qr/^(57014|00000)$/, "$timeout ms give $sqlstate");
 	$sqlstate eq '57014' ? $stopped++ : $finished++;
 	is($node->safe_psql('books', $state), $before, "$timeout ms: nothing is left");
