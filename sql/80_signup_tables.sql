@@ -10,7 +10,7 @@ COMMENT ON SEQUENCE trainledger.signup_token_id_seq IS
 CREATE FUNCTION trainledger_internal.signup_id() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.signup_id IS
-'An id for a signup token: 12 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
+'An id for a signup token: the letter a, 11 hexadecimal digits that count, so that ids sort as they were made, and 12 at random, so that none is one taken over from another system.';
 
 CREATE FUNCTION trainledger_internal.signup_code() RETURNS text
 AS 'MODULE_PATHNAME', 'tl_signup_code' LANGUAGE C VOLATILE PARALLEL UNSAFE;

@@ -77,29 +77,49 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.signup_error IS
 'The error document of a refusal; sets the status of the answer.';
 
+CREATE FUNCTION trainledger_internal.respond_header(name text, value text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'tl_respond_header_sql'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.respond_header IS
+'Adds a header to the answer over HTTP, if it has a value. Level reader.';
+
+CREATE FUNCTION trainledger_internal.uri_escape(value text) RETURNS text
+AS 'MODULE_PATHNAME', 'tl_uri_escape'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.uri_escape IS
+'A text as a part of a URI.';
+
 CREATE FUNCTION trainledger_internal.tokens(
 	start integer DEFAULT 0,
 	max_tokens integer DEFAULT 100) RETURNS trainledger."application/xml"
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
+DECLARE
+	tokens trainledger.signup_token[];
 BEGIN
 	start := coalesce(start, 0);
 	max_tokens := coalesce(max_tokens, 100);
 	IF start < 0 OR max_tokens NOT BETWEEN 1 AND 1000 THEN
-		RETURN signup_error('TL400', format(
-			'start is %s and max_tokens is %s, they may be from 0 and from 1 to 1000',
-			start, max_tokens));
+		RETURN signup_error('TL400',
+			'start is a number from 0, limit (max_tokens) one from 1 to 1000');
 	END IF;
-	RETURN signup_document(
-		ARRAY(SELECT t FROM trainledger.signup_token t
-			  ORDER BY t.id OFFSET start LIMIT max_tokens), 'T'::"char");
+	tokens := ARRAY(SELECT t FROM trainledger.signup_token t
+					ORDER BY t.id OFFSET start LIMIT max_tokens + 1);
+	IF cardinality(tokens) > max_tokens THEN
+		tokens := tokens[:max_tokens];
+		PERFORM respond_header('Link', format(
+			'</tokens?start=%s&limit=%s>; rel="next"',
+			start::bigint + max_tokens, max_tokens));
+	END IF;
+	RETURN signup_document(tokens, 'T'::"char");
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.tokens IS
 'List of signup tokens, an XML document.
 
-start is how many tokens to leave out (0), max_tokens how many to show at most (100, from 1 to 1000). Answers 200, or the error document with 400. Level reader.';
+start is how many tokens to leave out (0), max_tokens how many to show at most (100, from 1 to 1000). Where more follow, the header Link has the URI of the next ones. Answers 200, or the error document with 400. Level reader.';
 
 CREATE FUNCTION trainledger_internal.token(tokenid text)
 RETURNS trainledger."application/xml"
@@ -128,13 +148,15 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	printed text;
+	made trainledger.signup_token[];
 BEGIN
-	printed := signup_document(
-		ARRAY(SELECT t FROM import_signup_body(
-				  coalesce($1, ''), body_charset()) AS t), ' '::"char");
+	made := ARRAY(SELECT t FROM import_signup_body(
+				  coalesce($1, ''), body_charset()) AS t);
 	PERFORM set_config('response.status', '201', true);
-	RETURN printed;
+	IF cardinality(made) = 1 THEN
+		PERFORM respond_header('Location', '/tokens/' || uri_escape(made[1].id));
+	END IF;
+	RETURN signup_document(made, ' '::"char");
 EXCEPTION WHEN OTHERS THEN
 	IF SQLSTATE NOT LIKE 'TL%' THEN
 		RAISE;

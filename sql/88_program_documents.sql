@@ -140,13 +140,32 @@ COMMENT ON FUNCTION trainledger_internal.program_document IS
 
 -- Reading: as the caller, under row-level security
 
-CREATE FUNCTION trainledger_internal."LookupProgram"("programKindId" uuid)
+/* A call without its argument finds the function, and is told. */
+CREATE FUNCTION trainledger_internal.given(value uuid, key text) RETURNS uuid
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF value IS NULL THEN
+		PERFORM refuse('TL400', format('"%s" is missing', key),
+			format('The key "%s" of the body is missing.', key),
+			'Give a uuid as a JSON string.', key);
+	END IF;
+	RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.given IS
+'The value of a key that is required; TL400 where it is null. Level learner.';
+
+CREATE FUNCTION trainledger_internal."LookupProgram"(
+	"programKindId" uuid DEFAULT NULL)
 RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT COALESCE(
 		(SELECT trainledger_internal.program_kind_document(k)
-		 FROM trainledger.lookup_program($1) k WHERE k.id IS NOT NULL),
+		 FROM trainledger.lookup_program(
+			 trainledger_internal.given($1, 'programKindId')) k WHERE k.id IS NOT NULL),
 		'null');
 END;
 COMMENT ON FUNCTION trainledger_internal."LookupProgram" IS
@@ -154,13 +173,15 @@ COMMENT ON FUNCTION trainledger_internal."LookupProgram" IS
 
 programKindId is the kind. Answers {id, name, handle, parentId}, or null where there is none.';
 
-CREATE FUNCTION trainledger_internal."LookupProgramInstance"("programId" uuid)
+CREATE FUNCTION trainledger_internal."LookupProgramInstance"(
+	"programId" uuid DEFAULT NULL)
 RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT COALESCE(
 		(SELECT trainledger_internal.program_document(i)
-		 FROM trainledger.lookup_program_instance($1) i
+		 FROM trainledger.lookup_program_instance(
+			 trainledger_internal.given($1, 'programId')) i
 		 WHERE i.id IS NOT NULL),
 		'null');
 END;
@@ -169,7 +190,8 @@ COMMENT ON FUNCTION trainledger_internal."LookupProgramInstance" IS
 
 programId is the program. Answers {id, name, createdAt, updatedAt, startDate, duration, mode, programKind, baseName, baseHandle, programKindParent, priority, parentId}, or null where there is none.';
 
-CREATE FUNCTION trainledger_internal."ListCohorts"("programId" uuid)
+CREATE FUNCTION trainledger_internal."ListCohorts"(
+	"programId" uuid DEFAULT NULL)
 RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -179,7 +201,8 @@ BEGIN ATOMIC
 					 (SELECT pg_catalog.count(*)
 					  FROM trainledger.membership m
 					  WHERE m.cohort_id = c.id) AS members
-			  FROM trainledger.list_cohorts($1) c) d));
+			  FROM trainledger.list_cohorts(
+				trainledger_internal.given($1, 'programId')) c) d));
 END;
 COMMENT ON FUNCTION trainledger_internal."ListCohorts" IS
 'Lists the cohorts of a program, by name.
@@ -198,12 +221,14 @@ COMMENT ON FUNCTION trainledger_internal."ListActivePrograms" IS
 
 Answers an array of programs as LookupProgramInstance does.';
 
-CREATE FUNCTION trainledger_internal."ProgramChildList"(id uuid) RETURNS json
+CREATE FUNCTION trainledger_internal."ProgramChildList"(id uuid DEFAULT NULL)
+RETURNS json
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT pg_catalog.array_to_json(ARRAY(
 		SELECT trainledger_internal.program_kind_document(k)
-		FROM trainledger.program_child_list($1) k));
+		FROM trainledger.program_child_list(
+			trainledger_internal.given($1, 'id')) k));
 END;
 COMMENT ON FUNCTION trainledger_internal."ProgramChildList" IS
 'Lists the direct children of a program kind, by name.

@@ -218,8 +218,8 @@ FROM (VALUES
 		'{refuse,trimmed,folded,party_by,credit_account,entries_until,first_visible_party,
 		  last_visible_party,first_visible_account,last_visible_account,
 		  visible_accounts,visible_organisation,visible_email,document_fields,
-		  document_time,program_document,program_kind_document}'::text[]),
-	('reader', '{signup_document,signup_error}')
+		  document_time,given,program_document,program_kind_document}'::text[]),
+	('reader', '{respond_header,signup_document,signup_error}')
 ) AS n(level, function_names)
 CROSS JOIN LATERAL pg_catalog.unnest(n.function_names) AS p(function_name);
 COMMENT ON VIEW trainledger_internal.privilege IS

@@ -37,3 +37,7 @@ $$;
 -- A request that waits or runs longer than this is cancelled.
 ALTER ROLE authenticator SET statement_timeout = '30s';
 ALTER ROLE authenticator SET idle_in_transaction_session_timeout = '30s';
+
+-- Rows of an answer at most: PostgREST cuts what is read from a view, and a
+-- client asks for the next rows. A function refuses what would be cut.
+ALTER ROLE authenticator SET pgrst.db_max_rows = '10000';

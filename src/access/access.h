@@ -13,6 +13,7 @@
 #define TL_ACCESS_H
 
 #include "fmgr.h"
+#include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 
 /* The schema that users call, and the one of our internal functions */
@@ -40,12 +41,19 @@ extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
 extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
 
 /* party.c */
-extern bool tl_claim(const char *name, char **value);
 extern bool tl_asking_party(int64 *party);
 extern text *tl_booked_by(void);
 
-/* api.c */
+/* response.c */
 extern bool tl_in_request(void);
+extern bool tl_request_member(const char *setting_name, const char *member,
+							  char **value);
+extern void tl_check_http_request(bool writes);
+extern void tl_check_http_rows(int64 rows);
+extern void tl_respond_status(int status);
+extern void tl_respond_header(const char *name, const char *value);
+extern void tl_respond_document(const char *document, int length);
+extern void tl_append_uri_escaped(StringInfo out, const char *text);
 
 /* collection.c */
 

@@ -14,6 +14,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
@@ -33,9 +34,19 @@ typedef struct ApiTarget
 {
 	FmgrInfo	function;
 	bool		as_owner;
+	bool		writes;			/* is VOLATILE */
+	bool		is_document;	/* the result is the whole answer */
 	bool		has_collection; /* rows of a view are returned instead */
 	TlCollection collection;
 } ApiTarget;
+
+/* json, or a domain over text that is named by its media type */
+static bool
+is_document_type(Oid type)
+{
+	return type == JSONOID ||
+		(get_typtype(type) == TYPTYPE_DOMAIN && getBaseType(type) == TEXTOID);
+}
 
 /*
  * Find the twin.  A function in trainledger switches to the owner by itself.
@@ -49,32 +60,21 @@ find_target(FmgrInfo *outer)
 												sizeof(ApiTarget));
 	Oid			function = tl_twin(outer->fn_oid, TL_SCHEMA, NULL, true);
 
-	if (!OidIsValid(function))
-	{
+	bool		is_internal = !OidIsValid(function);
+
+	if (is_internal)
 		function = tl_twin(outer->fn_oid, TL_INTERNAL_SCHEMA, NULL, false);
-		target->as_owner = func_volatile(function) == PROVOLATILE_VOLATILE;
-	}
+	target->writes = func_volatile(function) == PROVOLATILE_VOLATILE;
+	target->as_owner = is_internal && target->writes;
+	target->is_document = is_document_type(get_func_rettype(function));
 	target->collection.row_type = get_func_rettype(function);
 	target->collection.view_type = get_func_rettype(outer->fn_oid);
-	target->collection.read_only =
-		func_volatile(function) != PROVOLATILE_VOLATILE;
+	target->collection.read_only = !target->writes;
 	target->has_collection =
 		target->collection.row_type != target->collection.view_type;
 	fmgr_info_cxt(function, &target->function, outer->fn_mcxt);
 	target->function.fn_expr = outer->fn_expr;
 	return target;
-}
-
-/*
- * Whether we are inside a PostgREST request.  Once a session has used the
- * setting, its value outside a request is '' rather than NULL.
- */
-bool
-tl_in_request(void)
-{
-	const char *method = GetConfigOption("request.method", true, false);
-
-	return method != NULL && *method != '\0';
 }
 
 static void
@@ -113,6 +113,39 @@ raise_for_request(const ErrorData *error)
 								tl_http_status(error->sqlerrcode))));
 }
 
+/* Call the twin, as the owner where it needs that. */
+static Datum
+forward(FunctionCallInfo fcinfo, ApiTarget *target)
+{
+	return target->as_owner ?
+		tl_forward_as_owner(fcinfo, &target->function) :
+		tl_forward(fcinfo, &target->function);
+}
+
+/* Call the twin for PostgREST, which gets a set as a whole or not at all. */
+static Datum
+answer_request(FunctionCallInfo fcinfo, ApiTarget *target)
+{
+	ReturnSetInfo *rows = fcinfo->flinfo->fn_retset ?
+		(ReturnSetInfo *) fcinfo->resultinfo : NULL;
+	Datum		result;
+
+	tl_check_http_request(target->writes);
+	if (rows != NULL)
+		rows->allowedModes |= SFRM_Materialize_Preferred;
+	result = forward(fcinfo, target);
+	if (rows != NULL && rows->setResult != NULL)
+		tl_check_http_rows(tuplestore_tuple_count(rows->setResult));
+	if (target->is_document && !fcinfo->isnull)
+	{
+		text	   *document = DatumGetTextPP(result);
+
+		tl_respond_document(VARDATA_ANY(document),
+							(int) VARSIZE_ANY_EXHDR(document));
+	}
+	return result;
+}
+
 /* Call the twin; inside a request, raise a refusal in PostgREST's form. */
 static Datum
 call_target(FunctionCallInfo fcinfo, ApiTarget *target)
@@ -120,24 +153,24 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 	MemoryContext saved_context = CurrentMemoryContext;
 	Datum		result;
 
+	if (!tl_in_request())
+		return forward(fcinfo, target);
+
 	PG_TRY();
 	{
-		result = target->as_owner ?
-			tl_forward_as_owner(fcinfo, &target->function) :
-			tl_forward(fcinfo, &target->function);
+		result = answer_request(fcinfo, target);
 	}
 	PG_CATCH();
 	{
 		ErrorData  *error = tl_catch_error(saved_context);
 
-		if (tl_is_refusal(error->sqlerrcode) && tl_in_request())
+		if (tl_is_refusal(error->sqlerrcode))
 			raise_for_request(error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();
 	return result;
 }
-
 /*
  * Let the twin fill a tuplestore of its own, and return the view's rows for
  * those in it.

@@ -17,8 +17,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
-#include "utils/guc.h"
 
 #include "access/access.h"
 #include "base/trainledger.h"
@@ -26,31 +24,8 @@
 PG_FUNCTION_INFO_V1(tl_caller_name);
 PG_FUNCTION_INFO_V1(tl_current_party);
 
-/*
- * Look up a claim of the request.  Returns false if the request has no claims
- * at all.  Otherwise sets *value to the claim as text, allocated in the current
- * memory context, or to NULL if there is no such claim.
- */
-bool
-tl_claim(const char *name, char **value)
-{
-	const char *claims = GetConfigOption("request.jwt.claims", true, false);
-	LOCAL_FCINFO(fcinfo, 2);
-	Datum		result;
-
-	/* once a session has used the setting, "not set" is '' and not NULL */
-	if (claims == NULL || *claims == '\0')
-		return false;
-
-	InitFunctionCallInfoData(*fcinfo, NULL, 2, InvalidOid, NULL, NULL);
-	fcinfo->args[0].value = CStringGetTextDatum(claims);
-	fcinfo->args[0].isnull = false;
-	fcinfo->args[1].value = CStringGetTextDatum(name);
-	fcinfo->args[1].isnull = false;
-	result = json_object_field_text(fcinfo);
-	*value = fcinfo->isnull ? NULL : TextDatumGetCString(result);
-	return true;
-}
+/* Where PostgREST and PostGraphile put the claims */
+static const char claims[] = "request.jwt.claims";
 
 /*
  * The party that is asking: the claim party_id or, if there are no claims, the
@@ -64,7 +39,7 @@ tl_asking_party(int64 *party)
 	char	   *text;
 	char	   *end;
 
-	if (!tl_claim("party_id", &text))
+	if (!tl_request_member(claims, "party_id", &text))
 		text = tl_party_setting;
 	if (text == NULL || *text < '0' || *text > '9')
 		return false;
@@ -94,7 +69,7 @@ tl_booked_by(void)
 {
 	char	   *subject;
 
-	if (tl_claim("sub", &subject) && subject != NULL && *subject != '\0')
+	if (tl_request_member(claims, "sub", &subject) && subject != NULL && *subject != '\0')
 		return cstring_to_text(subject);
 	return cstring_to_text(GetUserNameFromId(tl_caller(), false));
 }

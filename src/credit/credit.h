@@ -59,6 +59,7 @@ typedef enum FieldKind
 typedef struct CreditForm
 {
 	FieldKind	kinds[FIELD_COUNT];
+	bool		is_seen[FIELD_COUNT];
 	char	   *values[FIELD_COUNT];	/* text of a string or number */
 	const char *errors[FIELD_COUNT];	/* NULL if the field is valid */
 	const char *form_error;		/* about the form as a whole, or NULL */

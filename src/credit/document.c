@@ -60,6 +60,7 @@ static Datum
 finish_document(StringInfo out)
 {
 	SET_VARSIZE(out->data, out->len);
+	tl_respond_document(VARDATA(out->data), out->len - VARHDRSZ);
 	return PointerGetDatum(out->data);
 }
 
@@ -69,28 +70,11 @@ is_too_long(StringInfo out)
 	return out->len - VARHDRSZ > MAX_HISTORY_BYTES;
 }
 
-/* Set the status or headers of PostgREST's answer, for this transaction. */
-static void
-set_response(const char *setting, const char *value)
-{
-	(void) set_config_option(setting, value, PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_LOCAL, true, 0, false);
-}
-
-static void
-set_status(int status)
-{
-	char		text[12];
-
-	pg_ltoa(status, text);
-	set_response("response.status", text);
-}
-
 /* Answer with an error.  The message is not escaped. */
 static void
 answer_error(StringInfo out, int status, const char *message, int error_code)
 {
-	set_status(status);
+	tl_respond_status(status);
 	appendStringInfo(out, "{\"code\":%d,\"message\":\"%s\",\"errorCode\":%d}",
 					 status, message, error_code);
 }
@@ -111,7 +95,7 @@ print_balance(StringInfo out, TlAmount balance)
 static void
 answer_invalid(StringInfo out, const CreditForm *form)
 {
-	set_status(400);
+	tl_respond_status(400);
 	appendStringInfoString(out, "{\"code\":400,"
 						   "\"message\":\"Validation Failed\",\"errors\":");
 	credit_form_print_errors(form, out);
@@ -128,7 +112,7 @@ invalid_if(bool is_invalid)
 static void
 answer_invalid_page(StringInfo out, bool limit, bool before)
 {
-	set_status(400);
+	tl_respond_status(400);
 	appendStringInfo(out, "{\"code\":400,"
 					 "\"message\":\"Validation Failed\",\"errors\":"
 					 "{\"children\":{\"limit\":{%s},\"before\":{%s}}}}",
@@ -254,6 +238,21 @@ post_form(const CreditForm *form, int64 party_id, text *booked_by,
 	return tl_ledger_post(&request, &target, entry, refusal);
 }
 
+/* Set the Location header: the balance, which shows the transaction. */
+static void
+set_location(const CreditAccount *account, int64 party_id)
+{
+	StringInfoData location;
+
+	initStringInfo(&location);
+	appendStringInfoString(&location, "/credit-token/balance/");
+	tl_append_uri_escaped(&location, account->name);
+	appendStringInfo(&location, "/id:%lld.json?tokenType=",
+					 (long long) party_id);
+	tl_append_uri_escaped(&location, account->token_type);
+	tl_respond_header("Location", location.data);
+}
+
 /* Post the transaction and print the answer. */
 static void
 answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
@@ -271,7 +270,8 @@ answer_transaction(StringInfo out, CreditForm *form, text *booked_by)
 	{
 		if (post_form(form, delegate.party_id, booked_by, &entry, &refusal))
 		{
-			set_status(201);
+			tl_respond_status(201);
+			set_location(&account, delegate.party_id);
 			appendStringInfoChar(out, '{');
 			print_balance(out, entry.balance);
 			appendStringInfo(out, ",\"delegate\":%s,\"transaction\":",
@@ -434,40 +434,23 @@ print_history(StringInfo out, const CreditAccount *account,
 	return left == 0 && last > 1 ? last : 0;
 }
 
-/* Percent-encode a text for a URI (RFC 3986). */
-static void
-print_escaped(StringInfo out, const char *text)
-{
-	static const char unreserved[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-
-	for (; *text != '\0'; text++)
-	{
-		if (strchr(unreserved, *text) != NULL)
-			appendStringInfoChar(out, *text);
-		else
-			appendStringInfo(out, "%%%02X", (unsigned char) *text);
-	}
-}
-
 /* Set the Link header (RFC 8288) that names the next page. */
 static void
 set_next_page(const CreditAccount *account, const char *id_type, const char *id,
 			  const HistoryPage *page, int64 before)
 {
-	StringInfoData header;
+	StringInfoData link;
 
-	initStringInfo(&header);
-	appendStringInfoString(&header,
-						   "[{\"Link\":\"</credit-token/history/");
-	print_escaped(&header, account->name);
-	appendStringInfo(&header, "/%s:", id_type);
-	print_escaped(&header, id);
-	appendStringInfoString(&header, ".json?tokenType=");
-	print_escaped(&header, account->token_type);
-	appendStringInfo(&header, "&limit=%lld&before=%lld>; rel=\\\"next\\\"\"}]",
+	initStringInfo(&link);
+	appendStringInfoString(&link, "</credit-token/history/");
+	tl_append_uri_escaped(&link, account->name);
+	appendStringInfo(&link, "/%s:", id_type);
+	tl_append_uri_escaped(&link, id);
+	appendStringInfoString(&link, ".json?tokenType=");
+	tl_append_uri_escaped(&link, account->token_type);
+	appendStringInfo(&link, "&limit=%lld&before=%lld>; rel=\"next\"",
 					 (long long) page->limit, (long long) before);
-	set_response("response.headers", header.data);
+	tl_respond_header("Link", link.data);
 }
 
 /*
@@ -513,7 +496,7 @@ answer_account(StringInfo out, CreditAccount *account, const char *id_type,
 		answer_too_long(out);
 		return;
 	}
-	set_status(200);
+	tl_respond_status(200);
 	if (next > 0)
 		set_next_page(account, id_type, id, page, next);
 }

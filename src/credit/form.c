@@ -96,9 +96,10 @@ store_field(CreditForm *form, const char *key, FieldKind kind,
 	{
 		if (strcmp(key, field_names[i]) == 0)
 		{
-			/* of duplicate keys, the last one counts */
-			form->kinds[i] = kind;
+			/* a key that is given twice says nothing */
+			form->kinds[i] = form->is_seen[i] ? KIND_UNUSABLE : kind;
 			form->values[i] = value ? pstrdup(value) : NULL;
+			form->is_seen[i] = true;
 			return;
 		}
 	}

@@ -99,14 +99,15 @@ make_id_tail(void)
 /*
  * An id for a token: 12 hexadecimal digits from the sequence, so that ids sort
  * in the order of creation, and 12 random ones, so that it does not collide
- * with ids imported from another system.
+ * with ids imported from another system.  The first is a letter: XML libraries
+ * take what has digits alone, or looks like 1e5, for a number.
  */
 static Datum
 make_id(Oid sequence, uint64 tail)
 {
 	char		id[25];
 
-	snprintf(id, sizeof(id), "%012llx%012llx",
+	snprintf(id, sizeof(id), "a%011llx%012llx",
 			 (unsigned long long) nextval_internal(sequence, false),
 			 (unsigned long long) tail);
 	return CStringGetTextDatum(id);

