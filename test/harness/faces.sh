@@ -11,6 +11,9 @@
 #   faces.sh start FOLDER            starts both; what they write is in FOLDER
 #   faces.sh stop FOLDER
 #   faces.sh token ROLE [PARTY_ID]   prints a token for a role, for an hour
+#   faces.sh lines                   prints what the examples of the documents
+#                                    need in a shell: the address, and a token
+#                                    of each level, for person 35
 #
 # The environment says the rest: POSTGREST_BIN and NGINX_BIN; PGHOST, PGPORT
 # and PGDATABASE of the database; REST_PORT, ADMIN_PORT and NGINX_PORT on
@@ -152,6 +155,16 @@ token()
         print sign_token($ENV{TRAINLEDGER_JWT_SECRET},
             { role => $role, exp => time + 3600,
               $party ? (party_id => 0 + $party) : () }), "\n";' "$@"
+}
+
+lines()
+{
+    local level
+
+    echo "BOOKS=http://127.0.0.1:$NGINX_PORT"
+    for level in learner reader operator admin; do
+        echo "${level^^}=$(token "web_$level" 35)"
+    done
 }
 
 # Run, not sourced.

@@ -34,7 +34,6 @@ export TRAINLEDGER_JWT_SECRET=$secret
 export REST_PORT=${REST_PORT:-3000} NGINX_PORT=${NGINX_PORT:-8080}
 export TRAINLEDGER_PORT=${GRAPHQL_PORT:-5678}
 operator=$(token web_operator)
-learner=$(token web_learner 35)
 
 install_rest "$private/rest"
 start_rest "$private/rest"
@@ -55,20 +54,16 @@ The books are open, on this machine only and until Ctrl-C:
   REST               http://127.0.0.1:$NGINX_PORT/
   psql               $pg_bin/psql -h $PGHOST -p $PGPORT -U $PGUSER books
 
-Tokens for an hour. An operator:
+For the examples of README.md and doc, paste these lines into a shell. The
+tokens are good for an hour, and the learner is person 35.
 
-  $operator
-
-A learner, person 35:
-
-  $learner
+$(lines)
 
 For example:
 
-  TOKEN=$operator
-  curl -H \"Authorization: Bearer \$TOKEN\" \\
-      'http://127.0.0.1:$NGINX_PORT/parties?kind=eq.person&limit=3'
-  curl -H \"Authorization: Bearer \$TOKEN\" -H 'Content-Type: application/json' \\
+  curl -H \"Authorization: Bearer \$OPERATOR\" \\
+      \"\$BOOKS/parties?kind=eq.person&limit=3\"
+  curl -H \"Authorization: Bearer \$OPERATOR\" -H 'Content-Type: application/json' \\
       -d '{\"query\": \"{ trainingTokenTypes { edges { node { id name } } } }\"}' \\
       http://127.0.0.1:$TRAINLEDGER_PORT/graphql
 "

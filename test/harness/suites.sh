@@ -39,6 +39,7 @@ install_test_packages()
     case " ${PROVE_TESTS:-}" in
         *t/006_*) packages+=(git unzip) ;;&
         *t/120_*) packages+=("postgresql-$pg_version-cron") ;;&
+        *t/215_*) packages+=(curl) ;;&
         *t/230_*) packages+=(chromium) ;;&
         *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac

@@ -107,6 +107,16 @@ sub request
 	return $answer;
 }
 
+# What `make serve` prints for a shell
+sub lines
+{
+	my ($self) = @_;
+
+	local %ENV = (%ENV, NGINX_PORT => $self->{web_port}, TRAINLEDGER_JWT_SECRET => $self->{secret});
+	chomp(my $lines = `bash $script lines`);
+	return $lines;
+}
+
 # Where nginx listens
 sub address
 {
