@@ -308,6 +308,36 @@ FROM trainledger.ticket t;
 COMMENT ON VIEW trainledger_api.tickets IS
 'Tickets: rights to take part in a program of a kind.';
 
+-- Reports (contract, section 14): the views of trainledger, with their comments
+
+DO $$
+DECLARE
+	report name;
+	columns text;
+BEGIN
+	FOREACH report IN ARRAY '{balances,token_liability,credit_liability,
+		token_revenue,tokens_expiring,pass_utilisation,signup_funnel,
+		cohort_progress,ledger_metrics}'::name[]
+	LOOP
+		SELECT pg_catalog.string_agg(pg_catalog.format(
+				CASE a.atttypid
+				WHEN 'trainledger.amount'::pg_catalog.regtype
+				THEN 'trainledger.amount_to_numeric(r.%1$I) AS %1$I'
+				ELSE 'r.%1$I' END, a.attname), ', ' ORDER BY a.attnum)
+		INTO columns
+		FROM pg_catalog.pg_attribute a
+		WHERE a.attnum > 0 AND a.attrelid =
+			pg_catalog.format('trainledger.%I', report)::pg_catalog.regclass;
+		EXECUTE pg_catalog.format('CREATE VIEW trainledger_api.%1$I'
+			' WITH (security_invoker = true) AS'
+			' SELECT %2$s FROM trainledger.%1$I r', report, columns);
+		EXECUTE pg_catalog.format('COMMENT ON VIEW trainledger_api.%I IS %L',
+			report, pg_catalog.obj_description(pg_catalog.format(
+				'trainledger.%I', report)::pg_catalog.regclass, 'pg_class'));
+	END LOOP;
+END;
+$$;
+
 /*
  * Relations without a foreign key, for embedding: an entry has none to its
  * account, nor has what refers to its own table.  PostgREST takes a function of

@@ -232,6 +232,7 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger_internal.visible_accounts(), trainledger_internal.visible_organisation(), trainledger_internal.visible_email()$$),
 ($$SELECT trainledger.global_id('Person', '1'), trainledger.global_id_key('UGVyc29uOjE=', 'Person'), trainledger.round_amount(1.5, 0), trainledger.format_amount(1, 2), trainledger_internal.document_time('now'::pg_catalog.timestamptz)$$),
 ($$SELECT trainledger_internal.document_fields('{"a": "b"}'::pg_catalog.json, '{"a": "text"}'::pg_catalog.jsonb, '{a}'::pg_catalog.text[])$$),
+($$SELECT trainledger_internal.given('95000000-0000-4000-8000-000000000001'::pg_catalog.uuid, 'key'), trainledger_internal.respond_header('X-A', 'b')$$),
 ($$SELECT trainledger_internal.program_document(i), trainledger_internal.program_kind_document(k) FROM trainledger.program_info i, trainledger.program_kind k$$),
 ($$SELECT trainledger_api.organisation(p), trainledger_api.training_pass_uses(p) FROM trainledger_api.parties p$$),
 ($$SELECT trainledger_api.credit_transactions(a) FROM trainledger_api.credit_accounts a$$),

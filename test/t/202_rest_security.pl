@@ -42,7 +42,8 @@ SELECT trainledger.add_program('00000000-0000-4000-8000-000000000002', 'Program'
 SELECT trainledger.confirm_cohort('00000000-0000-4000-8000-000000000003', 'Cohort');
 SELECT trainledger.credit_init(id, 1000.5 + id, 'till of ' || id, 'coffee for ' || id, '2026-01-01T12:00:00Z', 'purse of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
-SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', id, 10000 + id, notes => 'lot of ' || id)
+SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', id, 10000 + id, notes => 'lot of ' || id,
+	expires_on => current_date + 30, unit_price => 12, currency_code => 'EUR')
 FROM unnest('{5001,5002,5003,9001,9002}'::bigint[]) id;
 SELECT trainledger.redeem_training_tokens(id, '00000000-0000-4000-8000-000000000001', 2000 + id, 'redeemed by ' || id, 'redeems of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
@@ -73,6 +74,11 @@ my %seen_of = (
 	  training_token_types token_types training_pass_types training_pass_type_contents
 	  training_pass_type_options training_pass_type_prices program_kinds
 	  programs cohorts));
+# Reports sum up what she may see: the same report in SQL, asked by her, says what
+# that is (test/sql/reports.sql compares those with rows counted by hand).
+my %is_report = map { $_ => 1 } qw(balances token_liability credit_liability token_revenue
+  tokens_expiring pass_utilisation signup_funnel cohort_progress ledger_metrics);
+$seen_of{$_} = $all for keys %is_report;
 # Of the lots, her organisation's too
 $seen_of{$_} = 'party_id IN (5001, 5002)'
   for qw(training_token_issues training_token_transactions);
@@ -117,6 +123,17 @@ sub expected
 	return [ sort map { $json->encode($_) } @{ $json->decode($rows) } ];
 }
 
+# What she may see of a view
+sub hers
+{
+	my ($view) = @_;
+
+	return expected("SELECT * FROM trainledger_api.$view WHERE " . condition($view)) unless $is_report{$view};
+	my $rows = $node->safe_psql('books', "SET TimeZone = 'UTC'; SET trainledger.party_id = 5001; SET ROLE web_learner;"
+		  . " SELECT coalesce(json_agg(q), '[]') FROM trainledger_api.$view q");
+	return [ sort map { $json->encode($_) } @{ $json->decode($rows) } ];
+}
+
 sub found
 {
 	my ($answer) = @_;
@@ -141,7 +158,7 @@ sub secrets
 {
 	my (%hidden, %open);
 
-	foreach my $view (@views)
+	foreach my $view (grep { !$is_report{$_} } @views)
 	{
 		my $condition = condition($view);
 		$hidden{$_}++ for values_of("SELECT * FROM trainledger_api.$view WHERE ($condition) IS NOT TRUE");
@@ -199,7 +216,7 @@ sub views_show_her_own
 {
 	foreach my $view (@views)
 	{
-		my $expected = expected("SELECT * FROM trainledger_api.$view WHERE " . condition($view));
+		my $expected = hers($view);
 		my $answer = ask($view, GET => "/$view");
 		is_deeply(found($answer), $expected, "$view shows what is hers");
 
@@ -223,7 +240,7 @@ sub filters_and_orders
 
 	foreach my $view (@views)
 	{
-		my $most = @{ expected("SELECT * FROM trainledger_api.$view WHERE " . condition($view)) };
+		my $most = @{ hers($view) };
 		my @queries = ('or=(and(not.and()))', 'limit=1000&offset=0', "offset=$most");
 		foreach my $column (@{ $columns{$view} })
 		{
