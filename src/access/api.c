@@ -126,11 +126,12 @@ forward(FunctionCallInfo fcinfo, ApiTarget *target)
 static Datum
 answer_request(FunctionCallInfo fcinfo, ApiTarget *target)
 {
-	ReturnSetInfo *rows = fcinfo->flinfo->fn_retset ?
-		(ReturnSetInfo *) fcinfo->resultinfo : NULL;
+	ReturnSetInfo *rows = NULL;
 	Datum		result;
 
 	tl_check_http_request(target->writes);
+	if (fcinfo->flinfo->fn_retset)
+		rows = (ReturnSetInfo *) fcinfo->resultinfo;
 	if (rows != NULL)
 		rows->allowedModes |= SFRM_Materialize_Preferred;
 	result = forward(fcinfo, target);

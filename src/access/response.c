@@ -87,9 +87,9 @@ request_header(const char *name)
 	const char *headers = setting("request.headers");
 	char	   *value;
 
-	if (headers == NULL || strstr(headers, name) == NULL)
+	if (headers == NULL || strstr(headers, name) == NULL ||
+		!tl_request_member("request.headers", name, &value))
 		return NULL;
-	(void) tl_request_member("request.headers", name, &value);
 	return value;
 }
 
@@ -100,8 +100,8 @@ request_header(const char *name)
 
 /*
  * Refuse what would be half done: a body of several calls, of which PostgREST
- * makes the first (the proxy tells), and a part of the answer of a function that
- * writes, since who asks for the next part makes the call again.
+ * makes the first (the proxy tells), and a part of the answer of a function
+ * that writes, since who asks for the next part makes the call again.
  */
 void
 tl_check_http_request(bool writes)
