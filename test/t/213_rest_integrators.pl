@@ -137,6 +137,13 @@ sub event
 		'opening closing ' . (2 + $node->safe_psql('books', "SELECT count(*) FROM trainledger.entry WHERE account_id = $account")),
 		'in two parts it is whole');
 	is(scalar @{ ask(operator => GET => '/credit_transactions')->{json} }, 10000, 'a view is read in pages');
+	for my $level ([ learner => 'WHERE party_id = 1' ], [ operator => '' ])
+	{
+		my ($name, $hers) = @$level;
+		is( ask($name => GET => '/credit_accounts?select=balance.sum(),count()')->{body},
+			$node->safe_psql('books', "SELECT format('[{\"sum\":%s,\"count\":%s}]', sum(balance), count(*)) FROM trainledger.account $hers"),
+			"a $name sums up what is seen");
+	}
 }
 
 # ----------------------------------------------------------------------
