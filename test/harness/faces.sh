@@ -75,8 +75,8 @@ start_rest()
 deploy=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../doc/deploy" && pwd)
 perl_library=$(cd "$(dirname "${BASH_SOURCE[0]}")/../perl" && pwd)
 
-# The shipped configuration with its ports changed, inside of what else nginx
-# wants to know.
+# The shipped configuration with its ports and folder changed, inside of what
+# else nginx wants to know.
 write_nginx_conf()
 {
     local folder=$1 kind
@@ -85,6 +85,7 @@ write_nginx_conf()
         -e "s/127\.0\.0\.1:3001/127.0.0.1:$ADMIN_PORT/" \
         -e "s/127\.0\.0\.1:8080/127.0.0.1:$NGINX_PORT/" \
         -e "s,/var/log/nginx/,$folder/," \
+        -e "s,root /.*;,root $deploy;," \
         "$deploy/nginx.conf" >"$folder/trainledger.conf"
     {
         echo "daemon on; pid $folder/nginx.pid; worker_processes 1;"

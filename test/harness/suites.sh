@@ -143,7 +143,7 @@ run_tap()
     [ $# -gt 0 ] || return 0
     case "$*" in
         *test/t/2[01]*) install_rest "$private/rest" ;;&
-        *test/t/206* | *test/t/2[23]*)
+        *test/t/206* | *test/t/211* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql
             as_server test/harness/graphql.sh install "$POSTGRAPHILE_FOLDER"

@@ -4,25 +4,20 @@
 use strict;
 use warnings;
 
-use File::Basename qw(dirname);
-use File::Copy qw(copy);
 use IPC::Run;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use TrainLedger;
+use TrainLedger::Client;
 use TrainLedger::Faces;
 use TrainLedger::GraphQL;
 
 TrainLedger::Faces::needed();
 TrainLedger::GraphQL::needed();
 
-my $folder = PostgreSQL::Test::Utils::tempdir . '/client';
-mkdir $folder or die;
-copy($_, $folder) or die for glob dirname(__FILE__) . '/../api/client/{.npmrc,*}';
-system_or_bail('npm', 'ci', "--prefix=$folder", '--no-audit', '--no-fund', '--loglevel=error');
-
+my $folder = TrainLedger::Client::install();
 my $node = start_books('client');
 TrainLedger::Faces::make_roles($node);
 $node->safe_psql('books', <<'END');
