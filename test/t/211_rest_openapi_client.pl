@@ -204,15 +204,13 @@ sub run_client
 	return $json->decode($output);
 }
 
-# Every answer that the document has was seen, but for those that need a
-# misbehaving server or a flood, and for what a missing argument is.
+# Every answer that the document has was seen, but for too many requests, which
+# the shipped configuration does not limit here.
 sub compare_coverage
 {
 	my %seen = map { $_ => 1 } @{ $results->{seen} };
-	my @unseen = grep { !$seen{$_} } @{ $results->{documented} };
 
-	is_deeply([ grep { !m{ (?:429|default)$|^\w+ /core/(?:Lookup\w+|ListCohorts|ProgramChildList) 404$|^\w+ /credit-token/.* (?:401|403|405|413)$} } @unseen ],
-		[], 'every answer of the document was seen');
+	is_deeply([ grep { !$seen{$_} && !/ 429$/ } @{ $results->{documented} } ], [], 'every answer of the document was seen');
 	return;
 }
 
@@ -225,6 +223,8 @@ sub compare_methods
 	} keys %$methods;
 
 	is_deeply([ sort @found ], $operations, 'the methods that the server takes are those of the document');
+	is_deeply($results->{notAllowed}, [], 'and OPTIONS names them');
+	is_deeply([ sort(@{ $results->{known} }) ], [ (304) x grep {/^GET/} @$operations ], 'what the client has is not sent again');
 	return;
 }
 
@@ -262,6 +262,7 @@ sub compare_credit
 	is_deeply([ map { scalar @$_ } @{ $results->{pages} } ], [ 3, 1 ], 'pages');
 	is_deeply([ map { @$_ } @{ $results->{pages} } ], [ @booked[ 0 .. 3 ] ], 'are the history');
 	is_deeply([ map { [ @$_{qw(operation amount balance)} ] } @{ $results->{whole}{data}{history} } ], [ @booked[ 0 .. 3 ] ], 'and so is the whole');
+	is($results->{location}, '/credit-token/balance/default/id:123.json?tokenType=default', 'a transaction says where the balance is');
 	is_deeply($results->{typed}, [ 'default', 0 ], 'types reach the last field');
 
 	is_deeply($results->{refusals}, [
@@ -313,6 +314,7 @@ sub compare_tokens
 	ok(!exists $tokens[0]{TokenExpiration} && $tokens[0]{MaximumActivations} == 3, 'an expiration is cleared');
 	is("$tokens[1]{TokenExpiration} $tokens[1]{Active}", '2031-01-01T00:00:00 1', 'and another one is set');
 	is_deeply($results->{page}, [JSON::PP::true], 'a page of the list');
+	is($results->{next}, '</tokens?start=1&limit=1>; rel="next"', 'names the next');
 	is_deeply(
 		[ map { join ' ', $_->[0], map { $_ // '' } $_->[1] =~ m{^<Error><Code>(\w+)</Code><Message>(?:token 1, (\w+): )?} } @{ $results->{xmlErrors} } ],
 		[ '400 TL400 ', '404 TL404 ', '400 TL400 MaximumActivations', '404 TL404 TokenTypeId', '409 TL409 TokenCode', '400 TL400 TokenId',

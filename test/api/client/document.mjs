@@ -104,14 +104,16 @@ export class Document {
     const status = String(response.status);
     const say = `${method} ${path} ${status}`;
     const { responses } = this.document.paths[path][method.toLowerCase()];
-    const { node, where } = this.follow(['paths', path, method.toLowerCase(), 'responses', status in responses ? status : 'default']);
-    this.seen.add(say);
+    const answer = status in responses ? status : 'default';
+    const { node, where } = this.follow(['paths', path, method.toLowerCase(), 'responses', answer]);
+    this.seen.add(`${method} ${path} ${answer}`);
     if (!node) return this.faults.push(`${say} is not in the document: ${text}`);
     const type = (response.headers.get('content-type') ?? '').replace(/;.*/, '');
-    for (const [name, { required }] of Object.entries(node.headers ?? {})) {
-      if (required && !response.headers.has(name)) this.faults.push(`${say} has no ${name}`);
+    for (const [name, header] of Object.entries(node.headers ?? {})) {
+      if (this.resolved(header).required && !response.headers.has(name)) this.faults.push(`${say} has no ${name}`);
     }
-    const media = node.content[type];
+    if (!node.content && text === '') return undefined;
+    const media = node.content?.[type];
     if (!media) return this.faults.push(`${say}: ${type}: ${text}`);
     try {
       const value = this.parse(text, type, media.schema);
@@ -153,6 +155,12 @@ export class Document {
   async ask(address, method, path, token, body) {
     const sample = this.sample(method, path, token);
     return fetch(address + sample.uri, { method: method.toUpperCase(), headers: sample.headers, body: body ?? sample.body });
+  }
+
+  // With an address that is too long
+  async askTooLong(address, method, path, token) {
+    const { uri, headers } = this.sample(method, path, token);
+    return fetch(`${address}${uri}${uri.includes('?') ? '&' : '?'}x=${'x'.repeat(20000)}`, { method: method.toUpperCase(), headers });
   }
 
   // Sends the head of a request with too large a body.

@@ -49,7 +49,9 @@ const subtract = (body: Schemas['TransactionForm']) => operator.POST('/credit-to
 const init = (body: Schemas['TransactionForm']) => operator.POST('/credit-token/transaction/init', { body });
 
 results.init = answer(await init(form(5, 'User account initialisation: balance=5')));
-results.add = answer(await add(form(5, 'User competition win: Competition#123, Pick a winner, prize=5')));
+const added = await add(form(5, 'User competition win: Competition#123, Pick a winner, prize=5'));
+results.add = answer(added);
+results.location = added.response.headers.get('Location');
 results.subtract = answer(await subtract(form(5, 'User direct redemption: Product#123, Laptop fan, cost=5')));
 results.any = answer(await operator.POST('/credit-token/transaction', {
   body: { ...form('0.345', 'Any'), operation: 'add', rounding: 'floor', balanceExpected: 5.340000000000001, device_code: 'kiosk-2' },
@@ -134,6 +136,7 @@ results.changed = read((await change({ Token: [
 results.token = read((await token(second)).data).Token;
 results.listed = await list({});
 results.page = (await list({ start: 1, limit: 1 })).map(({ TokenId }) => TokenId === second);
+results.next = (await reader.GET('/tokens', { ...xml, params: { query: { limit: 1 } } })).response.headers.get('Link');
 results.xmlErrors = [
   await reader.GET('/tokens', { ...xml, params: { query: { limit: 1001 } } }),
   await token('unknown'),
@@ -219,15 +222,31 @@ results.callErrors = [
   await operator.GET('/core/ProgramChildList', { params: { query: { id: '7' } } }),
 ].map(code);
 
+// ---- what the client has
+
+const known = { header: { 'If-None-Match': '*' } };
+results.known = (await Promise.all([
+  reader.GET('/credit-token/balance/{accountName}/{idType}:{id}', { params: { ...known, path: id } }),
+  reader.GET('/credit-token/history/{accountName}/{idType}:{id}', { params: { ...known, path: id } }),
+  reader.GET('/tokens', { ...xml, params: known }),
+  reader.GET('/tokens/{tokenid}', { ...xml, params: { ...known, path: { tokenid: first } } }),
+  reader.GET('/core/LookupProgram', { params: { ...known, query: { programKindId: lead } } }),
+  reader.GET('/core/LookupProgramInstance', { params: { ...known, query: { programId: spring } } }),
+  reader.GET('/core/ListCohorts', { params: { ...known, query: { programId: spring } } }),
+  reader.GET('/core/ListActivePrograms', { params: known }),
+  reader.GET('/core/ProgramChildList', { params: { ...known, query: { id: school } } }),
+])).map(({ response }) => response.status);
+
 // ---- what is refused before it reaches the function
 
-const families = ['/tokens', '/core/'];
 const ask = (method: string, path: string, token?: string, body?: string) => document.ask(address, method, path, token, body);
-for (const { path, method, responses } of document.operations()) {
-  if (!families.some((family) => path.startsWith(family))) continue;
+for (const { path, method } of document.operations()) {
   const asked: Record<string, Promise<Response>> = { 401: ask(method, path), 403: ask(method, path, tokens.stranger), 405: ask('delete', path, tokens.admin) };
-  if (method !== 'get') asked[400] = ask(method, path, tokens.admin, '{');
-  if ('413' in responses && method !== 'get') asked[413] = document.askTooMuch(address, method, path, tokens.admin);
+  if (method !== 'get') {
+    asked[400] = ask(method, path, tokens.admin, '{');
+    asked[413] = document.askTooMuch(address, method, path, tokens.admin);
+  }
+  asked[414] = document.askTooLong(address, method, path, tokens.admin);
   for (const status in asked) {
     const response = await asked[status]!;
     if (String(response.status) !== status) document.faults.push(`${method} ${path}: ${response.status} instead of ${status}`);
@@ -243,6 +262,12 @@ results.methods = Object.fromEntries(await Promise.all(Object.keys(document.docu
   }
   return [path, taken];
 })));
+
+// OPTIONS names them.
+results.notAllowed = (await Promise.all(document.operations().map(async ({ path, method }) => {
+  const { status, headers } = await ask('options', path);
+  return status === 204 && headers.get('Allow')?.split(', ').includes(method.toUpperCase()) ? [] : [`${method} ${path}`];
+}))).flat();
 
 results.errors = await document.errors();
 results.faults = document.faults;
