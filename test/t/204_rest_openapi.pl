@@ -1,5 +1,7 @@
-# The OpenAPI document lists every endpoint that the caller may use, with the
-# comments in the system catalogs; every column and argument is documented.
+# PostgREST's OpenAPI document lists every endpoint that the caller may use, with
+# the comments in the system catalogs; every column and argument is documented.
+# It says that a token is needed. It lists methods that are refused, as
+# doc/rest.md says.
 
 use strict;
 use warnings;
@@ -47,6 +49,7 @@ foreach my $level (qw(learner reader operator admin))
 
 	is($answer->{status}, 200, "$level gets the document");
 	$document{$level} = $answer->{json};
+	is_deeply($answer->{json}{security}, [ { JWT => [] } ], "$level: it asks for a token");
 	is_deeply([ sort keys %{ $answer->{json}{paths} } ],
 		[ paths("web_$level") ], "$level: what it may use, and nothing else");
 }
@@ -55,6 +58,17 @@ my $admin = $document{admin};
 my ($title, $description) = comment('trainledger_api', 'regnamespace');
 is($admin->{info}{title}, $title, 'the title');
 is($admin->{info}{description}, $description, 'the description');
+
+is(join(' ', @{ $admin->{securityDefinitions}{JWT} }{qw(type in name)}), 'apiKey header Authorization', 'which is in a header');
+
+foreach my $listed ([ post => '/regions' ], [ patch => '/regions' ], [ delete => '/regions' ], [ get => '/rpc/add_region' ])
+{
+	my ($method, $path) = @$listed;
+
+	ok($admin->{paths}{$path}{$method}, "$method $path is listed");
+	is($faces->request($faces->token('admin'), uc $method, "$path?code=X&name=x", $method eq 'get' ? undef : {})->{status},
+		405, 'and refused');
+}
 
 foreach my $path (grep { m{^/\w} } sort keys %{ $admin->{paths} })
 {
