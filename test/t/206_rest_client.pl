@@ -1,5 +1,6 @@
 # An ordinary client, @supabase/postgrest-js, against the running servers: it
-# reads with embedding and filters, calls functions, and is shown refusals.
+# reads with embedding, filters and pages, issues, adjusts, redeems, refunds and
+# renews, and is shown refusals.
 
 use strict;
 use warnings;
@@ -28,6 +29,14 @@ SELECT trainledger.add_party('person', 'Ada', organisation_id => 3, id => 7), tr
 SELECT trainledger.add_training_token_type('Silver', id => '8848a3b3-8adf-45db-8ff6-0fafcbd3b3f6');
 SELECT trainledger.credit_init(7, 1.5, 's', 'd', '2026-01-01Z');
 SELECT trainledger.credit_add(7, 99.9, 's', 'd', '2026-01-01Z');
+SELECT trainledger.add_catalog_item('course', 'C-1', 'A course', id => 11), trainledger.add_region('DR', 'A region'),
+	trainledger.add_currency('USD', 'U.S. Dollars');
+SELECT trainledger.create_pass_type('Gold', 'Gold pass', id => 1);
+SELECT trainledger.add_pass_content(1, '{11}');
+SELECT trainledger.create_pass_option(1, 'Yearly', 'years', 1, id => 1);
+SELECT trainledger.create_pass_price(1, 'DR', 'USD', 120);
+SELECT trainledger.update_pass_option(1, lifecycle_state => 'published');
+SELECT trainledger.update_pass_type(1, lifecycle_state => 'published');
 END
 my $faces = TrainLedger::Faces->start($node, 'books');
 
@@ -36,7 +45,39 @@ IPC::Run::run([ TrainLedger::GraphQL->node_command("$folder/client.mjs", $faces-
 		$faces->token('operator'), $faces->token('learner', party_id => 7)) ], '>', \$output)
   or die 'the client fails';
 my $results = decode_json($output);
+
+sub answered
+{
+	my ($data) = @_;
+
+	return { status => 200, count => undef, error => undef, data => $data };
+}
+
+sub refused
+{
+	my ($status, $code, $message, $details, $hint) = @_;
+
+	return { status => $status, count => undef, data => undef, error => {
+		code => $code, message => $message, details => $details, hint => $hint } };
+}
+
 my %expected = (
+	pages => [ map { { status => 206, count => 4, error => undef, data => [ map { { name => $_ } } @$_ ] } } [qw(Works Bea Ada)], ['Abel'] ],
+	issue => { initial_balance => 10, current_balance => 10, expires_at => '2099-12-31T23:59:59+00:00', parties => { name => 'Works' } },
+	adjust => [ answered({ current_balance => 7 }),
+		refused(409, 'TL055', 'balance out of lower bound', 'The balance is 7, the change -8 and the lower bound 0.',
+			'Take less, or add to the balance first.') ],
+	redeem => [ 200, 4, 'Event 4711', JSON::PP::true ],
+	reused => refused(422, 'TL422', 'idempotency key was used for a different request', 'The key was used for redeem_training_tokens.',
+		'Use a new key for a new request, and the same request to repeat one.'),
+	short => refused(409, 'TL055', 'not enough tokens left', 'The party has 3 that have not expired, and 4 are wanted.',
+		'Issue tokens first, or redeem less.'),
+	refund => answered({ quantity => 4, refunded => 1 }),
+	movements => answered([ map { my %row; @row{qw(operation delta balance)} = @$_; \%row }
+			[ issue => 10, 10 ], [ adjust => -3, 7 ], [ redeem => -4, 3 ], [ refund => 1, 4 ] ]),
+	renew => answered({ valid_from => '2099-01-01T00:00:00+00:00', valid_until => '2100-06-30T00:00:00+00:00',
+		parties => { name => 'Ada' }, training_pass_types => { code => 'Gold' } }),
+	shorter => refused(400, 'TL400', 'pass is not prolonged', 'The pass ends at 2100-06-30T00:00:00Z.', 'Give an end after the present one.'),
 	embedding => { status => 200, count => undef, error => undef, data => [
 		{ name => 'Abel', credit_accounts => [], organisation => undef },
 		{ name => 'Ada', organisation => { name => 'Works' }, credit_accounts => [ {
