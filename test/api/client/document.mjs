@@ -26,6 +26,8 @@ export class Document {
   constructor(document) {
     this.document = document;
     this.seen = new Set();
+    // "default" is for those that no operation names.
+    this.statuses = new Set(this.operations().flatMap(({ responses }) => Object.keys(responses)));
     this.faults = [];
     this.ajv = formats.default(new Ajv2020({ allErrors: true, allowUnionTypes: true, strictRequired: false, strictTypes: false }));
     this.ajv.addVocabulary(['xml', 'example']);
@@ -104,10 +106,10 @@ export class Document {
     const status = String(response.status);
     const say = `${method} ${path} ${status}`;
     const { responses } = this.document.paths[path][method.toLowerCase()];
-    const answer = status in responses ? status : 'default';
-    const { node, where } = this.follow(['paths', path, method.toLowerCase(), 'responses', answer]);
+    const answer = status in responses || this.statuses.has(status) ? status : 'default';
     this.seen.add(`${method} ${path} ${answer}`);
-    if (!node) return this.faults.push(`${say} is not in the document: ${text}`);
+    if (!responses[answer]) return this.faults.push(`${say} is not in the document: ${text}`);
+    const { node, where } = this.follow(['paths', path, method.toLowerCase(), 'responses', answer]);
     const type = (response.headers.get('content-type') ?? '').replace(/;.*/, '');
     for (const [name, header] of Object.entries(node.headers ?? {})) {
       if (this.resolved(header).required && !response.headers.has(name)) this.faults.push(`${say} has no ${name}`);

@@ -9,6 +9,7 @@
 import createClient from 'openapi-fetch';
 
 import { Document } from './document.mjs';
+import { requestFaults } from './requests.mjs';
 import type { components, paths } from './schema.d.ts';
 
 type Schemas = components['schemas'];
@@ -65,6 +66,13 @@ results.balance = answer(balance);
 results.typed = [required(balance.data).transaction.tokenType.name, required(balance.data).delegate.sources.length];
 results.otherBalance = answer(await reader.GET('/credit-token/balance/{accountName}/{idType}:{id}', {
   params: { path: { ...barcode, id: `${barcode.id}.json` }, query: { tokenType: 'another' } },
+}));
+
+// Delegates show what they have.
+results.delegates = await Promise.all(['124', '125'].map(async (id) => {
+  const { data } = await reader.GET('/credit-token/balance/{accountName}/{idType}:{id}', { params: { path: { accountName: 'default', idType: 'id', id } } });
+  const { createdAt, updatedAt, ...delegate } = required(data).delegate;
+  return delegate;
 }));
 
 // Each page names the next in its header Link.
@@ -153,15 +161,18 @@ results.xmlErrors = [
 // ---- programs
 
 const uuid = (end: string) => `00000000-0000-4000-8000-0000000000${end}`;
-const [school, lead, spring, autumn, ada, grace] = ['a0', 'a1', 'b1', 'b2', 'c1', 'c2'].map(uuid) as [string, string, string, string, string, string];
+const [school, coaching, lead, spring, autumn, ada, grace] = ['a0', 'a2', 'a1', 'b1', 'b2', 'c1', 'c2'].map(uuid) as string[] as [string, string, string, string, string, string, string];
 
 results.kinds = [
   answer(await operator.POST('/core/LookupProgram', { body: { programKindId: lead } })),
+  answer(await operator.POST('/core/LookupProgram', { body: { programKindId: coaching } })),
+  answer(await operator.POST('/core/LookupProgram', { body: { programKindId: uuid('dd') } })),
   answer(await operator.GET('/core/LookupProgram', { params: { query: { programKindId: uuid('dd') } } })),
   answer(await operator.POST('/core/ProgramChildList', { body: { id: school } })),
   answer(await operator.GET('/core/ProgramChildList', { params: { query: { id: lead } } })),
 ];
 const program = await operator.POST('/core/LookupProgramInstance', { body: { programId: spring } });
+results.noProgram = answer(await operator.POST('/core/LookupProgramInstance', { body: { programId: uuid('dd') } }));
 results.program = [program.data?.name, program.data?.duration, program.data?.baseHandle,
   answer(await operator.GET('/core/LookupProgramInstance', { params: { query: { programId: uuid('dd') } } })).data];
 const names = ({ data }: { data?: Schemas['ProgramInfo'][] }) => required(data).map(({ name }) => name);
@@ -177,8 +188,8 @@ results.tickets = [
   (await operator.POST('/core/CreateProgramTicket', { body: { ...ticket, userId: ada } })).data,
   (await operator.POST('/core/CreateProgramTicket', { body: { ...ticket, email: 'ada@example.org' } })).data,
   (await operator.POST('/core/CreateProgramTicket', { body: { programKindId: lead, email: 'nobody@example.org' } })).data,
-  required((await operator.POST('/core/UserTickets', { body: { userId: ada } })).data).map(({ sku, state, userId }) => [sku, state, userId]),
-  (await operator.POST('/core/UserTickets', { body: { userId: ada, state: 'canceled' } })).data,
+  required((await operator.POST('/core/UserTickets', { body: { userId: ada } })).data).map(({ state, sku, externalId }) => [state, sku, externalId]).sort(),
+  required((await operator.POST('/core/UserTickets', { body: { userId: ada, state: 'canceled' } })).data).map(({ userId }) => userId),
 ];
 results.members = [
   names(await operator.POST('/core/ModifyProgramMembership', { body: { userId: ada, programId: spring } })),
@@ -270,6 +281,7 @@ results.notAllowed = (await Promise.all(document.operations().map(async ({ path,
 }))).flat();
 
 results.errors = await document.errors();
+results.requests = await requestFaults(document, address, tokens.admin);
 results.faults = document.faults;
 results.seen = [...document.seen].sort();
 results.documented = document.operations().flatMap(({ path, method, responses }) =>
