@@ -50,7 +50,7 @@ sub run_examples
 }
 
 my $node = PostgreSQL::Test::Cluster->new('documentation');
-$node->init;
+$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 $node->start;
 
 foreach my $file (@files)
