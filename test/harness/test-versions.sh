@@ -95,7 +95,8 @@ in_checkout()
     in_root "$root" env -i -C /trainledger PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
         HOME=/root PG_MAJOR="$version" REGRESS="$REGRESS" ISOLATION="$ISOLATION" \
         PROVE_TESTS="${PROVE_TESTS:-}" RESULTS=/results \
-        TRAINLEDGER_SERVERS="${TRAINLEDGER_SERVERS:-}" ${TAP_JOBS:+TAP_JOBS="$TAP_JOBS"} "$@"
+        TRAINLEDGER_SERVERS="${TRAINLEDGER_SERVERS:-}" \
+        ${TAP_JOBS:+TAP_JOBS="$TAP_JOBS"} ${N:+N="$N"} "$@"
 }
 
 # A fresh copy of the checkout, and the server with what the library needs

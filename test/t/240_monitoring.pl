@@ -156,8 +156,13 @@ $exporter->kill_kill(grace => 5);
 
 SKIP:
 {
-	($tree, $reason) = unpack_package('prometheus');
-	skip $reason, 2 if !defined $tree;
+	# Debian 12 has it in the package of the server
+	foreach my $package ('promtool', 'prometheus')
+	{
+		($tree, $reason) = unpack_package($package);
+		last if defined $tree;
+	}
+	skip $reason, 3 if !defined $tree;
 	my $folder = PostgreSQL::Test::Utils::tempdir;
 	my @alerts = $rules =~ /^ +- alert: (\w+)$/mg;
 	my %case = (

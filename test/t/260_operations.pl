@@ -282,7 +282,7 @@ SKIP:
 SKIP:
 {
 	my ($tree, $reason) = unpack_package('pgbouncer');
-	skip $reason, 4 if !defined $tree;
+	skip $reason, 5 if !defined $tree;
 	my ($ini) = blocks('text', 'Poolers');
 	my ($claims) = $page =~ /^## Poolers\n.*?^```sql\n(.*?)^```$/ms;
 
@@ -291,8 +291,12 @@ SKIP:
 	append_to_file("$folder/userlist.txt", qq("postgres" ""\n));
 	append_to_file("$folder/pgbouncer.ini",
 		$ini . "listen_port = 6432\nauth_type = trust\ndefault_pool_size = 1\nlogfile = $folder/pgbouncer.log\n");
-	my $pooler = IPC::Run::start([ "$tree/usr/sbin/pgbouncer", "$folder/pgbouncer.ini" ],
-		'<', \undef, '>', "$folder/pgbouncer.out", '2>&1');
+	my $pooler = do
+	{
+		local $ENV{LD_LIBRARY_PATH} = library_path($tree);
+		IPC::Run::start([ "$tree/usr/sbin/pgbouncer", "$folder/pgbouncer.ini" ],
+			'<', \undef, '>', "$folder/pgbouncer.out", '2>&1');
+	};
 	ask(5433, "CREATE ROLE web_learner; SELECT trainledger.grant_access('web_learner', 'learner')");
 	wait_until(6432, 'SELECT true', 'PgBouncer answers');
 	like(ask(6432, $claims), qr/^2\|Bob$/m, 'claims of a transaction');

@@ -12,10 +12,11 @@ use Exporter 'import';
 use IPC::Run;
 use PostgreSQL::Test::Utils;
 
-our @EXPORT = qw(unpack_package);
+our @EXPORT = qw(unpack_package library_path);
 
-# Fetches and unpacks a package into a new folder and returns the folder; or
-# undef and why it does not come.
+# Fetches a package and the libraries that this machine lacks for it, unpacks them
+# into a new folder and returns the folder; or undef and why it does not come.
+# library_path() names the libraries.
 sub unpack_package
 {
 	my ($package) = @_;
@@ -24,18 +25,33 @@ sub unpack_package
 	return (undef, "NOT RUN: this machine has no apt-get or dpkg-deb")
 	  if grep { !-x "/usr/bin/$_" } qw(apt-get dpkg-deb);
 
-	my $output = '';
+	my ($plan, $output) = ('', '');
 	IPC::Run::run(
-		[ 'apt-get', 'download', '-q', $package ],
+		[ 'apt-get', 'install', '--simulate', '--no-install-recommends', $package ],
+		'<', \undef, '>', \$plan, '2>', \$output);
+	my @libraries = grep { !/^libjs-/ && $_ ne $package } $plan =~ /^Inst (lib\S+)/mg;
+	IPC::Run::run(
+		[ 'apt-get', 'download', '-q', $package, @libraries ],
 		'>&', \$output,
 		init => sub { chdir $folder or die "$folder: $!" });
-	my ($archive) = glob "$folder/${package}_*.deb";
+	my @archives = glob "$folder/*.deb";
 	return (undef, "NOT RUN: apt does not deliver $package: "
 		  . join ' ', $output =~ /^E: .*/mg)
-	  if !defined $archive;
-	IPC::Run::run([ 'dpkg-deb', '--extract', $archive, "$folder/tree" ])
-	  or return (undef, "NOT RUN: $package cannot be unpacked");
+	  if !grep { m{/\Q$package\E_} } @archives;
+	foreach my $archive (@archives)
+	{
+		IPC::Run::run([ 'dpkg-deb', '--extract', $archive, "$folder/tree" ])
+		  or return (undef, "NOT RUN: $package cannot be unpacked");
+	}
 	return "$folder/tree";
+}
+
+# LD_LIBRARY_PATH for the programs of an unpacked package
+sub library_path
+{
+	my ($tree) = @_;
+
+	return join ':', glob("$tree/usr/lib/*-linux-*"), $ENV{LD_LIBRARY_PATH} // ();
 }
 
 1;
