@@ -80,6 +80,10 @@ sub event
 		# PostgREST finds no function for an array of none
 		like("$answer->{status} " . ($answer->{json}{code} // ''), qr/^(400 TL400|404 PGRST202)$/, $name);
 	}
+	is(ask(operator => POST => '/core/post', "[$row]")->{status}, 404, 'no other function is a program call');
+	my $kind = '{"programKindId": "00000000-0000-4000-8000-000000000001"}';
+	is(ask(operator => POST => '/core/LookupProgram', "[$kind,$kind]")->{json}{code}, 'TL400', 'a program call is one, too');
+	is(ask(operator => POST => '/core/LookupProgram', '[' . join(',', ($kind) x 5000) . ']')->{json}{code}, 'TL400', 'however long');
 	is(books(), $before, 'nothing is booked by them');
 	is(ask(operator => POST => '/rpc/credit_add', $csv->("\n", 1), 'Content-Type' => 'text/csv')->{status},
 		200, 'one row of CSV is one call');
