@@ -68,6 +68,7 @@ FROM (VALUES
 		'account_id is the account to check; null: all of them.'),
 	('reader', 'tokens', false, NULL, NULL),
 	('reader', 'token', false, NULL, NULL),
+	('reader', 'report', true, NULL, NULL),
 	('operator', 'operator_access', false, NULL, NULL),
 	('operator', 'add_party', true, 'parties',
 		'kind is organisation or person, name the name to show. email, rfid, barcode and external_id identify the party and are unique; organisation_id is the organisation it belongs to. data (an array), flags, sources and attributes (an object) are kept as given. id and uuid are for level admin, to take over those of another system.'),
@@ -219,7 +220,10 @@ FROM (VALUES
 		  last_visible_party,first_visible_account,last_visible_account,
 		  visible_accounts,visible_organisation,visible_email,document_fields,
 		  document_time,given,program_document,program_kind_document}'::text[]),
-	('reader', '{respond_header,signup_document,signup_error}')
+	('reader', '{respond_header,signup_document,signup_error,fits_xml,report_text,report_number,
+		report_month,report_rows,report_bar,report_table,report_plot,
+		report_months,report_tokens,report_credit,report_revenue,report_expiring,
+		report_passes,report_signups,report_cohorts,report_style,report_page}')
 ) AS n(level, function_names)
 CROSS JOIN LATERAL pg_catalog.unnest(n.function_names) AS p(function_name);
 COMMENT ON VIEW trainledger_internal.privilege IS

@@ -165,7 +165,7 @@ SELECT oid::regclass AS not_invoker FROM relation
 WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false) AND relname <> 'ledger_metrics';
 
 -- reads are not volatile, writes are, and neither runs in a worker unless it
--- may (parallel.sql has them run there); the documents set response.status, which a worker may not. A learner
+-- may (parallel.sql has them run there); the documents set response.status and the report response.headers, which a worker may not. A learner
 -- writes a claim of its own; a preview is for operators and only reads; the
 -- fields of a body are read with errors caught, in a subtransaction.
 SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
@@ -175,7 +175,7 @@ FROM function p JOIN (SELECT level, function_name, false AS internal FROM trainl
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
 	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
-AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header');
+AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header', 'report');
 SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'
