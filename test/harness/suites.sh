@@ -38,8 +38,8 @@ install_test_packages()
     [ -z "${PROVE_TESTS:-}" ] || packages=("${tap_packages[@]}")
     case " ${PROVE_TESTS:-}" in
         *t/006_*) packages+=(git unzip) ;;&
+        *t/212_* | *t/230_*) packages+=(chromium) ;;&
         *t/215_*) packages+=(curl) ;;&
-        *t/230_*) packages+=(chromium) ;;&
         *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"
@@ -147,7 +147,7 @@ run_tap()
     [ $# -gt 0 ] || return 0
     case "$*" in
         *test/t/2[01]*) install_rest "$private/rest" ;;&
-        *test/t/206* | *test/t/211* | *test/t/2[23]*)
+        *test/t/206* | *test/t/211* | *test/t/212* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql
             as_server test/harness/graphql.sh install "$POSTGRAPHILE_FOLDER"
