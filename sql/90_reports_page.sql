@@ -4,16 +4,20 @@
 
 /*
  * Twelve months of what the views have by month.  The arrays have an element for
- * each name and month, in order of place and month; figures has an array of them
- * in each.  A plot is of the figure at the index plotted.
+ * each name (and currency, if currencies is not null) and month, in order of
+ * place and month; figures has an array of them in each.  A plot is of the figure
+ * at the index plotted.  Nothing follows a name in the same text: characters that
+ * change the direction would change its as well.
  */
 CREATE FUNCTION trainledger_internal.report_months(
 	caption text, heads text[], plotted integer, places bigint[],
-	names text[], months date[], figures numeric[], total bigint) RETURNS xml
+	names text[], currencies text[], months date[], figures numeric[],
+	total bigint) RETURNS xml
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	WITH cell AS (
 		SELECT places[r] AS place, names[r] AS name, months[r] AS month,
+			   currencies[r] AS currency,
 			   to_char(months[r], 'YYYY-MM') AS label,
 			   ARRAY(SELECT unnest(report_months.figures[r:r])) AS figures
 		FROM generate_subscripts(names, 1) AS r
@@ -23,9 +27,12 @@ BEGIN ATOMIC
 			trainledger_internal.report_month() - interval '11 months',
 			trainledger_internal.report_month(), interval '1 month') AS m(month)
 	), plot AS (
-		SELECT n.place, n.name, p.labels, p.figures
-		FROM (SELECT DISTINCT c.place, c.name FROM cell c
-			  WHERE c.place <= 6) n
+		SELECT n.place, n.name, p.labels, p.figures,
+			   concat_ws(', ', heads[n.columns + plotted], n.currency) AS what,
+			   heads[n.columns + 1:] AS heads
+		FROM (SELECT DISTINCT c.place, c.name, c.currency,
+					 num_nonnulls(c.name, c.currency) AS columns
+			  FROM cell c WHERE c.place <= 6) n
 		CROSS JOIN LATERAL (
 			SELECT array_agg(a.label ORDER BY a.month) AS labels,
 				   array_agg(c.figures[plotted] ORDER BY a.month) AS figures
@@ -36,15 +43,16 @@ BEGIN ATOMIC
 		(SELECT xmlelement(NAME div, xmlattributes('plots' AS class),
 			xmlagg(xmlelement(NAME figure,
 				xmlelement(NAME figcaption,
-					trainledger_internal.report_text(p.name),
-					xmlelement(NAME span, heads[plotted + 1])),
+					xmlelement(NAME strong,
+							   trainledger_internal.report_text(p.name)),
+					xmlelement(NAME span, p.what)),
 				trainledger_internal.report_plot(
-					format('%s by month, %s', heads[plotted + 1], p.name),
+					format('%s by month, %s', p.what, p.name),
 					p.labels, p.figures),
 				xmlelement(NAME details,
 					xmlelement(NAME summary, 'Figures by month'),
 					(SELECT trainledger_internal.report_table(
-						format('%s by month', p.name), ARRAY['Month'] || heads[2:],
+						format('Figures by month, %s', p.name), ARRAY['Month'] || p.heads,
 						array_agg(ARRAY[c.label] ORDER BY c.month),
 						array_agg(c.figures ORDER BY c.month),
 						NULL::integer[], 0::bigint)
@@ -53,7 +61,8 @@ BEGIN ATOMIC
 		(SELECT trainledger_internal.report_table(
 			format('%s in %s', caption, to_char(
 				trainledger_internal.report_month(), 'FMMonth YYYY')), heads,
-			array_agg(ARRAY[c.name] ORDER BY c.place),
+			array_agg(array_remove(ARRAY[c.name, c.currency], NULL)
+					  ORDER BY c.place),
 			array_agg(c.figures ORDER BY c.place), NULL::integer[], total)
 		 FROM cell c
 		 WHERE c.month = trainledger_internal.report_month()));
@@ -79,7 +88,7 @@ BEGIN ATOMIC
 	SELECT trainledger_internal.report_months('Training tokens',
 		'{Type,Issued,Adjusted,Redeemed,Refunded,Expired,Outstanding}', 6,
 		array_agg(k.place ORDER BY k.place, r.month),
-		array_agg(r.token_type ORDER BY k.place, r.month),
+		array_agg(r.token_type ORDER BY k.place, r.month), NULL::text[],
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
@@ -107,7 +116,7 @@ BEGIN ATOMIC
 	SELECT trainledger_internal.report_months('Credit',
 		'{Type,Opened,Added,Subtracted,Adjusted,Outstanding}', 5,
 		array_agg(k.place ORDER BY k.place, r.month),
-		array_agg(r.token_type ORDER BY k.place, r.month),
+		array_agg(r.token_type ORDER BY k.place, r.month), NULL::text[],
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
@@ -134,10 +143,10 @@ BEGIN ATOMIC
 		FROM recent r WHERE r.month = trainledger_internal.report_month()
 	)
 	SELECT trainledger_internal.report_months('Token revenue',
-		'{Type,Opening,Sold,Adjusted,Earned,Breakage,Deferred,Exercised share}',
+		'{Type,Currency,Opening,Sold,Adjusted,Earned,Breakage,Deferred,Exercised share}',
 		6, array_agg(k.place ORDER BY k.place, r.month),
-		array_agg(format('%s in %s', r.token_type, r.currency)
-				  ORDER BY k.place, r.month),
+		array_agg(r.token_type ORDER BY k.place, r.month),
+		array_agg(r.currency ORDER BY k.place, r.month),
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
@@ -183,7 +192,8 @@ BEGIN ATOMIC
 		(SELECT xmlelement(NAME div, xmlattributes('plots' AS class),
 			xmlagg(xmlelement(NAME figure,
 				xmlelement(NAME figcaption,
-					trainledger_internal.report_text(p.token_type),
+					xmlelement(NAME strong,
+							   trainledger_internal.report_text(p.token_type)),
 					xmlelement(NAME span, 'Expiring')),
 				trainledger_internal.report_plot(
 					format('Expiring by week, %s', p.token_type),
@@ -331,8 +341,10 @@ p { max-width: 45rem; }
 .plots { display: grid; gap: 1.5rem; margin: 1.5rem 0; align-items: start;
  grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); }
 figure { margin: 0; min-width: 0; }
-figcaption { font-weight: 600; overflow-wrap: anywhere; }
-figcaption span { display: block; font-weight: 400; color: var(--faint); }
+strong { display: -webkit-box; -webkit-box-orient: vertical;
+ -webkit-line-clamp: 2; overflow: hidden; font-weight: 600;
+ overflow-wrap: anywhere; }
+figcaption span { color: var(--faint); }
 svg.plot { display: block; width: 100%; height: auto; }
 svg.bar { display: block; width: 8rem; height: 0.8rem; }
 text { fill: var(--faint); font-size: 11px; }

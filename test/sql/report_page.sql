@@ -116,7 +116,7 @@ SELECT it_is('2026-05-04 09:30:00Z') \g /dev/null
 SET ROLE regress_reader;
 CREATE TEMPORARY TABLE page AS SELECT page() AS page;
 CREATE TEMPORARY TABLE page_row AS SELECT r.* FROM page p, page_rows(p.page) r;
-SELECT section, caption, min(heads) AS heads, count(*) AS rows FROM page_row WHERE caption !~ ' by month$' GROUP BY 1, 2 ORDER BY 1, 2;
+SELECT section, caption, min(heads) AS heads, count(*) AS rows FROM page_row WHERE caption !~ '^Figures by month' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT s.id, p.text FROM page, xmltable('//section' PASSING page COLUMNS id text PATH '@id', content xml PATH '.') s, xmltable('//p[@class="more"]' PASSING s.content COLUMNS text text PATH '.') p;
 
 -- The figures of the present month are those of the views, digit by digit: the
@@ -127,7 +127,7 @@ SELECT * FROM differing('tokens', 'Training tokens in May 2026', $$
 SELECT * FROM differing('credit', 'Credit in May 2026', $$
 	SELECT ARRAY[shown(token_type)] || printed(opened, added, subtracted, adjusted, outstanding) FROM credit_liability WHERE month = '2026-05-01'$$);
 SELECT * FROM differing('revenue', 'Token revenue in May 2026', $$
-	SELECT ARRAY[shown(token_type) || ' in ' || currency] || printed(deferred_opening, sold, adjusted, earned, breakage, deferred_closing, exercised_share) FROM token_revenue WHERE month = '2026-05-01'$$);
+	SELECT ARRAY[shown(token_type), currency] || printed(deferred_opening, sold, adjusted, earned, breakage, deferred_closing, exercised_share) FROM token_revenue WHERE month = '2026-05-01'$$);
 SELECT * FROM differing('expiring', 'Expiring tokens by type', $$
 	SELECT ARRAY[shown(token_type)] || printed(coalesce(sum(quantity) FILTER (WHERE day <= '2026-05-11'), 0)::numeric, coalesce(sum(quantity) FILTER (WHERE day <= '2026-06-03'), 0)::numeric, sum(quantity)::numeric, count(DISTINCT party_id))
 	FROM tokens_expiring GROUP BY token_type ORDER BY sum(quantity) DESC, token_type LIMIT 20$$);
@@ -158,7 +158,7 @@ SELECT s.id, f.plots, f.tables FROM page, xmltable('//section' PASSING page COLU
 CREATE TEMPORARY TABLE bar AS
 SELECT s.id AS section, f.place AS figure, f.name, b.title, b.x, b.y, b.width, b.height, f.box
 FROM page, xmltable('//section' PASSING page COLUMNS id text PATH '@id', content xml PATH '.') s,
-	xmltable('//figure' PASSING s.content COLUMNS place FOR ORDINALITY, name text PATH 'figcaption/text()', box text PATH 'svg/@viewBox', svg xml PATH 'svg') f,
+	xmltable('//figure' PASSING s.content COLUMNS place FOR ORDINALITY, name text PATH 'figcaption/strong', box text PATH 'svg/@viewBox', svg xml PATH 'svg') f,
 	xmltable('//rect' PASSING f.svg COLUMNS title text PATH 'title', x numeric PATH '@x', y numeric PATH '@y', width numeric PATH '@width', height numeric PATH '@height') b;
 SELECT b.title, l.outstanding, b.height FROM bar b JOIN token_liability l ON shown(l.token_type) = b.name AND to_char(l.month, 'YYYY-MM') = split_part(b.title, ':', 1) WHERE b.section = 'tokens' AND b.name = 'Type 13' ORDER BY 1;
 SELECT count(*) > 30 AS bars, count(*) FILTER (WHERE number(split_part(b.title, ': ', 2)) IS DISTINCT FROM l.outstanding) AS differing FROM bar b

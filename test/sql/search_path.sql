@@ -196,7 +196,7 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger_internal.fits_xml('a'), trainledger_internal.report_text(pg_catalog.chr(1)), trainledger_internal.report_number(1234.5), trainledger_internal.report_month(), trainledger_internal.report_rows()$$),
 ($$SELECT trainledger_internal.report_bar('{a}'::pg_catalog.text[], '{1}'::pg_catalog.numeric[], '{1}'::pg_catalog.int4[]), trainledger_internal.report_plot('a', '{b,c}'::pg_catalog.text[], '{1,-2}'::pg_catalog.numeric[])$$),
 ($$SELECT trainledger_internal.report_table('a', '{b,c}'::pg_catalog.text[], '{{d}}'::pg_catalog.text[], '{{1}}'::pg_catalog.numeric[], '{1}'::pg_catalog.int4[], 2)$$),
-($$SELECT trainledger_internal.report_months('a', '{b,c}'::pg_catalog.text[], 1, '{1}'::pg_catalog.int8[], '{d}'::pg_catalog.text[], '{2023-04-01}'::pg_catalog.date[], '{{1}}'::pg_catalog.numeric[], 2)$$),
+($$SELECT trainledger_internal.report_months('a', '{b,c}'::pg_catalog.text[], 1, '{1}'::pg_catalog.int8[], '{d}'::pg_catalog.text[], NULL::pg_catalog.text[], '{2023-04-01}'::pg_catalog.date[], '{{1}}'::pg_catalog.numeric[], 2)$$),
 -- programs
 ($$SELECT trainledger.add_program_kind('sp', 'sp', id => '95000000-0000-4000-8000-000000000031')$$),
 ($$SELECT trainledger.add_program('95000000-0000-4000-8000-000000000031', 'sp', '2099-01-01', 30, id => '95000000-0000-4000-8000-000000000032')$$),
