@@ -280,13 +280,18 @@ is_known(const char *etag)
 
 /*
  * A read: name the document by its ETag, a digest of all that it shows, and
- * answer 304 if the client has it.
+ * answer 304 if the client has it, unless the function has said itself how its
+ * answer is kept.
  */
 static void
 respond_read(const char *document, int length)
 {
-	char	   *etag = etag_of(document, length);
+	const char *headers = setting("response.headers");
+	char	   *etag;
 
+	if (headers != NULL && strstr(headers, "\"Cache-Control\"") != NULL)
+		return;
+	etag = etag_of(document, length);
 	tl_respond_header("ETag", etag);
 	tl_respond_header("Cache-Control", "private, no-cache");
 	if (is_known(etag))

@@ -54,6 +54,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.round_amount(1.5, 0)$$,
 	$$trainledger.format_amount(1, 2)$$,
 	$$trainledger_internal.document_time('2023-04-04Z')$$,
+	$$trainledger_internal.given('96000000-0000-4000-8000-000000000002', 'id')$$,
 	$$trainledger_internal.trimmed(' a ')$$,
 	$$trainledger_internal.folded('A')$$,
 	$$(trainledger_api.find_party('barcode', 'parallel-ann')).id$$,
