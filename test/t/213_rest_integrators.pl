@@ -332,5 +332,23 @@ for my $path ('/live', '/ready')
 	is(ask(learner => GET => '/parties')->{status}, 200, 'the rest goes on');
 }
 
+# ----------------------------------------------------------------------
+# The report, with the token in a cookie
+# ----------------------------------------------------------------------
+
+is(ask(reader => GET => '/report')->{type}, 'text/html', '/report with a token in the header');
+{
+	my %cookie = (Cookie => "a=b; trainledger_token=$token{reader}");
+	my $answer = $faces->request(undef, GET => '/report', undef, %cookie);
+	is("$answer->{status} $answer->{headers}{'content-type'}", '200 text/html; charset=utf-8', 'or in a cookie');
+	is($answer->{headers}{'cache-control'}, 'no-store', 'is not kept');
+	is($faces->request(undef, HEAD => '/report', undef, %cookie)->{status}, 200, 'HEAD too');
+	is($faces->request(undef, POST => '/report', '{}', %cookie)->{status}, 405, 'it is read');
+	is($faces->request(undef, GET => $_, undef, %cookie)->{status}, 401, "the cookie is not for $_")
+	  for '/parties', '/rpc/report', '/tokens';
+	is($faces->request(undef, GET => '/report', undef, Cookie => 'trainledger_token=x')->{status}, 401, 'nor is any other');
+	is(ask(learner => GET => '/report')->{status}, 403, 'nor is it for learners');
+}
+
 books_are_right($node, 'at the end');
 done_testing();
