@@ -84,6 +84,7 @@ BEGIN ATOMIC
 			ORDER BY r.figures[6] DESC, r.token_type) AS place,
 			count(*) OVER () AS total
 		FROM recent r WHERE r.month = trainledger_internal.report_month()
+		ORDER BY place LIMIT trainledger_internal.report_rows()
 	)
 	SELECT trainledger_internal.report_months('Training tokens',
 		'{Type,Issued,Adjusted,Redeemed,Refunded,Expired,Outstanding}', 6,
@@ -92,8 +93,7 @@ BEGIN ATOMIC
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
-	JOIN recent r ON r.token_type = k.token_type
-	WHERE k.place <= trainledger_internal.report_rows();
+	JOIN recent r ON r.token_type = k.token_type;
 END;
 COMMENT ON FUNCTION trainledger_internal.report_tokens IS
 'Training tokens in the report. Level reader.';
@@ -112,6 +112,7 @@ BEGIN ATOMIC
 			ORDER BY r.figures[5] DESC, r.token_type) AS place,
 			count(*) OVER () AS total
 		FROM recent r WHERE r.month = trainledger_internal.report_month()
+		ORDER BY place LIMIT trainledger_internal.report_rows()
 	)
 	SELECT trainledger_internal.report_months('Credit',
 		'{Type,Opened,Added,Subtracted,Adjusted,Outstanding}', 5,
@@ -120,8 +121,7 @@ BEGIN ATOMIC
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
-	JOIN recent r ON r.token_type = k.token_type
-	WHERE k.place <= trainledger_internal.report_rows();
+	JOIN recent r ON r.token_type = k.token_type;
 END;
 COMMENT ON FUNCTION trainledger_internal.report_credit IS
 'Credit accounts in the report. Level reader.';
@@ -141,6 +141,7 @@ BEGIN ATOMIC
 			ORDER BY r.figures[6] DESC, r.token_type, r.currency) AS place,
 			count(*) OVER () AS total
 		FROM recent r WHERE r.month = trainledger_internal.report_month()
+		ORDER BY place LIMIT trainledger_internal.report_rows()
 	)
 	SELECT trainledger_internal.report_months('Token revenue',
 		'{Type,Currency,Opening,Sold,Adjusted,Earned,Breakage,Deferred,Exercised share}',
@@ -150,8 +151,7 @@ BEGIN ATOMIC
 		array_agg(r.month ORDER BY k.place, r.month),
 		array_agg(r.figures ORDER BY k.place, r.month), max(k.total))
 	FROM ranked k
-	JOIN recent r ON r.token_type = k.token_type AND r.currency = k.currency
-	WHERE k.place <= trainledger_internal.report_rows();
+	JOIN recent r ON r.token_type = k.token_type AND r.currency = k.currency;
 END;
 COMMENT ON FUNCTION trainledger_internal.report_revenue IS
 'Revenue from training tokens in the report. Level reader.';
