@@ -125,18 +125,48 @@ tl_check_http_request(bool writes)
 						 "out.")));
 }
 
+/* The number that a text begins with, or or_else; *rest is what follows it. */
+static int64
+leading_number(const char *text, int64 or_else, char **rest)
+{
+	if (text == NULL || *text < '0' || *text > '9')
+		return or_else;
+	return strtoi64(text, rest, 10);
+}
+
+/* How many of a function's rows the request asks for, as PostgREST reads it */
+static int64
+rows_asked_for(int64 rows)
+{
+	const char *method = setting("request.method");
+	const char *range = request_header("range");
+	char	   *rest = NULL;
+	int64		first = leading_number(request_header("x-trainledger-offset"),
+									   0, &rest);
+	int64		asked = leading_number(request_header("x-trainledger-limit"),
+									   rows, &rest);
+	int64		last;
+
+	asked = Min(asked, rows - Min(first, rows));
+	if (range == NULL || strcmp(method, "GET") != 0)
+		return asked;
+	first = leading_number(range, -1, &rest);
+	if (first < 0 || *rest != '-')
+		return asked;
+	last = leading_number(rest + 1, rows - 1, &rest);
+	return last < first ? 0 : Min(asked, last - first + 1);
+}
+
 /*
- * Refuse an answer of more rows than PostgREST sends, unless the request asks
- * for a part.  Both read the same setting (doc/deploy/roles.sql).
+ * Refuse an answer that PostgREST would cut: it sends so many rows at most, of
+ * what the request asks for.  Both read one setting (doc/deploy/roles.sql).
  */
 void
 tl_check_http_rows(int64 rows)
 {
 	const char *most = setting("pgrst.db_max_rows");
 
-	if (most == NULL || rows <= strtoi64(most, NULL, 10) ||
-		request_header("x-trainledger-limit") != NULL ||
-		request_header("range") != NULL)
+	if (most == NULL || rows_asked_for(rows) <= strtoi64(most, NULL, 10))
 		return;
 	ereport(ERROR,
 			(errcode(TL_INVALID),

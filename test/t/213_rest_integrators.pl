@@ -135,7 +135,14 @@ sub event
 	is(books(), $before, 'and booked by nobody');
 	is(scalar @{ ask(operator => POST => '/rpc/post_batch', $many->(10000))->{json} }, 10000, '10,000 are whole');
 	my $statement = "/rpc/account_statement?account_id=$account&since=2020-01-01Z&until=2100-01-01Z";
-	is(ask(operator => GET => $statement)->{json}{code}, 'TL400', 'so is a statement');
+	for my $part ('', '&limit=10001', '&limit=x', '&offset=1')
+	{
+		is(ask(operator => GET => $statement . $part)->{json}{code}, 'TL400', "so is a statement, $part");
+	}
+	is(ask(operator => GET => $statement, undef, Range => $_)->{json}{code}, 'TL400', "so it is, Range: $_") for '0-', '0-10000', '1-';
+	is(scalar @{ ask(operator => GET => $statement, undef, Range => '5-10004')->{json} }, 10000, 'but not a range of 10,000');
+	is(scalar @{ ask(operator => GET => "$statement&offset=10000")->{json} },
+		$node->safe_psql('books', "SELECT count(*) + 2 - 10000 FROM trainledger.entry WHERE account_id = $account"), 'nor the end');
 	my @rows = map { @{ ask(operator => GET => "$statement&limit=6000&offset=$_")->{json} } } 0, 6000;
 	is("$rows[0]{operation} $rows[-1]{operation} " . @rows,
 		'opening closing ' . (2 + $node->safe_psql('books', "SELECT count(*) FROM trainledger.entry WHERE account_id = $account")),
