@@ -56,6 +56,7 @@ FROM pg_class c WHERE c.relkind = 'v' AND c.relnamespace::regnamespace::text ~ '
 INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '00000000-0000-4000-8000-0000000000') FROM unnest(ARRAY[
 	'SELECT clock()',
 	'SELECT trainledger_internal.document_time(clock())',
+	'SELECT trainledger_internal.report_month(), md5(trainledger.report())',
 	-- people and catalogue
 	$$SELECT * FROM add_party('person', 'Cid', id => 4, uuid => '$id55')$$,
 	$$SELECT * FROM update_party(3, name => 'Bert')$$,

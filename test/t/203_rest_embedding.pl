@@ -30,9 +30,11 @@ my %named = (
 	kind_id => 'program_kinds', program_kind_id => 'program_kinds',
 	program_id => 'programs', consumed_program_id => 'programs', cohort_id => 'cohorts');
 
-# Those that name nothing that is served here
+# Those that name nothing that is served here, and those of reports, which are
+# relations to nothing
 my %other = map { $_ => 1 } qw(parties.external_id tickets.external_id
-  signup_tokens.type_id
+  signup_tokens.type_id balances.issue_id balances.organisation_id
+  balances.party_id signup_funnel.signup_token_id tokens_expiring.party_id
   training_token_issues.account_id training_token_transactions.account_id);
 
 my @columns = grep { !$other{$_} } rows($node,
