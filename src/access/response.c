@@ -154,6 +154,9 @@ rows_asked_for(int64 rows)
 	if (first < 0 || *rest != '-')
 		return asked;
 	last = leading_number(rest + 1, rows - 1, &rest);
+	/* beyond the last row there is none, and the difference cannot overflow */
+	if (last >= rows)
+		last = rows - 1;
 	return last < first ? 0 : Min(asked, last - first + 1);
 }
 

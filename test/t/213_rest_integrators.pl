@@ -139,7 +139,7 @@ sub event
 	{
 		is(ask(operator => GET => $statement . $part)->{json}{code}, 'TL400', "so is a statement, $part");
 	}
-	is(ask(operator => GET => $statement, undef, Range => $_)->{json}{code}, 'TL400', "so it is, Range: $_") for '0-', '0-10000', '1-';
+	is(ask(operator => GET => $statement, undef, Range => $_)->{json}{code}, 'TL400', "so it is, Range: $_") for '0-', '0-10000', '1-', '0-9223372036854775807', '0-99999999999999999999';
 	is(scalar @{ ask(operator => GET => $statement, undef, Range => '5-10004')->{json} }, 10000, 'but not a range of 10,000');
 	is(scalar @{ ask(operator => GET => "$statement&offset=10000")->{json} },
 		$node->safe_psql('books', "SELECT count(*) + 2 - 10000 FROM trainledger.entry WHERE account_id = $account"), 'nor the end');
