@@ -13,7 +13,8 @@ import { SafeError } from "postgraphile/grafast";
 import { makePgService } from "postgraphile/adaptors/pg";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 
-import trainledger, { maskError } from "./trainledger.mjs";
+import { maskError } from "./errors.mjs";
+import trainledger from "./trainledger.mjs";
 
 const {
   TRAINLEDGER_DATABASE: connectionString,
@@ -85,7 +86,7 @@ export default {
     websockets: false,
     graphiql: explorer === "1",
     maxRequestLength: 100000,
-    maskError: maskError,
+    maskError,
   },
   ruru: { clientConfig: { initialHeaders: explorerHeaders } },
 };
