@@ -84,6 +84,35 @@ is(join(' ', rows($node, "SELECT DISTINCT booked_by FROM trainledger.entry WHERE
 	'load', 'booked by whom the token names');
 books_are_right($node, 'after the load');
 
+# Connections to PostgREST are reused. It answers some of these requests before it
+# has read their bodies, and no other request may suffer from that.
+my %stranger = (%header, Authorization => 'Bearer nobody');
+my %reader = (Authorization => 'Bearer ' . $faces->token('reader'));
+my @mixed = (
+	[ 200, GET => '/credit-token/balance/default/id:1.json', \%reader ],
+	[ 404, GET => '/credit-token/balance/default/id:99.json', \%reader ],
+	[ 200, GET => '/credit-token/history/default/id:2.json?limit=10', \%reader ],
+	[ 200, GET => '/parties?limit=3', \%reader ],
+	[ 401, GET => '/tokens', \%stranger ],
+	map({ my $body = encode_json({ description => 'x' x $_ });
+			([ 401, POST => '/credit-token/transaction/add', \%stranger, $body ],
+				[ 404, POST => '/rpc/nothing', \%header, $body ],
+				[ 403, POST => '/rpc/credit_add', { %header, %reader },
+					encode_json({ party_id => 1, amount => 1, source => 's', description => 'x' x $_, recorded_at => '2026-01-01Z' }) ])
+	} 10, 1000, 7000));
+my (%sent, @wrong, $answers);
+load($faces->{web_port}, $clients, $seconds > 5 ? $seconds : 5,
+	sub { (undef, my @request) = @{ $sent{ $_[0] } = $mixed[rand @mixed] }; return @request },
+	sub {
+		my ($client, $answer) = @_;
+		my ($wanted, $method, $path) = @{ $sent{$client} };
+
+		$answers++;
+		push @wrong, "$method $path: $answer->{status}" if $answer->{status} != $wanted;
+	});
+note "$answers answers to mixed requests";
+is(join("\n", @wrong), '', 'each of mixed requests gets its own answer');
+
 $faces->stop;
 $node->stop;
 done_testing();

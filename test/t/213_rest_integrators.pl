@@ -158,6 +158,30 @@ sub event
 }
 
 # ----------------------------------------------------------------------
+# Filters on what a function returns: PostgREST 12.0 wants the column selected
+# ----------------------------------------------------------------------
+
+{
+	my @functions = (
+		[ '/rpc/holdings?party_id=1', 'what', 'system', 'eq.credit' ],
+		[ '/rpc/credit_history?party_id=1', 'delta', 'operation', 'eq.add' ],
+	);
+	for my $function (@functions)
+	{
+		my ($call, $shown, $column, $filter) = @$function;
+		my $short = ask(operator => GET => "$call&select=$shown&$column=$filter");
+		my $full = ask(operator => GET => "$call&select=$shown,$column&$column=$filter");
+		my $all = ask(operator => GET => "$call&select=$shown,$column");
+		my $value = $filter =~ s/^eq\.//r;
+
+		is($short->{status}, 400, "$call: a filter on a column that is not selected");
+		like($short->{json}{message}, qr/$column/, 'which the error names');
+		is_deeply($full->{json}, [ grep { $_->{$column} eq $value } @{ $all->{json} } ], 'a filter on one that is');
+		cmp_ok(scalar @{ $full->{json} }, '>', 0, 'finds rows');
+	}
+}
+
+# ----------------------------------------------------------------------
 # Errors in the form of their path
 # ----------------------------------------------------------------------
 
