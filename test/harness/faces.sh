@@ -84,6 +84,7 @@ write_nginx_conf()
     sed -e "s/127\.0\.0\.1:3000/127.0.0.1:$REST_PORT/" \
         -e "s/127\.0\.0\.1:3001/127.0.0.1:$ADMIN_PORT/" \
         -e "s/127\.0\.0\.1:8080/127.0.0.1:$NGINX_PORT/" \
+        -e "s/127\.0\.0\.1:5678/127.0.0.1:${TRAINLEDGER_PORT:-5678}/" \
         -e "s,/var/log/nginx/,$folder/," \
         -e "s,root /.*;,root $deploy;," \
         "$deploy/nginx.conf" >"$folder/trainledger.conf"

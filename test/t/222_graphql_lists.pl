@@ -1,5 +1,5 @@
 # Lists of the GraphQL face: pages, order, totals, filters over every field,
-# numbers, and the limits of a document. What a list says is compared with SQL.
+# and numbers. What a list says is compared with SQL.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -332,24 +332,6 @@ foreach my $case (
 }
 is(sql("SELECT count(*) FROM pg_proc WHERE pronamespace = 'trainledger_graphql'::regnamespace AND proparallel <> 'u' AND prosrc ~ 'EXCEPTION WHEN'"),
 	0, 'errors are not caught in workers');
-
-# --- Limits
-
-my $account = '{ nodes { account { contacts ' x 4 . '{ nodes { id } }' . ' } } }' x 4;
-like(messages("{ contacts $account }"), qr/15 levels deep; 12 are allowed/,
-	'a document that is too deep is refused');
-like(messages('fragment f on Contact { account { contacts { nodes { ...g } } } }
-	fragment g on Contact { account { contacts { nodes { ...h } } } }
-	fragment h on Contact { account { contacts { nodes { account { id } } } } }
-	{ contacts { nodes { ...f } } }'),
-	qr/13 levels deep; 12 are allowed/, 'also with fragments');
-like(messages('{ ' . join(' ', map { "a$_: regions { nodes { id } }" } 1 .. 400) . ' }'),
-	qr/1200 fields; 1000 are allowed/, 'and one with too many fields');
-like(messages('fragment a on Region { id name code } fragment b on Region { ...a ...c } fragment c on Region { ...b }
-	{ regions { nodes { ...b } } }'),
-	qr/spread fragment/, 'and fragments in a circle');
-my ($status) = $face->ask('operator', '{ regions { nodes { id } } }' . ' ' x 110000);
-is($status, 413, 'a request that is too long is refused');
 
 $face->stop;
 $node->stop;

@@ -1,62 +1,99 @@
-// Limits of a document.
+// Limits: they bound the work of a document before it begins, and the answer,
+// because texts have no fixed length.
 
-import { GraphQLError, Kind } from "postgraphile/graphql";
+import { isMainThread } from "node:worker_threads";
 
-const MAXIMUM_DEPTH = 12;
-const MAXIMUM_FIELDS = 1000;
+import { prepareThread, runHeavy } from "./heavy.mjs";
+import { workOf } from "./reckoning.mjs";
+import { exceeded } from "./refusals.mjs";
 
-// A validation rule: the depth of a document and the number of its fields, with
-// fragments expanded. Introspection is not counted.
-function limits(context) {
-  const known = new Map();
+export const LIMITS = {
+  levels: 12,
+  fields: 1000,
+  tokens: 20000,
+  rows: 50000,
+  values: 250000,
+  // that filters compare with
+  filters: 10000,
+  // of the answer
+  bytes: 8 * 1024 * 1024,
+  // of what the database sends for one request
+  databaseBytes: 64 * 1024 * 1024,
+  errors: 100,
+  // more than that runs in a thread of its own
+  light: { fields: 60, values: 2000, filters: 200, introspection: 500 },
+  // that it may run there, and that the thread may have
+  seconds: 40,
+  megabytes: 256,
+};
 
-  function measure(selectionSet) {
-    const whole = { depth: 0, fields: 0 };
-    for (const selection of selectionSet?.selections ?? []) {
-      const isField = selection.kind === Kind.FIELD;
-      if (isField && /^__(schema|type)$/.test(selection.name.value)) {
-        continue;
-      }
-      const part = selection.kind === Kind.FRAGMENT_SPREAD
-        ? measureFragment(selection.name.value)
-        : measure(selection.selectionSet);
-      whole.depth = Math.max(whole.depth, part.depth + (isField ? 1 : 0));
-      whole.fields += part.fields + (isField ? 1 : 0);
-    }
-    return whole;
+// The bytes of a value in JSON, nearly: what is escaped counts once.
+function bytesOf(value) {
+  if (typeof value === "string") {
+    return Buffer.byteLength(value) + 2;
   }
-
-  // Another rule refuses circular fragments
-  function measureFragment(name) {
-    if (!known.has(name)) {
-      known.set(name, { depth: 0, fields: 0 });
-      known.set(name, measure(context.getFragment(name)?.selectionSet));
-    }
-    return known.get(name);
+  if (typeof value !== "object" || value === null) {
+    return 8;
   }
-
-  return {
-    OperationDefinition(node) {
-      const { depth, fields } = measure(node.selectionSet);
-      if (depth > MAXIMUM_DEPTH) {
-        context.reportError(new GraphQLError(
-          `the document is ${depth} levels deep; ${MAXIMUM_DEPTH} are allowed`));
-      }
-      if (fields > MAXIMUM_FIELDS) {
-        context.reportError(new GraphQLError(
-          `the document has ${fields} fields; ${MAXIMUM_FIELDS} are allowed`));
-      }
-    },
-  };
+  let bytes = 2;
+  for (const key in value) {
+    bytes += (Array.isArray(value) ? 1 : key.length + 4) + bytesOf(value[key]);
+  }
+  return bytes;
 }
+
+function limitedAnswer(result, limits) {
+  const error = exceeded("the answer has # bytes", bytesOf(result.data), limits.bytes);
+
+  if (error) {
+    return { errors: [error] };
+  }
+  // one fault may show at each of many nodes
+  result.errors?.splice(limits.errors);
+  return result;
+}
+
+const isHeavy = (sum, light) =>
+  Object.keys(light).some((what) => sum[what] > light[what]);
 
 export const LimitsPlugin = {
   name: "TrainledgerLimitsPlugin",
   grafserv: {
     middleware: {
       setPreset(next, event) {
-        event.validationRules.push(limits);
+        prepareThread(event.resolvedPreset.trainledger);
         return next();
+      },
+    },
+  },
+  schema: {
+    hooks: {
+      // plans of large documents have megabytes
+      GraphQLSchema: (schema) => ({
+        ...schema,
+        extensions: {
+          ...schema.extensions,
+          grafast: {
+            ...schema.extensions?.grafast,
+            operationsCacheMaxLength: isMainThread ? 200 : 20,
+            operationOperationPlansCacheMaxLength: 5,
+          },
+        },
+      }),
+    },
+  },
+  grafast: {
+    middleware: {
+      async execute(next, { args }) {
+        const { trainledger: limits } = args.resolvedPreset;
+        const { errors, ...sum } = workOf(args, limits);
+
+        if (errors.length) {
+          return { errors };
+        }
+        return isMainThread && isHeavy(sum, limits.light)
+          ? runHeavy(args, limits)
+          : limitedAnswer(await next(), limits);
       },
     },
   },

@@ -1,16 +1,29 @@
 // The PostGraphile 5 preset for the schema trainledger_graphql: plugins for the
 // smart tags of trainledger_graphql.sql. It knows no view and no function by name.
 
-import { LimitsPlugin } from "./limits.mjs";
+import { DocumentsPlugin } from "./documents.mjs";
+import { LIMITS, LimitsPlugin } from "./limits.mjs";
 import { ListsPlugin } from "./lists.mjs";
 import { NamesPlugin } from "./names.mjs";
 import { NamespacesPlugin } from "./namespaces.mjs";
+import { OperationsPlugin } from "./operations.mjs";
 import { ScalarsPlugin } from "./scalars.mjs";
+import { TransportPlugin } from "./transport.mjs";
 
 export default {
   plugins: [
-    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, LimitsPlugin,
+    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, DocumentsPlugin,
+    LimitsPlugin, OperationsPlugin, TransportPlugin,
   ],
+  // Settings of these plugins
+  trainledger: {
+    ...LIMITS,
+    introspection: true,
+    origins: ["*"],
+    operations: new Map(),
+    onlyListed: false,
+    automatic: false,
+  },
   // Nodes are found in their lists. The schema has what the views and functions
   // define, and nothing else.
   disablePlugins: [

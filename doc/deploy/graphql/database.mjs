@@ -1,0 +1,63 @@
+// Connections to the database, and a bound on what they bring: texts have no
+// fixed length, and rows are read as a whole.
+
+import pg from "pg";
+import { makePgService } from "postgraphile/adaptors/pg";
+import { SafeError } from "postgraphile/grafast";
+
+import { counted } from "./refusals.mjs";
+
+// A service that gives up the connections of a request for which they have sent
+// more than so many bytes. One object of settings is one request.
+export function boundedService(connectionString, schemas, most) {
+  const pool = new pg.Pool({ connectionString });
+  const service = makePgService({ pool, schemas });
+  const received = new WeakMap();
+  const requests = new WeakMap();
+
+  pool.on("error", (error) => console.error(error.message));
+  pool.on("connect", (client) => {
+    const { stream } = client.connection;
+
+    stream.on("data", ({ length }) => {
+      const request = requests.get(client);
+      if (!request) {
+        return;
+      }
+      received.set(request, (received.get(request) ?? 0) + length);
+      if (received.get(request) > most) {
+        stream.destroy(new Error("too much"));
+      }
+    });
+  });
+
+  function bounded(withPgClient) {
+    async function withBoundedClient(settings, callback) {
+      try {
+        return await withPgClient(settings, (client) => {
+          requests.set(client.rawClient, settings);
+          return callback(client);
+        });
+      } catch (error) {
+        if (received.get(settings) > most) {
+          throw new SafeError(
+            `the answer needs more than ${counted(most)} bytes from the database`,
+            { code: "LIMIT_EXCEEDED" });
+        }
+        throw error;
+      }
+    }
+
+    withBoundedClient.release = withPgClient.release;
+    return withBoundedClient;
+  }
+
+  return {
+    ...service,
+    adaptor: {
+      ...service.adaptor,
+      createWithPgClient: (...options) =>
+        bounded(service.adaptor.createWithPgClient(...options)),
+    },
+  };
+}
