@@ -7,18 +7,25 @@ import { SafeError } from "postgraphile/grafast";
 
 import { counted } from "./refusals.mjs";
 
+const TOO_MUCH = new Error("too much");
+
 // A service that gives up the connections of a request for which they have sent
 // more than so many bytes. One object of settings is one request.
 export function boundedService(connectionString, schemas, most) {
   const pool = new pg.Pool({ connectionString });
+
+  pool.on("error", () => {
+    // of an idle connection, which has said so itself
+  });
   const service = makePgService({ pool, schemas });
   const received = new WeakMap();
   const requests = new WeakMap();
 
-  pool.on("error", (error) => console.error(error.message));
   pool.on("connect", (client) => {
     const { stream } = client.connection;
 
+    // else it would end the process; the query fails too, and says why
+    client.on("error", (error) => error === TOO_MUCH || console.error(error.message));
     stream.on("data", ({ length }) => {
       const request = requests.get(client);
       if (!request) {
@@ -26,7 +33,7 @@ export function boundedService(connectionString, schemas, most) {
       }
       received.set(request, (received.get(request) ?? 0) + length);
       if (received.get(request) > most) {
-        stream.destroy(new Error("too much"));
+        stream.destroy(TOO_MUCH);
       }
     });
   });

@@ -18,7 +18,7 @@ export const LIMITS = {
   // of the answer
   bytes: 8 * 1024 * 1024,
   // of what the database sends for one request
-  databaseBytes: 64 * 1024 * 1024,
+  databaseBytes: 32 * 1024 * 1024,
   errors: 100,
   // more than that runs in a thread of its own
   light: { fields: 60, values: 2000, filters: 200, introspection: 500 },
