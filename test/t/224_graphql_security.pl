@@ -99,7 +99,9 @@ sub selection
 			my $sub = $of->{name} =~ /Connection$/
 			  ? connection($of, $depth)
 			  : selection($of, $depth - 1);
-			push @parts, "$field->{name} { $sub }" if $sub;
+			# few of each: the rows that a document asks for are limited
+			my $size = $of->{name} =~ /Connection$/ ? '(first: 2)' : '';
+			push @parts, "$field->{name}$size { $sub }" if $sub;
 		}
 	}
 	return join ' ', @parts;
@@ -138,7 +140,7 @@ my %everything = (
 foreach my $list (@lists)
 {
 	my $name = $list->{name};
-	my $document = "{ $name(first: 1000) { "
+	my $document = "{ $name(first: 8) { "
 	  . connection(named($list->{type}), 4) . ' } }';
 	my ($status, $text) = $face->ask($ann, $document);
 	my $answer = decode_json($text);
@@ -155,7 +157,7 @@ foreach my $list (@lists)
 	my ($all) = $face->read_answer('reader', "{ $name(first: 1) { edges { cursor } } }");
 	my $cursor = $all->{$name}{edges}[0]{cursor};
 	(undef, $text) = $face->ask($ann,
-		"query { $name(after: \"$cursor\") { " . connection(named($list->{type}), 3) . ' } }');
+		"query { $name(first: 8, after: \"$cursor\") { " . connection(named($list->{type}), 3) . ' } }');
 	unlike($text, $others, "$name: nor after a cursor of another");
 
 	# each filter, with what others have
