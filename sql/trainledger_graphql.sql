@@ -18,7 +18,9 @@
 -- and these of the preset that comes with the project:
 --
 --   @scalar NAME           the domain is this scalar of GraphQL
---   @namespace NS @method M  the function is the field M of the mutation NS
+--   @namespace NS @method M @input TYPE  the function is the field M of the
+--                          mutation NS; its argument, the input as it was sent,
+--                          has the fields of a composite type
 --   @filterAs COLUMN TYPE  filters on the column compare COLUMN instead; with
 --                          a TYPE the value is a global id of that type
 --   @orderFirst COLUMNS    lists are in this order, before the primary key
@@ -269,21 +271,26 @@ SELECT type || ' list', 'id[]',
 	   format('ARRAY(SELECT trainledger_graphql._key(i, %L, %L, %%2$L)::%2$s FROM unnest(%%1$s) i)', type, key_type)
 FROM _node;
 
+-- What null means in a field, beside a field that is left out: it is required;
+-- null empties what is there, or is refused because nothing can be empty there;
+-- null is the same as left out.
+CREATE TYPE if_null AS ENUM ('required', 'empties', 'refused', 'left out');
+
 -- Composite types: inputs, and types used in inputs, payloads and views.  The
--- column argument says which argument a field of an input becomes; null: the
--- one of the same name.  A field that becomes two arguments has a second row,
--- without a comment.
+-- fields of inputs have their names in GraphQL.  The column argument says which
+-- argument a field becomes; null: the one of the same name.  A field that
+-- becomes two arguments has a second row, without a comment.
 CREATE TABLE _record (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
 	comment text);
 CREATE TABLE _field (n integer GENERATED ALWAYS AS IDENTITY, record text REFERENCES _record,
-	name text, kind text REFERENCES _kind, argument text, comment text);
+	name text, kind text REFERENCES _kind, argument text, comment text, if_null if_null);
 
 INSERT INTO _record (name, comment) VALUES
 ('validity_period', 'A number of days, weeks, months or years.'),
 ('field_error', 'Why a mutation was refused; nothing of it was done.'),
 ('validity_period_input', 'A number of days, weeks, months or years.'),
 ('token_type_create_input', 'A new type of training tokens.'),
-('token_type_update_input', 'Changes of a type of training tokens; what is left out stays.'),
+('token_type_update_input', 'Changes of a type of training tokens. A field that is left out stays as it is.'),
 ('token_issue_create_input', 'Training tokens to issue.'),
 ('token_issue_extend_input', 'A later expiry of training tokens.'),
 ('token_issue_set_expiry_input', 'A mistaken expiry to correct.'),
@@ -293,10 +300,10 @@ INSERT INTO _record (name, comment) VALUES
 ('token_balance_redeem_input', 'Training tokens to redeem, those that expire first before others.'),
 ('token_balance_refund_input', 'Redeemed training tokens to give back.'),
 ('training_pass_type_input', 'A new type of training passes, a draft.'),
-('training_pass_type_update_input', 'Changes of a pass type; what is left out stays.'),
+('training_pass_type_update_input', 'Changes of a pass type. A field that is left out stays as it is.'),
 ('training_pass_type_content_input', 'Courses and learning paths of a pass type.'),
 ('training_pass_type_option_input', 'A new option of a pass type, a draft.'),
-('training_pass_type_option_update_input', 'Changes of an option; what is left out stays.'),
+('training_pass_type_option_update_input', 'Changes of an option. A field that is left out stays as it is.'),
 ('training_pass_type_option_price_input', 'A price of an option in a region and a currency.'),
 ('training_pass_type_option_price_update_input', 'Another amount of a price.'),
 ('training_pass_issue_input', 'A training pass to issue.'),
@@ -317,113 +324,129 @@ INSERT INTO _field (record, name, kind, argument, comment) VALUES
 ('validity_period_input', 'value', 'integer', NULL, 'How many units it has.'),
 ('token_type_create_input', 'name', 'text', NULL, 'Name to show, unique.'),
 ('token_type_create_input', 'description', 'text', NULL, 'What the tokens are for.'),
-('token_type_create_input', 'default_days_to_redeem', 'integer', NULL,
+('token_type_create_input', 'defaultDaysToRedeem', 'integer', NULL,
  'Days from the issue to the expiry where the issue does not say.'),
 ('token_type_create_input', 'decimals', 'decimals', 'scale',
  'Decimals that a number of these tokens may have, 0 to 6; 0 where it is left out.'),
-('token_type_update_input', 'token_type_id', 'TokenType', NULL, 'Type to change.'),
+('token_type_update_input', 'tokenTypeId', 'TokenType', NULL, 'Type to change.'),
 ('token_type_update_input', 'name', 'text', NULL, 'Name to show, unique.'),
-('token_type_update_input', 'description', 'text', NULL, 'What the tokens are for.'),
-('token_type_update_input', 'default_days_to_redeem', 'integer', NULL,
- 'Days from the issue to the expiry where the issue does not say.'),
-('token_type_update_input', 'is_active', 'boolean', NULL, 'False: nothing is booked.'),
-('token_type_update_input', 'is_archived', 'boolean', NULL, 'True: nothing new is issued.'),
-('token_issue_create_input', 'token_type_id', 'TokenType', NULL, 'Type of the tokens.'),
-('token_issue_create_input', 'account_id', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
+('token_type_update_input', 'description', 'text', NULL, 'What the tokens are for; null: none.'),
+('token_type_update_input', 'defaultDaysToRedeem', 'integer', NULL,
+ 'Days from the issue to the expiry where the issue does not say; null: never.'),
+('token_type_update_input', 'isActive', 'boolean', NULL, 'False: nothing is booked.'),
+('token_type_update_input', 'isArchived', 'boolean', NULL, 'True: nothing new is issued.'),
+('token_issue_create_input', 'tokenTypeId', 'TokenType', NULL, 'Type of the tokens.'),
+('token_issue_create_input', 'accountId', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
 ('token_issue_create_input', 'quantity', 'amount', NULL, 'How many.'),
-('token_issue_create_input', 'expires_at', 'day', 'expires_on',
- 'Last day of the tokens; where it is left out, the type says how many days they are good for.'),
+('token_issue_create_input', 'expiresAt', 'day', 'expires_on',
+ 'Last day of the tokens: they are good until 23:59:59 of it in UTC. Where it is left out, the type says how many days they are good for.'),
 ('token_issue_create_input', 'notes', 'text', NULL, 'What it is for.'),
-('token_issue_create_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('token_issue_create_input', 'unit_price', 'price', NULL, 'What the customer paid for one of them, such as "45.50"; with a currency.'),
-('token_issue_create_input', 'currency_code', 'text', NULL, 'Code of the currency of the price, such as USD.'),
-('token_issue_extend_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
-('token_issue_extend_input', 'expires_at', 'day', 'expires_on', 'Last day of the tokens, after the present one.'),
-('token_issue_set_expiry_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
-('token_issue_set_expiry_input', 'expires_at', 'day', 'expires_on', 'Right last day of the tokens; null or left out: they never expire.'),
+('token_issue_create_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_issue_create_input', 'unitPrice', 'price', NULL, 'What the customer paid for one of them, such as "45.50"; with a currency.'),
+('token_issue_create_input', 'currencyCode', 'text', NULL, 'Code of the currency of the price, such as USD.'),
+('token_issue_extend_input', 'tokenIssueId', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_issue_extend_input', 'expiresAt', 'day', 'expires_on',
+ 'Last day of the tokens, after the present one: they are good until 23:59:59 of it in UTC.'),
+('token_issue_set_expiry_input', 'tokenIssueId', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_issue_set_expiry_input', 'expiresAt', 'day', 'expires_on',
+ 'Right last day of the tokens: they are good until 23:59:59 of it in UTC; null: they never expire. It cannot be left out.'),
 ('token_issue_set_expiry_input', 'reason', 'text', NULL, 'Why it is corrected.'),
-('token_balance_adjust_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_balance_adjust_input', 'tokenIssueId', 'TokenIssue', 'issue_id', 'Issue to change.'),
 ('token_balance_adjust_input', 'amount', 'amount', NULL, 'How many to add, or with a minus sign to take.'),
 ('token_balance_adjust_input', 'notes', 'text', NULL, 'What it is for.'),
-('token_balance_adjust_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('token_balance_void_input', 'token_issue_id', 'TokenIssue', 'issue_id', 'Issue to change.'),
+('token_balance_adjust_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_balance_void_input', 'tokenIssueId', 'TokenIssue', 'issue_id', 'Issue to change.'),
 ('token_balance_void_input', 'notes', 'text', NULL, 'What it is for.'),
-('token_balance_void_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('token_balance_transfer_input', 'from_account_id', 'holder', 'from_party_id', 'Organisation or person that gives the tokens.'),
-('token_balance_transfer_input', 'to_account_id', 'holder', 'to_party_id', 'Organisation or person that gets them.'),
-('token_balance_transfer_input', 'token_type_id', 'TokenType', NULL, 'Type of the tokens.'),
+('token_balance_void_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_balance_transfer_input', 'fromAccountId', 'holder', 'from_party_id', 'Organisation or person that gives the tokens.'),
+('token_balance_transfer_input', 'toAccountId', 'holder', 'to_party_id', 'Organisation or person that gets them.'),
+('token_balance_transfer_input', 'tokenTypeId', 'TokenType', NULL, 'Type of the tokens.'),
 ('token_balance_transfer_input', 'quantity', 'amount', NULL, 'How many.'),
 ('token_balance_transfer_input', 'notes', 'text', NULL, 'What it is for.'),
-('token_balance_transfer_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('token_balance_redeem_input', 'account_id', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
-('token_balance_redeem_input', 'token_type_id', 'TokenType', NULL, 'Type of the tokens.'),
+('token_balance_transfer_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_balance_redeem_input', 'accountId', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
+('token_balance_redeem_input', 'tokenTypeId', 'TokenType', NULL, 'Type of the tokens.'),
 ('token_balance_redeem_input', 'quantity', 'amount', NULL, 'How many.'),
 ('token_balance_redeem_input', 'reference', 'text', NULL, 'What they are redeemed for, such as a booking.'),
 ('token_balance_redeem_input', 'notes', 'text', NULL, 'What it is for.'),
-('token_balance_redeem_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('token_balance_refund_input', 'redemption_id', 'redemption', NULL, 'Redemption.'),
+('token_balance_redeem_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_balance_refund_input', 'redemptionId', 'redemption', NULL, 'Redemption: its id, or its number alone.'),
 ('token_balance_refund_input', 'quantity', 'amount', NULL, 'How many; all that are left where it is left out.'),
-('token_balance_refund_input', 'if_expired', 'refund', NULL,
+('token_balance_refund_input', 'ifExpired', 'refund', NULL,
  'What becomes of those whose issue has expired; forfeit where it is left out.'),
-('token_balance_refund_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
+('token_balance_refund_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
 ('training_pass_type_input', 'code', 'text', NULL, 'Code, unique.'),
 ('training_pass_type_input', 'name', 'text', NULL, 'Name to show.'),
 ('training_pass_type_input', 'description', 'text', NULL, 'What the pass is for.'),
-('training_pass_type_update_input', 'training_pass_type_id', 'TrainingPassType', 'pass_type_id', 'Pass type to change.'),
+('training_pass_type_update_input', 'trainingPassTypeId', 'TrainingPassType', 'pass_type_id', 'Pass type to change.'),
 ('training_pass_type_update_input', 'code', 'text', NULL, 'Code, unique.'),
 ('training_pass_type_update_input', 'name', 'text', NULL, 'Name to show.'),
-('training_pass_type_update_input', 'description', 'text', NULL, 'What the pass is for.'),
-('training_pass_type_update_input', 'lifecycle_state', 'lifecycle', NULL, 'published needs a published option.'),
-('training_pass_type_content_input', 'training_pass_type_id', 'TrainingPassType', 'pass_type_id', 'Pass type to change.'),
-('training_pass_type_content_input', 'course_ids', 'CourseTemplate list', NULL, 'Courses.'),
-('training_pass_type_content_input', 'path_ids', 'LearningPath list', NULL, 'Learning paths.'),
-('training_pass_type_option_input', 'training_pass_type_id', 'TrainingPassType', 'pass_type_id', 'Pass type.'),
+('training_pass_type_update_input', 'description', 'text', NULL, 'What the pass is for; null: nothing.'),
+('training_pass_type_update_input', 'lifecycleState', 'lifecycle', NULL, 'published needs a published option.'),
+('training_pass_type_content_input', 'trainingPassTypeId', 'TrainingPassType', 'pass_type_id', 'Pass type to change.'),
+('training_pass_type_content_input', 'courseIds', 'CourseTemplate list', NULL, 'Courses.'),
+('training_pass_type_content_input', 'pathIds', 'LearningPath list', NULL, 'Learning paths.'),
+('training_pass_type_option_input', 'trainingPassTypeId', 'TrainingPassType', 'pass_type_id', 'Pass type.'),
 ('training_pass_type_option_input', 'name', 'text', NULL, 'Name, such as Monthly.'),
-('training_pass_type_option_input', 'validity_period', 'period unit', 'validity_unit', 'How long a pass with it is valid.'),
-('training_pass_type_option_input', 'validity_period', 'period value', 'validity_value', NULL),
-('training_pass_type_option_update_input', 'training_pass_type_option_id', 'TrainingPassTypeOption', 'option_id', 'Option to change.'),
+('training_pass_type_option_input', 'validityPeriod', 'period unit', 'validity_unit', 'How long a pass with it is valid.'),
+('training_pass_type_option_input', 'validityPeriod', 'period value', 'validity_value', NULL),
+('training_pass_type_option_update_input', 'trainingPassTypeOptionId', 'TrainingPassTypeOption', 'option_id', 'Option to change.'),
 ('training_pass_type_option_update_input', 'name', 'text', NULL, 'Name, such as Monthly.'),
-('training_pass_type_option_update_input', 'lifecycle_state', 'lifecycle', NULL, 'published needs a price.'),
-('training_pass_type_option_price_input', 'training_pass_type_option_id', 'TrainingPassTypeOption', 'option_id', 'Option.'),
-('training_pass_type_option_price_input', 'region_id', 'Region', 'region_code', 'Region.'),
-('training_pass_type_option_price_input', 'currency_code', 'text', NULL, 'Code of the currency, such as USD.'),
+('training_pass_type_option_update_input', 'lifecycleState', 'lifecycle', NULL, 'published needs a price.'),
+('training_pass_type_option_price_input', 'trainingPassTypeOptionId', 'TrainingPassTypeOption', 'option_id', 'Option.'),
+('training_pass_type_option_price_input', 'regionId', 'Region', 'region_code', 'Region.'),
+('training_pass_type_option_price_input', 'currencyCode', 'text', NULL, 'Code of the currency, such as USD.'),
 ('training_pass_type_option_price_input', 'amount', 'price', NULL, 'The price, such as "99.90".'),
-('training_pass_type_option_price_update_input', 'training_pass_type_option_price_id', 'TrainingPassTypeOptionPrice', 'price_id',
+('training_pass_type_option_price_update_input', 'trainingPassTypeOptionPriceId', 'TrainingPassTypeOptionPrice', 'price_id',
  'Price to change.'),
 ('training_pass_type_option_price_update_input', 'amount', 'price', NULL, 'The price, such as "99.90".'),
-('training_pass_issue_input', 'training_pass_type_id', 'TrainingPassType', 'pass_type_id', 'Pass type.'),
-('training_pass_issue_input', 'training_pass_type_option_id', 'TrainingPassTypeOption', 'option_id', 'Option of the pass type.'),
-('training_pass_issue_input', 'contact_id', 'Person', 'party_id', 'Person who is to have the pass.'),
-('training_pass_issue_input', 'valid_from', 'moment', NULL, 'From when on it is valid; now where it is left out.'),
-('training_pass_issue_input', 'valid_until', 'moment', NULL,
- 'When its validity is over; after the period of the option where it is left out.'),
-('training_pass_issue_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('training_pass_renew_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to change.'),
-('training_pass_renew_input', 'training_pass_type_option_id', 'TrainingPassTypeOption', 'option_id',
+('training_pass_issue_input', 'trainingPassTypeId', 'TrainingPassType', 'pass_type_id', 'Pass type.'),
+('training_pass_issue_input', 'trainingPassTypeOptionId', 'TrainingPassTypeOption', 'option_id', 'Option of the pass type.'),
+('training_pass_issue_input', 'contactId', 'Person', 'party_id', 'Person who is to have the pass.'),
+('training_pass_issue_input', 'validFrom', 'moment', NULL, 'From when on it is valid, a date alone from 00:00 of it in UTC; now where it is left out.'),
+('training_pass_issue_input', 'validUntil', 'moment', NULL,
+ 'When its validity is over, a date alone at 00:00 of it in UTC; after the period of the option where it is left out.'),
+('training_pass_issue_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('training_pass_renew_input', 'trainingPassId', 'TrainingPass', 'pass_id', 'Pass to change.'),
+('training_pass_renew_input', 'trainingPassTypeOptionId', 'TrainingPassTypeOption', 'option_id',
  'Option; the present one where it is left out.'),
-('training_pass_renew_input', 'valid_until', 'moment', NULL,
- 'When its validity is over; by the period of the option later where it is left out.'),
-('training_pass_renew_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('training_pass_revoke_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to cancel.'),
-('training_pass_reassign_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to give away; it is cancelled.'),
-('training_pass_reassign_input', 'contact_id', 'Person', 'party_id', 'Person who gets the rest of its validity as a new pass.'),
-('training_pass_reassign_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('training_pass_use_input', 'contact_id', 'Person', 'party_id', 'Person who books.'),
-('training_pass_use_input', 'content_id', 'content', 'item_id', 'Course or learning path that is booked.'),
+('training_pass_renew_input', 'validUntil', 'moment', NULL,
+ 'When its validity is over, a date alone at 00:00 of it in UTC; by the period of the option later where it is left out.'),
+('training_pass_renew_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('training_pass_revoke_input', 'trainingPassId', 'TrainingPass', 'pass_id', 'Pass to cancel.'),
+('training_pass_reassign_input', 'trainingPassId', 'TrainingPass', 'pass_id', 'Pass to give away; it is cancelled.'),
+('training_pass_reassign_input', 'contactId', 'Person', 'party_id', 'Person who gets the rest of its validity as a new pass.'),
+('training_pass_reassign_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('training_pass_use_input', 'contactId', 'Person', 'party_id', 'Person who books.'),
+('training_pass_use_input', 'contentId', 'content', 'item_id', 'Course or learning path that is booked.'),
 ('training_pass_use_input', 'reference', 'text', NULL, 'Reference of the booking.'),
-('training_pass_use_input', 'idempotency_key', 'uuid', NULL, 'Key of one''s own by which a repeated request is known.'),
-('training_pass_cancel_use_input', 'training_pass_use_id', 'TrainingPassUse', 'pass_use_id', 'Booking to take back.'),
+('training_pass_use_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('training_pass_cancel_use_input', 'trainingPassUseId', 'TrainingPassUse', 'pass_use_id', 'Booking to take back.'),
 ('training_pass_cancel_use_input', 'reason', 'text', NULL, 'Why; may be left out.'),
-('training_pass_correct_input', 'training_pass_id', 'TrainingPass', 'pass_id', 'Pass to correct.'),
-('training_pass_correct_input', 'valid_from', 'moment', NULL,
- 'When its last run begins; as it is where it is left out.'),
-('training_pass_correct_input', 'valid_until', 'moment', NULL,
- 'When its last run is over; as it is where it is left out.'),
+('training_pass_correct_input', 'trainingPassId', 'TrainingPass', 'pass_id', 'Pass to correct.'),
+('training_pass_correct_input', 'validFrom', 'moment', NULL,
+ 'When its last run begins, a date alone at 00:00 of it in UTC; as it is where it is left out.'),
+('training_pass_correct_input', 'validUntil', 'moment', NULL,
+ 'When its last run is over, a date alone at 00:00 of it in UTC; as it is where it is left out.'),
 ('training_pass_correct_input', 'reason', 'text', NULL, 'Why; it is kept.');
 
--- Payloads: errors, or a row of a view, or a list of rows
+-- The functions say of most fields what null means; see below.
+UPDATE _field f SET if_null = v.if_null::if_null
+FROM (VALUES
+	('validity_period', 'unit', 'required'), ('validity_period', 'value', 'required'),
+	('validity_period_input', 'unit', 'required'), ('validity_period_input', 'value', 'required'),
+	('field_error', 'label', 'required'), ('field_error', 'message', 'required'),
+	('token_type_update_input', 'description', 'empties'), ('token_type_update_input', 'defaultDaysToRedeem', 'empties'),
+	('training_pass_type_update_input', 'description', 'empties'), ('token_issue_set_expiry_input', 'expiresAt', 'empties'),
+	('training_pass_correct_input', 'validFrom', 'refused'), ('training_pass_correct_input', 'validUntil', 'refused')
+) AS v(record, name, if_null)
+WHERE (f.record, f.name) = (v.record, v.name);
+
+-- Payloads: errors, or a row of a view, or a list of rows.  A row may come with
+-- one that it references by also_key.
 CREATE TABLE _payload (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
-	field text, view text REFERENCES _view, what text, is_list boolean DEFAULT false);
+	field text, view text REFERENCES _view, what text, is_list boolean DEFAULT false,
+	also_field text, also_view text REFERENCES _view, also_key text, also_what text);
 INSERT INTO _payload (name, field, view, what) VALUES
 ('token_type_payload', 'token_type', 'training_token_type', 'Type'),
 ('token_issue_payload', 'token_issue', 'training_token_issue', 'Issue'),
@@ -431,8 +454,10 @@ INSERT INTO _payload (name, field, view, what) VALUES
 ('training_pass_type_payload', 'training_pass_type', 'training_pass_type', 'Pass type'),
 ('training_pass_type_option_payload', 'training_pass_type_option', 'training_pass_type_option', 'Option'),
 ('training_pass_type_option_price_payload', 'training_pass_type_option_price', 'training_pass_type_option_price', 'Price'),
-('training_pass_payload', 'training_pass', 'training_pass', 'Pass'),
-('training_pass_use_payload', 'training_pass_use', 'training_pass_use', 'Booking');
+('training_pass_payload', 'training_pass', 'training_pass', 'Pass');
+INSERT INTO _payload (name, field, view, what, also_field, also_view, also_key, also_what) VALUES
+('training_pass_use_payload', 'training_pass_use', 'training_pass_use', 'Booking',
+ 'training_pass', 'training_pass', 'pass_key', 'Pass');
 INSERT INTO _payload (name, field, view, what, is_list) VALUES
 ('token_issues_payload', 'token_issues', 'training_token_issue', 'Each issue', true);
 
@@ -484,12 +509,35 @@ INSERT INTO _mutation (namespace, method, function, input, payload, key, comment
  'Cancels a pass; its dates stay.'),
 ('trainingPass', 'reassignPass', 'reassign_pass', 'training_pass_reassign_input', 'training_pass_payload', 'id',
  'Cancels a pass and gives the rest of its validity to another person; the new pass is returned.'),
-('trainingPass', 'usePass', 'use_pass', 'training_pass_use_input', 'training_pass_payload', 'pass_id',
- 'Records a booking on a pass that covers it; that pass is returned.'),
+('trainingPass', 'usePass', 'use_pass', 'training_pass_use_input', 'training_pass_use_payload', 'id',
+ 'Records a booking on a pass that covers it.'),
 ('trainingPass', 'cancelUse', 'cancel_pass_use', 'training_pass_cancel_use_input', 'training_pass_use_payload', 'id',
  'Takes a booking on a pass back; it is kept and marked.'),
 ('trainingPass', 'correctPass', 'correct_pass', 'training_pass_correct_input', 'training_pass_payload', 'id',
  'Mends a mistaken start or end of the last run of a pass.');
+
+-- Each argument of a mutation: whether the function has a default for it, and
+-- whether it takes the names of columns to empty.  If a function lacks an
+-- argument, this script fails, and not only a call of the mutation.
+UPDATE _field SET argument = lower(regexp_replace(name, '([A-Z])', '_\1', 'g')) WHERE argument IS NULL;
+CREATE TABLE _argument AS
+SELECT m.n AS mutation, f.n AS field, p.pronargs - p.pronargdefaults < array_position(p.proargnames, f.argument) AS is_optional,
+	   'clear' = ANY (p.proargnames) AS can_clear, format('trainledger.%s(%s)', m.function, f.argument) AS title
+FROM _mutation m JOIN _field f ON f.record = m.input
+LEFT JOIN pg_proc p ON p.pronamespace = 'trainledger'::regnamespace AND p.proname = m.function
+AND f.argument = ANY (p.proargnames[:p.pronargs]);
+DO $$
+DECLARE
+	unknown text := (SELECT string_agg(title, ', ') FROM _argument WHERE is_optional IS NULL);
+BEGIN
+	IF unknown IS NOT NULL THEN
+		RAISE EXCEPTION 'not an argument: %', unknown;
+	END IF;
+END;
+$$;
+UPDATE _field f
+SET if_null = CASE WHEN NOT a.is_optional THEN 'required' WHEN a.can_clear THEN 'refused' ELSE 'left out' END::if_null
+FROM _argument a WHERE a.field = f.n AND f.if_null IS NULL;
 
 -- ---------------------------------------------------------------------------
 -- Types and views
@@ -540,7 +588,8 @@ FROM _view v ORDER BY v.n
 \gexec
 
 -- Payloads are created after the views, because each contains a row of one.
-SELECT format('CREATE TYPE %I AS (errors field_error[], %I %I%s)', name, field, view, CASE WHEN is_list THEN '[]' END),
+SELECT format('CREATE TYPE %I AS (errors field_error[], %I %I%s%s)', name, field, view, CASE WHEN is_list THEN '[]' END,
+			  ', ' || quote_ident(also_field) || ' ' || also_view),
 	   format('COMMENT ON TYPE %I IS %L', name, 'What became of a mutation.')
 FROM _payload ORDER BY n
 \gexec
@@ -548,16 +597,19 @@ FROM _payload ORDER BY n
 -- Comments of columns are the descriptions of fields.
 SELECT format('COMMENT ON COLUMN %I.%I IS %L', of, name, comment)
 FROM (SELECT view, name, comment FROM _column
-	  UNION ALL SELECT record, name, comment FROM _field WHERE comment IS NOT NULL
-	  UNION ALL SELECT name, 'errors', 'Why it was refused; empty where it was done.' FROM _payload
-	  UNION ALL SELECT name, field, what || ' as it is now; null where it was refused.' FROM _payload) AS c(of, name, comment)
+	  UNION ALL SELECT record, name, CASE if_null WHEN 'required' THEN E'@notNull\n' ELSE '' END || comment
+	  FROM _field WHERE comment IS NOT NULL
+	  UNION ALL SELECT name, 'errors', E'@notNull\nWhy it was refused; empty where it was done.' FROM _payload
+	  UNION ALL SELECT name, field, what || ' as it is now; null where it was refused.' FROM _payload
+	  UNION ALL SELECT name, also_field, also_what || ' as it is now; null where it was refused.' FROM _payload
+	  WHERE also_field IS NOT NULL) AS c(of, name, comment)
 \gexec
 
 -- ---------------------------------------------------------------------------
 -- Helpers of the mutations.  Their tags keep them out of the GraphQL schema.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION _require_level(twin text) RETURNS void
+CREATE FUNCTION _require_level(twin text, mutation text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -566,14 +618,35 @@ BEGIN
 				   WHERE p.function_name = twin
 				   AND trainledger.has_level(p.level)) THEN
 		RAISE EXCEPTION USING ERRCODE = '42501',
-			MESSAGE = format('permission denied for %s', twin),
+			MESSAGE = format('permission denied for %s', mutation),
 			HINT = 'Ask for a role with a higher level of access.';
 	END IF;
 END;
 $$;
-COMMENT ON FUNCTION _require_level(text) IS
+COMMENT ON FUNCTION _require_level(text, text) IS
 E'@behavior -*\n'
 'Internal: 42501 before anything else, where the caller may not call a function of trainledger.';
+
+CREATE FUNCTION _refuse(argument text, message text) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RAISE EXCEPTION USING ERRCODE = 'TL400', COLUMN = argument, MESSAGE = message;
+END;
+$$;
+COMMENT ON FUNCTION _refuse(text, text) IS
+E'@behavior -*\nInternal: refuses an argument (TL400).';
+
+CREATE FUNCTION _refuse_id(argument text, types text[]) RETURNS void
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_graphql._refuse(argument, 'not a global id of ' || (
+		SELECT string_agg(CASE WHEN t ~ '^[AEIOU]' THEN 'an ' ELSE 'a ' END || t, ' or ')
+		FROM unnest(types) t));
+END;
+COMMENT ON FUNCTION _refuse_id(text, text[]) IS
+E'@behavior -*\nInternal: refuses an argument as no global id of some types (TL400).';
 
 CREATE FUNCTION _key(id text, type text, key_type text, argument text)
 RETURNS text
@@ -590,8 +663,7 @@ BEGIN
 	END IF;
 	RETURN key;
 EXCEPTION WHEN data_exception THEN
-	RAISE EXCEPTION USING ERRCODE = 'TL400', COLUMN = argument,
-		MESSAGE = format('not a global id of a %s', type);
+	PERFORM trainledger_graphql._refuse_id(argument, ARRAY[type]);
 END;
 $$;
 COMMENT ON FUNCTION _key(text, text, text, text) IS
@@ -606,17 +678,19 @@ SET search_path = pg_catalog, pg_temp
 SET TimeZone = 'UTC'
 AS $$
 BEGIN
-	RETURN value::%2$s;
+	RETURN %4$s;
 EXCEPTION WHEN data_exception THEN
-	RAISE EXCEPTION USING ERRCODE = 'TL400', COLUMN = argument,
-		MESSAGE = %3$L;
+	PERFORM trainledger_graphql._refuse(argument, %3$L);
 END;
 $$
-$template$, name, type, 'not ' || what),
+$template$, name, type, 'not ' || what, format(expression, type)),
 	   format('COMMENT ON FUNCTION %I(text, text) IS %L', name,
 			  format(E'@behavior -*\nInternal: a text as %s (TL400).', what))
-FROM (VALUES ('_moment', 'timestamptz', 'a date or a time'), ('_price', 'numeric', 'a price'),
-	  ('_redemption', 'bigint', 'an id of a redemption')) AS v(name, type, what)
+FROM (VALUES ('_moment', 'timestamptz', 'a date or a time', 'value::%s'), ('_price', 'numeric', 'a price', 'value::%s'),
+	  -- its number, or its global id
+	  ('_redemption', 'bigint', 'an id of a redemption',
+	   'CASE WHEN value ~ ''^[0-9]+$'' THEN value ELSE trainledger.global_id_key(value, ''TokenRedemption'') END::%s'))
+AS v(name, type, what, expression)
 \gexec
 
 CREATE FUNCTION _one_of(id text, types text[], argument text) RETURNS bigint
@@ -624,11 +698,14 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-	-- the type that the id begins with; if none fits, the first one
-	type text := coalesce((SELECT t FROM unnest(types) t WHERE starts_with(id,
-		left(encode(convert_to(t || ':', 'UTF8'), 'base64'), length(t) * 4 / 3))), types[1]);
+	-- the type that the id begins with
+	type text := (SELECT t FROM unnest(types) t WHERE starts_with(id,
+		left(encode(convert_to(t || ':', 'UTF8'), 'base64'), length(t) * 4 / 3)));
 	key bigint := trainledger_graphql._key(id, type, 'bigint', argument);
 BEGIN
+	IF id IS NOT NULL AND type IS NULL THEN
+		PERFORM trainledger_graphql._refuse_id(argument, types);
+	END IF;
 	-- no party or item has id 0: the called function finds none (TL404), after
 	-- it has checked its other arguments
 	RETURN CASE WHEN key IS NULL
@@ -643,45 +720,66 @@ COMMENT ON FUNCTION _one_of(text, text[], text) IS
 E'@behavior -*\n'
 'Internal: the key in a global id of one of several types, 0 where there is no such thing (TL400).';
 
-CREATE FUNCTION _errors(
-	state text, message text, argument text, fields jsonb, input jsonb)
-RETURNS field_error[]
+CREATE FUNCTION _nulls(sent json, fields jsonb) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
-	-- if the input is null, there is no field to name
-	SELECT ARRAY[ROW(
-		coalesce(lower(left(f.name, 1)) || substr(replace(initcap(
-			replace(f.name, '_', ' ') COLLATE "C"), ' ', ''), 2), ''),
-		message, input ->> f.name)::field_error]
-	FROM (SELECT CASE WHEN input ? (fields ->> argument)
-				 THEN fields ->> argument END) AS f(name)
-	WHERE state LIKE 'TL%' OR state LIKE '22%';
+	SELECT ARRAY(SELECT f.key FROM jsonb_each_text(fields) f
+				 WHERE json_typeof(sent -> f.value) = 'null');
 END;
-COMMENT ON FUNCTION _errors(text, text, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION _nulls(json, jsonb) IS
+E'@behavior -*\nInternal: the arguments whose fields were sent as null.';
+
+CREATE FUNCTION _check_nulls(sent json, refused jsonb, needed jsonb)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	argument text := (trainledger_graphql._nulls(sent, refused))[1];
+	missing text := (SELECT f.key FROM jsonb_each_text(needed) f
+					 WHERE sent -> f.value IS NULL LIMIT 1);
+BEGIN
+	IF argument IS NOT NULL THEN
+		PERFORM trainledger_graphql._refuse(argument, argument || ' cannot be null');
+	ELSIF missing IS NOT NULL THEN
+		PERFORM trainledger_graphql._refuse(missing, missing || ' is missing');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION _check_nulls(json, jsonb, jsonb) IS
 E'@behavior -*\n'
-'Internal: a refusal or a bad value as the errors of a payload, with the field of the input for the argument to blame; null for any other error.';
+'Internal: TL400 where one of the fields is null for which null is refused, or one is left out that is needed.';
+
+CREATE FUNCTION _errors(
+	state text, message text, argument text, fields jsonb, sent json)
+RETURNS field_error[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	word text;
+	label text;
+BEGIN
+	IF state NOT LIKE 'TL%' AND state NOT LIKE '22%' THEN
+		RETURN NULL;
+	END IF;
+	FOR word, label IN SELECT f.key, f.value FROM jsonb_each_text(fields) f LOOP
+		message := regexp_replace(message, format('\m%s\M', word), label, 'g');
+	END LOOP;
+	-- names of tables
+	message := regexp_replace(message, '(?<=[a-z])_(?=[a-z])', ' ', 'g');
+	label := fields ->> argument;
+	RETURN ARRAY[ROW(coalesce(label, ''), message, sent ->> label)
+				 ::trainledger_graphql.field_error];
+END;
+$$;
+COMMENT ON FUNCTION _errors(text, text, text, jsonb, json) IS
+E'@behavior -*\n'
+'Internal: a refusal or a bad value as the errors of a payload; null for any other error. fields has the word of the API for each word of SQL that a message may contain: the field for an argument, and so on.';
 
 -- ---------------------------------------------------------------------------
 -- Mutations
 -- ---------------------------------------------------------------------------
-
--- If a function lacks an argument, this script fails, and not only a call of
--- the mutation.
-DO $$
-DECLARE
-	unknown text := (
-		SELECT string_agg(format('trainledger.%s has no argument %s', m.function, coalesce(f.argument, f.name)), ', ')
-		FROM _mutation m JOIN _field f ON f.record = m.input
-		WHERE NOT EXISTS (
-			SELECT FROM pg_proc p
-			WHERE p.pronamespace = 'trainledger'::regnamespace AND p.proname = m.function
-			AND coalesce(f.argument, f.name) = ANY (p.proargnames[:p.pronargs])));
-BEGIN
-	IF unknown IS NOT NULL THEN
-		RAISE EXCEPTION USING MESSAGE = unknown;
-	END IF;
-END;
-$$;
 
 -- The template of all mutations.  A refusal or a bad value rolls back what was
 -- done and becomes the errors of the payload, whose label is the input field of
@@ -689,29 +787,32 @@ $$;
 -- returns a set makes a list.  The function has the name of the mutation:
 -- \sf trainledger_graphql."trainingPass.issuePass"
 SELECT format($template$
-CREATE FUNCTION %1$I(input trainledger_graphql.%3$I)
+CREATE FUNCTION %1$I(sent json)
 RETURNS trainledger_graphql.%4$I
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	input trainledger_graphql.%3$I;
 	done trainledger_graphql.%4$I;
 	made trainledger_graphql.%6$I.%7$I%%TYPE;
 	argument text;
 BEGIN
-	PERFORM trainledger_graphql._require_level(%2$L);
+	PERFORM trainledger_graphql._require_level(%2$L, %1$L);%12$s
+	input := json_populate_record(NULL::trainledger_graphql.%3$I, sent);
 	FOR made IN SELECT f.%8$I FROM trainledger.%2$I(
 		%9$s) f
 	LOOP
 		done.%5$I := %11$s(
-			SELECT v FROM trainledger_graphql.%6$I v WHERE v.%7$I = made);
+			SELECT v FROM trainledger_graphql.%6$I v WHERE v.%7$I = made);%13$s
 	END LOOP;
 	done.errors := '{}';
 	RETURN done;
 EXCEPTION WHEN OTHERS THEN
 	GET STACKED DIAGNOSTICS argument = COLUMN_NAME;
+	done := NULL;
 	done.errors := trainledger_graphql._errors(SQLSTATE, SQLERRM, argument,
-		%10$L, to_jsonb(input));
+		%10$L, sent);
 	IF done.errors IS NULL THEN
 		RAISE;
 	END IF;
@@ -719,21 +820,37 @@ EXCEPTION WHEN OTHERS THEN
 END;
 $$;
 $template$, x.name, m.function, m.input, m.payload, p.field, p.view, v.primary_key, m.key,
-	string_agg(format('%2$I => ' || k.conversion, format('input.%I', f.name), a.name), E',\n\t\t' ORDER BY f.n),
-	jsonb_object_agg(a.name, f.name), CASE WHEN p.is_list THEN format('done.%I || ', p.field) END),
-	   format('COMMENT ON FUNCTION %I(%I) IS %L', x.name, m.input,
-			  format(E'@namespace %s\n@method %s\n%s', m.namespace, m.method, m.comment))
+	string_agg(format('%2$I => ' || k.conversion, format('input.%I', f.name), f.argument), E',\n\t\t' ORDER BY f.n)
+	|| coalesce(E',\n\t\tclear => trainledger_graphql._nulls(sent, ' || quote_literal(
+		jsonb_object_agg(f.argument, f.name) FILTER (WHERE a.can_clear AND f.if_null = 'empties')) || ')', ''),
+	jsonb_object_agg('party', CASE m.namespace WHEN 'trainingPass' THEN 'contact' ELSE 'account' END)
+	|| coalesce(jsonb_object_agg(w.argument, w.field) FILTER (WHERE w.argument <> w.field), '{}')
+	|| jsonb_object_agg(f.argument, f.name),
+	CASE WHEN p.is_list THEN format('done.%I || ', p.field) END,
+	E'\n\tPERFORM trainledger_graphql._check_nulls(sent, ' || nullif(format('%L, %L',
+		coalesce(jsonb_object_agg(f.argument, f.name) FILTER (WHERE f.if_null = 'refused'), '{}'),
+		coalesce(jsonb_object_agg(f.argument, f.name) FILTER (WHERE NOT a.can_clear AND f.if_null = 'empties'), '{}')),
+		$$'{}', '{}'$$) || ');',
+	(SELECT format(E'\n\t\tdone.%I := (\n\t\t\tSELECT v FROM trainledger_graphql.%I v WHERE v.%I = (done.%I).%I);',
+				   p.also_field, a.name, a.primary_key, p.field, p.also_key)
+	 FROM _view a WHERE a.name = p.also_view)),
+	   format('COMMENT ON FUNCTION %I(json) IS %L', x.name,
+			  format(E'@namespace %s\n@method %s\n@input %s\n%s', m.namespace, m.method, m.input, m.comment))
 FROM _mutation m
 JOIN _payload p ON p.name = m.payload
 JOIN _view v ON v.name = p.view
 JOIN _field f ON f.record = m.input
+JOIN _argument a ON (a.mutation, a.field) = (m.n, f.n)
 JOIN _kind k ON k.name = f.kind
-CROSS JOIN LATERAL (SELECT coalesce(f.argument, f.name)) AS a(name)
 CROSS JOIN LATERAL (SELECT format('%s.%s', m.namespace, m.method)) AS x(name)
+-- what an id is of: party_id is accountId, so a party is an account
+CROSS JOIN LATERAL (SELECT substring(f.argument FROM '([a-z]+)_id$'),
+	lower(substring(f.name FROM '([A-Z]?[a-z]+)Id$'))) AS w(argument, field)
 GROUP BY m.n, p.name, v.name, x.name ORDER BY m.n
 \gexec
 
-DROP TABLE _scalar, _enum, _node, _view, _column, _relation, _kind, _record, _field, _payload, _mutation;
+DROP TABLE _scalar, _enum, _node, _view, _column, _relation, _kind, _record, _field, _payload, _mutation, _argument;
+DROP TYPE if_null;
 
 -- ---------------------------------------------------------------------------
 -- All roles that have a level of access may use the schema.  The functions of

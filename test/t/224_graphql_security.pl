@@ -253,7 +253,9 @@ foreach my $mutation (@mutations)
 }
 foreach my $method (qw(createType updateType createTypeOption updateTypeOption createTypeOptionPrice addContentToPassType correctPass))
 {
-	my (undef, $problems) = $face->read_answer('operator', "mutation { trainingPass { $method(input: {}) { errors { message } } } }");
+	my ($mutation) = grep { $_->[1]{name} eq $method } @mutations;
+	my $input = some_value($mutation->[1]{args}[0]{type});
+	my (undef, $problems) = $face->read_answer('operator', "mutation { trainingPass { $method(input: $input) { errors { message } } } }");
 	is($problems->[0]{extensions}{code}, '42501', "$method: not for an operator");
 }
 is($node->safe_psql('books', $state), $before, 'nothing was done');
@@ -348,7 +350,7 @@ foreach my $evil (q{'; DROP TABLE trainledger.party; --}, q{" OR ""="}, '$1 {{7*
 {
 	my $shown = JSON::PP->new->allow_nonref->ascii->encode($evil);
 	my ($made, $bad) = $face->read_answer('admin',
-		'mutation($t: String) { trainingPass { createType(input: {code: $t, name: $t, description: $t}) {
+		'mutation($t: String!) { trainingPass { createType(input: {code: $t, name: $t, description: $t}) {
 			errors { label message } trainingPassType { id code name description } } } }', { t => $evil });
 	my $pass_type = $made->{trainingPass}{createType}{trainingPassType};
 	is_deeply([ @$pass_type{qw(code name description)} ], [ $evil, $evil, $evil ], "$shown comes back");
@@ -356,12 +358,12 @@ foreach my $evil (q{'; DROP TABLE trainledger.party; --}, q{" OR ""="}, '$1 {{7*
 		'query($t: String) { trainingPassTypes(filters: [{field: code, operation: eq, value: $t}]) { nodes { id } } }', { t => $evil });
 	is_deeply($found->{trainingPassTypes}{nodes}, [ { id => $pass_type->{id} } ], "$shown is found");
 	my ($noted) = $face->read_answer('operator',
-		'mutation($t: String) { trainingTokenBalances {
+		'mutation($t: String!) { trainingTokenBalances {
 			redeem(input: {accountId: "' . id_of('Organisation', 1) . '", tokenTypeId: "' . id_of('TokenType', $type =~ tr/-//dr) . '", quantity: 1, reference: $t, notes: $t}) {
 				redemption { reference } } } }', { t => $evil });
 	is($noted->{trainingTokenBalances}{redeem}{redemption}{reference}, $evil, "$shown is a reference");
 	my ($refused) = $face->read_answer('operator',
-		'mutation($t: ID, $p: String) { trainingTokenIssues { create(input: {tokenTypeId: $t, notes: $p}) { errors { value } } } }', { t => $evil, p => $evil });
+		'mutation($t: ID!, $p: String) { trainingTokenIssues { create(input: {tokenTypeId: $t, accountId: $t, quantity: 1, notes: $p}) { errors { value } } } }', { t => $evil, p => $evil });
 	is($refused->{trainingTokenIssues}{create}{errors}[0]{value}, $evil, "$shown is no id, and shown as sent");
 }
 
