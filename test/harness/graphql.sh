@@ -8,7 +8,7 @@
 #                               file; does nothing where that was done
 #   graphql.sh run FOLDER       becomes the server
 #   graphql.sh start FOLDER     starts it and waits until it listens; what it
-#                               writes is in FOLDER/graphql.log
+#                               writes is in FOLDER/graphql_PORT.log
 #   graphql.sh node FOLDER ...  becomes that folder's node
 set -euo pipefail
 
@@ -48,17 +48,17 @@ listens()
 
 start()
 {
-    local server try
+    local server try log=$folder/graphql_${TRAINLEDGER_PORT:-5678}.log
 
     ! listens || { echo "port ${TRAINLEDGER_PORT:-5678} is taken" >&2; return 1; }
-    setsid "$0" run "$folder" >"$folder/graphql.log" 2>&1 </dev/null &
+    setsid "$0" run "$folder" >"$log" 2>&1 </dev/null &
     server=$!
     for ((try = 0; try < 300; try++)); do
         ! listens || return 0
         kill -0 "$server" 2>/dev/null || break
         sleep 0.1
     done
-    cat "$folder/graphql.log" >&2
+    cat "$log" >&2
     return 1
 }
 

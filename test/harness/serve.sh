@@ -1,9 +1,11 @@
 #!/bin/bash
 # make serve: a private server with sample data, and all faces in front of it
-# on loopback, until Ctrl-C.
+# on loopback, until Ctrl-C. A second GraphQL server is in front of a database of
+# its own, whose clock stands still at the moment that the documents of the
+# training management system print, so that their queries and mutations run.
 #
-# REST_PORT (3000), ADMIN_PORT (3001), NGINX_PORT (8080) and GRAPHQL_PORT (5678)
-# name other ports.
+# REST_PORT (3000), ADMIN_PORT (3001), NGINX_PORT (8080), GRAPHQL_PORT (5678) and
+# SEEDS_PORT (GRAPHQL_PORT + 1) name other ports.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/faces.sh
@@ -13,6 +15,16 @@ run_script()
 {
     as_server psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f "$1" ||
         die "$1 failed"
+}
+
+# PostGraphile for the database PGDATABASE; its explorer sends a token.
+start_graphql()
+{
+    as_server env TRAINLEDGER_PORT="$1" \
+        TRAINLEDGER_DATABASE="postgres:///$PGDATABASE?host=$PGHOST&port=$PGPORT&user=authenticator" \
+        TRAINLEDGER_EXPLORER=1 \
+        TRAINLEDGER_EXPLORER_HEADERS="{\"Authorization\": \"Bearer $2\"}" \
+        test/harness/graphql.sh start "$private/graphql"
 }
 
 install_packages "${server_packages[@]}" perl
@@ -27,30 +39,32 @@ export PGDATABASE=books
 as_server psql -X -q -c 'CREATE EXTENSION trainledger'
 run_script test/api/sample.sql
 run_script doc/deploy/roles.sql
-run_script "$("$pg_config" --sharedir)/extension/trainledger_graphql.sql"
+graphql_schema=$("$pg_config" --sharedir)/extension/trainledger_graphql.sql
+run_script "$graphql_schema"
+
+as_server createdb seeds
+PGDATABASE=seeds run_script test/api/seeds.sql
+PGDATABASE=seeds run_script "$graphql_schema"
 
 secret=$(od -An -N32 -tx1 /dev/urandom | tr -d ' \n')
 export TRAINLEDGER_JWT_SECRET=$secret
 export REST_PORT=${REST_PORT:-3000} NGINX_PORT=${NGINX_PORT:-8080}
-export TRAINLEDGER_PORT=${GRAPHQL_PORT:-5678}
-operator=$(token web_operator)
+export GRAPHQL_PORT=${GRAPHQL_PORT:-5678}
+export SEEDS_PORT=${SEEDS_PORT:-$((GRAPHQL_PORT + 1))}
 
 install_rest "$private/rest"
 start_rest "$private/rest"
 
 say "Installing PostGraphile"
 as_server test/harness/graphql.sh install "$private/graphql"
-as_server env \
-    TRAINLEDGER_DATABASE="postgres:///books?host=$PGHOST&port=$PGPORT&user=authenticator" \
-    TRAINLEDGER_EXPLORER=1 \
-    TRAINLEDGER_EXPLORER_HEADERS="{\"Authorization\": \"Bearer $operator\"}" \
-    test/harness/graphql.sh start "$private/graphql"
+start_graphql "$GRAPHQL_PORT" "$(token web_operator)"
+PGDATABASE=seeds start_graphql "$SEEDS_PORT" "$(token web_admin)"
 
 say "
 The books are open, on this machine only and until Ctrl-C:
 
-  GraphQL explorer   http://127.0.0.1:$TRAINLEDGER_PORT/
-  GraphQL            http://127.0.0.1:$TRAINLEDGER_PORT/graphql
+  GraphQL explorer   http://127.0.0.1:$GRAPHQL_PORT/
+  GraphQL            http://127.0.0.1:$GRAPHQL_PORT/graphql
   REST               http://127.0.0.1:$NGINX_PORT/
   psql               $pg_bin/psql -h $PGHOST -p $PGPORT -U $PGUSER books
 
@@ -59,13 +73,19 @@ tokens are good for an hour, and the learner is person 35.
 
 $(lines)
 
+The queries and mutations in the documents of the training management system run
+as printed, in their order, in a database at the moment that they print. Paste
+them into its explorer, or send them to \$SEEDS as \$ADMIN:
+
+  GraphQL explorer   http://127.0.0.1:$SEEDS_PORT/
+  GraphQL            http://127.0.0.1:$SEEDS_PORT/graphql
+
 For example:
 
   curl -H \"Authorization: Bearer \$OPERATOR\" \\
       \"\$BOOKS/parties?kind=eq.person&limit=3\"
-  curl -H \"Authorization: Bearer \$OPERATOR\" -H 'Content-Type: application/json' \\
-      -d '{\"query\": \"{ trainingTokenTypes { edges { node { id name } } } }\"}' \\
-      http://127.0.0.1:$TRAINLEDGER_PORT/graphql
+  curl -H \"Authorization: Bearer \$OPERATOR\" -H 'Content-Type: application/graphql' \\
+      -d '{ trainingTokenTypes { edges { node { id name } } } }' \"\$GRAPHQL\"
 "
 
 as_server sleep infinity

@@ -39,7 +39,7 @@ install_test_packages()
     case " ${PROVE_TESTS:-}" in
         *t/006_*) packages+=(git unzip) ;;&
         *t/212_* | *t/230_*) packages+=(chromium) ;;&
-        *t/215_*) packages+=(curl) ;;&
+        *t/215_* | *t/233_*) packages+=(curl) ;;&
         *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"

@@ -1,6 +1,5 @@
 # The requests in the training management system's documents (test/api/000.md
-# and 001.md), sent as printed: each whole answer is as printed. Then the
-# examples of doc/graphql.md, over the sample data of make serve.
+# and 001.md), sent as printed: each whole answer is as printed.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -24,13 +23,6 @@ my $face = TrainLedger::GraphQL->start($node);
 cmp_ok($face->replay("$root/test/api/$_.md"), '>', 6, "$_.md: there were answers")
   foreach qw(000 001);
 books_are_right($node, 'after the replay');
-$face->stop;
-$node->stop;
-
-$node = start_books('graphql_documentation');
-$face = TrainLedger::GraphQL->start($node);
-$face->run_script("$root/test/api/sample.sql");
-cmp_ok($face->replay("$root/doc/graphql.md"), '>', 4, 'graphql.md: there were answers');
 $face->stop;
 $node->stop;
 done_testing();

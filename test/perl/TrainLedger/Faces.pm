@@ -112,7 +112,15 @@ sub lines
 {
 	my ($self) = @_;
 
-	local %ENV = (%ENV, NGINX_PORT => $self->{web_port}, TRAINLEDGER_JWT_SECRET => $self->{secret});
+	return lines_for($self->{secret}, NGINX_PORT => $self->{web_port});
+}
+
+# The same for servers at other ports
+sub lines_for
+{
+	my ($secret, %ports) = @_;
+
+	local %ENV = (%ENV, %ports, TRAINLEDGER_JWT_SECRET => $secret);
 	chomp(my $lines = `bash $script lines`);
 	return $lines;
 }

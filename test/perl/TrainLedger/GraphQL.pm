@@ -97,21 +97,27 @@ sub start_server
 sub make_schema
 {
 	my ($self) = @_;
-	my $share = $self->{node}->config_data('--sharedir');
 
-	$self->run_script("$share/extension/trainledger_graphql.sql");
+	$self->run_script($self->schema_script);
 	return;
+}
+
+sub schema_script
+{
+	my ($self) = @_;
+
+	return $self->{node}->config_data('--sharedir') . '/extension/trainledger_graphql.sql';
 }
 
 sub run_script
 {
-	my ($self, $script) = @_;
+	my ($self, $script, $database) = @_;
 	my $node = $self->{node};
 
 	$node->command_ok(
 		[
 			'psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null',
-			'-d', $node->connstr('books'), '-f', $script
+			'-d', $node->connstr($database // 'books'), '-f', $script
 		],
 		basename($script) . ' runs');
 	return;
