@@ -18,7 +18,7 @@ use TrainLedger::GraphQL;
 TrainLedger::Faces::needed();
 TrainLedger::GraphQL::needed();
 
-my $folder = TrainLedger::Client::install();
+my $folder = TrainLedger::Client::install('client');
 my $node = start_books('client');
 TrainLedger::Faces::make_roles($node);
 $node->safe_psql('books', <<'END');

@@ -22,7 +22,7 @@ TrainLedger::GraphQL::needed();
 
 my $deploy = dirname(__FILE__) . '/../../doc/deploy';
 my $json = JSON::PP->new->utf8->canonical;
-my $folder = TrainLedger::Client::install();
+my $folder = TrainLedger::Client::install('client');
 my $node = start_books('openapi_client');
 TrainLedger::Faces::make_roles($node);
 $node->safe_psql('books', <<'END');

@@ -1,6 +1,7 @@
 # What `make serve` prints for GraphQL: the examples of doc/graphql.md, pasted into
 # a shell over the sample data; and the documents of the training management
 # system, as printed and in their order, over the database that is made for them.
+# Then the tables of doc/graphql.md: the mutations and the inputs that there are.
 
 use strict;
 use warnings;
@@ -36,6 +37,7 @@ is($node->safe_psql('seeds', 'SELECT * FROM trainledger.reconcile()'), '', 'the 
 
 cmp_ok(TrainLedger::Examples::run(slurp_file("$root/doc/graphql.md"), qr/\$GRAPHQL|\$SEEDS|\bask \$/, $lines), '>', 8, 'examples of doc/graphql.md');
 books_are_right($node, 'after them');
+compare_tables(slurp_file("$root/doc/graphql.md"));
 
 $_->stop for $face, $seeds;
 $node->stop;
@@ -69,4 +71,42 @@ sub run_documents
 		is($answer, $printed, "line $line: the answer");
 	}
 	return $count;
+}
+
+# A type as it is written
+sub type_text
+{
+	my ($type) = @_;
+
+	return $type->{name} // ($type->{kind} eq 'LIST' ? '[' . type_text($type->{ofType}) . ']' : type_text($type->{ofType}) . '!');
+}
+
+# The document has a row for each mutation and for each input.
+sub compare_tables
+{
+	my ($text) = @_;
+	my $type = 'type { name kind ofType { name kind ofType { name kind ofType { name } } } }';
+	my ($data) = $face->read_answer('operator', "{ __schema { mutationType { fields { name type { fields { name args { name $type }"
+		  . " type { fields { name } } } } } } types { name kind inputFields { name $type } } } }");
+	my (@mutations, @inputs);
+
+	foreach my $namespace (@{ $data->{__schema}{mutationType}{fields} })
+	{
+		foreach my $method (@{ $namespace->{type}{fields} })
+		{
+			my $input = type_text($method->{args}[0]{type}) =~ s/!$//r;
+			my $objects = join ', ', map { "`$_->{name}`" } grep { $_->{name} ne 'errors' } @{ $method->{type}{fields} };
+			push @mutations, "| `$namespace->{name} { $method->{name} }` | `$input` | $objects |\n";
+		}
+	}
+	foreach my $input (grep { $_->{kind} eq 'INPUT_OBJECT' && $_->{name} =~ /Input$/ } @{ $data->{__schema}{types} })
+	{
+		my $fields = join ', ', map { "`$_->{name}: " . type_text($_->{type}) . '`' } @{ $input->{inputFields} };
+		push @inputs, "| `$input->{name}` | $fields |\n";
+	}
+	my ($mutations) = $text =~ /^\| mutation \|.*\n\|.*\n((?:\|.*\n)*)/m;
+	my ($inputs) = $text =~ /^\| input \| fields \|\n\|.*\n((?:\|.*\n)*)/m;
+	is(join('', sort split /^/, $mutations), join('', sort @mutations), 'the table of mutations');
+	is($inputs, join('', sort @inputs), 'the table of inputs');
+	return;
 }

@@ -1,7 +1,7 @@
-# The clients of test/api/client, which npm installs at the versions of their
-# lock file.
+# The clients of test/api/client and test/api/graphql, which npm installs at the
+# versions of their lock files.
 #
-#   my $folder = TrainLedger::Client::install();
+#   my $folder = TrainLedger::Client::install('client');
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -11,16 +11,15 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
-use File::Copy qw(copy);
 use PostgreSQL::Test::Utils;
 
 # Copies them into a folder of their own, with what they need.
 sub install
 {
-	my $folder = PostgreSQL::Test::Utils::tempdir . '/client';
+	my ($name) = @_;
+	my $folder = PostgreSQL::Test::Utils::tempdir . "/$name";
 
-	mkdir $folder or die;
-	copy($_, $folder) or die for glob dirname(__FILE__) . '/../../api/client/{.npmrc,*}';
+	system_or_bail('cp', '-R', dirname(__FILE__) . "/../../api/$name", $folder);
 	system_or_bail('npm', 'ci', "--prefix=$folder", '--no-audit', '--no-fund', '--loglevel=error');
 	return $folder;
 }
