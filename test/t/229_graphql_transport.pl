@@ -242,7 +242,7 @@ is_deeply($json->{data}, { regions => { nodes => [ { code => 'DR' } ] } }, 'a fo
 SKIP:
 {
 	skip 'nginx is not there (make test has it)', 10 unless $ENV{NGINX_BIN};
-	local $ENV{TRAINLEDGER_PORT} = $face->{port};
+	local $ENV{GRAPHQL_PORT} = $face->{port};
 	my $faces = TrainLedger::Faces->start($node, 'books');
 	my $proxy = { url => $faces->address };
 

@@ -75,6 +75,9 @@ sub compare_schemas
 	append_to_file($kept, $served);
 	ok($served eq $shipped, 'the schema that is served is doc/deploy/graphql/schema.graphql')
 	  or diag "see $kept";
+	my ($example) = slurp_file("$root/doc/graphql.md") =~ /^```ts\n(import \{ InMemoryCache .*?)^```$/ms;
+
+	append_to_file("$folder/src/documented.ts", $example =~ s/^const/export const/mr);
 	copy("$root/doc/deploy/graphql/$_", $folder) or die for qw(schema.graphql codegen.ts);
 	mkdir "$folder/src/printed" or die;
 	foreach my $name (qw(000 001))
@@ -125,8 +128,8 @@ sub compare_apollo
 		FROM trainledger.pass_type_content c JOIN trainledger.catalog_item i ON i.id = c.item_id WHERE c.pass_type_id = 2 ORDER BY i.kind, i.id}) };
 
 	is($results->{totalRecords}, scalar @$people, 'people are counted');
-	is_deeply($results->{forward}, [ [ @$people[ 0 .. 6 ] ], [ @$people[ 7 .. 13 ] ], [ @$people[ 14, 15 ] ] ], 'and found, page by page');
-	is_deeply($results->{backward}, [ [ @$people[ 9 .. 15 ] ], [ @$people[ 2 .. 8 ] ], [ @$people[ 0, 1 ] ] ], 'also from the last page on');
+	is_deeply($results->{forward}, [ [ 7, 14, 16 ], $people ], 'and found, page by page');
+	is_deeply($results->{backward}, [ [ 7, 14, 16 ], $people ], 'also from the last page on');
 	is_deeply($results->{issued}, [ 12.5, 12.5, '2099-12-31T23:59:59Z', 'Hours', JSON::PP::true ], 'tokens are issued, once');
 	is("$results->{adjusted} $results->{cached}", '10.25 10.25', 'and adjusted, also in what was read before');
 	is_deeply($results->{redeemed}, [ [], 0.5, 'booking 232' ], 'and redeemed');

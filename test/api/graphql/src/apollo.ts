@@ -7,6 +7,8 @@
 import { ApolloClient, CombinedGraphQLErrors, HttpLink, InMemoryCache } from '@apollo/client';
 import type { OperationVariables, TypedDocumentNode } from '@apollo/client';
 
+// the example of doc/graphql.md
+import { cache } from './documented.ts';
 import type { ContactsQuery } from './gql/graphql.ts';
 import { graphql } from './gql/index.ts';
 
@@ -18,15 +20,11 @@ const results: Record<string, unknown> = {};
 const complaints: unknown[] = [];
 console.warn = console.error = (...words: unknown[]) => { complaints.push(words.map(String)); };
 
-const client = (token: string) => new ApolloClient({
-  cache: new InMemoryCache({
-    possibleTypes: { CatalogItem: ['CourseTemplate', 'LearningPath'] },
-    // What has no id belongs to what has one.
-    typePolicies: { ValidityPeriod: { merge: true } },
-  }),
+const client = (token: string, cache = new InMemoryCache()) => new ApolloClient({
+  cache,
   link: new HttpLink({ uri: address, headers: { Authorization: `Bearer ${token}` } }),
 });
-const operator = client(operatorToken);
+const operator = client(operatorToken, cache);
 
 // What is there, or the end of the day
 function there<T>(value: T): NonNullable<T> {
@@ -38,7 +36,7 @@ function there<T>(value: T): NonNullable<T> {
 
 async function ask<D, V extends OperationVariables>(
   query: TypedDocumentNode<D, V>, variables: NoInfer<V>, as = operator): Promise<D> {
-  const { data } = await as.query<D, OperationVariables>({ query, variables });
+  const { data } = await as.query<D, OperationVariables>({ query, variables, fetchPolicy: 'network-only' });
   return there(data) as D;
 }
 
@@ -64,19 +62,23 @@ const contacts = graphql(`
   }
 `);
 type Cursors = { first?: number, after?: string | null, last?: number, before?: string | null };
-
-// Page after page, as the function says which is next
-async function pages(page: Cursors, next: (info: ContactsPage['pageInfo']) => Cursors | false) {
-  const found: unknown[] = [];
-  for (let wanted: Cursors | false = page; wanted;) {
-    const { edges, pageInfo }: ContactsPage = there((await ask(contacts, { name: 'ada %', ...wanted })).contacts);
-    found.push(edges.map((edge) => [edge?.node?.name, edge?.node?.account?.name]));
-    results.totalRecords = pageInfo.totalRecords;
-    wanted = next(pageInfo);
-  }
-  return found;
-}
 type ContactsPage = NonNullable<ContactsQuery['contacts']>;
+
+// Page after page, as the function says which is next: how long the list in the
+// cache becomes, and the list
+async function pages(start: Cursors, next: (info: ContactsPage['pageInfo']) => Cursors | false) {
+  const counts: number[] = [];
+  for (let page = start; ;) {
+    const { edges, pageInfo }: ContactsPage = there((await ask(contacts, { name: 'ada %', ...page })).contacts);
+    const following = next(pageInfo);
+    counts.push(edges.length);
+    results.totalRecords = pageInfo.totalRecords;
+    if (!following) {
+      return [counts, edges.map((edge) => [edge?.node?.name, edge?.node?.account?.name])];
+    }
+    page = following;
+  }
+}
 
 results.forward = await pages({ first: 7 }, ({ hasNextPage, endCursor }) => hasNextPage && { first: 7, after: endCursor });
 results.backward = await pages({ last: 7 }, ({ hasPreviousPage, startCursor }) => hasPreviousPage && { last: 7, before: startCursor });
@@ -148,8 +150,7 @@ results.redeemed = [redeemed?.errors, redeemed?.redemption?.quantity, redeemed?.
 const refused = (await change(redeem, { input: { ...booking, quantity: '1000000.5' } })).trainingTokenBalances?.redeem;
 results.refused = [refused?.errors?.map((error) => [error?.label, error?.message, error?.value]), refused?.redemption];
 
-const { data: read } = await operator.query({ query: issues, variables: { id: tokenIssueId }, fetchPolicy: 'network-only' });
-results.transactions = read?.trainingTokenIssues?.nodes[0]?.transactions.nodes
+results.transactions = (await ask(issues, { id: tokenIssueId })).trainingTokenIssues?.nodes[0]?.transactions.nodes
   .map((row) => [row?.operation, row?.balanceDelta, row?.notes]);
 
 // ---------------------------------------------------------------------------
