@@ -3,8 +3,8 @@
 #
 # Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
 # name an empty database, one for each. BENCH names the scripts to run; by
-# default all of them run except compare and documents, which need BASE, the
-# revision to compare with. What they write to test/results is kept. The data is on a real
+# default all of them run except compare, documents and graphql, which need BASE,
+# the revision to compare with. What they write to test/results is kept. The data is on a real
 # disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
@@ -19,7 +19,7 @@ esac
 
 scripts=${BENCH:-run tokens signup programs transfers double_entry hot growth rest}
 case " $scripts " in
-    *" compare "* | *" documents "*)
+    *" compare "* | *" documents "* | *" graphql "*)
         [ -n "${BASE:-}" ] || die "what to compare with? give BASE=REVISION"
         servers=2
         ;;
@@ -42,6 +42,7 @@ start_base()
     start_server "${settings[@]}"
     as_server createdb bench_compare
     as_server createdb bench_documents
+    as_server createdb bench_graphql
     export BASE_HOST=$PGHOST BASE_BENCH=$server/checkout/test/bench
     server=$private
 }
@@ -55,7 +56,13 @@ start_server "${settings[@]}"
 as_server mkdir -p test/results
 status=0
 for script in $scripts; do
-    case "$script" in rest | documents) install_rest "$private/rest" ;; esac
+    case "$script" in
+        rest | documents) install_rest "$private/rest" ;;
+        graphql)
+            export GRAPHQL_FOLDER=$private/graphql
+            as_server test/harness/graphql.sh install "$GRAPHQL_FOLDER"
+            ;;
+    esac
     as_server createdb "bench_$script"
     export PGDATABASE="bench_$script"
     as_server bash "test/bench/$script.sh" || status=$?
