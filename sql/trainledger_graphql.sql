@@ -609,23 +609,22 @@ FROM (SELECT view, name, comment FROM _column
 -- Helpers of the mutations.  Their tags keep them out of the GraphQL schema.
 -- ---------------------------------------------------------------------------
 
-CREATE FUNCTION _require_level(twin text, mutation text) RETURNS void
+CREATE FUNCTION _require_level(
+	level trainledger.access_level, mutation text) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	IF NOT EXISTS (SELECT FROM trainledger.privilege p
-				   WHERE p.function_name = twin
-				   AND trainledger.has_level(p.level)) THEN
+	IF trainledger.has_level(level) IS NOT TRUE THEN
 		RAISE EXCEPTION USING ERRCODE = '42501',
 			MESSAGE = format('permission denied for %s', mutation),
 			HINT = 'Ask for a role with a higher level of access.';
 	END IF;
 END;
 $$;
-COMMENT ON FUNCTION _require_level(text, text) IS
+COMMENT ON FUNCTION _require_level(trainledger.access_level, text) IS
 E'@behavior -*\n'
-'Internal: 42501 before anything else, where the caller may not call a function of trainledger.';
+'Internal: 42501 before anything else, where the caller has not the level of access that a mutation is for.';
 
 CREATE FUNCTION _refuse(argument text, message text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -798,7 +797,7 @@ DECLARE
 	made trainledger_graphql.%6$I.%7$I%%TYPE;
 	argument text;
 BEGIN
-	PERFORM trainledger_graphql._require_level(%2$L, %1$L);%12$s
+	PERFORM trainledger_graphql._require_level(%14$L, %1$L);%12$s
 	input := json_populate_record(NULL::trainledger_graphql.%3$I, sent);
 	FOR made IN SELECT f.%8$I FROM trainledger.%2$I(
 		%9$s) f
@@ -833,7 +832,8 @@ $template$, x.name, m.function, m.input, m.payload, p.field, p.view, v.primary_k
 		$$'{}', '{}'$$) || ');',
 	(SELECT format(E'\n\t\tdone.%I := (\n\t\t\tSELECT v FROM trainledger_graphql.%I v WHERE v.%I = (done.%I).%I);',
 				   p.also_field, a.name, a.primary_key, p.field, p.also_key)
-	 FROM _view a WHERE a.name = p.also_view)),
+	 FROM _view a WHERE a.name = p.also_view),
+	(SELECT g.level FROM trainledger.privilege g WHERE g.function_name = m.function)),
 	   format('COMMENT ON FUNCTION %I(json) IS %L', x.name,
 			  format(E'@namespace %s\n@method %s\n@input %s\n%s', m.namespace, m.method, m.input, m.comment))
 FROM _mutation m
