@@ -21,9 +21,14 @@
 --   @namespace NS @method M @input TYPE  the function is the field M of the
 --                          mutation NS; its argument, the input as it was sent,
 --                          has the fields of a composite type
---   @filterAs COLUMN TYPE  filters on the column compare COLUMN instead; with
---                          a TYPE the value is a global id of that type
+--   @filterAs COLUMN TYPES  filters on the column and orders by it compare
+--                          COLUMN instead (COLUMN+COLUMN: several); with
+--                          TYPES the value is a global id of one of them
+--   @node TYPES            node(id) finds global ids of these types here;
+--                          without the tag those of @filterAs of the id
 --   @orderFirst COLUMNS    lists are in this order, before the primary key
+--   @listOf FIELD TYPE     of the types of the view, only TYPE has this list
+--   @required FIELD.ARGUMENT  the argument of the view's field has to be given
 --   @hideUnlessAsked COLUMN  lists leave out rows where this column is true,
 --                          unless a filter is on it
 
@@ -55,53 +60,66 @@ INSERT INTO _enum VALUES
 ('training_pass_lifecycle_state', 'active cancelled', 'State of a training pass: active, or cancelled for good.'),
 ('training_pass_status', 'upcoming active expired cancelled', 'What a training pass is worth now.'),
 ('validity_unit', 'days weeks months years', 'Unit of a validity period.'),
+('training_pass_event_kind', 'issued renewed revoked reassigned corrected use_cancelled', 'What happened to a training pass.'),
 ('token_operation', 'issue adjust redeem refund expire transfer', 'What moved the balance of a token issue.'),
 ('refund_policy', 'forfeit reissue',
  'What becomes of a refund to an issue that has expired: it is lost (forfeit), or a new issue (reissue).');
 
--- Types in global ids, and the data type of the key in each
+-- Types in global ids, and the data type of the key in each; a key of two
+-- columns has two, and a hyphen between their values
 CREATE TABLE _node (type text PRIMARY KEY, key_type text);
 INSERT INTO _node VALUES
 ('Organisation', 'bigint'), ('Person', 'bigint'), ('CourseTemplate', 'bigint'), ('LearningPath', 'bigint'), ('Region', 'text'),
 ('TokenType', 'uuid'), ('TokenIssue', 'uuid'), ('TrainingPassType', 'bigint'), ('TrainingPassTypeOption', 'bigint'),
-('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint'), ('TrainingPassUse', 'bigint');
+('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint'), ('TrainingPassUse', 'bigint'),
+('FinancialUnit', 'text'), ('TokenAccount', 'bigint uuid'), ('TrainingTokenTransaction', 'uuid bigint'), ('TrainingTokenIssueEvent', 'bigint'),
+('TokenRedemption', 'bigint'), ('TokenRedemptionAllocation', 'bigint integer'), ('TrainingPassEvent', 'bigint');
 
 -- Views, and what they select from.  If rows have a global id, node_types lists
 -- its possible types, and the expression id_type chooses one of several.  The
--- key in a global id is the first column of the primary key.  Columns whose
--- names end in _key are hidden.
+-- key in a global id is the primary key.  Columns whose names end in _key are
+-- hidden.
 CREATE TABLE _view (n integer GENERATED ALWAYS AS IDENTITY, name text PRIMARY KEY,
 	source text, primary_key text, node_types text, id_type text, tags text, comment text);
 CREATE TABLE _column (n integer GENERATED ALWAYS AS IDENTITY, view text REFERENCES _view,
 	name text, expression text, comment text);
 -- Foreign keys: the field for the referenced row, and the field of that row for
--- the list of rows that reference it
+-- the list of rows that reference it (null: none).  The global id of the
+-- referenced row is a column too, so that lists can be filtered by it.
 CREATE TABLE _relation (n integer GENERATED ALWAYS AS IDENTITY, view text REFERENCES _view,
 	columns text, other text, field text, list text);
 
 INSERT INTO _view (name, source, primary_key, node_types, id_type, tags, comment) VALUES
 ('account', 'trainledger.party p', 'party_key', 'Organisation Person',
- 'CASE p.kind WHEN ''organisation'' THEN ''Organisation'' ELSE ''Person'' END', '@orderFirst created_at',
+ 'CASE p.kind WHEN ''organisation'' THEN ''Organisation'' ELSE ''Person'' END', E'@orderFirst created_at\n@node Organisation',
  'Who holds tokens: an organisation or a person.'),
 ('contact', 'trainledger.party p WHERE p.kind = ''person''', 'party_key', 'Person', NULL, '@orderFirst created_at',
  'A person, who may have training passes.'),
 ('catalog_item', 'trainledger.catalog_item c WHERE c.kind IN (''course'', ''learning_path'')', 'item_key', 'CourseTemplate LearningPath',
  'CASE c.kind WHEN ''course'' THEN ''CourseTemplate'' ELSE ''LearningPath'' END',
  E'@orderFirst kind\n@behavior +interface:node\n@interface mode:single type:kind\n'
- '@type course name:CourseTemplate\n@type learning_path name:LearningPath',
+ '@type course name:CourseTemplate\n@type learning_path name:LearningPath\n'
+ '@ref courses to:CatalogItem plural\n@listOf courses LearningPath\n'
+ '@refVia courses via:(item_key)->learning_path_course(path_key);(course_key)->catalog_item(item_key)',
  'A course or a learning path.'),
+('learning_path_course', 'trainledger.learning_path_course l', 'path_key,course_key', NULL, NULL, '@behavior -*',
+ 'Which learning path holds which course.'),
 ('region', 'trainledger.region r', 'code', 'Region', NULL, NULL, 'A region that prices are for.'),
-('financial_unit', 'trainledger.currency c', 'code', NULL, NULL, NULL, 'A currency that prices are in.'),
+('financial_unit', 'trainledger.currency c', 'code', 'FinancialUnit', NULL, NULL, 'A currency that prices are in.'),
 ('training_token_type', 'trainledger.token_type t WHERE t.kind = ''training''', 'type_key', 'TokenType', NULL,
  E'@orderFirst created_at\n@hideUnlessAsked is_archived', 'A type of training tokens.'),
-('token_account', 'trainledger.token_account a', 'party_key,type_key', NULL, NULL, '@orderFirst created_at',
+('token_account', 'trainledger.token_account a', 'party_key,type_key', 'TokenAccount', NULL, '@orderFirst created_at',
  'The training tokens of one type that an account holds.'),
 ('training_token_issue', 'trainledger.token_issue i LEFT JOIN trainledger.currency c ON c.code = i.currency_code', 'issue_key', 'TokenIssue', NULL, '@orderFirst created_at',
  'Training tokens that were issued together, with a balance and an expiry of their own.'),
 ('training_token_transaction', 'trainledger.entry e JOIN trainledger.token_lot l ON l.account_id = e.account_id', 'issue_key,entry_key',
- NULL, NULL, '@behavior -query:resource:connection', 'A movement of the balance of a token issue.'),
-('token_redemption', 'trainledger.redemption r', 'redemption_key', NULL, NULL, '@orderFirst created_at',
+ 'TrainingTokenTransaction', NULL, '@behavior -query:resource:connection', 'A movement of the balance of a token issue.'),
+('training_token_issue_event', 'trainledger.token_issue_event e', 'event_key', 'TrainingTokenIssueEvent', NULL,
+ E'@orderFirst created_at\n@behavior -query:resource:connection', 'A change of the expiry of a token issue.'),
+('token_redemption', 'trainledger.redemption r', 'redemption_key', 'TokenRedemption', NULL, '@orderFirst created_at',
  'Training tokens that were redeemed.'),
+('token_redemption_allocation', 'trainledger.redemption_allocation a', 'redemption_key,ordinal', 'TokenRedemptionAllocation', NULL,
+ '@behavior -query:resource:connection', 'What a redemption took from one token issue.'),
 ('training_pass_type', 'trainledger.pass_type t', 'type_key', 'TrainingPassType', NULL,
  E'@ref content to:CatalogItem plural\n'
  '@refVia content via:(type_key)->training_pass_content(type_key);(item_key)->catalog_item(item_key)\n@orderFirst created_at',
@@ -112,10 +130,14 @@ INSERT INTO _view (name, source, primary_key, node_types, id_type, tags, comment
  'An option of a training pass type: how long a pass is valid, and at which prices.'),
 ('training_pass_type_option_price', 'trainledger.pass_type_option_price p JOIN trainledger.currency c ON c.code = p.currency_code',
  'price_key', 'TrainingPassTypeOptionPrice', NULL, NULL, 'What an option costs in a region and a currency.'),
-('training_pass', 'trainledger.training_pass p', 'pass_key', 'TrainingPass', NULL, '@orderFirst created_at',
+('training_pass', 'trainledger.training_pass p', 'pass_key', 'TrainingPass', NULL, E'@orderFirst created_at\n@required covers.contentId',
  'A training pass of a contact.'),
+('training_pass_period', 'trainledger.pass_period r', 'pass_key,valid_from', NULL, NULL, '@behavior -query:resource:connection',
+ 'A time without a break in which a training pass is valid. One that is renewed after its end has several.'),
 ('training_pass_use', 'trainledger.pass_use u', 'use_key', 'TrainingPassUse', NULL, '@orderFirst created_at',
- 'A booking on a training pass.');
+ 'A booking on a training pass.'),
+('training_pass_event', 'trainledger.pass_event e', 'event_key', 'TrainingPassEvent', NULL,
+ E'@orderFirst created_at\n@behavior -query:resource:connection', 'What happened to a training pass, with the pass as it was from then on.');
 
 INSERT INTO _column (view, name, expression, comment) VALUES
 ('account', 'name', 'p.name', 'Name to show.'),
@@ -133,6 +155,8 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('catalog_item', 'code', 'c.code', 'Code, unique per kind.'),
 ('catalog_item', 'name', 'c.name', 'Name to show.'),
 ('catalog_item', 'item_key', 'c.id', 'Id of the item.'),
+('learning_path_course', 'path_key', 'l.path_id', 'Id of the learning path.'),
+('learning_path_course', 'course_key', 'l.course_id', 'Id of the course.'),
 ('region', 'code', 'r.code', 'Code of the region.'),
 ('region', 'name', 'r.name', 'Name to show.'),
 ('financial_unit', 'code', 'c.code', 'Code of the currency, such as USD.'),
@@ -156,8 +180,6 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('token_account', 'created_at', 'a.created_at', 'When the first tokens were issued.'),
 ('token_account', 'party_key', 'a.party_id', 'Id of the party.'),
 ('token_account', 'type_key', 'a.token_type_id', 'Id of the type.'),
-('training_token_issue', 'token_type_id', 'trainledger.global_id(''TokenType'', replace(i.token_type_id::text, ''-'', ''''))::id',
- E'@filterAs type_key TokenType\nGlobal id of the type.'),
 ('training_token_issue', 'initial_balance', 'trainledger.amount_to_numeric(i.initial_balance)::token_amount', 'How many were issued.'),
 ('training_token_issue', 'current_balance', 'trainledger.amount_to_numeric(i.current_balance)::token_amount', 'How many can be redeemed now: 0 from the expiry on.'),
 ('training_token_issue', 'expires_at', 'i.expires_at', 'From when on they are over; null: never.'),
@@ -176,7 +198,14 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_token_transaction', 'notes', 'e.description', 'What it was for.'),
 ('training_token_transaction', 'issue_key', 'l.id', 'Id of the issue.'),
 ('training_token_transaction', 'entry_key', 'e.entry_no', 'Number of the entry in the issue''s account.'),
-('token_redemption', 'id', 'r.id::text::id', E'@filterAs redemption_key\n@notNull\nId of the redemption.'),
+('training_token_issue_event', 'old_expires_at', 'e.old_expires_at', 'Expiry before; null: never.'),
+('training_token_issue_event', 'new_expires_at', 'e.new_expires_at', 'Expiry from then on; null: never.'),
+('training_token_issue_event', 'reason', 'e.reason', 'Why the expiry was corrected; null for an extension.'),
+('training_token_issue_event', 'changed_by', 'e.changed_by', 'Who changed it: the claim sub of the request, else the role.'),
+('training_token_issue_event', 'created_at', 'e.created_at', 'When it was changed.'),
+('training_token_issue_event', 'event_key', 'e.id', 'Id of the event.'),
+('training_token_issue_event', 'issue_key', 'e.issue_id', 'Id of the issue.'),
+('token_redemption', 'number', 'r.id::text', E'@filterAs redemption_key\nNumber of the redemption, as in the notes of its transactions.'),
 ('token_redemption', 'quantity', 'trainledger.amount_to_numeric(r.quantity)::token_amount', 'How many were taken.'),
 ('token_redemption', 'refunded', 'trainledger.amount_to_numeric(r.refunded)::token_amount', 'How many of them were given back, or lost on an expired issue.'),
 ('token_redemption', 'reference', 'r.reference', 'What they were taken for.'),
@@ -184,6 +213,12 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('token_redemption', 'redemption_key', 'r.id', 'Id of the redemption.'),
 ('token_redemption', 'party_key', 'r.party_id', 'Id of the party.'),
 ('token_redemption', 'type_key', 'r.token_type_id', 'Id of the type.'),
+('token_redemption_allocation', 'ordinal', 'a.ordinal', 'Order in which the issues were taken from: 1, 2, 3.'),
+('token_redemption_allocation', 'quantity', 'trainledger.amount_to_numeric(a.quantity)::token_amount', 'How many the issue gave.'),
+('token_redemption_allocation', 'refunded', 'trainledger.amount_to_numeric(a.refunded)::token_amount',
+ 'How many of them were given back, or lost because they had expired.'),
+('token_redemption_allocation', 'redemption_key', 'a.redemption_id', 'Id of the redemption.'),
+('token_redemption_allocation', 'issue_key', 'a.issue_id', 'Id of the issue.'),
 ('training_pass_type', 'code', 't.code', 'Code, unique.'),
 ('training_pass_type', 'name', 't.name', 'Name to show.'),
 ('training_pass_type', 'description', 't.description', 'What the pass is for.'),
@@ -217,12 +252,29 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_pass', 'party_key', 'p.party_id', 'Id of the person.'),
 ('training_pass', 'type_key', 'p.pass_type_id', 'Id of the type.'),
 ('training_pass', 'option_key', 'p.option_id', 'Id of the option.'),
+('training_pass_period', 'valid_from', 'r.valid_from', E'@notNull\nFrom when on the pass is valid.'),
+('training_pass_period', 'valid_until', 'r.valid_until', 'From when on it is no longer valid.'),
+('training_pass_period', 'pass_key', 'r.pass_id', 'Id of the pass.'),
+('training_pass_event', 'event', 'e.event::text::training_pass_event_kind', 'What happened.'),
+('training_pass_event', 'valid_from', 'e.valid_from', 'Start of its validity.'),
+('training_pass_event', 'valid_until', 'e.valid_until', 'End of its validity from then on.'),
+('training_pass_event', 'reason', 'e.reason', 'Why it was corrected, or a use of it cancelled; null for other events.'),
+('training_pass_event', 'changed_by', 'e.changed_by', 'Who did it: the claim sub of the request, else the role.'),
+('training_pass_event', 'created_at', 'e.created_at', 'When it was done.'),
+('training_pass_event', 'event_key', 'e.id', 'Id of the event.'),
+('training_pass_event', 'pass_key', 'e.pass_id', 'Id of the pass.'),
+('training_pass_event', 'option_key', 'e.option_id', 'Id of the option from then on.'),
+('training_pass_event', 'party_key', 'e.party_id', 'Id of the person who had it.'),
+('training_pass_event', 'other_pass_key', 'e.other_pass_id', 'Id of the other pass where it was reassigned.'),
+('training_pass_event', 'use_key', 'e.pass_use_id', 'Id of the use that was cancelled.'),
 ('training_pass_use', 'reference', 'u.reference', 'Reference of the booking.'),
 ('training_pass_use', 'created_at', 'u.created_at', 'When it was booked.'),
 ('training_pass_use', 'cancelled_at', 'u.cancelled_at', 'When it was cancelled; null: it was not.'),
 ('training_pass_use', 'cancel_reason', 'u.cancel_reason', 'Why it was cancelled.'),
 ('training_pass_use', 'use_key', 'u.id', 'Id of the use.'),
-('training_pass_use', 'pass_key', 'u.pass_id', 'Id of the pass.');
+('training_pass_use', 'pass_key', 'u.pass_id', 'Id of the pass.'),
+('training_pass_use', 'party_key', 'u.party_id', 'Id of the person.'),
+('training_pass_use', 'item_key', 'u.item_id', 'Id of the course or learning path.');
 
 INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('contact', 'organisation_key', 'account (party_key)', 'account', 'contacts'),
@@ -230,9 +282,17 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('token_account', 'type_key', 'training_token_type (type_key)', 'tokenType', 'tokenAccounts'),
 ('training_token_issue', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'tokenIssues'),
 ('training_token_issue', 'type_key', 'training_token_type (type_key)', 'tokenType', 'tokenIssues'),
+('training_token_issue', 'party_key', 'account (party_key)', 'account', 'tokenIssues'),
 ('training_token_issue', 'currency_key', 'financial_unit (code)', 'financialUnit', 'tokenIssues'),
 ('training_token_transaction', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'transactions'),
+('training_token_issue_event', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'events'),
 ('token_redemption', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'redemptions'),
+('token_redemption', 'party_key', 'account (party_key)', 'account', 'redemptions'),
+('token_redemption', 'type_key', 'training_token_type (type_key)', 'tokenType', NULL),
+('token_redemption_allocation', 'redemption_key', 'token_redemption (redemption_key)', 'redemption', 'allocations'),
+('token_redemption_allocation', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'allocations'),
+('learning_path_course', 'path_key', 'catalog_item (item_key)', NULL, NULL),
+('learning_path_course', 'course_key', 'catalog_item (item_key)', NULL, NULL),
 ('training_pass_content', 'type_key', 'training_pass_type (type_key)', NULL, NULL),
 ('training_pass_content', 'item_key', 'catalog_item (item_key)', NULL, NULL),
 ('training_pass_type_option', 'type_key', 'training_pass_type (type_key)', 'trainingPassType', 'options'),
@@ -242,7 +302,15 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('training_pass', 'party_key', 'contact (party_key)', 'contact', 'trainingPasses'),
 ('training_pass', 'type_key', 'training_pass_type (type_key)', 'trainingPassType', 'trainingPasses'),
 ('training_pass', 'option_key', 'training_pass_type_option (option_key)', 'trainingPassTypeOption', 'trainingPasses'),
-('training_pass_use', 'pass_key', 'training_pass (pass_key)', 'trainingPass', 'uses');
+('training_pass_period', 'pass_key', 'training_pass (pass_key)', 'trainingPass', 'periods'),
+('training_pass_event', 'pass_key', 'training_pass (pass_key)', 'trainingPass', 'events'),
+('training_pass_event', 'option_key', 'training_pass_type_option (option_key)', 'trainingPassTypeOption', NULL),
+('training_pass_event', 'party_key', 'contact (party_key)', 'contact', NULL),
+('training_pass_event', 'other_pass_key', 'training_pass (pass_key)', 'otherTrainingPass', NULL),
+('training_pass_event', 'use_key', 'training_pass_use (use_key)', 'trainingPassUse', NULL),
+('training_pass_use', 'pass_key', 'training_pass (pass_key)', 'trainingPass', 'uses'),
+('training_pass_use', 'party_key', 'contact (party_key)', 'contact', 'trainingPassUses'),
+('training_pass_use', 'item_key', 'catalog_item (item_key)', 'content', NULL);
 
 -- Kinds of fields: their type, and the expression that converts the value of an
 -- input field (%1$s) to an argument of a function of trainledger.  If the
@@ -564,15 +632,34 @@ GROUP BY r.name ORDER BY r.n
 -- Hidden columns get the tag that hides them.  The global id becomes the first
 -- column of a view; filters on it compare the key, which has an index.
 UPDATE _column SET comment = E'@behavior -*\n' || comment WHERE name ~ '_key$';
+CREATE TABLE _global_id AS
+SELECT v.name AS view, v.node_types AS types, v.id_type,
+	   array_agg(c.name ORDER BY k.n) AS key, string_agg(format(
+			CASE k.type WHEN 'uuid' THEN 'replace(%s::text, ''-'', '''')' ELSE '%s::text' END, c.expression),
+			' || ''-'' || ' ORDER BY k.n) AS text
+FROM _view v JOIN _node t ON t.type = split_part(v.node_types, ' ', 1)
+CROSS JOIN ROWS FROM (string_to_table(v.primary_key, ','), string_to_table(t.key_type, ' '))
+	WITH ORDINALITY AS k(name, type, n)
+JOIN _column c ON c.view = v.name AND c.name = k.name
+GROUP BY v.name;
 INSERT INTO _column (n, view, name, expression, comment) OVERRIDING SYSTEM VALUE
-SELECT 0, v.name, 'id',
-	   format('trainledger.global_id(%s, %s)::id', coalesce(v.id_type, quote_literal(v.node_types)),
-			  format(CASE t.key_type WHEN 'uuid' THEN 'replace(%s::text, ''-'', '''')' ELSE '%s::text' END, c.expression)),
-	   format(E'@filterAs %s %s\n@notNull\nGlobal id, of %s.', c.name, v.node_types,
-			  (SELECT string_agg(CASE WHEN y ~ '^[AEIOU]' THEN 'an ' ELSE 'a ' END || y, ' or ')
-			   FROM string_to_table(v.node_types, ' ') y))
-FROM _view v JOIN _column c ON c.view = v.name AND c.name = split_part(v.primary_key, ',', 1)
-JOIN _node t ON t.type = split_part(v.node_types, ' ', 1);
+SELECT 0, view, 'id', format('trainledger.global_id(%s, %s)::id', coalesce(id_type, quote_literal(types)), text),
+	   format(E'@filterAs %s %s\n@notNull\nGlobal id.', array_to_string(key, '+'), types)
+FROM _global_id;
+
+-- The global ids of rows that are referenced.  They are read there: an id that
+-- the caller may not see is null.
+INSERT INTO _column (view, name, expression, comment)
+SELECT r.view, lower(regexp_replace(r.field, '([A-Z])', '_\1', 'g')) || '_id',
+	   format('(SELECT target.id FROM %I target WHERE (%s) = (%s))', g.view,
+			  (SELECT string_agg('target.' || k, ', ' ORDER BY n) FROM unnest(g.key) WITH ORDINALITY u(k, n)),
+			  (SELECT string_agg(c.expression, ', ' ORDER BY u.n)
+			   FROM regexp_split_to_table(r.columns, ', ') WITH ORDINALITY u(k, n)
+			   JOIN _column c ON c.view = r.view AND c.name = k)),
+	   format(E'@filterAs %s %s\nGlobal id of its %s; null if there is none that the caller may see.',
+			  replace(r.columns, ', ', '+'), g.types, r.field)
+FROM _relation r JOIN _global_id g ON g.view = split_part(r.other, ' ', 1)
+WHERE r.field IS NOT NULL ORDER BY r.n;
 
 -- A view has no keys, so tags tell PostGraphile about them.
 SELECT format('CREATE VIEW %I WITH (security_invoker = true) AS SELECT %s FROM %s', v.name,
@@ -581,7 +668,8 @@ SELECT format('CREATE VIEW %I WITH (security_invoker = true) AS SELECT %s FROM %
 	   format('COMMENT ON VIEW %I IS %L', v.name, concat_ws(E'\n', '@primaryKey ' || v.primary_key,
 			  (SELECT string_agg(concat_ws('|',
 						format('@foreignKey (%s) references trainledger_graphql.%s', r.columns, r.other),
-						'@fieldName ' || r.field, '@foreignFieldName ' || r.list), E'\n' ORDER BY r.n)
+						'@fieldName ' || r.field,
+						coalesce('@foreignFieldName ' || r.list, '@backwardBehavior -*')), E'\n' ORDER BY r.n)
 			   FROM _relation r WHERE r.view = v.name),
 			  v.tags, v.comment))
 FROM _view v ORDER BY v.n
@@ -777,6 +865,34 @@ E'@behavior -*\n'
 'Internal: a refusal or a bad value as the errors of a payload; null for any other error. fields has the word of the API for each word of SQL that a message may contain: the field for an argument, and so on.';
 
 -- ---------------------------------------------------------------------------
+-- Fields with arguments: VIEW_FIELD(row, arguments) is the field of the view's
+-- nodes
+-- ---------------------------------------------------------------------------
+
+CREATE FUNCTION training_pass_covers(
+	pass training_pass, content_id id, at moment DEFAULT NULL) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL UNSAFE
+BEGIN ATOMIC
+	SELECT p.lifecycle_state = 'active' AND asked.at < p.valid_until
+		AND EXISTS (SELECT FROM trainledger.pass_period r
+					WHERE r.pass_id = p.id
+					AND r.valid_from <= asked.at AND asked.at < r.valid_until)
+		AND EXISTS (SELECT FROM trainledger.pass_type_content c
+					WHERE c.pass_type_id = p.pass_type_id
+					AND (c.item_id = asked.item
+						 OR c.item_id IN (SELECT l.path_id
+										  FROM trainledger.learning_path_course l
+										  WHERE l.course_id = asked.item)))
+	FROM trainledger.pass p
+	CROSS JOIN (SELECT
+		_one_of(content_id, '{CourseTemplate,LearningPath}', 'content_id'),
+		coalesce(_moment(at, 'at'), trainledger.clock())) AS asked(item, at)
+	WHERE p.id = pass.pass_key;
+END;
+COMMENT ON FUNCTION training_pass_covers(training_pass, id, moment) IS
+'Whether it covers a course or a learning path at an instant; without one: now.';
+
+-- ---------------------------------------------------------------------------
 -- Mutations
 -- ---------------------------------------------------------------------------
 
@@ -849,7 +965,7 @@ CROSS JOIN LATERAL (SELECT substring(f.argument FROM '([a-z]+)_id$'),
 GROUP BY m.n, p.name, v.name, x.name ORDER BY m.n
 \gexec
 
-DROP TABLE _scalar, _enum, _node, _view, _column, _relation, _kind, _record, _field, _payload, _mutation, _argument;
+DROP TABLE _scalar, _enum, _node, _view, _column, _relation, _global_id, _kind, _record, _field, _payload, _mutation, _argument;
 DROP TYPE if_null;
 
 -- ---------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-# Lists of the GraphQL face: pages, order, totals, filters over every field,
+# Lists of the GraphQL face: pages in any order, totals, filters over every field,
 # and numbers. What a list says is compared with SQL.
 #
 # Copyright (c) 2026, trainledger contributors
@@ -36,8 +36,12 @@ SELECT trainledger.add_credit_token_type('Credit');
 SELECT trainledger.issue_training_tokens('00000000-0000-0000-0000-000000000001', 1, i,
 	CASE WHEN i % 2 = 0 THEN date '2030-01-01' + i END, 'Lot ' || i)
 FROM generate_series(1, 20) AS i;
+SELECT trainledger.extend_training_tokens(id, (expires_at + n * interval '1 day')::date)
+FROM trainledger.token_lot, generate_series(1, 3) AS n WHERE expires_at IS NOT NULL;
 SELECT trainledger.redeem_training_tokens(1, '00000000-0000-0000-0000-000000000001', 3, 'booking');
-SELECT trainledger.add_region('DR', 'A region'), trainledger.add_region('D,R', 'Another');
+SELECT trainledger.add_region('DR', 'A region'), trainledger.add_region('D,R', 'Another'),
+	trainledger.add_region('D\R', 'A third');
+SELECT trainledger.add_region('R-' || i, 'Region ' || i) FROM generate_series(1, 1100) AS i;
 SELECT trainledger.add_currency('USD', 'U.S. Dollars'), trainledger.add_currency('JPY', 'Yen', 0);
 SELECT trainledger.add_catalog_item(k, format('C-%s', i), format('Item %s', i), id => i * 10 + 1)
 FROM generate_series(1, 5) AS i, unnest('{learning_path,course}'::trainledger.catalog_kind[]) AS k WHERE (i % 2 = 0) = (k = 'course');
@@ -98,12 +102,25 @@ is(scalar split(/,/, names('contacts', 'first: null')), 50, 'without a number to
 is(names('contacts', 'first: 1000'),
 	sql("SELECT name FROM trainledger.party WHERE kind = 'person' ORDER BY created_at, id"),
 	'all of them, by instant and id');
-is(messages('{ contacts(first: 1001) { nodes { id } } }'),
-	"'first' is from 1 to 1000", 'more than 1000 is refused');
-is(messages('{ contacts(first: 0) { nodes { id } } }'),
-	"'first' is from 1 to 1000", 'fewer than none too');
-is(messages('{ contacts(offset: -1) { nodes { id } } }'),
-	"'offset' is 0 or more", 'so is a negative offset');
+is(scalar split(/,/, names('contacts', 'last: null')), 50, 'in both directions');
+is(scalar @{ data("{ regions($_: 5000) { nodes { id } } }")->{regions}{nodes} }, 1000,
+	"$_: more than 1000 gives 1000")
+  foreach qw(first last);
+is(scalar split(/,/, names('contacts', 'first: 2147483647')), 130, 'or all that there are');
+is_deeply(
+	data("{ contacts($_: 0) { nodes { id } edges { cursor } pageInfo { startCursor endCursor totalRecords } } }")->{contacts},
+	{
+		nodes => [], edges => [],
+		pageInfo => { startCursor => undef, endCursor => undef, totalRecords => 130 }
+	},
+	"$_: 0 is an empty page")
+  foreach qw(first last);
+is(messages("{ contacts($_: -1) { nodes { id } } }"), "'$_' is 0 or more", "$_: negative is an error")
+  foreach qw(first last offset);
+is(messages('{ contacts(first: 1, last: 1) { nodes { id } } }'),
+	"'last' cannot be combined with 'first'", 'so are first and last together');
+is(messages('{ contacts(last: 1, offset: 1) { nodes { id } } }'),
+	"'last' cannot be combined with 'offset'", 'and last and offset');
 like(messages('{ contacts(after: "nowhere") { nodes { id } } }'),
 	qr/^Invalid cursor/, 'and a cursor that is none');
 
@@ -144,7 +161,124 @@ is(data('{ contacts(first: 5, offset: 3, filters: [{field: isSuspended, operatio
 	  ->{contacts}{pageInfo}{totalRecords},
 	129, 'the total minds filters, and neither first nor offset');
 
+# --- Any page in any order, forwards and backwards
+
+my @times = map { sql("SELECT created_at FROM trainledger.party WHERE id = $_") } 10, 139;
+is($times[0], $times[1], 'people are of one instant');
+
+# Orders, and the same in SQL
+my %orders = (
+	'' => 'created_at, id',
+	'[]' => 'created_at, id',
+	'[{field: name}]' => 'name, created_at, id',
+	'[{field: email}]' => 'email, created_at, id',
+	'[{field: email, direction: desc}]' => 'email DESC, created_at, id',
+	'[{field: isSuspended, direction: desc}, {field: email, direction: desc}]' => 'is_suspended DESC, email DESC, created_at, id',
+	'[{field: createdAt, direction: desc}]' => 'created_at DESC, id',
+	'[{field: id, direction: desc}]' => 'id DESC',
+	'[{field: accountId, direction: desc}, {field: externalId}, {field: name, direction: asc}]' => 'organisation_id DESC, external_id, name, id',
+	'[null, {field: accountId}, {field: accountId, direction: desc}]' => 'organisation_id, created_at, id');
+my $pages = 0;
+my $tries = 20 * ($ENV{SOAK} // 1);
+srand(my $seed = $ENV{SEED} // 20260301);
+foreach my $order (sort keys %orders)
+{
+	my $ordered = $order ? ", order: $order" : '';
+	my $edges = data("{ contacts(first: 1000$ordered) { edges { cursor node { name } } } }")->{contacts}{edges};
+	my @all = map { $_->{node}{name} } @$edges;
+
+	is(join(',', @all), sql("SELECT name FROM trainledger.party WHERE kind = 'person' ORDER BY $orders{$order}"),
+		"order $order");
+	foreach my $try (1 .. $tries)
+	{
+		my %given = (
+			after => pick(undef, undef, 129, int(rand 130)),
+			before => pick(undef, undef, 0, int(rand 130)));
+		if (rand() < 0.4)
+		{
+			$given{last} = pick(0, 1, 7, 60);
+		}
+		else
+		{
+			@given{qw(first offset)} = (pick(undef, 0, 1, 7, 200), pick(undef, undef, 0, 3, 400));
+		}
+		my ($page, $previous, $next) = page(\%given, @all);
+		my %sent = map { $_ => /e/ && defined $given{$_} ? $edges->[ $given{$_} ]{cursor} : $given{$_} } qw(after before);
+		$sent{$_} = $given{$_} foreach qw(first last offset);
+		my @names = grep { defined $sent{$_} || rand() < 0.5 } sort keys %sent;
+
+		# as variables, or as literals
+		my $by_variable = rand() < 0.5;
+		my $head = $by_variable && @names
+		  ? 'query(' . join(', ', map { "\$$_: " . (/after|before/ ? 'Cursor' : 'Int') } @names) . ')' : '';
+		my $arguments = join ', ', map {
+			"$_: " . ($by_variable ? "\$$_" : JSON::PP->new->allow_nonref->encode($sent{$_}))
+		} @names;
+		$arguments = '(' . join(', ', grep { $_ } $arguments, $order && "order: $order") . ')';
+		$arguments = '' if $arguments eq '()';
+		my $list = data("$head { contacts$arguments { nodes { name } pageInfo { hasPreviousPage hasNextPage totalRecords } } }",
+			$by_variable ? { map { $_ => $sent{$_} } @names } : {})->{contacts};
+		my $info = $list->{pageInfo};
+		my @got = (join(',', map { $_->{name} } @{ $list->{nodes} }), $info->{totalRecords});
+		my @expected = (join(',', @$page), 130);
+		if (defined $previous)
+		{
+			push @got, map { $info->{$_} ? 1 : 0 } qw(hasPreviousPage hasNextPage);
+			push @expected, $previous ? 1 : 0, $next ? 1 : 0;
+		}
+		$pages++ if "@got" eq "@expected";
+		is("@got", "@expected", "seed $seed: contacts$arguments") if "@got" ne "@expected";
+	}
+}
+is($pages, $tries * keys %orders, 'every page is right, and knows what is before and after it');
+
+sub pick { return $_[ rand @_ ]; }
+
+# A page of these, as indexes say it, and whether there are some before and after
+# it: not defined where the cursors are the wrong way round.
+sub page
+{
+	my ($given, @all) = @_;
+	my $from = defined $given->{after} ? $given->{after} + 1 : 0;
+	my $to = $given->{before} // @all;
+	my $offset = $given->{offset} || 0;
+	my ($start, $end);
+
+	return [] if $from > $to;
+	if (defined $given->{last}
+		|| defined $given->{before} && !defined $given->{first} && !defined $given->{after} && !$offset)
+	{
+		my $size = $given->{last} // 50;
+		($start, $end) = ($to - $size > $from ? $to - $size : $from, $to);
+	}
+	else
+	{
+		my $size = $given->{first} // 50;
+		$start = $from + $offset < $to ? $from + $offset : $to;
+		$end = $start + $size < $to ? $start + $size : $to;
+	}
+	return ([ @all[ $start .. $end - 1 ] ], $start > 0, $end < @all);
+}
+
+like(messages('{ contacts(after: "' . data('{ contacts { pageInfo { endCursor } } }')->{contacts}{pageInfo}{endCursor} . '", order: [{field: email}]) { nodes { id } } }'),
+	qr/^Invalid cursor in 'after'/, 'a cursor of another order is refused');
+like(messages('{ contacts(order: [{field: password}]) { nodes { id } } }'),
+	qr/Value "password" does not exist/, 'and an order by a field that is none');
+
 # --- Lists within: the same, for each parent by itself
+
+my $nested = data('{ accounts(first: 1) { nodes { contacts { nodes { name } pageInfo { hasNextPage totalRecords } }
+	other: contacts(last: 3, order: [{field: email, direction: desc}]) { nodes { name } pageInfo { hasPreviousPage hasNextPage } } } } }')->{accounts}{nodes}[0];
+my $of_acme = 'FROM trainledger.party WHERE organisation_id = 1';
+is(scalar @{ $nested->{contacts}{nodes} }, 20, 'a list of a node has 20');
+is($nested->{contacts}{pageInfo}{totalRecords}, sql("SELECT count(*) $of_acme"), 'of all');
+is(join(',', map { $_->{name} } @{ $nested->{other}{nodes} }),
+	sql("SELECT name FROM (SELECT name, email, id $of_acme ORDER BY email, id DESC LIMIT 3) p ORDER BY email DESC, id"),
+	'the last, in another order');
+is_deeply($nested->{other}{pageInfo}, { hasPreviousPage => JSON::PP::true, hasNextPage => JSON::PP::false }, 'are the last');
+my @issues = @{ data('{ tokenAccounts { nodes { tokenIssues(last: 1) { nodes { transactions(first: 1, offset: 1) { nodes { id } pageInfo { hasPreviousPage hasNextPage } } } pageInfo { hasPreviousPage } } } } }')
+	  ->{tokenAccounts}{nodes} };
+ok($issues[0]{tokenIssues}{pageInfo}{hasPreviousPage}, 'a page in a list knows of those before it');
 
 my $content = data('{ trainingPassTypes { nodes {
 	content(first: 3) { nodes { __typename id code } pageInfo { totalRecords hasNextPage endCursor } }
@@ -181,6 +315,14 @@ my %same = (
 	'{field: name, operation: ge, value: "Person 20"}' => "name >= 'Person 20'",
 	'{field: name, operation: like, value: "Person 1_"}' => "name LIKE 'Person 1_'",
 	'{field: name, operation: like, value: "%1"}' => "name LIKE '%1'",
+	'{field: name, operation: like, value: "PERSON 1_"}' => "name LIKE 'Person 1_'",
+	'{field: email, operation: like, value: "P10@EXAMPLE%"}' => "email LIKE 'p10\@example%'",
+	'{field: accountId, operation: eq, value: "T3JnYW5pc2F0aW9uOjE="}' => 'organisation_id = 1',
+	'{field: accountId, operation: ne, value: "T3JnYW5pc2F0aW9uOjE="}' => 'organisation_id IS NULL',
+	'{field: accountId, operation: eq}' => 'organisation_id IS NULL',
+	'{field: accountId, operation: eq, value: "UGVyc29uOjE="}' => 'false',
+	'{field: accountId, operation: in, value: "T3JnYW5pc2F0aW9uOjE=,T3JnYW5pc2F0aW9uOjI="}' => 'organisation_id = 1',
+	'null, {field: name, operation: eq, value: "Person 20"}' => "name = 'Person 20'",
 	'{field: name, operation: in, value: "Person 20, Person 30,Nobody"}' => "name IN ('Person 20', 'Person 30')",
 	'{field: email, operation: eq, value: null}' => 'email IS NULL',
 	'{field: email, operation: eq}' => 'email IS NULL',
@@ -237,6 +379,33 @@ is(join(' ', map { $_->{amount} } @{ data("{ $prices(filters: [{field: amount, o
 	'9.50', 'whatever their form');
 is(names('regions', 'filters: [{field: id, operation: eq, value: "' . encode_base64('Region:D,R', '') . '"}]'),
 	'Another', 'the key of a region is a text');
+is(names('regions', 'filters: [{field: code, operation: in, value: "DR, D\\\\,R"}]'),
+	'Another,A region', 'in: a comma after a backslash is one of the value');
+is(names('regions', 'filters: [{field: code, operation: in, value: "D\\\\R,D\\\\\\\\R,nowhere\\\\,"}]'),
+	'A third', 'and a backslash one, written once or twice');
+
+# By what a node refers to
+my $first = data('{ trainingTokenIssues(first: 1) { nodes { accountId tokenTypeId tokenAccountId } } trainingPasses(first: 1) { nodes { contactId trainingPassTypeId trainingPassTypeOptionId } } }');
+my %of = (
+	trainingTokenIssues => [ { accountId => 20, tokenTypeId => 20, tokenAccountId => 20 }, 20 ],
+	trainingPasses => [ { contactId => 1, trainingPassTypeId => 10, trainingPassTypeOptionId => 10 }, 10 ]);
+foreach my $list (sort keys %of)
+{
+	my ($counts, $all) = @{ $of{$list} };
+	foreach my $field (sort keys %$counts)
+	{
+		my $id = $first->{$list}{nodes}[0]{$field};
+		my $total = sub {
+			return data("{ $list(filters: [{field: $field, operation: $_[0], value: \"$id\"}]) { pageInfo { totalRecords } } }")->{$list}{pageInfo}{totalRecords};
+		};
+		is($total->('eq'), $counts->{$field}, "$list: $field");
+		is($total->('ne'), $all - $counts->{$field}, "$list: any other $field");
+	}
+}
+is(data('{ tokenRedemptions(filters: [{field: accountId, operation: eq, value: "T3JnYW5pc2F0aW9uOjE="}, {field: tokenTypeId, operation: ne, value: "' . encode_base64('TokenType:00000000000000000000000000000003', '') . '"}]) { pageInfo { totalRecords } } }')
+	->{tokenRedemptions}{pageInfo}{totalRecords}, 1, 'redemptions of an account');
+is(messages('{ trainingPasses(filters: [{field: contactId, operation: eq, value: "T3JnYW5pc2F0aW9uOjE="}]) { nodes { id } } }'),
+	"'T3JnYW5pc2F0aW9uOjE=' is not a global id of Person", 'an organisation is no contact');
 
 # --- Token types
 
@@ -250,33 +419,83 @@ is(names('trainingTokenTypes', 'filters: [{field: isArchived, operation: in, val
 # --- Every field of every list can be filtered by, with what it shows
 
 my $schema = data('{ __schema {
-	queryType { fields { name args { name type { ofType { ofType { name } } } } } }
-	types { kind name enumValues { name } fields { name type { kind name ofType { kind name } } } } } }')->{__schema};
+	queryType { fields { name args { name type { ofType { name } } } } }
+	types { kind name enumValues { name } fields { name args { name type { ofType { name } } } type { kind name ofType { kind name } } } } } }')->{__schema};
 my %type = map { $_->{name} => $_ } @{ $schema->{types} };
-foreach my $list (@{ $schema->{queryType}{fields} })
+
+# lists that only nodes have, by the way there
+my %within = map { $_->[-1] => $_ } (
+	[ 'trainingTokenIssues', 'transactions' ], [ 'trainingTokenIssues', 'events' ], [ 'tokenRedemptions', 'allocations' ],
+	[ 'trainingPasses', 'events' ], [ 'trainingPasses', 'periods' ], [ 'trainingPassTypes', 'content' ]);
+my @ways = ((map { [ $_->{name} ] } grep { $_->{name} ne 'node' } @{ $schema->{queryType}{fields} }), values %within, [ 'trainingTokenIssues', 'events' ]);
+
+# What a list answers to several pairs of arguments and fields: that of the first
+# node where it is a list of nodes
+sub answers
 {
-	my ($name) = $list->{name};
-	my ($filter) = map { $_->{type}{ofType}{ofType}{name} }
-	  grep { $_->{name} eq 'filters' } @{ $list->{args} };
-	(my $of = $filter) =~ s/FieldFilter$//;
+	my ($way, $asked, $variables) = @_;
+	my ($list, $inner) = @$way;
+	my $head = $variables ? 'query($value: String)' : '';
+	my $name = $inner // $list;
+	my $lists = join ' ', map { "$_: $name($asked->{$_}[0]) { $asked->{$_}[1] }" } sort keys %$asked;
+	my $parents = $list eq 'trainingTokenIssues' ? ', order: [{field: expiresAt}]' : '';
+
+	return data("$head { $lists }", $variables) if !$inner;
+	return data("$head { $list(first: 1$parents) { nodes { $lists } } }", $variables)->{$list}{nodes}[0];
+}
+
+sub cursors { return map { $_->{cursor} } @{ $_[0]{edges} }; }
+
+foreach my $way (@ways)
+{
+	my $name = join '.', @$way;
+	my ($of) = ($schema->{queryType});
+	foreach my $step (@$way)
+	{
+		my ($field) = grep { $_->{name} eq $step } @{ $of->{fields} };
+		my ($filter) = map { $_->{type}{ofType}{name} } grep { $_->{name} eq 'filters' } @{ $field->{args} };
+		$filter =~ s/FieldFilter$//;
+		$of = $type{$filter};
+	}
 	my @scalars = grep {
 		my $named = $_->{type}{ofType} // $_->{type};
-		$named->{kind} =~ /SCALAR|ENUM/;
-	} @{ $type{$of}{fields} };
+		$named->{kind} =~ /SCALAR|ENUM/ && !@{ $_->{args} };
+	} @{ $of->{fields} };
 
-	is(join(' ', sort map { $_->{name} } @{ $type{"${of}Field"}{enumValues} }),
+	is(join(' ', sort map { $_->{name} } @{ $type{"$of->{name}Field"}{enumValues} }),
 		join(' ', sort map { $_->{name} } @scalars),
-		"$name: the fields to filter by are those of the node");
+		"$name: the fields to filter and order by are those of the node");
 	my @all = map { $_->{name} } @scalars;
-	my $nodes = data("{ $name(first: 1000) { nodes { @all } } }")->{$name}{nodes};
+	my $nodes = answers($way, { a => [ 'first: 1000', "nodes { @all }" ] })->{a}{nodes};
+	ok(scalar @$nodes, "$name: there are some");
+	my $direction = 'asc';
 	foreach my $field (@all)
 	{
+		$direction = $direction eq 'asc' ? 'desc' : 'asc';
+		my $order = "order: [{field: $field, direction: $direction}]";
 		my $value = $nodes->[0]{$field};
 		$value = $value ? 'true' : 'false' if JSON::PP::is_bool($value);
-		my $found = data("query(\$value: String) { $name(first: 1000, filters: [{field: $field, operation: eq, value: \$value}]) { nodes { $field } } }",
-			{ value => defined $value ? "$value" : undef })->{$name}{nodes};
+		my $answer = answers($way,
+			{
+				filtered => [ "first: 1000, filters: [{field: $field, operation: eq, value: \$value}]", "nodes { $field }" ],
+				whole => [ "first: 1000, $order", 'edges { cursor }' ]
+			},
+			{ value => defined $value ? "$value" : undef });
 		my $same = grep { ($_->{$field} // '') eq ($nodes->[0]{$field} // '') } @$nodes;
-		is(scalar @$found, $same, "$name: those with the same $field");
+		is(scalar @{ $answer->{filtered}{nodes} }, $same, "$name: those with the same $field");
+
+		# in this order: two pages, forwards and backwards
+		my @whole = cursors($answer->{whole});
+		my $size = 1 + int(@whole / 2);
+		my $edges = 'edges { cursor }';
+		my $one = answers($way, { first => [ "first: $size, $order", $edges ], last => [ "last: $size, $order", $edges ] });
+		my $two = answers($way, {
+			first => [ qq(first: $size, after: "$whole[$size - 1]", $order), $edges ],
+			last => [ qq(last: $size, before: "$whole[-$size]", $order), $edges ] });
+		is_deeply([ map { cursors($_) } $one->{first}, $two->{first} ], \@whole, "$name: pages by $field $direction")
+		  if $name ne 'regions';
+		is_deeply([ map { cursors($_) } $two->{last}, $one->{last} ], \@whole, "$name: and backwards")
+		  if $name ne 'regions';
 	}
 }
 

@@ -6,14 +6,15 @@ import { LIMITS, LimitsPlugin } from "./limits.mjs";
 import { ListsPlugin } from "./lists.mjs";
 import { NamesPlugin } from "./names.mjs";
 import { NamespacesPlugin } from "./namespaces.mjs";
+import { NodePlugin } from "./node.mjs";
 import { OperationsPlugin } from "./operations.mjs";
 import { ScalarsPlugin } from "./scalars.mjs";
 import { TransportPlugin } from "./transport.mjs";
 
 export default {
   plugins: [
-    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, DocumentsPlugin,
-    LimitsPlugin, OperationsPlugin, TransportPlugin,
+    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, NodePlugin,
+    DocumentsPlugin, LimitsPlugin, OperationsPlugin, TransportPlugin,
   ],
   // Settings of these plugins
   trainledger: {
@@ -24,8 +25,8 @@ export default {
     onlyListed: false,
     automatic: false,
   },
-  // Nodes are found in their lists. The schema has what the views and functions
-  // define, and nothing else.
+  // The schema has what the views, the functions and the plugins above define,
+  // and nothing else.
   disablePlugins: [
     "NodePlugin", "NodeAccessorPlugin", "PgTableNodePlugin",
     "PgNodeIdAttributesPlugin", "AddNodeInterfaceToSuitableTypesPlugin",
