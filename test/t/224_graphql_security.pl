@@ -40,7 +40,9 @@ SELECT trainledger.redeem_training_tokens(3, '$type', 1, 'of Ann'),
 	trainledger.redeem_training_tokens(4, '$type', 337, 'OTHER', 'OTHER'),
 	trainledger.redeem_training_tokens(1, '$type', 7, 'OTHER', 'of Acme');
 SELECT trainledger.add_region('DR', 'A region'), trainledger.add_currency('USD', 'U.S. Dollars');
-SELECT trainledger.add_catalog_item('course', 'C', 'Course', id => 1);
+SELECT trainledger.add_catalog_item('course', 'C', 'Course', id => 1), trainledger.add_catalog_item('learning_path', 'L', 'Path', id => 2);
+INSERT INTO trainledger.learning_path_course VALUES (2, 1);
+SELECT trainledger.extend_training_tokens(id, CASE WHEN party_id IN (1, 3) THEN '2100-02-02'::date ELSE '2199-02-02' END) FROM trainledger.token_lot;
 SELECT trainledger.create_pass_type('P', 'Pass', id => 1), trainledger.add_pass_content(1, '{1}');
 SELECT trainledger.create_pass_option(1, 'Monthly', 'months', 1, id => 1);
 SELECT trainledger.create_pass_price(1, 'DR', 'USD', 9.5);
@@ -48,13 +50,14 @@ SELECT trainledger.update_pass_option(1, lifecycle_state => 'published');
 SELECT trainledger.update_pass_type(1, lifecycle_state => 'published');
 SELECT trainledger.issue_pass(1, 1, 3, id => 3), trainledger.issue_pass(1, 1, 4, '1999-01-01', '2099-01-01', id => 4),
 	trainledger.issue_pass(1, 1, 5, '1999-01-01', '2099-01-01', id => 5);
+SELECT trainledger.issue_pass(1, 1, 3, id => 6), trainledger.reassign_pass(6, 5);
 SELECT trainledger.use_pass(p, 1, 'booking') FROM unnest('{3,4,5}'::bigint[]) p;
 SQL
 
 my $ann = { role => 'web_learner', party_id => 3, sub => 'ann' };
 
 # What others have, by its text
-my $others = qr/OTHER|31337|31000|1999|2099/;
+my $others = qr/OTHER|31337|31000|1999|2099|2199/;
 
 sub id_of { return encode_base64("$_[0]:$_[1]", ''); }
 
@@ -62,7 +65,7 @@ sub id_of { return encode_base64("$_[0]:$_[1]", ''); }
 
 my ($schema, $errors) = $face->read_answer($ann, '{ __schema {
 	queryType { name } mutationType { name }
-	types { kind name description
+	types { kind name description possibleTypes { name }
 		fields { name description
 			args { name type { kind name ofType { kind name ofType { kind name ofType { name } } } } }
 			type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } }
@@ -80,43 +83,49 @@ sub named
 
 sub args_of { return { map { $_->{name} => $_ } @{ $_[0]{args} } }; }
 
-# Everything that a type shows, so deep
-sub selection
+# What of a type is a value, and what is a node or a list
+sub values_of
 {
-	my ($t, $depth) = @_;
-	my @parts;
+	my ($t) = @_;
 
-	foreach my $field (@{ $t->{fields} })
-	{
-		my $of = named($field->{type});
-
-		if ($of->{kind} =~ /SCALAR|ENUM/)
-		{
-			push @parts, $field->{name};
-		}
-		elsif ($depth > 0)
-		{
-			my $sub = $of->{name} =~ /Connection$/
-			  ? connection($of, $depth)
-			  : selection($of, $depth - 1);
-			# few of each: the rows that a document asks for are limited
-			my $size = $of->{name} =~ /Connection$/ ? '(first: 2)' : '';
-			push @parts, "$field->{name}$size { $sub }" if $sub;
-		}
-	}
-	return join ' ', @parts;
+	return join ' ', map { $_->{name} } grep { !@{ $_->{args} } && named($_->{type})->{kind} =~ /SCALAR|ENUM/ } @{ $t->{fields} };
 }
 
-sub connection
+sub others_of { return grep { named($_->{type})->{kind} =~ /OBJECT|INTERFACE/ } @{ $_[0]{fields} }; }
+
+# The type of the nodes of a list
+sub node_of
 {
-	my ($of, $depth) = @_;
+	my ($of) = @_;
 	my ($nodes) = grep { $_->{name} eq 'nodes' } @{ $of->{fields} };
 
-	return 'pageInfo { totalRecords startCursor } nodes { '
-	  . selection(named($nodes->{type}), $depth - 1) . ' }';
+	return $nodes ? named($nodes->{type}) : $of;
 }
 
-my @lists = @{ $type{Query}{fields} };
+# A field with the values that it shows, and more of each
+sub selection
+{
+	my ($field, $more) = @_;
+	my $of = named($field->{type});
+	my $node = node_of($of);
+	my $shown = values_of($node) . ' ' . ($more // '');
+
+	return "$field->{name} { $shown }" if $node == $of;
+	return "$field->{name}(first: 5) { pageInfo { totalRecords startCursor hasPreviousPage } nodes { $shown } }";
+}
+
+# Documents that show a list three deep, along each way
+sub documents
+{
+	my ($list) = @_;
+
+	return map {
+		my @next = others_of(node_of(named($_->{type})));
+		'{ ' . selection($list, selection($_, join ' ', map { selection($_) } @next)) . ' }'
+	} others_of(node_of(named($list->{type})));
+}
+
+my @lists = grep { $_->{name} ne 'node' } @{ $type{Query}{fields} };
 my @mutations = map {
 	my $namespace = $_->{name};
 	map { [ $namespace, $_ ] } @{ named($_->{type})->{fields} };
@@ -129,40 +138,54 @@ cmp_ok(scalar @mutations, '>=', 20, 'and its mutations');
 
 my %own = (
 	accounts => 1, contacts => 1, tokenAccounts => 2, trainingTokenIssues => 2,
-	tokenRedemptions => 1, trainingPasses => 1, trainingTokenTypes => 1,
-	catalogItems => 1, regions => 1, financialUnits => 1,
+	tokenRedemptions => 1, trainingPasses => 2, trainingTokenTypes => 1,
+	catalogItems => 2, regions => 1, financialUnits => 1,
 	trainingPassTypes => 1, trainingPassTypeOptions => 1,
 	trainingPassTypeOptionPrices => 1, trainingPassUses => 1);
 my %everything = (
 	%own, accounts => 5, contacts => 3, tokenAccounts => 5,
-	trainingTokenIssues => 5, tokenRedemptions => 3, trainingPasses => 3,
+	trainingTokenIssues => 5, tokenRedemptions => 3, trainingPasses => 5,
 	trainingPassUses => 3);
+my (%anns, %all);	# global ids that Ann sees, and that there are
 foreach my $list (@lists)
 {
 	my $name = $list->{name};
-	my $document = "{ $name(first: 8) { "
-	  . connection(named($list->{type}), 4) . ' } }';
-	my ($status, $text) = $face->ask($ann, $document);
-	my $answer = decode_json($text);
+	my $itself = '{ ' . selection($list) . ' }';
 
-	is($answer->{errors}, undef, "$name: a learner may ask");
-	unlike($text, $others, "$name: nothing of others, as deep as one can ask");
-	is($answer->{data}{$name}{pageInfo}{totalRecords}, $own{$name},
+	foreach my $document ($itself, documents($list))
+	{
+		my ($status, $text) = $face->ask($ann, $document);
+		my $answer = decode_json($text);
+
+		is($answer->{errors}, undef, "$name: a learner may ask: $document");
+		unlike($text, $others, "$name: nothing of others");
+		$anns{$_} = 1 foreach $text =~ /"(?!externalId)\w*[iI]d":"([^"]+)"/g;
+		(undef, $text) = $face->ask('reader', $document);
+		$all{$_} = 1 foreach $text =~ /"(?!externalId)\w*[iI]d":"([^"]+)"/g;
+	}
+	my ($anns) = $face->read_answer($ann, $itself);
+	is($anns->{$name}{pageInfo}{totalRecords}, $own{$name},
 		"$name: the total counts its own");
-	my ($operators) = $face->read_answer('reader', $document);
-	is($operators->{$name}{pageInfo}{totalRecords}, $everything{$name},
+	my ($readers) = $face->read_answer('reader', $itself);
+	is($readers->{$name}{pageInfo}{totalRecords}, $everything{$name},
 		"$name: a reader sees all");
 
 	# the cursor of somebody who sees all
-	my ($all) = $face->read_answer('reader', "{ $name(first: 1) { edges { cursor } } }");
-	my $cursor = $all->{$name}{edges}[0]{cursor};
-	(undef, $text) = $face->ask($ann,
-		"query { $name(first: 8, after: \"$cursor\") { " . connection(named($list->{type}), 3) . ' } }');
-	unlike($text, $others, "$name: nor after a cursor of another");
+	my ($edges) = $face->read_answer('reader', "{ $name { edges { cursor } } }");
+	foreach my $cursor (map { $_->{cursor} } @{ $edges->{$name}{edges} })
+	{
+		my ($seen) = $face->read_answer($ann, qq({
+			a: $name(after: "$cursor") { nodes { __typename } pageInfo { totalRecords hasPreviousPage hasNextPage } }
+			b: $name(before: "$cursor") { nodes { __typename } pageInfo { totalRecords hasPreviousPage hasNextPage } } }));
+		my ($after, $before) = map { scalar @{ $seen->{$_}{nodes} } } qw(a b);
+		ok($after + $before <= $own{$name} && $after + $before >= $own{$name} - 1,
+			"$name: what is behind the cursor of another is its own");
+		is($seen->{a}{pageInfo}{hasPreviousPage} ? 1 : 0, $after < $own{$name} ? 1 : 0, "$name: and what is before it");
+		is($seen->{b}{pageInfo}{hasNextPage} ? 1 : 0, $before < $own{$name} ? 1 : 0, "$name: and after it");
+	}
 
 	# each filter, with what others have
-	foreach my $field (map { $_->{name} }
-		grep { named($_->{type})->{kind} =~ /SCALAR|ENUM/ } @{ named((grep { $_->{name} eq 'nodes' } @{ named($list->{type})->{fields} })[0]{type})->{fields} })
+	foreach my $field (split / /, values_of(node_of(named($list->{type}))))
 	{
 		my ($seen) = $face->read_answer('reader', "{ $name(first: 1000) { nodes { $field } } }");
 		my %values = map { (JSON::PP::is_bool($_) ? ($_ ? 'true' : 'false') : "$_") => 1 }
@@ -171,7 +194,7 @@ foreach my $list (@lists)
 		my $i = 0;
 		my $asked = join ' ', map { 'f' . $i++ . ": $name(filters: [$_]) { pageInfo { totalRecords } nodes { $field } }" } @filters;
 		next unless $asked;
-		(undef, $text) = $face->ask($ann, "{ $asked }");
+		my (undef, $text) = $face->ask($ann, "{ $asked }");
 		my $totals = 0;
 		while ($text =~ /"totalRecords":(\d+)/g)
 		{
@@ -184,6 +207,30 @@ foreach my $list (@lists)
 }
 is_deeply(\%own, { map { $_->{name} => $own{ $_->{name} } } @lists },
 	'every list was walked');
+
+# By a global id it finds what it sees in lists, and nothing else
+my %found;
+foreach my $id (sort keys %all)
+{
+	my $document = qq({ node(id: "$id") { __typename id } });
+	my ($readers) = $face->read_answer('reader', $document);
+	my ($anns) = $face->read_answer($ann, $document);
+
+	is($readers->{node}{id}, $id, "$id: a reader finds it");
+	$found{ $readers->{node}{__typename} } = 1;
+	is($anns->{node}{id}, $anns{$id} ? $id : undef, "$id: a learner finds it if it is its own");
+}
+is(join(' ', sort keys %found), join(' ', sort map { $_->{name} } @{ $type{Node}{possibleTypes} }),
+	'nodes of every type were looked for');
+my ($events) = $face->read_answer($ann, '{ node(id: "' . id_of('TrainingPass', 6) . '") { ... on TrainingPass { lifecycleState events(last: 1) { nodes { event otherTrainingPassId otherTrainingPass { id } } } } } }');
+is_deeply($events->{node}, {
+	lifecycleState => 'cancelled',
+	events => { nodes => [ { event => 'reassigned', otherTrainingPassId => undef, otherTrainingPass => undef } ] } },
+	'a pass that went to another person: not which one it is now');
+($events) = $face->read_answer($ann, '{ tokenAccounts { nodes { accountId account { name } } } }');
+is_deeply([ sort { ($a->{accountId} // '') cmp ($b->{accountId} // '') } @{ $events->{tokenAccounts}{nodes} } ],
+	[ { accountId => undef, account => undef }, { accountId => id_of('Person', 3), account => { name => 'Ann' } } ],
+	'tokens of its organisation: not what it is called');
 
 my ($data) = $face->read_answer($ann, '{
 	a: trainingTokenIssues(filters: [{field: id, operation: eq, value: "' . id_of('TokenIssue', '000000000000000000000000000000a2') . '"}]) { nodes { id } pageInfo { totalRecords } }
@@ -296,7 +343,7 @@ foreach my $role ('postgres', 'authenticator', 'pg_read_all_data', 'no_such_role
 my $served = join ' ', map { ($_->{name}, map { $_->{name} } @{ $_->{fields} // [] }, @{ $_->{inputFields} // [] }) } values %type;
 unlike($served, qr/(^| )_[a-z]|(?<!idempotency)Key\b|dedup|grantAccess|booked_?Balance|tokenLot|requireLevel/,
 	'nothing internal is served');
-foreach my $name ('_errors', 'grantAccess', 'entries', 'parties', 'privileges', 'node')
+foreach my $name ('_errors', 'grantAccess', 'entries', 'parties', 'privileges')
 {
 	my (undef, $text) = $face->ask('admin', "{ $name { __typename } }");
 	like($text, qr/Cannot query field/, "$name is no field");
