@@ -99,11 +99,12 @@ export default {
   grafast: {
     context: (request) => ({ pgSettings: settingsOf(request) }),
     explain: false,
-    timeouts: { planning: 5000, execution: 1000 * (Number(seconds) + 5) },
+    timeouts: { planning: 20000, execution: 1000 * (Number(seconds) + 5) },
   },
   trainledger: {
     rows: Number(rows),
     values: Number(values),
+    seconds: Number(seconds) + 10,
     introspection: introspection !== "0",
     origins: origins.split(/\s+/),
     operations: operations ? readOperations(operations) : new Map(),

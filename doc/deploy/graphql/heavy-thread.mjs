@@ -1,5 +1,6 @@
 // The thread that runs heavy documents; see heavy.mjs. They come checked.
 
+import { setPriority } from "node:os";
 import { parentPort } from "node:worker_threads";
 
 import { postgraphile } from "postgraphile";
@@ -10,6 +11,9 @@ import { parse } from "postgraphile/graphql";
 import preset from "./graphile.config.mjs";
 import { Kept } from "./kept.mjs";
 import { adaptVariables } from "./variables.mjs";
+
+// On Linux this is the priority of the thread that calls it.
+setPriority(10);
 
 const known = new Kept(200000);
 const instance = postgraphile({ extends: [preset] });
@@ -45,5 +49,5 @@ parentPort.on("message", async ({ id, ...request }) => {
     console.error(error);
     answer = { errors: [{ message: "the server has a problem" }] };
   }
-  parentPort.postMessage({ id, answer }, answer.bytes ? [answer.bytes.buffer] : []);
+  parentPort.postMessage({ id, ...answer }, answer.bytes ? [answer.bytes.buffer] : []);
 });

@@ -1,43 +1,42 @@
 // Heavy documents run in a thread of their own, so that others need not wait
-// while one is planned and its answer is made. The thread has a bound on its
-// memory; when it ends, those who wait get an error, and the next heavy document
-// starts another.
+// while one is planned and its answer is made. Few run at once; the thread has a
+// bound on its memory. When it ends, those who wait get an error, and the next
+// heavy document starts another.
 
 import { isMainThread, Worker } from "node:worker_threads";
 
 import { GraphQLError } from "postgraphile/graphql";
 
+import { refusal } from "./refusals.mjs";
+
 let thread;
-let waiting = new Map();
 let asked = 0;
 
 function start({ megabytes, seconds }) {
   const worker = new Worker(new URL("./heavy-thread.mjs", import.meta.url), {
     resourceLimits: { maxOldGenerationSizeMb: megabytes },
   });
-  const mine = waiting;
+  const started = { worker, waiting: new Map(), answered: 0 };
+  const { message, extensions } = refusal(
+    `the document needs more than ${megabytes} megabytes or ${seconds} seconds`);
 
-  worker.on("message", ({ id, answer }) => {
-    mine.get(id)?.(answer);
-    mine.delete(id);
-  });
+  function answer({ id, ...result }) {
+    started.answered = Date.now();
+    started.waiting.get(id)?.(result);
+    started.waiting.delete(id);
+  }
+
+  started.refuse = (id) => answer({ id, errors: [{ message, extensions }] });
+  worker.on("message", answer);
   worker.on("error", (error) => console.error(error.message));
   worker.on("exit", () => {
-    for (const resolve of mine.values()) {
-      resolve({
-        errors: [{
-          message: `the document needs more than ${megabytes} megabytes or ${seconds} seconds`,
-          extensions: { code: "LIMIT_EXCEEDED" },
-        }],
-      });
-    }
-    if (thread === worker) {
+    if (thread === started) {
       thread = undefined;
-      waiting = new Map();
     }
+    [...started.waiting.keys()].forEach(started.refuse);
   });
   worker.unref();
-  return worker;
+  return started;
 }
 
 // Starts the thread, so that the first heavy document need not wait for it
@@ -47,22 +46,44 @@ export function prepareThread(limits) {
   }
 }
 
+// Has the thread run a document. One that does not answer at all is ended.
+async function inThread(request, limits) {
+  prepareThread(limits);
+  const started = thread;
+  const { promise, resolve } = Promise.withResolvers();
+  const id = ++asked;
+  const sent = Date.now();
+  const timer = setTimeout(
+    () => (started.answered < sent ? started.worker.terminate() : started.refuse(id)),
+    1000 * limits.seconds);
+
+  started.waiting.set(id, resolve);
+  started.worker.postMessage({ id, ...request });
+  const answer = await promise;
+  clearTimeout(timer);
+  return answer;
+}
+
+let running = 0;
+const queue = [];
+
 // The result of running a document there, and its bytes, unless it has no data
 export async function runHeavy(args, limits) {
   const { document, variableValues, operationName, onError, requestContext } = args;
-  const id = ++asked;
 
-  prepareThread(limits);
-  const worker = thread;
-  const { promise, resolve } = Promise.withResolvers();
-  waiting.set(id, resolve);
-  const timer = setTimeout(() => worker.terminate(), 1000 * limits.seconds);
-  worker.postMessage({
-    id, text: document.loc.source.body, variableValues, operationName, onError,
+  if (queue.length >= limits.heavy.queued) {
+    return { errors: [refusal(`${queue.length} large documents wait already`)] };
+  }
+  if (running >= limits.heavy.running) {
+    await new Promise((resolve) => queue.push(resolve));
+  }
+  running += 1;
+  const { errors, bytes } = await inThread({
+    text: document.loc.source.body, variableValues, operationName, onError,
     claims: requestContext.claims,
-  });
-  const { errors, bytes } = await promise;
-  clearTimeout(timer);
+  }, limits);
+  running -= 1;
+  queue.shift()?.();
   if (errors) {
     return {
       errors: errors.map(({ message, extensions }) =>

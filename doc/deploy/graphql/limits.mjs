@@ -20,9 +20,10 @@ export const LIMITS = {
   // of what the database sends for one request
   databaseBytes: 32 * 1024 * 1024,
   errors: 100,
-  // more than that runs in a thread of its own
+  // what asks for more than that is heavy, and runs in a thread of its own
   light: { fields: 60, values: 2000, filters: 200, introspection: 500 },
-  // that it may run there, and that the thread may have
+  heavy: { running: 2, queued: 100 },
+  // the time of one, and the memory of the thread
   seconds: 40,
   megabytes: 256,
 };

@@ -10,8 +10,8 @@ import {
 
 import { NESTED_FIRST, pageSize } from "./paging.mjs";
 import { exceeded } from "./refusals.mjs";
+import { isIntrospection } from "./text-limits.mjs";
 
-const isIntrospection = ({ name }) => /^__(schema|type)$/.test(name.value);
 const isConnection = (type) => isObjectType(type) && "pageInfo" in type.getFields();
 const isList = (type) => isListType(isNonNullType(type) ? type.ofType : type);
 
@@ -152,7 +152,8 @@ export function workOf({ schema, document, operationName, variableValues }, limi
     ? operations.find(({ name }) => name?.value === operationName)
     : operations[0];
   const { coerced } = operation
-    ? getVariableValues(schema, operation.variableDefinitions ?? [], variableValues ?? {})
+    ? getVariableValues(schema, operation.variableDefinitions ?? [],
+      variableValues ?? {}, { maxErrors: limits.errors })
     : {};
   if (!coerced || (!operationName && operations.length > 1)) {
     return { errors: [] };

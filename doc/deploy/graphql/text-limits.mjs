@@ -5,7 +5,7 @@ import { Kind } from "postgraphile/graphql";
 
 import { exceeded } from "./refusals.mjs";
 
-const isIntrospection = ({ name }) => /^__(schema|type)$/.test(name.value);
+export const isIntrospection = ({ name }) => /^__(schema|type)$/.test(name.value);
 
 // The levels of a document and the number of its fields, with fragments
 // expanded. Levels of introspection do not count.
