@@ -24,10 +24,12 @@ import { SafeError } from "postgraphile/grafast";
 import { PostGraphileAmberPreset } from "postgraphile/presets/amber";
 
 import { boundedService } from "./database.mjs";
+import { DocumentsPlugin } from "./documents.mjs";
 import { maskError } from "./errors.mjs";
 import { LIMITS } from "./limits.mjs";
-import { readOperations } from "./operations.mjs";
+import { OperationsPlugin, readOperations } from "./operations.mjs";
 import trainledger from "./trainledger.mjs";
+import { TransportPlugin } from "./transport.mjs";
 
 const {
   TRAINLEDGER_DATABASE: connectionString,
@@ -92,7 +94,9 @@ const settingsOf = ({ claims }) => ({
 
 export default {
   extends: [PostGraphileAmberPreset, trainledger],
-  plugins: [AuthenticationPlugin],
+  plugins: [
+    AuthenticationPlugin, OperationsPlugin, DocumentsPlugin, TransportPlugin,
+  ],
   pgServices: [
     boundedService(connectionString, ["trainledger_graphql"], LIMITS.databaseBytes),
   ],
@@ -101,7 +105,9 @@ export default {
     explain: false,
     timeouts: { planning: 20000, execution: 1000 * (Number(seconds) + 5) },
   },
+  // Settings of the plugins here
   trainledger: {
+    ...LIMITS,
     rows: Number(rows),
     values: Number(values),
     seconds: Number(seconds) + 10,
