@@ -12,7 +12,7 @@ import { NESTED_FIRST, pageSize } from "./paging.mjs";
 import { exceeded } from "./refusals.mjs";
 import { isIntrospection } from "./text-limits.mjs";
 
-const isConnection = (type) => isObjectType(type) && "pageInfo" in type.getFields();
+const hasPages = (type) => isObjectType(type) && "pageInfo" in type.getFields();
 const isList = (type) => isListType(isNonNullType(type) ? type.ofType : type);
 
 // Walks what an operation selects: visit(node, type) is called for each field
@@ -71,7 +71,7 @@ function reckon(context, operation) {
         return;
       }
       const inner = getNamedType(field.type);
-      if (isConnection(inner)) {
+      if (hasPages(inner)) {
         const given = writtenArguments(field, node, variables);
         const size = pageSize(given, type !== root);
         sum.filters += sum.filters > context.filters ? 0 : filterValues(given.filters);
@@ -151,7 +151,7 @@ export function workOf({ schema, document, operationName, variableValues }, limi
   const operation = operationName
     ? operations.find(({ name }) => name?.value === operationName)
     : operations[0];
-  const { coerced } = operation
+  const { coerced } = operation && schema.getRootType(operation.operation)
     ? getVariableValues(schema, operation.variableDefinitions ?? [],
       variableValues ?? {}, { maxErrors: limits.errors })
     : {};
