@@ -138,11 +138,18 @@ function ordersOf(alias, codec, order) {
   }));
 }
 
+// Whether the columns of an order are never null and all ascending, or all
+// descending: an index can serve a comparison of rows.
+const isEven = (orders) => orders.every(({ nullable, direction }) =>
+  !nullable && direction === orders[0].direction);
+
+const opposite = ({ direction, ...order }) =>
+  ({ ...order, direction: direction === "ASC" ? "DESC" : "ASC" });
+
 // Rows behind a cursor in this order; inclusive: its own row too. Nulls come
 // last in an ascending order, first in a descending one. (PostGraphile's own
 // condition has them the other way round.)
 function behind(orders, values, inclusive) {
-  const [{ direction: way }] = orders;
   const compared = orders.map(({ fragment, codec, direction }, i) => ({
     column: fragment,
     isNull: values[i] == null,
@@ -150,10 +157,9 @@ function behind(orders, values, inclusive) {
     isAscending: direction === "ASC",
   }));
 
-  // an index can serve this
-  if (orders.every(({ nullable, direction }) => !nullable && direction === way)) {
+  if (isEven(orders)) {
     const row = (what) => sql.join(compared.map((one) => one[what]), ", ");
-    const strictly = way === "ASC" ? sql`>` : sql`<`;
+    const strictly = compared[0].isAscending ? sql`>` : sql`<`;
     return sql`(${row("column")}) ${strictly}${inclusive ? sql`=` : sql.blank} (${row("value")})`;
   }
   return compared.reduceRight((rest, { column, isNull, value, isAscending }) =>
@@ -163,6 +169,13 @@ function behind(orders, values, inclusive) {
       ? sql`(${column} > ${value} or ${column} is null or (${column} = ${value} and ${rest}))`
     : sql`(${column} < ${value} or (${column} = ${value} and ${rest}))`,
   inclusive ? sql`true` : sql`false`);
+}
+
+// All other rows: those before the cursor, and inclusive: its own row too
+function notBehind(orders, values, inclusive) {
+  return isEven(orders)
+    ? behind(orders.map(opposite), values, inclusive)
+    : sql`${behind(orders, values, !inclusive)} is not true`;
 }
 
 // A short name of the order, which a cursor ends with: it says nothing in another
@@ -264,7 +277,7 @@ function paged(codec, isNested, $connection, fieldArgs) {
         query.where(behind(orders, cursorValues(after, "after", orders), false));
       }
       if (before) {
-        query.where(sql`${behind(orders, cursorValues(before, "before", orders), true)} is not true`);
+        query.where(notBehind(orders, cursorValues(before, "before", orders), false));
       }
       [...orders, namedAs(nameOf(orders))].forEach((one) => query.orderBy(one));
     }));
@@ -284,21 +297,21 @@ function paged(codec, isNested, $connection, fieldArgs) {
 // whether the arguments can make one
 const BEYOND = {
   hasNextPage: {
-    canBe: ({ first, before }) =>
+    isPossible: ({ first, before }) =>
       before != null || first === 0 || first === MAY_BE_GIVEN,
     where: ({ first, offset, before, after }) =>
-      before ? before(true)
+      before ? before(behind, true)
       : first !== 0 ? sql`false`
-      : after ? after(false)
+      : after ? after(behind, false)
       : sql`true`,
   },
   hasPreviousPage: {
-    canBe: ({ last, offset, after }) =>
+    isPossible: ({ last, offset, after }) =>
       offset != null || after != null || last === 0 || last === MAY_BE_GIVEN,
     where: ({ last, offset, before, after }) =>
       offset == null && last !== 0
-        ? (after ? sql`${after(false)} is not true` : sql`false`)
-      : before ? sql`${before(true)} is not true`
+        ? (after ? after(notBehind, true) : sql`false`)
+      : before ? before(notBehind, false)
       : sql`true`,
   },
 };
@@ -307,14 +320,14 @@ const BEYOND = {
 // beyond?
 function hasPage(fieldName, $pageInfo) {
   const $connection = $pageInfo.getDep(0);
-  const { canBe, where } = BEYOND[fieldName];
+  const { isPossible, where } = BEYOND[fieldName];
   const isForward = fieldName === "hasNextPage";
   const side = isForward ? "first" : "last";
   const $page = $connection.getDep($connection.pageDependency);
   const $inQuery = lambda([$pageInfo.get(fieldName), $page],
     ([has, page]) => has && page[side] != null);
 
-  if (!canBe($connection.given)) {
+  if (!isPossible($connection.given)) {
     return $inQuery;
   }
   // a clone has pages like its original only if it is in the same mode
@@ -326,11 +339,9 @@ function hasPage(fieldName, $pageInfo) {
     isForward && first === 0 && !before ? offset : null));
   $rows.apply(lambda($page, (page) => (query) => {
     const orders = query.getMetaRaw("orders");
-    const rowsBehind = (name) => page[name] && ((inclusive) =>
-      behind(orders, cursorValues(page[name], name, orders), inclusive));
-    query.where(where({
-      ...page, before: rowsBehind("before"), after: rowsBehind("after"),
-    }));
+    const rows = (name) => page[name] && ((side, inclusive) =>
+      side(orders, cursorValues(page[name], name, orders), inclusive));
+    query.where(where({ ...page, before: rows("before"), after: rows("after") }));
   }));
   return lambda([$inQuery, $rows],
     ([has, { items }]) => has || items.length > 0);
