@@ -525,7 +525,7 @@ foreach my $written ('true', '"five"', '"NaN"', '"Infinity"', '"1e99999"', '[]',
 	(my $document = $issue) =~ s/QUANTITY/$written/;
 	isnt(messages($document), '', "$written is no number");
 }
-like(messages('mutation($q: TokenAmount) { trainingTokenBalances { adjust(input: {amount: $q}) { errors { label } } } }', { q => JSON::PP::true }),
+like(messages('mutation($q: TokenAmount) { trainingTokenBalances { adjust(input: {tokenIssueId: "x", amount: $q}) { errors { label } } } }', { q => JSON::PP::true }),
 	qr/is not a number/, 'nor is true in a variable');
 
 # --- Refusals: the field that is at fault, and what the arguments alone show
@@ -535,14 +535,14 @@ my $nobody = encode_base64('Organisation:99999', '');
 my $type = encode_base64("TokenType:$fine", '');
 foreach my $case (
 	[ 'trainingTokenIssues', qq(create(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: -1})), 'quantity: quantity is negative' ],
-	[ 'trainingTokenIssues', qq(create(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: 1})), 'accountId: party not found' ],
+	[ 'trainingTokenIssues', qq(create(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: 1})), 'accountId: account not found' ],
 	[ 'trainingTokenIssues', 'create(input: {tokenTypeId: "' . encode_base64('TokenType:00000000-0000-0000-0000-000000000003', '') . '", accountId: "T3JnYW5pc2F0aW9uOjE=", quantity: 1})', 'tokenTypeId: not a global id of a TokenType' ],
 	[ 'trainingTokenBalances', qq(redeem(input: {tokenTypeId: "$type", accountId: "$nobody", quantity: -1, reference: "r"})), 'quantity: quantity is negative' ],
-	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '"})', 'reference: reference is missing' ],
-	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '", reference: "r"})', 'contentId: no pass covers the item' ],
+	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '", reference: ""})', 'reference: reference is missing' ],
+	[ 'trainingPass', 'usePass(input: {contactId: "UGVyc29uOjEw", contentId: "' . encode_base64('CourseTemplate:99999', '') . '", reference: "r"})', 'contentId: no pass covers the content' ],
 	[ 'trainingPass', 'updateTypeOption(input: {trainingPassTypeOptionId: "' . encode_base64('TrainingPassTypeOption:01', '') . '"})', 'trainingPassTypeOptionId: not a global id of a TrainingPassTypeOption' ],
-	[ 'trainingPass', 'updateTypeOptionPrice(input: {amount: "1"})', 'trainingPassTypeOptionPriceId: price_id is missing' ],
-	[ 'trainingPass', 'updateTypeOptionPrice(input: {amount: "-1"})', 'trainingPassTypeOptionPriceId: price_id is missing' ])
+	[ 'trainingPass', 'updateTypeOptionPrice(input: {trainingPassTypeOptionPriceId: "' . encode_base64('TrainingPassTypeOptionPrice:99999', '') . '", amount: "1"})', 'trainingPassTypeOptionPriceId: price not found' ],
+	[ 'trainingPass', 'updateTypeOptionPrice(input: {trainingPassTypeOptionPriceId: "' . encode_base64('TrainingPassTypeOptionPrice:99999', '') . '", amount: "-1"})', 'amount: price is out of range' ])
 {
 	my ($namespace, $mutation, $expected) = @$case;
 	my ($data) = $face->read_answer('admin', "mutation { $namespace { done: $mutation { errors { label message } } } }");

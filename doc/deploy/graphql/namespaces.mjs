@@ -48,9 +48,6 @@ export const NamespacesPlugin = {
         }
         return _;
       },
-      GraphQLInputObjectType(type, _build, { scope }) {
-        return { ...type, description: scope.pgCodec?.description ?? type.description };
-      },
       // The lists of payloads have no empty places.
       GraphQLObjectType_fields_field(field, _build, { scope }) {
         return scope.pgFieldAttribute?.codec.arrayOfCodec
@@ -61,12 +58,14 @@ export const NamespacesPlugin = {
         if (!scope.isRootMutation) {
           return fields;
         }
+        const typeNames = [...namespaces(build).keys()].map((namespace) =>
+          namespaceType(build, namespace));
         for (const [namespace, resources] of namespaces(build)) {
           fields[namespace] = fieldWithHooks({ fieldName: namespace }, () => ({
             description: descriptionOf(resources),
             type: build.getTypeByName(namespaceType(build, namespace)),
             plan: () => {
-              runInSeries(operationPlan(), namespaceType(build, namespace));
+              runInSeries(operationPlan(), typeNames);
               return constant(Object.freeze({}));
             },
           }));
@@ -96,11 +95,14 @@ function namespaceType(build, namespace) {
 // other, each with the reads below it. Grafast knows this of the fields of the type
 // Mutation alone; the fields of other types it may read at any time, so that each
 // would be answered as of the last mutation.
-function runInSeries(plan, typeName) {
+function runInSeries(plan, typeNames) {
   const { planSelectionSet } = plan;
 
+  if (Object.hasOwn(plan, "planSelectionSet")) {
+    return;
+  }
   plan.planSelectionSet = (details) => planSelectionSet.call(plan,
-    details.positionType.name === typeName
+    typeNames.includes(details.positionType.name)
       ? { ...details, isMutation: true }
       : details);
 }
