@@ -844,6 +844,8 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+	-- texts in quotes are the client's
+	outside_quotes CONSTANT text := '(?=([^"]*"[^"]*")*[^"]*$)';
 	word text;
 	label text;
 BEGIN
@@ -851,10 +853,10 @@ BEGIN
 		RETURN NULL;
 	END IF;
 	FOR word, label IN SELECT f.key, f.value FROM jsonb_each_text(fields) f LOOP
-		message := regexp_replace(message, format('\m%s\M', word), label, 'g');
+		message := regexp_replace(message, format('\m%s\M', word) || outside_quotes, label, 'g');
 	END LOOP;
 	-- names of tables
-	message := regexp_replace(message, '(?<=[a-z])_(?=[a-z])', ' ', 'g');
+	message := regexp_replace(message, '(?<=[a-z])_(?=[a-z])' || outside_quotes, ' ', 'g');
 	label := fields ->> argument;
 	RETURN ARRAY[ROW(coalesce(label, ''), message, sent ->> label)
 				 ::trainledger_graphql.field_error];
