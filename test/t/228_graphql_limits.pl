@@ -147,7 +147,7 @@ my $nested = '{ contacts(first: %s) { nodes { account { contacts(first: %s) { no
 foreach my $case (
 	[ 50, 1000, 'name', qr/50,050 rows/ ],
 	[ 1000, 49, 'name', $answered ],
-	[ 9000, 49, 'name', qr/^answered$|'first' is from 1 to 1000/ ],
+	[ 60000, 1, 'name', qr/^answered$|'first' is from 1 to 1000/ ],
 	[ 24, 1000, repeated(8, 'a#: name'), $answered ],
 	[ 24, 1000, repeated(11, 'a#: name'), qr/asks for 264,\d+ values; 250,000 are allowed/ ],
 	[ 1, 260, repeated(900, 'a#: id'), qr/answered|bytes/ ],
@@ -186,7 +186,7 @@ withstands('a deep list', 'reader', '{ contacts(filters: ' . '[' x 9000 . ']' x 
 withstands('filters', 'reader', '{ ' . repeated(19, 'a#: contacts(filters: [{field: id, operation: in, value: "' . 'UGVyc29uOjEw,' x 300 . 'UGVyc29uOjEw"}]) { nodes { name } }') . ' }', qr/answered|filters by/);
 withstands('filters of one variable', 'reader', 'query($v: String) { ' . repeated(300, 'a#: contacts(filters: [{field: id, operation: in, value: $v}]) { nodes { name } }') . ' }',
 	qr/filters by [\d,]+ values; 10,000 are allowed/, { v => join ',', ('UGVyc29uOjEw') x 5000 });
-withstands('mutations', 'operator', 'mutation { ' . repeated(190, 'a#: trainingTokenBalances { void(input: {tokenIssueId: "x"}) { errors { label } } }') . ' }', $answered);
+withstands('mutations', 'operator', 'mutation { ' . repeated(60, 'a#: trainingTokenBalances { void(input: {tokenIssueId: "x"}) { errors { label } } }') . ' }', $answered);
 
 foreach my $directive ('@stream', '@defer')
 {
