@@ -7,6 +7,7 @@ use warnings;
 use JSON::PP;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 use TrainLedger;
 use TrainLedger::Faces;
@@ -340,7 +341,13 @@ is(ask(reader => GET => '/tokens/unknown', undef, 'If-None-Match' => '*')->{stat
 is(ask(reader => GET => '/parties', undef, 'X-Request-Id' => 'mine-1')->{headers}{'x-request-id'}, 'mine-1', 'a request keeps its name');
 my $id = ask(reader => GET => '/tokens', undef, 'X-Request-Id' => 'not "mine"')->{headers}{'x-request-id'};
 like($id, qr/^[0-9a-f]{32}$/, 'or gets one');
-my $log = slurp_file("$faces->{folder}/trainledger.log");
+# nginx writes a line when the answer is out
+my $log = '';
+for (1 .. 100)
+{
+	last if ($log = slurp_file("$faces->{folder}/trainledger.log")) =~ / $id /;
+	usleep(50_000);
+}
 like($log, qr{ mine-1 127\.0\.0\.1 GET /parties 200 }, 'it is in the log');
 like($log, qr{ $id 127\.0\.0\.1 GET /tokens 200 }, 'so is that');
 unlike($log, qr/limit=|barcode&id/, 'no query is');
