@@ -200,6 +200,10 @@ my $everything = '{ __schema { types { ...t } directives { name args { ...i } } 
 	fragment i on __InputValue { name description type { ...r } defaultValue }
 	fragment r on __Type { kind name ' . 'ofType { kind name ' x 9 . '}' x 9 . ' }';
 withstands('the schema', $_, $everything, $answered) foreach @levels;
+# as Apollo Client sends every document
+withstands('the schema with types', 'reader', $everything =~ s/\{ (?=[\w.])(?!__schema)/{ __typename /gr, $answered);
+withstands('the schema with types and more', 'reader', $everything =~ s/\{ (?=[\w.])(?!__schema)/{ a: __typename b: __typename /gr,
+	qr/introspection asks for [\d,]+ values; [\d,]+ are allowed/);
 withstands('the schema again and again', 'reader', '{ ' . repeated(60, 's#: __schema { types { name description fields { name } } }') . ' }',
 	qr/introspection asks for [\d,]+ values; [\d,]+ are allowed/);
 withstands('the schema within itself', 'reader',

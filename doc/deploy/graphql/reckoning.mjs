@@ -12,6 +12,8 @@ import { NESTED_FIRST, pageSize } from "./paging.mjs";
 import { exceeded } from "./refusals.mjs";
 import { isIntrospection } from "./text-limits.mjs";
 
+// Some clients ask every object for its type; the answer has it once.
+const isAddedByClient = ({ name, alias }) => name.value === "__typename" && !alias;
 const hasPages = (type) => isObjectType(type) && "pageInfo" in type.getFields();
 const isList = (type) => isListType(isNonNullType(type) ? type.ofType : type);
 
@@ -109,7 +111,7 @@ function introspected(context, root, before) {
         const { [inner.name.value]: definition } = type.getFields();
         if (definition && values <= most) {
           walk(inner, definition, one);
-        } else {
+        } else if (!isAddedByClient(inner)) {
           values += 1;
         }
       });
