@@ -93,6 +93,10 @@ my @mixed = (
 	[ 404, GET => '/credit-token/balance/default/id:99.json', \%reader ],
 	[ 200, GET => '/credit-token/history/default/id:2.json?limit=10', \%reader ],
 	[ 200, GET => '/parties?limit=3', \%reader ],
+	# without a body that PostgREST has sent, and without one that it has not
+	[ 200, HEAD => '/credit-token/history/default/id:2.json?limit=10', \%reader ],
+	[ 404, HEAD => '/credit-token/balance/default/id:99.json', \%reader ],
+	[ 304, GET => '/credit-token/balance/default/id:3.json', { %reader, 'If-None-Match' => '*' } ],
 	[ 401, GET => '/tokens', \%stranger ],
 	map({ my $body = encode_json({ description => 'x' x $_ });
 			([ 401, POST => '/credit-token/transaction/add', \%stranger, $body ],

@@ -78,12 +78,17 @@ export async function runHeavy(args, limits) {
     await new Promise((resolve) => queue.push(resolve));
   }
   running += 1;
-  const { errors, bytes } = await inThread({
-    text: document.loc.source.body, variableValues, operationName, onError,
-    claims: requestContext.claims,
-  }, limits);
-  running -= 1;
-  queue.shift()?.();
+  let result;
+  try {
+    result = await inThread({
+      text: document.loc.source.body, variableValues, operationName, onError,
+      claims: requestContext.claims,
+    }, limits);
+  } finally {
+    running -= 1;
+    queue.shift()?.();
+  }
+  const { errors, bytes } = result;
   if (errors) {
     return {
       errors: errors.map(({ message, extensions }) =>
