@@ -235,6 +235,43 @@ AS 'MODULE_PATHNAME', 'tl_new_id' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.new_id IS
 'The next id of something that belongs to a party.';
 
+CREATE FUNCTION trainledger_internal.keeps_all_homes() RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_keeps_all_homes_sql' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.keeps_all_homes IS
+'Whether this database keeps all homes.';
+
+CREATE FUNCTION trainledger_internal.keeps_home(id bigint) RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_keeps_home_sql' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.keeps_home IS
+'Whether this database keeps the home of an id.';
+
+CREATE FUNCTION trainledger_internal.require_home(id bigint, argument text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'tl_require_home_sql' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.require_home IS
+'TL058 where another node keeps the home of an id.';
+
+/*
+ * A node finds what belongs to a party by the home in its id, so an id that is
+ * taken over must have that home where there are several nodes.
+ */
+CREATE FUNCTION trainledger_internal.require_same_home(
+	home integer, party_id bigint) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF home <> trainledger.home(party_id) AND NOT keeps_all_homes() THEN
+		PERFORM refuse('TL400', 'id has another home than its party',
+			format('The id is of home %s, party %s of home %s.', home, party_id,
+				   trainledger.home(party_id)),
+			'Take over ids of the party''s home, or none.', 'id');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_same_home IS
+'TL400 where an id that is taken over has another home than its party and not all homes are kept here.';
+
 -- Rows
 
 /*

@@ -159,6 +159,7 @@ BEGIN
 	SELECT l.* INTO lot FROM trainledger.token_lot l
 	WHERE l.id = find_lot.issue_id;
 	IF NOT FOUND THEN
+		PERFORM require_home(trainledger.home_of(issue_id)::bigint, 'issue_id');
 		PERFORM refuse_missing('token issue', issue_id::text, 'issue_id');
 	END IF;
 	RETURN lot;
@@ -175,6 +176,7 @@ AS $$
 DECLARE
 	lot trainledger.token_lot := find_lot(issue_id);
 BEGIN
+	PERFORM require_home(lot.party_id, 'issue_id');
 	PERFORM lock_token_account(lot.party_id, lot.token_type_id);
 	RETURN find_lot(issue_id);
 END;
@@ -457,6 +459,8 @@ BEGIN
 	PERFORM check_to_come(expires_on);
 	PERFORM at_scale('quantity', quantity, token_type.scale);
 	PERFORM check_price_decimals(unit_price, currency);
+	PERFORM require_home(party_id, 'party_id');
+	PERFORM require_same_home(trainledger.home_of(id), party_id);
 	PERFORM open_token_account(party_id, token_type_id);
 	token_type := training_type(token_type_id);
 	PERFORM require_active(token_type, 'token_type_id');

@@ -95,6 +95,7 @@ BEGIN
 	PERFORM at_scale('quantity', quantity, token_type.scale);
 	PERFORM require_active(token_type, 'token_type_id');
 
+	PERFORM require_home(party_id, 'party_id');
 	PERFORM lock_token_account(party_id, token_type_id);
 	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
 	FROM draw(party_id, token_type_id, quantity) d;
@@ -213,6 +214,7 @@ BEGIN
 	SELECT r.* INTO whole FROM trainledger.redemption r
 	WHERE r.id = redemption_id;
 	IF NOT FOUND THEN
+		PERFORM require_home(redemption_id, 'redemption_id');
 		PERFORM refuse_missing('redemption', redemption_id::text,
 			'redemption_id');
 	END IF;
@@ -226,6 +228,7 @@ BEGIN
 	PERFORM at_scale('quantity', quantity, token_type.scale);
 	PERFORM require_active(token_type, 'redemption_id');
 
+	PERFORM require_home(whole.party_id, 'redemption_id');
 	PERFORM lock_token_account(whole.party_id, whole.token_type_id);
 	whole := redemption(whole.id);
 	wanted := coalesce(wanted, (whole.quantity - whole.refunded)::numeric);
@@ -315,6 +318,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
+	PERFORM require_home(from_party_id, 'from_party_id');
+	PERFORM require_home(to_party_id, 'to_party_id');
 	PERFORM open_token_account(to_party_id, token_type_id);
 	PERFORM lock_token_account(least(from_party_id, to_party_id),
 							   token_type_id);
@@ -439,6 +444,7 @@ BEGIN
 		JOIN trainledger.token_account k ON k.party_id = l.party_id
 			AND k.token_type_id = l.token_type_id
 		WHERE l.is_open AND l.expires_at <= trainledger.clock() AND t.is_active
+		AND keeps_home(l.party_id)
 		ORDER BY l.expires_at
 		LIMIT max_issues
 		FOR NO KEY UPDATE OF k SKIP LOCKED) c;

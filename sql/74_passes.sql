@@ -30,6 +30,7 @@ BEGIN
 	SELECT p.* INTO found_pass FROM trainledger.pass p
 	WHERE p.id = pass.pass_id;
 	IF NOT FOUND THEN
+		PERFORM require_home(pass_id, 'pass_id');
 		PERFORM refuse('TL404', 'pass not found',
 			format('There is no pass %s.', pass_id),
 			'Look the id up in trainledger.training_pass.', 'pass_id');
@@ -52,7 +53,7 @@ AS $$
 DECLARE
 	locked trainledger.pass;
 BEGIN
-	PERFORM pass(pass_id);
+	PERFORM require_home((pass(pass_id)).party_id, 'pass_id');
 	SELECT p.* INTO locked FROM trainledger.pass p
 	WHERE p.id = pass_id FOR NO KEY UPDATE;
 	RETURN locked;
@@ -321,6 +322,8 @@ BEGIN
 		RETURN pass_view(known::bigint);
 	END IF;
 	PERFORM require_person(holder, 'party_id');
+	PERFORM require_home(party_id, 'party_id');
+	PERFORM require_same_home(trainledger.home(id), party_id);
 
 	made.pass_type_id := pass_type_id;
 	made.option_id := option_id;
@@ -460,6 +463,7 @@ BEGIN
 		RETURN pass_view(known::bigint);
 	END IF;
 	PERFORM require_person(holder, 'party_id');
+	PERFORM require_home(party_id, 'party_id');
 	changed := lock_pass(pass_id);
 	PERFORM require_active_pass(changed);
 	IF changed.party_id = party_id THEN

@@ -64,6 +64,7 @@ BEGIN
 	PERFORM require_given('reference', nullif(reference, ''));
 	PERFORM check_notes('reference', reference);
 	PERFORM party(party_id);
+	PERFORM require_home(party_id, 'party_id');
 	known := take_key(party_id, idempotency_key, 'use_pass',
 		jsonb_build_array(item_id, reference));
 	IF known IS NOT NULL THEN
@@ -112,8 +113,10 @@ BEGIN
 	SELECT u.* INTO cancelled FROM trainledger.pass_use u
 	WHERE u.id = pass_use_id;
 	IF NOT FOUND THEN
+		PERFORM require_home(pass_use_id, 'pass_use_id');
 		PERFORM refuse_missing('pass use', pass_use_id::text, 'pass_use_id');
 	END IF;
+	PERFORM require_home(cancelled.party_id, 'pass_use_id');
 	changed := lock_pass(cancelled.pass_id);
 	-- it may have been cancelled while we waited
 	SELECT u.* INTO cancelled FROM trainledger.pass_use u

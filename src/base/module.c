@@ -22,6 +22,7 @@ TL_MODULE_MAGIC;
 /* Settings */
 char	   *tl_clock_setting = NULL;
 char	   *tl_party_setting = NULL;
+char	   *tl_homes_setting = NULL;
 int			tl_xml_max_bytes;
 
 void		_PG_init(void);
@@ -50,5 +51,12 @@ _PG_init(void)
 							64 * 1024 * 1024, 1024, MaxAllocSize,
 							PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
+	DefineCustomStringVariable("trainledger.homes",
+							   "Sets the homes whose parties' rows this database keeps.",
+							   "The text of an int4multirange; there are homes 0 to 1023.",
+							   &tl_homes_setting,
+							   "{[0,1024)}",
+							   PGC_SUSET, 0,
+							   tl_check_homes, tl_assign_homes, NULL);
 	MarkGUCPrefixReserved("trainledger");
 }

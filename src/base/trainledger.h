@@ -141,6 +141,7 @@ extern void tl_trim_string(char *value);
 /* module.c: settings */
 extern char *tl_clock_setting;
 extern char *tl_party_setting;
+extern char *tl_homes_setting;
 extern int	tl_xml_max_bytes;
 
 /* clock.c */
@@ -154,6 +155,14 @@ extern char *tl_print_utc(TimestampTz time, char separator);
 #define TL_HOME_BITS			10
 #define TL_HOME_MASK			((INT64CONST(1) << TL_HOME_BITS) - 1)
 extern int64 tl_make_id(Oid sequence, int64 party_id);
+
+/* homes.c */
+extern bool tl_check_homes(char **newval, void **extra, GucSource source);
+extern void tl_assign_homes(const char *newval, void *extra);
+extern bool tl_keeps_all_homes(void);
+extern bool tl_keeps_home(int64 id);
+extern bool tl_refuse_home(TlRefusal *refusal, int64 id, const char *argument);
+extern void tl_require_no_nodes(Oid account);
 
 /* plan.c */
 extern SPIPlanPtr tl_saved_plan(SPIPlanPtr *plan, const char *text, int count,

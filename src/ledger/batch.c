@@ -144,8 +144,8 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 
 	if (!check_row(row, refusal))
 		return false;
-	if (!at->exists)
-		return tl_refuse_account_id(refusal, at->id);
+	if (!tl_check_found(at->exists, at->id, &at->account, refusal))
+		return false;
 	if (row->has_key && has_used_key(batch, books, row, refusal))
 		return row->has_entry;
 	if (!tl_amount_fits_scale(delta, at->type->scale))

@@ -26,6 +26,7 @@
 #include "miscadmin.h"
 #include "utils/snapmgr.h"
 
+#include "base/trainledger.h"
 #include "ledger/books.h"
 
 /* How the ledger locks a table */
@@ -96,6 +97,8 @@ tl_books_open(TlBooks *books, bool to_write)
 {
 	memset(books, 0, sizeof(*books));
 	open_tables(books, to_write);
+	if (to_write && books->tables[TL_ACCOUNT]->rd_rel->relhassubclass)
+		tl_require_no_nodes(RelationGetRelid(books->tables[TL_ACCOUNT]));
 	for (int i = 0; i < TL_RELATION_COUNT; i++)
 	{
 		if (is_table(i))

@@ -68,11 +68,17 @@ refuse(TriggerData *data)
 			 errtable(data->tg_relation)));
 }
 
-/* Refuses any event that fires it. */
+/*
+ * Refuses any event that fires it, but for the removal of what was moved to
+ * another node (forget.c).
+ */
 Datum
 tl_refuse_change(PG_FUNCTION_ARGS)
 {
-	refuse(trigger_data(fcinfo, "refuse_change"));
+	TriggerData *data = trigger_data(fcinfo, "refuse_change");
+
+	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event) || !tl_is_forgetting())
+		refuse(data);
 	return PointerGetDatum(NULL);
 }
 

@@ -254,12 +254,26 @@ check_expected(const TlRequest *request, int scale, TlAmount balance,
  * ---------------------------------------------------------------------
  */
 
-bool
-tl_refuse_account_id(TlRefusal *refusal, int64 account_id)
+static bool
+check_home(int64 id, const char *argument, TlRefusal *refusal)
 {
-	return tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
-					 "Look the id up in trainledger.account.",
-					 "There is no account %lld.", (long long) account_id);
+	return tl_keeps_home(id) || tl_refuse_home(refusal, id, argument);
+}
+
+/*
+ * Check that an account was found (TL404) and that this database keeps it
+ * (TL058).  Where it was not found, its id says whose home it is of.
+ */
+bool
+tl_check_found(bool found, int64 account_id, const TlAccount *account,
+			   TlRefusal *refusal)
+{
+	return check_home(found ? account->party_id : account_id, "account_id",
+					  refusal) &&
+		(found ||
+		 tl_refuse(refusal, TL_NOT_FOUND, "account_id", "account not found",
+				   "Look the id up in trainledger.account.",
+				   "There is no account %lld.", (long long) account_id));
 }
 
 bool
@@ -299,10 +313,10 @@ refuse_party(TlRefusal *refusal, int64 party_id)
 }
 
 static bool
-refuse_type_name(TlRefusal *refusal, text *name)
+refuse_type_name(TlRefusal *refusal, text *name, const char *hint)
 {
 	return tl_refuse(refusal, TL_NOT_FOUND, "token_type", "token type not found",
-					 "Look the name up in trainledger.token_type.",
+					 hint,
 					 "There is no credit token type \"%s\".",
 					 text_to_cstring(name));
 }
@@ -480,6 +494,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 
 	if (!tl_read_party(books, target->party_id, &is_suspended))
 		return refuse_party(refusal, target->party_id);
+	if (!check_home(target->party_id, "party_id", refusal))
+		return false;
 	if (request->has_key &&
 		!is_new_key(books, &request->key, target->party_id, refusal))
 		return false;
@@ -546,8 +562,11 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 
 	if (target->by_id)
 	{
-		if (!tl_read_account(books, target->account_id, &account))
-			return tl_refuse_account_id(refusal, target->account_id);
+		bool		found = tl_read_account(books, target->account_id,
+											&account);
+
+		if (!tl_check_found(found, target->account_id, &account, refusal))
+			return false;
 		if (!tl_read_type(books, &account.token_type_id, &type))
 			tl_refuse_without_type(account.id);
 	}
@@ -555,19 +574,24 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 	{
 		if (!tl_read_credit_type(books, target->type_name, &type))
 		{
+			bool		is_default = is_default_name(target->type_name);
 			bool		ignored;
 
-			if (is_default_name(target->type_name))
+			if (is_default && tl_keeps_all_homes())
 				return attempt_without_account(books, request, target, NULL,
 											   entry, refusal);
 			if (!tl_read_party(books, target->party_id, &ignored))
 				return refuse_party(refusal, target->party_id);
-			return refuse_type_name(refusal, target->type_name);
+			return refuse_type_name(refusal, target->type_name, is_default ?
+									"Make it with add_credit_token_type: it makes itself only where all homes are kept." :
+									"Look the name up in trainledger.token_type.");
 		}
 		if (!tl_read_named_account(books, target->party_id, &type.id,
 								   target->account_name, &account))
 			return attempt_without_account(books, request, target, &type,
 										   entry, refusal);
+		if (!check_home(account.party_id, "party_id", refusal))
+			return false;
 	}
 
 	*account_id = account.id;

@@ -36,7 +36,8 @@ extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,
 							 TlRefusal *refusal);
-extern bool tl_refuse_account_id(TlRefusal *refusal, int64 account_id);
+extern bool tl_check_found(bool found, int64 account_id,
+						   const TlAccount *account, TlRefusal *refusal);
 extern bool tl_refuse_lot(TlRefusal *refusal, int64 account_id);
 extern bool tl_refuse_key(TlRefusal *refusal, const TlEntry *entry);
 pg_noreturn extern void tl_refuse_opening(void);

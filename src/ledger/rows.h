@@ -46,6 +46,7 @@ extern bool tl_write_account(TlEntry *entry, const TlTarget *target,
 							 const pg_uuid_t *token_type_id);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_is_own_update(void);
+extern bool tl_is_forgetting(void);
 
 /* direct.c: postings written without SQL */
 extern bool tl_direct_applies(const TlBooks *books);

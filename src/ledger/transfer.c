@@ -62,11 +62,10 @@ blame(TlRefusal *refusal, const char *argument)
 static bool
 read_side(TlBooks *books, Side *side, TlRefusal *refusal)
 {
-	if (!tl_read_account(books, side->id, &side->account))
-	{
-		tl_refuse_account_id(refusal, side->id);
+	bool		found = tl_read_account(books, side->id, &side->account);
+
+	if (!tl_check_found(found, side->id, &side->account, refusal))
 		return blame(refusal, side->argument);
-	}
 	if (side->is_updated)
 	{
 		side->account.balance -= side->entry->delta;
