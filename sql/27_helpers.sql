@@ -247,7 +247,7 @@ COMMENT ON FUNCTION trainledger_internal.keeps_home IS
 
 CREATE FUNCTION trainledger_internal.require_home(id bigint, argument text)
 RETURNS void
-AS 'MODULE_PATHNAME', 'tl_require_home_sql' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_require_home_sql' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.require_home IS
 'TL058 where another node keeps the home of an id.';
 

@@ -74,8 +74,9 @@ COMMENT ON FUNCTION trainledger.strays IS
 'Issues, passes and accounts whose id has another home than their party, as ids taken over from other systems may. Books that have any cannot be split over nodes. Level reader.';
 
 CREATE FUNCTION trainledger_internal.delete_homes(
-	relation regclass, home_column name, homes int4multirange) RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_delete_homes' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+	table_name name, home_column name, homes int4multirange) RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_delete_homes'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.delete_homes IS
 'Deletes the rows of a table that belong to homes which are not kept here, and returns how many there were; guards let it.';
 
@@ -104,8 +105,7 @@ BEGIN
 		SELECT c.table_name, c.home_column FROM trainledger.table_class c
 		WHERE c.class = 'home' ORDER BY c.ordinal DESC
 	LOOP
-		removed := removed + delete_homes(
-			format('trainledger.%I', divided.table_name)::regclass,
+		removed := removed + delete_homes(divided.table_name::name,
 			divided.home_column::name, homes);
 	END LOOP;
 	RETURN removed;

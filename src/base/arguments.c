@@ -11,7 +11,9 @@
  */
 #include "postgres.h"
 
+#include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "utils/regproc.h"
 
 #include "base/trainledger.h"
 
@@ -51,4 +53,22 @@ tl_check_name(const char *name, text *value)
 				  psprintf("A name has at most %d characters.",
 						   TL_MAX_NAME_CHARS),
 				  "The argument %s has %d characters.", name, chars);
+}
+
+/*
+ * For functions that only the extension's own functions call, which pass no
+ * nulls in the first count arguments.
+ */
+void
+tl_refuse_nulls(FunctionCallInfo fcinfo, int count)
+{
+	for (int i = 0; i < count; i++)
+	{
+		if (PG_ARGISNULL(i))
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument %d of %s is null", i + 1,
+							format_procedure(fcinfo->flinfo->fn_oid)),
+					 errhint("Call the function that is documented.")));
+	}
 }

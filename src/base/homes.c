@@ -258,9 +258,11 @@ void
 tl_require_no_nodes(Oid account)
 {
 	if (is_front(account))
-		tl_refuse(NULL, TL_REJECTED, NULL, "nodes keep the books",
-				  "Run trainledger_proxy.sql again; it makes the functions that ask the nodes.",
-				  "trainledger.account has foreign tables below it.");
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("nodes keep the books"),
+				 errdetail("trainledger.account has foreign tables below it."),
+				 errhint("Run trainledger_proxy.sql again; it makes the functions that ask the nodes.")));
 }
 
 /* keeps_all_homes() returns boolean */
@@ -283,6 +285,7 @@ tl_require_home_sql(PG_FUNCTION_ARGS)
 {
 	int64		id = PG_GETARG_INT64(0);
 
+	tl_refuse_nulls(fcinfo, 2);
 	if (!tl_keeps_home(id))
 		tl_refuse_home(NULL, id, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 	tl_require_no_nodes(tl_find_relation("table", "account"));

@@ -132,6 +132,7 @@ extern ErrorData *tl_catch_error(MemoryContext context);
 extern bool tl_check_text(const char *name, text *value, bool required,
 						  TlRefusal *refusal);
 extern void tl_check_name(const char *name, text *value);
+extern void tl_refuse_nulls(FunctionCallInfo fcinfo, int count);
 
 /* names.c */
 extern const char *tl_trim(const char *bytes, int *length);

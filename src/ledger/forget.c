@@ -38,19 +38,20 @@ tl_is_forgetting(void)
 	return is_forgetting;
 }
 
-/* Run a DELETE with one argument; returns how many rows there were. */
+/* Run a DELETE whose argument is homes; returns how many rows there were. */
 static uint64
-delete_rows(const char *statement, Oid type, Datum value)
+delete_rows(const char *table, const char *statement, Datum homes)
 {
+	Oid			type = INT4MULTIRANGEOID;
 	uint64		deleted;
 
 	SPI_connect();
 	is_forgetting = true;
 	PG_TRY();
 	{
-		if (SPI_execute_with_args(statement, 1, &type, &value, NULL, false,
+		if (SPI_execute_with_args(statement, 1, &type, &homes, NULL, false,
 								  0) != SPI_OK_DELETE)
-			elog(ERROR, "unexpected result of DELETE");
+			tl_refuse_rewritten(table);
 		deleted = SPI_processed;
 	}
 	PG_FINALLY();
@@ -79,24 +80,27 @@ require_none_kept(Datum homes)
 }
 
 /*
- * delete_homes(relation regclass, home_column name, homes int4multirange)
- * returns bigint: deletes the rows whose home_column has one of the homes.
+ * delete_homes(table_name name, home_column name, homes int4multirange) returns
+ * bigint: deletes the rows of a table whose home_column has one of the homes.
  */
 Datum
 tl_delete_homes(PG_FUNCTION_ARGS)
 {
-	Oid			relid = PG_GETARG_OID(0);
-	const char *column = NameStr(*PG_GETARG_NAME(1));
-	AttrNumber	number = get_attnum(relid, column);
-	bool		is_uuid = get_atttype(relid, number) == UUIDOID;
+	const char *table = (const char *) PG_GETARG_NAME(0);
+	const char *column = (const char *) PG_GETARG_NAME(1);
+	Oid			relid;
+	bool		is_uuid;
 	StringInfoData statement;
 
+	tl_refuse_nulls(fcinfo, 3);
+	relid = tl_find_relation("table", table);
+	is_uuid = get_atttype(relid, get_attnum(relid, column)) == UUIDOID;
 	require_none_kept(PG_GETARG_DATUM(2));
 	initStringInfo(&statement);
 	appendStringInfo(&statement,
 					 "DELETE FROM %s WHERE trainledger.%s(%s) OPERATOR(pg_catalog.<@) $1",
-					 quote_qualified_identifier(TL_SCHEMA, get_rel_name(relid)),
+					 quote_qualified_identifier(TL_SCHEMA, table),
 					 is_uuid ? "home_of" : "home", quote_identifier(column));
-	PG_RETURN_INT64((int64) delete_rows(statement.data, INT4MULTIRANGEOID,
+	PG_RETURN_INT64((int64) delete_rows(table, statement.data,
 										PG_GETARG_DATUM(2)));
 }

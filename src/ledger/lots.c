@@ -30,29 +30,11 @@ PG_FUNCTION_INFO_V1(tl_new_id);
 PG_FUNCTION_INFO_V1(tl_new_issue_id);
 PG_FUNCTION_INFO_V1(tl_open_lot);
 
-/*
- * Only the extension's own functions call these, and they pass no nulls in the
- * first count arguments.
- */
-static void
-refuse_nulls(FunctionCallInfo fcinfo, int count)
-{
-	for (int i = 0; i < count; i++)
-	{
-		if (PG_ARGISNULL(i))
-			ereport(ERROR,
-					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument %d of %s is null", i + 1,
-							format_procedure(fcinfo->flinfo->fn_oid)),
-					 errhint("Call the function that is documented.")));
-	}
-}
-
 /* new_id(sequence regclass, party_id bigint) returns bigint */
 Datum
 tl_new_id(PG_FUNCTION_ARGS)
 {
-	refuse_nulls(fcinfo, 2);
+	tl_refuse_nulls(fcinfo, 2);
 	PG_RETURN_INT64(tl_make_id(PG_GETARG_OID(0), PG_GETARG_INT64(1)));
 }
 
@@ -66,7 +48,7 @@ tl_new_issue_id(PG_FUNCTION_ARGS)
 	int64		home = PG_GETARG_INT64(0) & TL_HOME_MASK;
 	pg_uuid_t  *uuid = DatumGetUUIDP(gen_random_uuid(fcinfo));
 
-	refuse_nulls(fcinfo, 1);
+	tl_refuse_nulls(fcinfo, 1);
 	uuid->data[14] = (uuid->data[14] & 0xfc) | (home >> 8);
 	uuid->data[15] = home & 0xff;
 	PG_RETURN_UUID_P(uuid);
@@ -92,7 +74,7 @@ tl_open_lot(PG_FUNCTION_ARGS)
 		.booked_by = tl_booked_by(),
 	};
 
-	refuse_nulls(fcinfo, 5);
+	tl_refuse_nulls(fcinfo, 5);
 	entry.description = PG_GETARG_TEXT_PP(3);
 	entry.operation = tl_operation_from_oid(PG_GETARG_OID(4));
 	entry.has_other_account = !PG_ARGISNULL(5);

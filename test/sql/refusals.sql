@@ -477,7 +477,14 @@ INSERT INTO regress.call (call) VALUES
 	($$grant_access(NULL, 'admin')$$),
 	($$grant_access('regress_none', 'admin')$$),
 	($$grant_access('regress_admin', NULL)$$),
-	($$revoke_access((SELECT r.rolname FROM pg_roles r JOIN pg_class c ON c.relowner = r.oid WHERE c.oid = 'trainledger.account'::regclass))$$);
+	($$revoke_access((SELECT r.rolname FROM pg_roles r JOIN pg_class c ON c.relowner = r.oid WHERE c.oid = 'trainledger.account'::regclass))$$),
+	-- more than one node
+	($$forget_homes(NULL)$$),
+	($$forget_homes('{[1,2)}')$$);
+INSERT INTO regress.call (before, call) VALUES
+	($$SET LOCAL trainledger.homes = '{}'$$, $$redeem_training_tokens(ORG, GOLD, 1, 'x')$$),
+	($$SELECT regress.done('issue_training_tokens(GOLD, ORG, 1, id => ''00000000-0000-4000-8000-000000000001'')'); SET LOCAL trainledger.homes = '{}'$$, $$forget_homes('{(,)}')$$),
+	($$SET LOCAL trainledger.homes = '{[321,322)}'$$, $$issue_training_tokens(GOLD, ORG, 1, id => '00000000-0000-4000-8000-000000000001')$$);
 
 DO $$
 DECLARE

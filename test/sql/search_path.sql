@@ -233,6 +233,8 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.grant_access('regress_nobody', 'learner')$$),
 ($$SELECT trainledger.revoke_access('regress_nobody')$$),
 ($$SELECT trainledger.check_books()$$),
+($$SELECT trainledger.strays()$$),
+($$SELECT trainledger.forget_homes('{}'::pg_catalog.int4multirange)$$),
 ($$SELECT trainledger.has_level('admin'), trainledger.learner_access(), trainledger.reader_access(), trainledger.operator_access(), trainledger.admin_access()$$),
 ($$SELECT trainledger.clock(), trainledger.current_party(), trainledger.home(1), trainledger.home_of('95000000-0000-4000-8000-000000000001')$$),
 ($$SELECT trainledger_internal.first_visible_party(), trainledger_internal.last_visible_party(), trainledger_internal.first_visible_account(), trainledger_internal.last_visible_account()$$),

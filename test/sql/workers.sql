@@ -103,6 +103,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger_api.holdings(9600002) e$$,
 	$$e FROM trainledger.credit_history(9600002) e$$,
 	$$e FROM trainledger.reconcile() e$$,
+	$$e FROM trainledger.strays() e$$,
 	$$e FROM trainledger_api.reconcile(:account) e$$,
 	$$e FROM trainledger_api.credit_history(9600002) e$$,
 	$$e FROM trainledger.list_active_programs() e$$,
