@@ -15,6 +15,10 @@
  *  - Views, functions with a parsed body, defaults and constraints call the
  *    functions of our casts by name: pg_upgrade restores them before the casts,
  *    on which they do not depend.
+ *  - Where there are several nodes, every function of the view privilege has a
+ *    route, and the argument that the route names; every table has a class; and
+ *    no function writes tables of two classes.  A document names its party in
+ *    its own way.
  */
 CREATE TEMPORARY TABLE member AS
 SELECT d.classid, d.objid
@@ -81,6 +85,39 @@ UNION ALL
 SELECT 'pg_catalog.pg_constraint'::regclass::oid, k.oid, k.conbin::text
 FROM pg_catalog.pg_constraint k;
 
+-- Which functions call which, and the tables that they write.  In C the ledger
+-- writes accounts and entries.
+CREATE TEMPORARY TABLE routine AS
+SELECT p.oid, p.proname, p.prosrc, p.proargnames, p.prorettype
+FROM member m
+JOIN pg_catalog.pg_proc p ON m.objid = p.oid
+WHERE m.classid = 'pg_catalog.pg_proc'::regclass
+    AND p.pronamespace::regnamespace::text ~ '^trainledger(_api|_internal)?$';
+
+CREATE TEMPORARY TABLE writes AS
+WITH RECURSIVE calls AS (
+    SELECT f.proname AS caller, g.proname AS called
+    FROM routine f
+    JOIN routine g ON f.prosrc ~ ('\m' || g.proname || '\(')
+    WHERE f.proname <> g.proname
+), written AS (
+    SELECT r.proname, w.found[2] AS table_name
+    FROM routine r,
+        LATERAL pg_catalog.regexp_matches(r.prosrc,
+            '\m(INSERT INTO|UPDATE|DELETE FROM)\s+trainledger\.(\w+)', 'g') w(found)
+    UNION
+    SELECT r.proname, t.table_name
+    FROM routine r, (VALUES ('account'), ('entry')) t(table_name)
+    WHERE r.proname IN ('open_lot', 'post_lots')
+    UNION
+    SELECT c.caller, w.table_name
+    FROM written w
+    JOIN calls c ON c.called = w.proname
+)
+SELECT w.proname, w.table_name, c.class
+FROM written w
+JOIN trainledger.table_class c ON w.table_name = c.table_name;
+
 CREATE TEMPORARY TABLE offence AS
 SELECT 'no comment' AS rule,
     pg_catalog.pg_describe_object(m.classid, m.objid, 0) AS object
@@ -136,6 +173,33 @@ FROM expression x,
         ':funcid (\d+) [^{}]*?:funcformat [12]', 'g') f(call)
 JOIN pg_catalog.pg_cast c ON c.castfunc = f.call[1]::oid
 JOIN member m ON m.classid = 'pg_catalog.pg_cast'::regclass AND m.objid = c.oid;
+
+INSERT INTO offence
+SELECT 'no route', v.function_name
+FROM trainledger.privilege v
+WHERE v.route IS NULL
+    OR v.route NOT IN ('party_id', 'account_id', 'issue_id', 'redemption_id',
+        'pass_id', 'pass_use_id', 'hold_id', 'all', 'global', 'pair', 'node')
+UNION ALL
+SELECT 'no argument ' || v.route, v.function_name
+FROM trainledger.privilege v
+WHERE v.route LIKE '%\_id'
+    AND NOT EXISTS (SELECT FROM routine r
+        WHERE r.proname = v.function_name
+            AND (v.route = ANY (r.proargnames)
+                OR r.prorettype = 'pg_catalog.json'::regtype))
+UNION ALL
+SELECT 'no class', c.relname
+FROM member m
+JOIN pg_catalog.pg_class c ON m.objid = c.oid
+WHERE m.classid = 'pg_catalog.pg_class'::regclass
+    AND c.relkind IN ('r', 'p')
+    AND c.relname NOT IN (SELECT t.table_name FROM trainledger.table_class t)
+UNION ALL
+SELECT 'writes tables of two classes', w.proname
+FROM writes w
+GROUP BY w.proname
+HAVING count(DISTINCT w.class) > 1;
 
 SELECT rule || ': ' || object FROM offence ORDER BY 1;
 
