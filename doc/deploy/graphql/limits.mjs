@@ -25,7 +25,7 @@ export const LIMITS = {
   heavy: { running: 2, queued: 100 },
   // the time of one, and the memory of the thread
   seconds: 40,
-  megabytes: 256,
+  megabytes: 192,
 };
 
 // The bytes of a value in JSON, nearly: what is escaped counts once.
