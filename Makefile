@@ -34,8 +34,8 @@ MODULE_big = trainledger
 OBJS = $(patsubst %.c,%.o,$(call found,src/*.c src/*/*.c))
 
 # The install script is joined from its fragments; upgrade scripts are kept.
-# The GraphQL face is no part of the extension.
-DATA = $(call found,sql/$(EXTENSION)--*--*.sql) sql/$(EXTENSION)_graphql.sql
+# The scripts that a DBA runs are no part of the extension.
+DATA = $(call found,sql/$(EXTENSION)--*--*.sql) $(call found,sql/$(EXTENSION)_*.sql)
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 EXTRA_CLEAN = tmp_check $(source)/test/expected $(EXTENSION)-*.zip
 

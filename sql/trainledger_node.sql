@@ -1,0 +1,142 @@
+-- trainledger_node.sql: makes a database with trainledger one of several nodes
+--
+--   psql -X -d DATABASE -v node=n1 -v number=1 -v homes='{[0,512)}' \
+--        -v front='host=FRONT dbname=DATABASE' [-v login=trainledger_front] \
+--        -f trainledger_node.sql
+--
+-- Run this script as a superuser, and again after every upgrade or change.  node
+-- and number (1 to 31) are this node's own, homes are the homes whose parties'
+-- rows it keeps, front is how it reaches the front, for which a role with
+-- REPLICATION and SELECT there is needed, and login is who the front comes as.
+-- trainledger_proxy.sql has been run on the front before.
+--
+-- For each call the front says who asks.  The node takes over that role and its
+-- claims for the one statement, so that rights, row-level security and booked_by
+-- are those of whoever asks, not those of the login.
+
+\set ON_ERROR_STOP on
+\set ECHO errors
+\if :{?login}
+\else
+	\set login trainledger_front
+\endif
+BEGIN;
+SET LOCAL client_min_messages = warning;
+
+SELECT pg_catalog.format('CREATE ROLE %I LOGIN', :'login')
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = :'login')
+\gexec
+SELECT trainledger.grant_access(:'login', 'admin') \g /dev/null
+
+CREATE SCHEMA IF NOT EXISTS trainledger_node;
+COMMENT ON SCHEMA trainledger_node IS
+'How the front of several nodes asks this one; made by trainledger_node.sql.';
+
+/*
+ * Business time is a superuser's setting, on the front too, which passes on what
+ * a superuser set there.  No SET clause: the setting is to outlast the call.
+ */
+CREATE OR REPLACE FUNCTION trainledger_node.set_clock(instant text) RETURNS text
+LANGUAGE sql VOLATILE SECURITY DEFINER
+BEGIN ATOMIC
+	SELECT pg_catalog.set_config('trainledger.clock', instant, true);
+END;
+COMMENT ON FUNCTION trainledger_node.set_clock IS
+'Sets business time until the end of the transaction; for the front.';
+
+/*
+ * The statement of a call, as whoever asks.  settings are names and values in
+ * turn; the role comes last, since it may not set the clock.  A refusal comes
+ * back as a row: nothing of it is lost on the way, neither the argument to
+ * blame nor the connection, which PL/Proxy gives up after an error.
+ */
+CREATE OR REPLACE FUNCTION trainledger_node.call(
+	settings text[], statement text, arguments text[])
+RETURNS TABLE (kind text, fields text[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, MDY'
+AS $$
+DECLARE
+	message text;
+	detail text;
+	hint text;
+	argument text;
+BEGIN
+	FOR i IN 1 .. cardinality(settings) BY 2 LOOP
+		IF settings[i] = 'trainledger.clock' THEN
+			PERFORM trainledger_node.set_clock(settings[i + 1]);
+			CONTINUE;
+		ELSIF settings[i] = 'role' AND NOT coalesce(pg_has_role(
+			to_regrole(quote_ident(settings[i + 1])), 'MEMBER'), false) THEN
+			RAISE insufficient_privilege USING
+				MESSAGE = format('role "%s" may not ask this node', settings[i + 1]),
+				DETAIL = 'The login of the front is not a member of a role of this name on the node.',
+				HINT = format('On every node: GRANT %I TO %I.',
+							  settings[i + 1], session_user);
+		END IF;
+		PERFORM set_config(settings[i], settings[i + 1], true);
+	END LOOP;
+
+	kind := 'row';
+	FOR fields IN EXECUTE statement USING arguments LOOP
+		RETURN NEXT;
+	END LOOP;
+
+	kind := 'response';
+	fields := ARRAY[nullif(current_setting('response.status', true), ''),
+					nullif(current_setting('response.headers', true), '')];
+	IF num_nonnulls(VARIADIC fields) > 0 THEN
+		RETURN NEXT;
+	END IF;
+EXCEPTION WHEN OTHERS THEN
+	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
+		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+		argument = COLUMN_NAME;
+	kind := 'refusal';
+	fields := ARRAY[SQLSTATE, message, nullif(detail, ''), nullif(hint, ''),
+					nullif(argument, '')];
+	RETURN NEXT;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_node.call IS
+'A call from the front, as whoever asks there: rows, what it sets of an HTTP response, or its refusal.';
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA trainledger_node FROM PUBLIC;
+SELECT pg_catalog.format(g.statement, :'login') FROM (VALUES
+	('GRANT USAGE ON SCHEMA trainledger_node TO %I'),
+	('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger_node TO %I')
+) AS g(statement)
+\gexec
+
+/*
+ * Ids and numbers of node n begin at n * 2^38.  A home that moves takes its ids
+ * along, and no other node makes them again.
+ */
+SELECT pg_catalog.setval(s.sequence, :number::bigint << 38)
+FROM (
+	SELECT c.oid::pg_catalog.regclass AS sequence
+	FROM pg_catalog.pg_class c
+	WHERE c.relnamespace = 'trainledger'::pg_catalog.regnamespace
+	AND c.relkind = 'S'
+) AS s
+WHERE :number BETWEEN 1 AND 31
+AND coalesce(pg_catalog.pg_sequence_last_value(s.sequence), 0)
+	< :number::bigint << 38
+\g /dev/null
+
+SELECT pg_catalog.format('ALTER DATABASE %I SET trainledger.homes = %L',
+	pg_catalog.current_database(), :'homes'::int4multirange)
+\gexec
+COMMIT;
+
+-- What is the same everywhere comes from the front.  A subscription cannot be
+-- made in a transaction.
+SET client_min_messages = warning;
+SELECT pg_catalog.format(CASE WHEN EXISTS (
+		SELECT FROM pg_catalog.pg_subscription s
+		WHERE s.subname = 'trainledger_' || :'node')
+	THEN 'ALTER SUBSCRIPTION %1$I REFRESH PUBLICATION'
+	ELSE 'CREATE SUBSCRIPTION %1$I CONNECTION %2$L PUBLICATION trainledger_global'
+	END, 'trainledger_' || :'node', :'front')
+\gexec

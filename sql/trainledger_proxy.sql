@@ -1,0 +1,616 @@
+-- trainledger_proxy.sql: makes a database with trainledger the front of nodes
+--
+--   psql -X -d DATABASE [-v login=trainledger_front] -f trainledger_proxy.sql
+--
+-- Run this script as a superuser, and again after every upgrade, which undoes
+-- what it replaces.  It needs PL/Proxy (Debian: postgresql-15-plproxy) and
+-- postgres_fdw.  Then say which nodes there are, and which keeps which homes:
+--
+--   INSERT INTO trainledger_proxy.node (name, number, connection) VALUES
+--       ('n1', 1, 'host=... dbname=...'), ('n2', 2, 'host=... dbname=...');
+--   INSERT INTO trainledger_proxy.home (home, node)
+--       SELECT h, CASE WHEN h < 512 THEN 'n1' ELSE 'n2' END
+--       FROM generate_series(0, 1023) h;
+--   SELECT trainledger_proxy.apply_map();
+--
+-- and again apply_map() after each change of these tables.  What there is:
+--
+--   what has no home     parties, types, the catalogue, sign-ups, programs stay
+--                        here, written by the extension's own functions, and go
+--                        to the nodes by logical replication
+--   calls of one party   the extension's functions are replaced by ones of the
+--                        same name, arguments and rights that ask the node of
+--                        its home, and raise what it refuses
+--   lists and reports    our tables have foreign tables as children, so every
+--                        view reads all nodes, under our row-level security
+
+\set ON_ERROR_STOP on
+\set ECHO errors
+\if :{?login}
+\else
+	\set login trainledger_front
+\endif
+BEGIN;
+SET LOCAL client_min_messages = warning;
+CREATE EXTENSION IF NOT EXISTS plproxy;
+CREATE EXTENSION IF NOT EXISTS postgres_fdw;
+CREATE SCHEMA IF NOT EXISTS trainledger_proxy;
+COMMENT ON SCHEMA trainledger_proxy IS
+'The front of several nodes: who they are, and how it asks them; made by trainledger_proxy.sql.';
+SET LOCAL search_path = pg_catalog, pg_temp;
+
+-- ---------------------------------------------------------------------------
+-- Nodes and homes
+-- ---------------------------------------------------------------------------
+
+-- Whoever may connect reads a connection string in pg_foreign_server: passwords
+-- belong into a password file, or into the user mappings.
+CREATE TABLE IF NOT EXISTS trainledger_proxy.node (
+	name text CONSTRAINT node_pkey PRIMARY KEY
+		CONSTRAINT node_name_check CHECK (name ~ '^[a-z][a-z0-9_]{0,30}$'),
+	number integer NOT NULL CONSTRAINT node_number_key UNIQUE
+		CONSTRAINT node_number_check CHECK (number BETWEEN 1 AND 31),
+	connection text NOT NULL
+		CONSTRAINT node_connection_check CHECK (connection !~* '(user|password) *='),
+	pooler text
+		CONSTRAINT node_pooler_check CHECK (pooler !~* '(user|password) *=')
+);
+COMMENT ON TABLE trainledger_proxy.node IS
+'Nodes, with the databases that keep the rows of parties.';
+COMMENT ON COLUMN trainledger_proxy.node.name IS 'Name of the node.';
+COMMENT ON COLUMN trainledger_proxy.node.number IS 'Number of the node: its ids begin at so many times 2^38.';
+COMMENT ON COLUMN trainledger_proxy.node.connection IS 'How to connect, in the form of libpq, without user and password.';
+COMMENT ON COLUMN trainledger_proxy.node.pooler IS 'How calls connect, where that is through PgBouncer; null: as connection says.';
+
+CREATE TABLE IF NOT EXISTS trainledger_proxy.home (
+	home integer CONSTRAINT home_pkey PRIMARY KEY
+		CONSTRAINT home_home_check CHECK (home BETWEEN 0 AND 1023),
+	node text NOT NULL CONSTRAINT home_node_fkey REFERENCES trainledger_proxy.node
+);
+COMMENT ON TABLE trainledger_proxy.home IS
+'The map: which node keeps the parties of each home. apply_map() takes it into use.';
+COMMENT ON COLUMN trainledger_proxy.home.home IS 'A home, as trainledger.home() reads it from an id.';
+COMMENT ON COLUMN trainledger_proxy.home.node IS 'The node that keeps it.';
+
+/*
+ * A server, a user mapping and foreign tables for each node, and the map as
+ * PL/Proxy reads it: the homes are its partitions, of which those of one node
+ * share a connection.  Running sessions see the change at their next call.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.apply_map() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	login CONSTANT text := trainledger_proxy.login();
+	books_owner CONSTANT regrole := (SELECT c.relowner FROM pg_class c
+		WHERE c.oid = 'trainledger.account'::regclass);
+	server record;
+	kept record;
+	options text;
+BEGIN
+	IF (SELECT count(*) FROM trainledger_proxy.home) <> 1024 THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'the map is not complete',
+			DETAIL = format('%s of 1024 homes have a node.',
+				(SELECT count(*) FROM trainledger_proxy.home)),
+			HINT = 'Give each home from 0 to 1023 a row in trainledger_proxy.home.';
+	END IF;
+
+	FOR server IN
+		SELECT s.srvname AS name FROM pg_foreign_server s
+		WHERE s.srvname ~ '^trainledger_node_' AND substr(s.srvname, 18)
+			NOT IN (SELECT n.name FROM trainledger_proxy.node n)
+	LOOP
+		EXECUTE format('DROP SERVER %I CASCADE', server.name);
+	END LOOP;
+
+	FOR server IN
+		SELECT n.name, 'trainledger_node_' || n.name AS server,
+			   coalesce(n.pooler, n.connection) AS connection,
+			   (SELECT string_agg(format('%s %L', o[1], coalesce(o[2], o[3])), ', ')
+				FROM regexp_matches(n.connection,
+					$re$(\w+) *= *(?:'([^']*)'|(\S+))$re$, 'g') o) AS options
+		FROM trainledger_proxy.node n
+	LOOP
+		CONTINUE WHEN EXISTS (SELECT FROM pg_foreign_server s
+							  WHERE s.srvname = server.server);
+		EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions ''trainledger'', async_capable ''true'', fetch_size ''1000'', %s)',
+			server.server, server.options);
+		EXECUTE format('CREATE USER MAPPING FOR PUBLIC SERVER %I OPTIONS (user %L, password_required ''false'')',
+			server.server, login);
+		FOR kept IN
+			SELECT t.table_name AS name FROM trainledger.table_class t
+			WHERE t.class = 'home'
+		LOOP
+			EXECUTE format('CREATE FOREIGN TABLE trainledger_proxy.%I () INHERITS (trainledger.%I) SERVER %I OPTIONS (schema_name ''trainledger'', table_name %L)',
+				kept.name || '_' || server.name, kept.name, server.server, kept.name);
+		END LOOP;
+	END LOOP;
+
+	SELECT string_agg(format('%s p%s %L',
+			CASE WHEN s.oid IS NOT NULL THEN 'SET' END, h.home,
+			coalesce(n.pooler, n.connection)), ', ')
+	INTO options
+	FROM trainledger_proxy.home h
+	JOIN trainledger_proxy.node n ON n.name = h.node
+	LEFT JOIN pg_foreign_server s ON s.srvname = 'trainledger';
+	IF EXISTS (SELECT FROM pg_foreign_server s WHERE s.srvname = 'trainledger') THEN
+		EXECUTE format('ALTER SERVER trainledger OPTIONS (%s)', options);
+	ELSE
+		EXECUTE format('CREATE SERVER trainledger FOREIGN DATA WRAPPER plproxy OPTIONS (%s)', options);
+		EXECUTE format('CREATE USER MAPPING FOR %s SERVER trainledger OPTIONS (user %L)',
+			books_owner, login);
+		EXECUTE format('GRANT USAGE ON FOREIGN SERVER trainledger TO %s', books_owner);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.apply_map IS
+'Takes the tables node and home into use, after each change of them.';
+
+SELECT format('CREATE OR REPLACE FUNCTION trainledger_proxy.login() RETURNS text
+LANGUAGE sql IMMUTABLE RETURN %L', :'login')
+\gexec
+COMMENT ON FUNCTION trainledger_proxy.login IS
+'Role of the front on the nodes.';
+
+-- ---------------------------------------------------------------------------
+-- Asking a node
+-- ---------------------------------------------------------------------------
+
+/*
+ * Who asks, as names and values in turn.  A superuser and the owner of the
+ * books have no role on the nodes: they come as the login, of level admin.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.asker() RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	asking CONSTANT name := coalesce(
+		nullif(current_setting('role'), 'none'), session_user);
+	name text;
+	value text;
+	settings text[] := '{}';
+BEGIN
+	FOREACH name IN ARRAY '{trainledger.clock,trainledger.party_id,
+		request.jwt.claims,request.method,request.path,request.headers}'::text[]
+	LOOP
+		value := current_setting(name, true);
+		IF value <> '' THEN
+			settings := settings || ARRAY[name, value];
+		END IF;
+	END LOOP;
+	IF current_setting('transaction_read_only') = 'on' THEN
+		settings := settings || '{transaction_read_only,on}'::text[];
+	END IF;
+	IF NOT EXISTS (
+		SELECT FROM pg_roles r
+		WHERE r.rolname = asking AND (r.rolsuper OR r.oid = (
+			SELECT c.relowner FROM pg_class c
+			WHERE c.oid = 'trainledger.account'::regclass))) THEN
+		settings := settings || ARRAY['role', asking];
+	END IF;
+	RETURN settings;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.asker IS
+'Who asks: the settings that a node takes over for one call.';
+
+-- One statement, at the nodes of some homes, each with its own arguments
+DROP FUNCTION IF EXISTS trainledger_proxy.call;
+CREATE FUNCTION trainledger_proxy.call(homes integer[], arguments text[],
+	settings text[], statement text)
+RETURNS TABLE (kind text, fields text[])
+LANGUAGE plproxy VOLATILE
+AS $$
+	CLUSTER 'trainledger';
+	SPLIT homes, arguments;
+	RUN ON homes;
+	SELECT c.kind, c.fields FROM pg_catalog.unnest(arguments) AS a(given),
+		trainledger_node.call(settings, statement, a.given::text[]) AS c;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.call IS
+'Runs a statement at the nodes of some homes, each time with the array of arguments of its place.';
+
+/*
+ * The rows that the nodes answer with.  A refusal is raised as it was raised
+ * there.  What goes wrong on the way is for the log: the caller reads no
+ * addresses.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.ask_each(
+	homes integer[], statement text, arguments text[]) RETURNS SETOF text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	remote CONSTANT text := '^trainledger_proxy\.call\(\d+\): \[.*?\] REMOTE [A-Z]+: ';
+	answer record;
+	refused text[];
+	message text;
+	detail text;
+	hint text;
+BEGIN
+	BEGIN
+		FOR answer IN
+			SELECT * FROM trainledger_proxy.call(homes, arguments,
+				trainledger_proxy.asker(), statement)
+		LOOP
+			CASE answer.kind
+				WHEN 'row' THEN
+					RETURN NEXT answer.fields;
+				WHEN 'response' THEN
+					PERFORM set_config('response.status', answer.fields[1], true),
+						set_config('response.headers', answer.fields[2], true);
+				ELSE
+					refused := answer.fields;
+			END CASE;
+		END LOOP;
+	EXCEPTION WHEN query_canceled OR OTHERS THEN
+		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
+			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+		IF message ~ remote THEN
+			refused := ARRAY[SQLSTATE, regexp_replace(message, remote, ''),
+				nullif(regexp_replace(detail, '^Remote detail: ', ''), ''),
+				nullif(regexp_replace(hint, '^Remote hint: ', ''), '')];
+		ELSIF message LIKE 'PL/Proxy function %' THEN
+			RAISE LOG '%', message;
+			refused := ARRAY['08006', 'a node does not answer',
+				'It is not known whether the call was done.',
+				'Repeat the call, with its idempotency key, when the node is back.'];
+		ELSE
+			RAISE;
+		END IF;
+	END;
+	IF refused IS NOT NULL THEN
+		PERFORM trainledger_internal.refuse(refused[1], refused[2], refused[3],
+											refused[4], refused[5]);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.ask_each IS
+'Rows of a statement from the nodes of some homes, or the refusal of one of them.';
+
+-- Where no home is known, any node says what is wrong with the call.
+CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
+	homes integer[], statement text, arguments text[]) RETURNS SETOF text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN QUERY SELECT a.fields FROM trainledger_proxy.ask_each(
+		array_replace(homes, NULL, 0), statement,
+		array_fill(arguments::text, ARRAY[cardinality(homes)])) AS a(fields);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.ask IS
+'Rows of a statement from the nodes of some homes, with the same arguments for each.';
+
+-- One home of each node
+CREATE OR REPLACE FUNCTION trainledger_proxy.every_node() RETURNS integer[]
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+	SELECT array_agg(n.home ORDER BY n.node)
+	FROM (SELECT h.node, min(h.home) AS home FROM trainledger_proxy.home h
+		  GROUP BY h.node) n;
+END;
+COMMENT ON FUNCTION trainledger_proxy.every_node IS
+'A home of each node.';
+
+/*
+ * One transaction is on one node.  Nothing is asked of any node where a call
+ * would have to be on two.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.common_node(
+	arguments text[], homes integer[], hint text) RETURNS integer[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	other integer := (
+		SELECT o.home FROM trainledger_proxy.home f
+		JOIN trainledger_proxy.home o ON o.node <> f.node
+		WHERE f.home = homes[1] AND o.home = ANY (homes) LIMIT 1);
+BEGIN
+	IF other IS NOT NULL THEN
+		PERFORM trainledger_internal.refuse('TL409',
+			'parties are kept by different nodes',
+			format('Home %s is kept by one node, home %s by another.',
+				   homes[1], other),
+			hint, arguments[cardinality(arguments)]);
+	END IF;
+	RETURN homes[1:1];
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.common_node IS
+'Where homes are all of one node, one of them; else TL409.';
+
+/*
+ * The home of the delegate that a document of the event system names: parties
+ * are here.  Null where it names none, or several.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.delegate_home(id_type text, id text)
+RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	named CONSTANT text := trainledger_internal.trimmed(id);
+BEGIN
+	RETURN (SELECT trainledger.home(p.id) FROM trainledger.party p
+		WHERE CASE id_type WHEN 'id' THEN p.id = named::numeric::bigint
+			WHEN 'rfid' THEN p.rfid = named WHEN 'barcode' THEN p.barcode = named
+			WHEN 'externalId' THEN p.external_id = named END);
+EXCEPTION WHEN data_exception THEN
+	RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.delegate_home(text, text) IS
+'Home of a delegate, by one of its identifiers.';
+
+CREATE OR REPLACE FUNCTION trainledger_proxy.delegate_home(body json)
+RETURNS integer
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT min(trainledger_proxy.delegate_home(
+			t.id_type, body ->> ('delegate_' || t.id_type)))
+		FROM unnest('{id,rfid,barcode,externalId}'::text[]) AS t(id_type));
+EXCEPTION WHEN data_exception THEN
+	RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.delegate_home(json) IS
+'Home of the delegate in the body of a transaction.';
+
+/*
+ * A sweep does at most so many: node after node, each with what is left.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.sweep(
+	statement text, most integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	home integer;
+	done bigint := 0;
+BEGIN
+	FOREACH home IN ARRAY trainledger_proxy.every_node() LOOP
+		done := done + (SELECT a.fields[1]::bigint FROM trainledger_proxy.ask(
+			ARRAY[home], statement, ARRAY[(most - done)::text]) AS a(fields));
+		EXIT WHEN done >= most;
+	END LOOP;
+	RETURN done;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.sweep IS
+'Runs a sweep at every node, until it has done so many in all.';
+
+/*
+ * Batches of several nodes are split where each row stands alone.  Row n of a
+ * part is number ordinals[n] of the whole, the last of the arguments.
+ */
+CREATE OR REPLACE FUNCTION trainledger_proxy.ask_batch(
+	statement text, account_ids bigint[], deltas trainledger.amount[],
+	source text, descriptions text[], recorded_at timestamptz[],
+	idempotency_keys uuid[], skip_refused boolean) RETURNS SETOF text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+	size CONSTANT integer := cardinality(account_ids);
+	homes CONSTANT integer[] := ARRAY(
+		SELECT coalesce(trainledger.home(a), 0) FROM unnest(account_ids) a);
+	is_whole CONSTANT boolean := coalesce(size, 0) = 0
+		OR array_ndims(account_ids) > 1
+		OR cardinality(deltas) IS DISTINCT FROM size
+		OR cardinality(descriptions) <> size
+		OR cardinality(recorded_at) <> size
+		OR cardinality(idempotency_keys) <> size;
+	parts integer[];
+	arguments text[];
+BEGIN
+	IF NOT is_whole AND NOT skip_refused THEN
+		PERFORM trainledger_proxy.common_node('{account_ids}', homes,
+			'Give skip_refused and idempotency_keys, or make a call for each node.');
+	END IF;
+	-- what is wrong with the whole, one node says for all
+	SELECT array_agg(p.home), array_agg(p.arguments) INTO parts, arguments
+	FROM (
+		SELECT min(h.home) AS home, ARRAY[
+				array_agg(account_ids[i] ORDER BY i)::text,
+				array_agg(deltas[i] ORDER BY i)::text, source,
+				CASE WHEN descriptions IS NOT NULL
+					THEN array_agg(descriptions[i] ORDER BY i)::text END,
+				CASE WHEN recorded_at IS NOT NULL
+					THEN array_agg(recorded_at[i] ORDER BY i)::text END,
+				CASE WHEN idempotency_keys IS NOT NULL
+					THEN array_agg(idempotency_keys[i] ORDER BY i)::text END,
+				skip_refused::text, array_agg(i ORDER BY i)::text]::text AS arguments
+		FROM generate_series(1, size) i
+		JOIN trainledger_proxy.home h ON h.home = homes[i]
+		WHERE NOT is_whole
+		GROUP BY h.node
+		UNION ALL
+		SELECT coalesce(homes[1], 0), ARRAY[account_ids::text, deltas::text,
+			source, descriptions::text, recorded_at::text,
+			idempotency_keys::text, skip_refused::text, NULL]::text
+		WHERE is_whole) AS p;
+	RETURN QUERY SELECT a.fields
+	FROM trainledger_proxy.ask_each(parts, statement, arguments) AS a(fields)
+	ORDER BY a.fields[1]::integer;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_proxy.ask_batch IS
+'Rows of post_batch, in the order of the arrays; skip_refused splits the batch over its nodes.';
+
+-- ---------------------------------------------------------------------------
+-- The functions that ask
+-- ---------------------------------------------------------------------------
+
+/*
+ * Every function of the view privilege that nodes answer, in both schemas: one
+ * of trainledger_api is asked there as a whole, so that its row of a view comes
+ * with the answer.  nodes says whom to ask, statement is what they run and
+ * given its arguments, answer are the columns that come back, each as text.
+ */
+CREATE TEMPORARY TABLE asking ON COMMIT DROP AS
+SELECT p.oid, p.proname AS name, v.route, w.nodes, r.answer,
+	   format('SELECT ARRAY[%s]::text[] FROM %s(%s) AS r(%s)',
+			  r.columns, p.oid::regproc, g.casts, r.names) AS statement,
+	   format('ARRAY[%s]::text[]', g.texts) AS given
+FROM trainledger.privilege v
+JOIN pg_proc p ON p.proname = v.function_name AND p.pronamespace IN (
+	'trainledger'::regnamespace, 'trainledger_api'::regnamespace)
+JOIN pg_type t ON t.oid = p.prorettype
+-- the arguments
+CROSS JOIN LATERAL (
+	SELECT string_agg(format('$%s::text', x.place), ', ' ORDER BY x.place) AS texts,
+		   string_agg(format('($1[%s])::%s', x.place, format_type(x.type, NULL)),
+					  ', ' ORDER BY x.place) AS casts
+	FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS x(type, place)) AS g
+-- those of them whose homes say the node
+CROSS JOIN LATERAL (
+	SELECT count(*) AS number, array_agg(x.name ORDER BY x.place) AS names,
+		   string_agg(format('trainledger.%s($%s)',
+			CASE x.type WHEN 'uuid'::regtype THEN 'home_of' ELSE 'home' END,
+			x.place), ', ' ORDER BY x.place) AS homes
+	FROM unnest(p.proargnames[1:p.pronargs], p.proargtypes::oid[])
+		WITH ORDINALITY AS x(name, type, place)
+	WHERE CASE v.route
+		WHEN 'pair' THEN x.name ~ '(^|_)(party|account|issue|redemption|pass|hold)_id$'
+		WHEN 'all' THEN x.name = 'account_id'
+		ELSE x.name = v.route END) AS a
+CROSS JOIN LATERAL (SELECT CASE
+	WHEN v.route = 'pair' AND p.proname = 'post_batch' THEN ''
+	WHEN v.route = 'pair' AND a.number = 2 THEN format(
+		'trainledger_proxy.common_node(%L, ARRAY[%s], %L)', a.names, a.homes,
+		'Do it in two calls, each with an idempotency key of its own.')
+	WHEN v.route = 'all' AND a.number = 0 THEN 'trainledger_proxy.every_node()'
+	WHEN v.route = 'all' THEN format(
+		'CASE WHEN %1$s IS NULL THEN trainledger_proxy.every_node() ELSE ARRAY[%1$s] END',
+		a.homes)
+	WHEN v.route <> 'pair' AND a.number = 1 THEN format('ARRAY[%s]', a.homes)
+	-- documents
+	WHEN v.route = 'party_id' AND p.proargnames[2:3] = '{idType,id}'
+	THEN 'ARRAY[trainledger_proxy.delegate_home($2, $3)]'
+	WHEN v.route = 'party_id' AND oidvectortypes(p.proargtypes) = 'json'
+	THEN 'ARRAY[trainledger_proxy.delegate_home($1)]'
+	END) AS w(nodes)
+-- the columns of the result
+CROSS JOIN LATERAL (
+	SELECT string_agg(format('r.f%s::text', c.place), ', ' ORDER BY c.place) AS columns,
+		   string_agg(format('f%s', c.place), ', ' ORDER BY c.place) AS names,
+		   string_agg(format('(a.fields[%s])::%s', c.place, format_type(c.type, NULL)),
+					  ', ' ORDER BY c.place) AS answer
+	FROM (
+		SELECT x.atttypid AS type, row_number() OVER (ORDER BY x.attnum) AS place
+		FROM pg_attribute x
+		WHERE x.attrelid = t.typrelid AND x.attnum > 0 AND NOT x.attisdropped
+		UNION ALL
+		SELECT x.type, row_number() OVER (ORDER BY x.place)
+		FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS x(type, mode, place)
+		WHERE x.mode = 't'
+		UNION ALL
+		SELECT p.prorettype, 1
+		WHERE t.typtype <> 'c' AND p.proargmodes IS NULL) AS c) AS r
+WHERE v.route NOT IN ('global', 'node') OR v.route IS NULL;
+
+DO $do$
+DECLARE
+	lost text := (SELECT string_agg(a.oid::regproc::text, ', ')
+				  FROM asking a WHERE a.nodes IS NULL);
+BEGIN
+	IF lost IS NOT NULL THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'functions have no way to their node',
+			DETAIL = format('These have no route in trainledger.privilege, or one that names none of their arguments: %s.', lost),
+			HINT = 'Use the script that came with this version of trainledger.';
+	END IF;
+END;
+$do$;
+
+/*
+ * The same name, arguments, defaults, result and rights.  PL/pgSQL keeps the
+ * plan; SQL is for those with an argument and a column of one name.
+ */
+SELECT format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s'
+	' LANGUAGE %s %s PARALLEL UNSAFE SECURITY DEFINER'
+	' SET search_path = pg_catalog, pg_temp SET datestyle = ''ISO, MDY'' AS %L',
+	p.oid::regproc, pg_get_function_arguments(p.oid),
+	pg_get_function_result(p.oid), f.language,
+	CASE p.provolatile WHEN 'v' THEN 'VOLATILE' ELSE 'STABLE' END,
+	format(f.frame, q.query, pg_get_function_result(p.oid)))
+FROM asking a
+JOIN pg_proc p ON p.oid = a.oid
+JOIN pg_type t ON t.oid = p.prorettype
+CROSS JOIN LATERAL (SELECT CASE
+	WHEN a.name IN ('expire_training_tokens', 'lapse_holds') THEN format(
+		'SELECT trainledger_proxy.sweep(%L, $1)', a.statement)
+	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,
+		CASE a.name WHEN 'post_batch' THEN format(
+			'ask_batch(%L, $1, $2, $3, $4, $5, $6, $7)', replace(a.statement,
+				'r.f1::', 'coalesce((($1[8])::integer[])[r.f1], r.f1)::'))
+		ELSE format('ask(%s, %L, %s)', a.nodes, a.statement, a.given) END)
+	END) AS q(query)
+CROSS JOIN LATERAL (SELECT
+	CASE WHEN x.is_sql THEN 'sql' ELSE 'plpgsql' END,
+	CASE WHEN x.is_sql THEN '%s'
+		WHEN p.proretset THEN 'BEGIN RETURN QUERY %s; END'
+		WHEN t.typtype = 'c' THEN
+			'DECLARE answer %2$s; BEGIN SELECT q.* INTO answer FROM (%1$s) AS q; RETURN answer; END'
+		ELSE 'BEGIN RETURN (%s); END' END
+	FROM (SELECT p.proargmodes IS NOT NULL
+			AND p.proargnames[1:p.pronargs] && p.proargnames[p.pronargs + 1:]
+		  ) AS x(is_sql)) AS f(language, frame)
+\gexec
+
+-- ---------------------------------------------------------------------------
+-- Tables
+-- ---------------------------------------------------------------------------
+
+-- What has no home is written here, and read everywhere.
+SELECT format(CASE WHEN EXISTS (SELECT FROM pg_publication p
+								WHERE p.pubname = 'trainledger_global')
+	THEN 'ALTER PUBLICATION trainledger_global SET TABLE %s'
+	ELSE 'CREATE PUBLICATION trainledger_global FOR TABLE %s' END,
+	string_agg(format('trainledger.%I', t.table_name), ', '))
+FROM trainledger.table_class t
+WHERE t.class = 'global'
+\gexec
+
+/*
+ * A policy compares with what the caller sees.  As the result of a sub-select,
+ * which is worked out once, that goes to the nodes, and a learner does not fetch
+ * the rows of all to see its own.
+ */
+SELECT format('ALTER POLICY %I ON %s USING (%s)', p.polname,
+	p.polrelid::regclass, regexp_replace(pg_get_expr(p.polqual, p.polrelid),
+		'(?<!SELECT )trainledger_internal\.\w+\(\)', '(SELECT \&)', 'g'))
+FROM trainledger.table_class t
+JOIN pg_policy p ON p.polrelid = format('trainledger.%I', t.table_name)::regclass
+WHERE t.class = 'home'
+\gexec
+
+/*
+ * No party's rows are kept here.  Where an upgrade or a restore has undone what
+ * is replaced above, calls are refused and book nothing.
+ */
+SELECT format('ALTER DATABASE %I SET trainledger.homes = %L', current_database(), '{}')
+\gexec
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA trainledger_proxy FROM PUBLIC;
+SELECT format(g.statement, (SELECT c.relowner::regrole FROM pg_class c
+							WHERE c.oid = 'trainledger.account'::regclass))
+FROM (VALUES
+	('GRANT USAGE ON SCHEMA trainledger_proxy TO %s'),
+	('GRANT SELECT ON trainledger_proxy.node, trainledger_proxy.home TO %s'),
+	('GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger_proxy TO %s')
+) AS g(statement)
+\gexec
+COMMIT;
+
+-- nodes that are there already, after a change of what there is to replace
+SELECT trainledger_proxy.apply_map()
+WHERE EXISTS (SELECT FROM trainledger_proxy.home) \g /dev/null
