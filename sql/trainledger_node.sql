@@ -124,11 +124,14 @@ WHERE :number BETWEEN 1 AND 31
 AND coalesce(pg_catalog.pg_sequence_last_value(s.sequence), 0)
 	< :number::bigint << 38
 \g /dev/null
-
-SELECT pg_catalog.format('ALTER DATABASE %I SET trainledger.homes = %L',
-	pg_catalog.current_database(), :'homes'::int4multirange)
-\gexec
 COMMIT;
+
+-- In the server's configuration, and not the database's: a home that moves
+-- changes it, and running sessions must see that.
+SELECT trainledger.home(0) \g /dev/null
+SELECT :'homes'::int4multirange AS homes \gset
+ALTER SYSTEM SET trainledger.homes = :'homes';
+SELECT pg_catalog.pg_reload_conf() \g /dev/null
 
 -- What is the same everywhere comes from the front.  A subscription cannot be
 -- made in a transaction.

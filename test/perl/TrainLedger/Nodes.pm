@@ -21,7 +21,7 @@ use PostgreSQL::Test::Utils;
 my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
 	'fsync = off', 'full_page_writes = off',
-	'shared_buffers = 16MB', 'max_connections = 60',
+	'shared_buffers = 16MB', 'max_connections = 60', "log_statement = none",
 	'wal_level = logical', 'max_wal_senders = 20',
 	'max_replication_slots = 20', 'max_worker_processes = 20',
 	'max_logical_replication_workers = 10', 'jit = off');

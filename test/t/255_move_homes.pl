@@ -1,0 +1,180 @@
+# Homes move between nodes while calls go on, with doc/deploy/scale/move_homes.sh,
+# and a node is stopped at any moment of it.  What was acknowledged is booked
+# once, every error of a client is one that it ends by repeating its key, and the
+# homes are where the map says, and nowhere else.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use POSIX qw(_exit);
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(sleep time);
+
+use TrainLedger;
+use TrainLedger::Nodes;
+use TrainLedger::Session;
+
+my $moves = soak() > 2000 ? 20 : 3;
+my $stops = soak() > 2000 ? 5 : 1;
+my $seed = $ENV{TRAINLEDGER_SEED} || 20261129;
+note "seed $seed, $moves moves, $stops of them with a node that is stopped";
+srand $seed;
+
+my $books = TrainLedger::Nodes->new(2);
+my ($front, $one, $two) = ($books->front, $books->nodes);
+my $script = "$ENV{PWD}/doc/deploy/scale/move_homes.sh";
+my %node = (n1 => $one, n2 => $two);
+my $parties = 40;
+
+$front->safe_psql('books', <<'END');
+SELECT trainledger.add_credit_token_type('default');
+SELECT trainledger.add_training_token_type('gold', id => md5('gold')::uuid);
+END
+# written for all parties at their nodes
+$front->safe_psql('books', <<END);
+SELECT trainledger.add_party('person', 'P' || i, id => 1000 + i) FROM generate_series(1, $parties) i;
+END
+$front->safe_psql('books', $_) for map { <<END } 1 .. $parties;
+SELECT trainledger.credit_init(1000 + $_, 0, 'open', '', now());
+SELECT trainledger.issue_training_tokens(md5('gold')::uuid, 1000 + $_, 100000);
+END
+
+# --- Clients, each a process: a call is repeated with its key until it is done
+
+sub uuid { return sprintf '%08x-0000-4000-8000-%012x', rand 2**32, rand 2**48; }
+
+sub client
+{
+	my ($number, $until, $file) = @_;
+	my $session = TrainLedger::Session->new($front, 'books');
+	my ($done, $slowest, %errors) = (0, 0);
+
+	srand $seed + 1000 * $number + $$;
+	while (!-e $until)
+	{
+		my $party = 1001 + int rand $parties;
+		my $key = uuid();
+		my $call = rand() < 0.7
+		  ? "SELECT entry_no FROM trainledger.credit_add($party, 1, 'move', 'client $number call $done', now(), idempotency_key => '$key')"
+		  : "SELECT id FROM trainledger.redeem_training_tokens($party, md5('gold')::uuid, 1, 'client $number call $done', idempotency_key => '$key')";
+		my $began = time;
+
+		while (1)
+		{
+			my $answer = $session->query($call);
+			last if $answer->{sqlstate} eq '00000' && @{ $answer->{rows} };
+			$errors{ $answer->{lost} ? 'lost' : $answer->{sqlstate} }++;
+			die "client $number: $call" if time > $began + 60;
+			sleep 0.02;
+			$session = TrainLedger::Session->new($front, 'books') if $answer->{lost};
+		}
+		my $took = time - $began;
+		$slowest = $took if $took > $slowest && !-e "$until.stopped";
+		$done++;
+	}
+	append_to_file($file, join(' ', $done, $slowest, map { "$_=$errors{$_}" } sort keys %errors) . "\n");
+	# not exit(), which would stop the servers
+	_exit(0);
+}
+
+sub start_clients
+{
+	my ($until, $file) = @_;
+
+	return map {
+		my $number = $_;
+		my $pid = fork;
+		client($number, $until, $file) if !$pid;
+		$pid;
+	} 1 .. 6;
+}
+
+# --- Moves
+
+# Starts the script; what it says is in a file.
+sub start_move
+{
+	my ($from, $to, $homes, $log) = @_;
+	my $pid = fork;
+
+	return $pid if $pid;
+	local %ENV = (%ENV, $front->_get_env);
+	open STDOUT, '>>', $log;
+	open STDERR, '>&', \*STDOUT;
+	exec($script, $books->connection($front), $from, $to, $homes) or _exit(127);
+}
+
+sub move_ends
+{
+	my ($pid) = @_;
+
+	waitpid $pid, 0;
+	return $? >> 8;
+}
+
+my $folder = PostgreSQL::Test::Utils::tempdir();
+my @clients = start_clients("$folder/over", "$folder/clients");
+my $log = "$PostgreSQL::Test::Utils::log_path/moves.log";
+my $longest = 0;
+
+# every second home, there and back
+my $set = $books->homes_of(1);
+my ($from, $to) = ('n1', 'n2');
+
+foreach my $move (1 .. $moves)
+{
+	my $is_stopped = $move > $moves - $stops;
+	my $name = "move $move" . ($is_stopped ? ', with a node that is stopped' : '');
+	my $pid = start_move($from, $to, $set, $log);
+	my $status;
+
+	if ($is_stopped)
+	{
+		my $victim = $node{ rand() < 0.5 ? $from : $to };
+
+		append_to_file("$folder/over.stopped", '');
+		sleep rand 1.5;
+		$victim->stop('immediate');
+		$status = move_ends($pid);
+		note "the move ended with $status; ", $victim->name, ' was stopped';
+		$victim->start;
+	}
+	$status = move_ends($is_stopped ? start_move($from, $to, $set, $log) : $pid);
+	is($status, 0, $name) or diag slurp_file($log);
+	is($front->safe_psql('books', "SELECT count(*) FROM trainledger_proxy.home WHERE home <@ '$set'::int4multirange AND node = '$to'"),
+		$front->safe_psql('books', "SELECT count(*) FROM generate_series(0, 1023) h WHERE h <@ '$set'::int4multirange"),
+		"$name: the map says so");
+	is($node{$from}->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.account WHERE trainledger.home(id) <@ '$set'::int4multirange)
+		+ (SELECT count(*) FROM trainledger.token_lot WHERE trainledger.home_of(id) <@ '$set'::int4multirange)
+		+ (SELECT count(*) FROM trainledger.entry WHERE trainledger.home(account_id) <@ '$set'::int4multirange)"), 0, "$name: nothing is left behind");
+	($from, $to) = ($to, $from);
+}
+append_to_file("$folder/over", '');
+waitpid $_, 0 for @clients;
+
+my @reports = map { [ split ' ' ] } split /\n/, slurp_file("$folder/clients");
+my $done = 0;
+my %errors;
+foreach (@reports)
+{
+	my ($calls, $slowest, @counts) = @$_;
+	$done += $calls;
+	$longest = $slowest if $slowest > $longest;
+	foreach (@counts) { my ($code, $n) = split /=/; $errors{$code} += $n; }
+}
+note "$done calls, errors: ", join(' ', map { "$_ $errors{$_}" } sort keys %errors) || 'none';
+is(scalar @reports, 6, 'no client gave up');
+cmp_ok($done, '>', 500, 'there was load');
+is($front->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.entry WHERE source = 'move') + (SELECT count(*) FROM trainledger.redemption WHERE reference LIKE 'client %')"),
+	$done, 'what was acknowledged is booked');
+is($front->safe_psql('books', "SELECT count(*) FROM (SELECT description FROM trainledger.entry WHERE source = 'move' GROUP BY 1 HAVING count(*) > 1) x"), 0, 'and once');
+is(join(' ', grep { !/^(40001|TL058|08006|57P01|57P03|lost)$/ } sort keys %errors), '', 'every error is one that a retry ends');
+cmp_ok($longest, '<', 2, sprintf('no call waited longer than %.2f s while all nodes were there', $longest));
+is($_->safe_psql('books', 'SELECT count(*) FROM trainledger.reconcile()'), 0, $_->name . ': reconcile') for $books->nodes;
+is($_->safe_psql('books', "SELECT count(*) FROM pg_trigger WHERE tgname = 'trainledger_fence'") . $_->safe_psql('books', 'SELECT count(*) FROM pg_publication'), '00', $_->name . ': nothing is left of the moves') for $books->nodes;
+
+$books->stop;
+done_testing();
