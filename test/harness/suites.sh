@@ -40,6 +40,7 @@ install_test_packages()
         *t/006_*) packages+=(git unzip) ;;&
         *t/212_* | *t/230_*) packages+=(chromium) ;;&
         *t/215_* | *t/233_*) packages+=(curl) ;;&
+        *t/25[0-9]_*) packages+=("postgresql-$pg_version-plproxy" pgbouncer) ;;&
         *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"

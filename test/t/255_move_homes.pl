@@ -1,5 +1,6 @@
-# Homes move between nodes while calls go on, with doc/deploy/scale/move_homes.sh,
-# and a node is stopped at any moment of it.  What was acknowledged is booked
+# Homes move between nodes while calls go on, with doc/deploy/scale/move_homes.sh:
+# first with PgBouncer before the front, which lets callers wait, then without,
+# and with a node that is stopped at any moment of it.  What was acknowledged is booked
 # once, every error of a client is one that it ends by repeating its key, and the
 # homes are where the map says, and nowhere else.
 #
@@ -42,6 +43,21 @@ SELECT trainledger.credit_init(1000 + $_, 0, 'open', '', now());
 SELECT trainledger.issue_training_tokens(md5('gold')::uuid, 1000 + $_, 100000);
 END
 
+# --- PgBouncer before the front
+
+my $folder = PostgreSQL::Test::Utils::tempdir_short();
+my $pool_port = PostgreSQL::Test::Cluster::get_free_port();
+my $pool = "host=$folder port=$pool_port";
+
+append_to_file("$folder/users", '"' . $front->safe_psql('books', 'SELECT current_user') . "\" \"\"\n");
+append_to_file("$folder/pgbouncer.ini", join "\n",
+	'[databases]', 'books = ' . $books->connection($front), '[pgbouncer]',
+	"unix_socket_dir = $folder", "listen_port = $pool_port", 'listen_addr =',
+	'auth_type = trust', "auth_file = $folder/users", 'pool_mode = transaction',
+	'admin_users = ' . $front->safe_psql('books', 'SELECT current_user'),
+	"logfile = $folder/pgbouncer.log", "pidfile = $folder/pgbouncer.pid", '');
+PostgreSQL::Test::Utils::system_or_bail('/usr/sbin/pgbouncer', '-d', '-q', "$folder/pgbouncer.ini");
+
 # --- Clients, each a process: a call is repeated with its key until it is done
 
 sub uuid { return sprintf '%08x-0000-4000-8000-%012x', rand 2**32, rand 2**48; }
@@ -49,7 +65,7 @@ sub uuid { return sprintf '%08x-0000-4000-8000-%012x', rand 2**32, rand 2**48; }
 sub client
 {
 	my ($number, $until, $file) = @_;
-	my $session = TrainLedger::Session->new($front, 'books');
+	my $session = TrainLedger::Session->new($front, 'books', "$pool dbname=books");
 	my ($done, $slowest, %errors) = (0, 0);
 
 	srand $seed + 1000 * $number + $$;
@@ -58,7 +74,7 @@ sub client
 		my $party = 1001 + int rand $parties;
 		my $key = uuid();
 		my $call = rand() < 0.7
-		  ? "SELECT entry_no FROM trainledger.credit_add($party, 1, 'move', 'client $number call $done', now(), idempotency_key => '$key')"
+		  ? "SELECT entry_no FROM trainledger.credit_add($party, 1, 'move', 'client $number call $done', '2026-11-01', idempotency_key => '$key')"
 		  : "SELECT id FROM trainledger.redeem_training_tokens($party, md5('gold')::uuid, 1, 'client $number call $done', idempotency_key => '$key')";
 		my $began = time;
 
@@ -66,10 +82,10 @@ sub client
 		{
 			my $answer = $session->query($call);
 			last if $answer->{sqlstate} eq '00000' && @{ $answer->{rows} };
-			$errors{ $answer->{lost} ? 'lost' : $answer->{sqlstate} }++;
-			die "client $number: $call" if time > $began + 60;
+			$errors{ (-e "$until.refused" ? '' : 'paused:') . ($answer->{lost} ? 'lost' : $answer->{sqlstate}) }++;
+			_exit(1) if time > $began + 60;
 			sleep 0.02;
-			$session = TrainLedger::Session->new($front, 'books') if $answer->{lost};
+			$session = TrainLedger::Session->new($front, 'books', "$pool dbname=books") if $answer->{lost};
 		}
 		my $took = time - $began;
 		$slowest = $took if $took > $slowest && !-e "$until.stopped";
@@ -97,14 +113,14 @@ sub start_clients
 # Starts the script; what it says is in a file.
 sub start_move
 {
-	my ($from, $to, $homes, $log) = @_;
+	my ($from, $to, $homes, $log, @options) = @_;
 	my $pid = fork;
 
 	return $pid if $pid;
 	local %ENV = (%ENV, $front->_get_env);
 	open STDOUT, '>>', $log;
 	open STDERR, '>&', \*STDOUT;
-	exec($script, $books->connection($front), $from, $to, $homes) or _exit(127);
+	exec($script, @options, $books->connection($front), $from, $to, $homes) or _exit(127);
 }
 
 sub move_ends
@@ -115,7 +131,6 @@ sub move_ends
 	return $? >> 8;
 }
 
-my $folder = PostgreSQL::Test::Utils::tempdir();
 my @clients = start_clients("$folder/over", "$folder/clients");
 my $log = "$PostgreSQL::Test::Utils::log_path/moves.log";
 my $longest = 0;
@@ -128,7 +143,7 @@ foreach my $move (1 .. $moves)
 {
 	my $is_stopped = $move > $moves - $stops;
 	my $name = "move $move" . ($is_stopped ? ', with a node that is stopped' : '');
-	my $pid = start_move($from, $to, $set, $log);
+	my $pid = start_move($from, $to, $set, $log, $move == 1 ? ('-p', "$pool dbname=pgbouncer") : ());
 	my $status;
 
 	if ($is_stopped)
@@ -151,6 +166,7 @@ foreach my $move (1 .. $moves)
 		+ (SELECT count(*) FROM trainledger.token_lot WHERE trainledger.home_of(id) <@ '$set'::int4multirange)
 		+ (SELECT count(*) FROM trainledger.entry WHERE trainledger.home(account_id) <@ '$set'::int4multirange)"), 0, "$name: nothing is left behind");
 	($from, $to) = ($to, $from);
+	append_to_file("$folder/over.refused", '');
 }
 append_to_file("$folder/over", '');
 waitpid $_, 0 for @clients;
@@ -171,10 +187,12 @@ cmp_ok($done, '>', 500, 'there was load');
 is($front->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.entry WHERE source = 'move') + (SELECT count(*) FROM trainledger.redemption WHERE reference LIKE 'client %')"),
 	$done, 'what was acknowledged is booked');
 is($front->safe_psql('books', "SELECT count(*) FROM (SELECT description FROM trainledger.entry WHERE source = 'move' GROUP BY 1 HAVING count(*) > 1) x"), 0, 'and once');
+is(join(' ', grep { /^paused/ } sort keys %errors), '', 'no error where PgBouncer lets callers wait');
 is(join(' ', grep { !/^(40001|TL058|08006|57P01|57P03|lost)$/ } sort keys %errors), '', 'every error is one that a retry ends');
 cmp_ok($longest, '<', 2, sprintf('no call waited longer than %.2f s while all nodes were there', $longest));
 is($_->safe_psql('books', 'SELECT count(*) FROM trainledger.reconcile()'), 0, $_->name . ': reconcile') for $books->nodes;
 is($_->safe_psql('books', "SELECT count(*) FROM pg_trigger WHERE tgname = 'trainledger_fence'") . $_->safe_psql('books', 'SELECT count(*) FROM pg_publication'), '00', $_->name . ': nothing is left of the moves') for $books->nodes;
 
+kill 'TERM', slurp_file("$folder/pgbouncer.pid") + 0;
 $books->stop;
 done_testing();

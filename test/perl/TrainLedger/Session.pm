@@ -5,6 +5,9 @@
 #   my $answer = $s->query("SELECT 1");
 #   $s->send("SELECT 1", "SELECT 2"); ... $s->receive; $s->receive;
 #
+# A third argument names another server to connect to in its place, in the form
+# of libpq.
+#
 # An answer is { sqlstate => '00000', rows => [ 'a|b', ... ] }, with
 # lost => 1 where the connection ended.
 #
@@ -22,14 +25,14 @@ my $end = '==== end of answer';
 
 sub new
 {
-	my ($class, $node, $database) = @_;
+	my ($class, $node, $database, $connection) = @_;
 	my $self = bless { text => '', answers => [] }, $class;
 
 	local %ENV = (%ENV, $node->_get_env);
 	$self->{pid} = open3(
 		$self->{in}, $self->{out}, undef,
 		$node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=sqlstate',
-		'-d', $node->connstr($database), '-f', '-');
+		'-d', $connection // $node->connstr($database), '-f', '-');
 	binmode $self->{in};
 	binmode $self->{out};
 	$self->{in}->autoflush(1);
