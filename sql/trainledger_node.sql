@@ -2,12 +2,13 @@
 --
 --   psql -X -d DATABASE -v node=n1 -v number=1 -v homes='{[0,512)}' \
 --        -v front='host=FRONT dbname=DATABASE' [-v login=trainledger_front] \
---        -f trainledger_node.sql
+--        [-v copy=false] -f trainledger_node.sql
 --
 -- Run this script as a superuser, and again after every upgrade or change.  node
 -- and number (1 to 31) are this node's own, homes are the homes whose parties'
 -- rows it keeps, front is how it reaches the front, for which a role with
--- REPLICATION and SELECT there is needed, and login is who the front comes as.
+-- REPLICATION and SELECT there is needed, login is who the front comes as, and
+-- copy is false where the database has what is on the front already.
 -- trainledger_proxy.sql has been run on the front before.
 --
 -- For each call the front says who asks.  The node takes over that role and its
@@ -20,8 +21,30 @@
 \else
 	\set login trainledger_front
 \endif
+\if :{?copy}
+\else
+	\set copy true
+\endif
 BEGIN;
 SET LOCAL client_min_messages = warning;
+
+-- Books that are to be split: a node finds a row by the home in its id.
+SELECT pg_catalog.set_config('trainledger_node.homes', :'homes', true) \g /dev/null
+DO $do$
+DECLARE
+	stray record;
+BEGIN
+	SELECT s.* INTO stray FROM trainledger.strays() s LIMIT 1;
+	IF FOUND AND NOT pg_catalog.current_setting('trainledger_node.homes')
+		::int4multirange @> '{[0,1024)}'::int4multirange THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'books hold ids of other homes',
+			DETAIL = pg_catalog.format('In %s, %s belongs to party %s.',
+				stray.table_name, stray.id, stray.party_id),
+			HINT = 'Read trainledger.strays(): books that have any stay on one node.';
+	END IF;
+END;
+$do$;
 
 SELECT pg_catalog.format('CREATE ROLE %I LOGIN', :'login')
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = :'login')
@@ -140,6 +163,6 @@ SELECT pg_catalog.format(CASE WHEN EXISTS (
 		SELECT FROM pg_catalog.pg_subscription s
 		WHERE s.subname = 'trainledger_' || :'node')
 	THEN 'ALTER SUBSCRIPTION %1$I REFRESH PUBLICATION'
-	ELSE 'CREATE SUBSCRIPTION %1$I CONNECTION %2$L PUBLICATION trainledger_global'
-	END, 'trainledger_' || :'node', :'front')
+	ELSE 'CREATE SUBSCRIPTION %1$I CONNECTION %2$L PUBLICATION trainledger_global WITH (copy_data = %3$s)'
+	END, 'trainledger_' || :'node', :'front', :'copy')
 \gexec

@@ -1,0 +1,118 @@
+# Books of one server become those of a front and two nodes, as doc/scale.md has
+# it: the server is the first node, a new front gets what concerns no party
+# alone, and homes move to the second node.  Every view says what it said before.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger;
+
+my @settings = ('wal_level = logical', 'max_replication_slots = 20', 'max_wal_senders = 20', 'shared_buffers = 16MB');
+my $books = start_books('n1', @settings);
+my ($share) = run_command([ $books->installed_command('pg_config'), '--sharedir' ]);
+my $folder = PostgreSQL::Test::Utils::tempdir;
+
+sub connection { my ($server) = @_; return sprintf 'host=%s port=%s dbname=books', $server->host, $server->port; }
+
+# psql with a shipped script
+sub script
+{
+	my ($server, $name, @options) = @_;
+	my ($out, $err);
+
+	my $ok = IPC::Run::run([ 'psql', '-X', '-q', '-d', connection($server), @options, '-f', "$share/extension/trainledger_$name.sql" ], '>', \$out, '2>', \$err);
+	return $ok ? 'ok' : $err;
+}
+
+$books->safe_psql('books', slurp_file('test/api/sample.sql'));
+$books->safe_psql('books', <<'END');
+DO $$
+BEGIN
+	IF NOT EXISTS (SELECT FROM trainledger.token_type WHERE name = 'default') THEN
+		PERFORM trainledger.add_credit_token_type('default');
+	END IF;
+END $$;
+SELECT trainledger.credit_init(p.id, 7, 'split', '', now(), 'split') FROM trainledger.party p;
+END
+
+# What all views show, but for ids of sessions and times of now
+my @views = grep { !/ledger_metrics|books_check/ } rows($books,
+	"SELECT c.oid::regclass FROM pg_class c WHERE relkind = 'v' AND relnamespace IN ('trainledger'::regnamespace, 'trainledger_api'::regnamespace) ORDER BY 1");
+my $shown = join ' UNION ALL ', map { "SELECT '$_', count(*), sum(hashtextextended(v::text, 0)::numeric) FROM $_ v" } @views;
+$books->safe_psql('books', "ALTER DATABASE books SET trainledger.clock = '2026-06-01 12:00:00Z'");
+my $before = $books->safe_psql('books', $shown);
+
+# --- An id of another home: not split
+
+$books->safe_psql('books', <<'END');
+SELECT trainledger.issue_training_tokens((SELECT id FROM trainledger.token_type WHERE kind = 'training' AND is_active AND NOT is_archived LIMIT 1),
+	(SELECT max(id) FROM trainledger.party WHERE NOT is_suspended), 1, id => '00000000-0000-4000-8000-000000000000');
+END
+like(script($books, 'node', '-v', 'node=n1', '-v', 'number=1', '-v', 'homes={[0,512)}', '-v', 'front=' . connection($books)),
+	qr/books hold ids of other homes.*00000000-0000-4000-8000-000000000000/s, 'ids of other homes stand in the way');
+$books->safe_psql('books', <<'END');
+SET session_replication_role = replica;
+ALTER TABLE trainledger.entry DISABLE TRIGGER append_only;
+ALTER TABLE trainledger.token_lot DISABLE TRIGGER never_removed;
+ALTER TABLE trainledger.account DISABLE TRIGGER USER;
+DELETE FROM trainledger.entry WHERE account_id = (SELECT account_id FROM trainledger.token_lot WHERE id = '00000000-0000-4000-8000-000000000000');
+DELETE FROM trainledger.account WHERE id = (SELECT account_id FROM trainledger.token_lot WHERE id = '00000000-0000-4000-8000-000000000000');
+DELETE FROM trainledger.token_lot WHERE id = '00000000-0000-4000-8000-000000000000';
+ALTER TABLE trainledger.entry ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE trainledger.token_lot ENABLE ALWAYS TRIGGER never_removed;
+SELECT format('ALTER TABLE trainledger.account ENABLE ALWAYS TRIGGER %I', tgname) FROM pg_trigger WHERE tgrelid = 'trainledger.account'::regclass AND NOT tgisinternal \gexec
+END
+is($books->safe_psql('books', $shown), $before, 'as before');
+
+# --- The front
+
+my $front = start_books('front', @settings);
+my @tables = map { ('-t', "trainledger.$_") } rows($books, "SELECT table_name FROM trainledger.table_class WHERE class = 'global'");
+my @sequences = map { ('-t', $_) } rows($books, <<'END');
+SELECT pg_get_serial_sequence(format('trainledger.%I', t.table_name), a.attname)
+FROM trainledger.table_class t JOIN pg_attribute a ON a.attrelid = format('trainledger.%I', t.table_name)::regclass AND a.attnum > 0
+WHERE t.class = 'global' AND NOT a.attisdropped AND pg_get_serial_sequence(format('trainledger.%I', t.table_name), a.attname) IS NOT NULL
+END
+system_or_bail('pg_dump', '--data-only', @tables, @sequences, '-f', "$folder/global.sql", '-d', connection($books));
+system_or_bail('psql', '-X', '-q', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', connection($front), '-c', 'SET session_replication_role = replica', '-f', "$folder/global.sql");
+is(script($front, 'proxy'), 'ok', 'a front');
+is(script($books, 'node', '-v', 'node=n1', '-v', 'number=1', '-v', 'homes={[0,1024)}', '-v', 'copy=false', '-v', 'front=' . connection($front)), 'ok', 'the first node');
+
+# --- A second node
+
+my $second = start_books('n2', @settings);
+is(script($second, 'node', '-v', 'node=n2', '-v', 'number=2', '-v', 'homes={}', '-v', 'front=' . connection($front)), 'ok', 'the second node');
+$second->poll_query_until('books', "SELECT NOT EXISTS (SELECT FROM pg_subscription_rel WHERE srsubstate <> 'r')");
+$front->safe_psql('books', join ";\n",
+	"INSERT INTO trainledger_proxy.node VALUES ('n1', 1, '" . connection($books) . "'), ('n2', 2, '" . connection($second) . "')",
+	"INSERT INTO trainledger_proxy.home SELECT h, 'n1' FROM generate_series(0, 1023) h",
+	'SELECT trainledger_proxy.apply_map()',
+	"ALTER DATABASE books SET trainledger.clock = '2026-06-01 12:00:00Z'");
+$second->safe_psql('books', "ALTER DATABASE books SET trainledger.clock = '2026-06-01 12:00:00Z'");
+
+my $homes = $books->safe_psql('books', "SELECT range_agg(int4range(home, home + 1)) FROM (SELECT DISTINCT trainledger.home(party_id) AS home FROM trainledger.account) h WHERE home % 2 = 1");
+{
+	local %ENV = (%ENV, $front->_get_env);
+	system_or_bail('doc/deploy/scale/move_homes.sh', connection($front), 'n1', 'n2', $homes);
+}
+my @accounts = map { $_->safe_psql('books', 'SELECT count(*) FROM trainledger.account') } $books, $second;
+cmp_ok($accounts[0], '>', 0, "$accounts[0] accounts on the first node");
+cmp_ok($accounts[1], '>', 0, "$accounts[1] on the second");
+is($front->safe_psql('books', $shown), $before, 'the front shows what the books showed');
+is($_->safe_psql('books', 'SELECT count(*) FROM trainledger.reconcile()'), 0, $_->name . ': reconcile') for $front, $books, $second;
+
+# --- And it goes on, with ids that nobody has
+
+is($front->safe_psql('books', "SELECT count(DISTINCT trainledger.home(party_id)) > 1 AND count(*) = count(DISTINCT account_id) FROM (SELECT p.id AS party_id, (trainledger.credit_init(p.id, 1, 'after', '', now(), 'after')).account_id FROM trainledger.party p WHERE NOT p.is_suspended) x"),
+	't', 'accounts are opened on both');
+cmp_ok($front->safe_psql('books', "SELECT id FROM trainledger.add_party('person', 'New')"), '>',
+	$books->safe_psql('books', "SELECT last_value FROM trainledger.party_id_seq"), 'parties have new ids');
+
+$_->stop('immediate') for $front, $books, $second;
+done_testing();
