@@ -67,24 +67,12 @@ END;
 COMMENT ON FUNCTION trainledger_node.set_clock IS
 'Sets business time until the end of the transaction; for the front.';
 
-/*
- * The statement of a call, as whoever asks.  settings are names and values in
- * turn; the role comes last, since it may not set the clock.  A refusal comes
- * back as a row: nothing of it is lost on the way, neither the argument to
- * blame nor the connection, which PL/Proxy gives up after an error.
- */
-CREATE OR REPLACE FUNCTION trainledger_node.call(
-	settings text[], statement text, arguments text[])
-RETURNS TABLE (kind text, fields text[])
+-- Never more than whoever asks: a role that is not known here is refused.
+CREATE OR REPLACE FUNCTION trainledger_node.take_over(settings text[])
+RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET datestyle = 'ISO, MDY'
 AS $$
-DECLARE
-	message text;
-	detail text;
-	hint text;
-	argument text;
 BEGIN
 	FOR i IN 1 .. cardinality(settings) BY 2 LOOP
 		IF settings[i] = 'trainledger.clock' THEN
@@ -100,26 +88,65 @@ BEGIN
 		END IF;
 		PERFORM set_config(settings[i], settings[i + 1], true);
 	END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_node.take_over IS
+'Takes over, until the end of the transaction, who asks on the front.';
 
-	kind := 'row';
-	FOR fields IN EXECUTE statement USING arguments LOOP
-		RETURN NEXT;
+/*
+ * A statement, as whoever asks, for each array of arguments, which comes as
+ * text.  settings are names and values in turn; the role comes last, since it
+ * may not set the clock.  A refusal comes back as a row: nothing of it is lost,
+ * neither the argument to blame nor the connection, which PL/Proxy gives up
+ * after an error.  Statements are prepared, because planning one takes longer
+ * than the call.
+ */
+CREATE OR REPLACE FUNCTION trainledger_node.call(
+	settings text[], statement text, arguments text[])
+RETURNS TABLE (kind text, fields text[])
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+SET datestyle = 'ISO, MDY'
+AS $$
+DECLARE
+	prepared CONSTANT text := 'trainledger_' || md5(statement);
+	given text;
+	message text;
+	detail text;
+	hint text;
+	argument text;
+BEGIN
+	LOOP
+		BEGIN
+			PERFORM trainledger_node.take_over(settings);
+			kind := 'row';
+			FOREACH given IN ARRAY arguments LOOP
+				FOR fields IN EXECUTE format('EXECUTE %I(%L)', prepared, given) LOOP
+					RETURN NEXT;
+				END LOOP;
+			END LOOP;
+			kind := 'response';
+			fields := ARRAY[nullif(current_setting('response.status', true), ''),
+							nullif(current_setting('response.headers', true), '')];
+			IF num_nonnulls(VARIADIC fields) > 0 THEN
+				RETURN NEXT;
+			END IF;
+			RETURN;
+		EXCEPTION
+			-- the first time in a session
+			WHEN invalid_cursor_definition THEN
+				EXECUTE format('PREPARE %I(text[]) AS %s', prepared, statement);
+			WHEN OTHERS THEN
+				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
+					detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
+					argument = COLUMN_NAME;
+				kind := 'refusal';
+				fields := ARRAY[SQLSTATE, message, nullif(detail, ''),
+								nullif(hint, ''), nullif(argument, '')];
+				RETURN NEXT;
+				RETURN;
+		END;
 	END LOOP;
-
-	kind := 'response';
-	fields := ARRAY[nullif(current_setting('response.status', true), ''),
-					nullif(current_setting('response.headers', true), '')];
-	IF num_nonnulls(VARIADIC fields) > 0 THEN
-		RETURN NEXT;
-	END IF;
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
-		detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
-		argument = COLUMN_NAME;
-	kind := 'refusal';
-	fields := ARRAY[SQLSTATE, message, nullif(detail, ''), nullif(hint, ''),
-					nullif(argument, '')];
-	RETURN NEXT;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_node.call IS

@@ -160,7 +160,8 @@ COMMENT ON FUNCTION trainledger_proxy.login IS
 
 /*
  * Who asks, as names and values in turn.  A superuser and the owner of the
- * books have no role on the nodes: they come as the login, of level admin.
+ * books, as whom the functions below run, need no role on the nodes: they come
+ * as the login, of level admin.
  */
 CREATE OR REPLACE FUNCTION trainledger_proxy.asker() RETURNS text[]
 LANGUAGE plpgsql STABLE
@@ -184,11 +185,7 @@ BEGIN
 	IF current_setting('transaction_read_only') = 'on' THEN
 		settings := settings || '{transaction_read_only,on}'::text[];
 	END IF;
-	IF NOT EXISTS (
-		SELECT FROM pg_roles r
-		WHERE r.rolname = asking AND (r.rolsuper OR r.oid = (
-			SELECT c.relowner FROM pg_class c
-			WHERE c.oid = 'trainledger.account'::regclass))) THEN
+	IF current_setting('is_superuser') = 'off' AND asking <> current_user THEN
 		settings := settings || ARRAY['role', asking];
 	END IF;
 	RETURN settings;
@@ -197,29 +194,30 @@ $$;
 COMMENT ON FUNCTION trainledger_proxy.asker IS
 'Who asks: the settings that a node takes over for one call.';
 
--- One statement, at the nodes of some homes, each with its own arguments
+-- The arguments of place n are for the node of home n.
 DROP FUNCTION IF EXISTS trainledger_proxy.call;
-CREATE FUNCTION trainledger_proxy.call(homes integer[], arguments text[],
-	settings text[], statement text)
+CREATE FUNCTION trainledger_proxy.call(settings text[], statement text,
+	arguments text[], homes integer[])
 RETURNS TABLE (kind text, fields text[])
 LANGUAGE plproxy VOLATILE
 AS $$
 	CLUSTER 'trainledger';
-	SPLIT homes, arguments;
+	SPLIT arguments, homes;
 	RUN ON homes;
-	SELECT c.kind, c.fields FROM pg_catalog.unnest(arguments) AS a(given),
-		trainledger_node.call(settings, statement, a.given::text[]) AS c;
+	SELECT c.kind, c.fields FROM trainledger_node.call(settings, statement, arguments) AS c;
 $$;
 COMMENT ON FUNCTION trainledger_proxy.call IS
-'Runs a statement at the nodes of some homes, each time with the array of arguments of its place.';
+'Runs a statement at the nodes of some homes, for the arguments of the same places.';
 
 /*
- * The rows that the nodes answer with.  A refusal is raised as it was raised
- * there.  What goes wrong on the way is for the log: the caller reads no
- * addresses.
+ * The rows that the nodes of some homes answer with, to the arguments of the
+ * same places, or to the same arguments.  Where no home is known, any node says
+ * what is wrong with the call.  A refusal is raised as it was raised there.
+ * What goes wrong on the way is for the log: the caller reads no addresses.
  */
-CREATE OR REPLACE FUNCTION trainledger_proxy.ask_each(
-	homes integer[], statement text, arguments text[]) RETURNS SETOF text[]
+CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
+	homes integer[], statement text, VARIADIC arguments text[])
+RETURNS SETOF text[]
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -231,20 +229,23 @@ DECLARE
 	detail text;
 	hint text;
 BEGIN
+	IF cardinality(homes) > cardinality(arguments) THEN
+		arguments := array_fill(arguments[1], ARRAY[cardinality(homes)]);
+	END IF;
 	BEGIN
 		FOR answer IN
-			SELECT * FROM trainledger_proxy.call(homes, arguments,
-				trainledger_proxy.asker(), statement)
+			SELECT c.kind, c.fields FROM trainledger_proxy.call(
+				trainledger_proxy.asker(), statement, arguments,
+				array_replace(homes, NULL, 0)) AS c
 		LOOP
-			CASE answer.kind
-				WHEN 'row' THEN
-					RETURN NEXT answer.fields;
-				WHEN 'response' THEN
-					PERFORM set_config('response.status', answer.fields[1], true),
-						set_config('response.headers', answer.fields[2], true);
-				ELSE
-					refused := answer.fields;
-			END CASE;
+			IF answer.kind = 'row' THEN
+				RETURN NEXT answer.fields;
+			ELSIF answer.kind = 'response' THEN
+				PERFORM set_config('response.status', answer.fields[1], true),
+					set_config('response.headers', answer.fields[2], true);
+			ELSE
+				refused := answer.fields;
+			END IF;
 		END LOOP;
 	EXCEPTION WHEN query_canceled OR OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
@@ -268,23 +269,8 @@ BEGIN
 	END IF;
 END;
 $$;
-COMMENT ON FUNCTION trainledger_proxy.ask_each IS
-'Rows of a statement from the nodes of some homes, or the refusal of one of them.';
-
--- Where no home is known, any node says what is wrong with the call.
-CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
-	homes integer[], statement text, arguments text[]) RETURNS SETOF text[]
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-	RETURN QUERY SELECT a.fields FROM trainledger_proxy.ask_each(
-		array_replace(homes, NULL, 0), statement,
-		array_fill(arguments::text, ARRAY[cardinality(homes)])) AS a(fields);
-END;
-$$;
 COMMENT ON FUNCTION trainledger_proxy.ask IS
-'Rows of a statement from the nodes of some homes, with the same arguments for each.';
+'Rows of a statement from the nodes of some homes, or the refusal of one of them.';
 
 -- One home of each node
 CREATE OR REPLACE FUNCTION trainledger_proxy.every_node() RETURNS integer[]
@@ -378,7 +364,7 @@ DECLARE
 BEGIN
 	FOREACH home IN ARRAY trainledger_proxy.every_node() LOOP
 		done := done + (SELECT a.fields[1]::bigint FROM trainledger_proxy.ask(
-			ARRAY[home], statement, ARRAY[(most - done)::text]) AS a(fields));
+			ARRAY[home], statement, ARRAY[most - done]::text) AS a(fields));
 		EXIT WHEN done >= most;
 	END LOOP;
 	RETURN done;
@@ -388,8 +374,9 @@ COMMENT ON FUNCTION trainledger_proxy.sweep IS
 'Runs a sweep at every node, until it has done so many in all.';
 
 /*
- * Batches of several nodes are split where each row stands alone.  Row n of a
- * part is number ordinals[n] of the whole, the last of the arguments.
+ * A batch of several nodes is split where each row stands alone.  Row n of a
+ * part is row ordinals[n] of the whole, which is the last of the arguments.
+ * What is wrong with the arrays as such one node says for all.
  */
 CREATE OR REPLACE FUNCTION trainledger_proxy.ask_batch(
 	statement text, account_ids bigint[], deltas trainledger.amount[],
@@ -400,45 +387,50 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	size CONSTANT integer := cardinality(account_ids);
-	homes CONSTANT integer[] := ARRAY(
+	homes integer[] := ARRAY(
 		SELECT coalesce(trainledger.home(a), 0) FROM unnest(account_ids) a);
-	is_whole CONSTANT boolean := coalesce(size, 0) = 0
-		OR array_ndims(account_ids) > 1
-		OR cardinality(deltas) IS DISTINCT FROM size
-		OR cardinality(descriptions) <> size
-		OR cardinality(recorded_at) <> size
-		OR cardinality(idempotency_keys) <> size;
+	is_well_formed CONSTANT boolean := size > 0
+		AND greatest(array_ndims(account_ids), array_ndims(deltas),
+			array_ndims(descriptions), array_ndims(recorded_at),
+			array_ndims(idempotency_keys)) = 1
+		AND cardinality(deltas) = size
+		AND coalesce(cardinality(descriptions), size) = size
+		AND coalesce(cardinality(recorded_at), size) = size
+		AND coalesce(cardinality(idempotency_keys), size) = size;
 	parts integer[];
 	arguments text[];
 BEGIN
-	IF NOT is_whole AND NOT skip_refused THEN
-		PERFORM trainledger_proxy.common_node('{account_ids}', homes,
-			'Give skip_refused and idempotency_keys, or make a call for each node.');
+	IF is_well_formed AND skip_refused THEN
+		SELECT array_agg(p.home), array_agg(ARRAY[p.accounts, p.amounts, source,
+			CASE WHEN descriptions IS NOT NULL THEN p.texts END,
+			CASE WHEN recorded_at IS NOT NULL THEN p.times END,
+			CASE WHEN idempotency_keys IS NOT NULL THEN p.keys END,
+			'true', p.ordinals]::text)
+		INTO parts, arguments
+		FROM (
+			SELECT min(h.home) AS home, array_agg(r.account)::text AS accounts,
+				   array_agg(r.amount)::text AS amounts,
+				   array_agg(r.text)::text AS texts,
+				   array_agg(r.time)::text AS times,
+				   array_agg(r.key)::text AS keys,
+				   array_agg(r.ordinal)::text AS ordinals
+			FROM unnest(account_ids, deltas, descriptions, recorded_at,
+						idempotency_keys, homes) WITH ORDINALITY
+				AS r(account, amount, text, time, key, home, ordinal)
+			JOIN trainledger_proxy.home h ON h.home = r.home
+			GROUP BY h.node) AS p;
+	ELSE
+		IF is_well_formed THEN
+			homes := trainledger_proxy.common_node('{account_ids}', homes,
+				'Give skip_refused and idempotency_keys, or make a call for each node.');
+		END IF;
+		parts := ARRAY[coalesce(homes[1], 0)];
+		arguments := ARRAY[ARRAY[account_ids::text, deltas::text, source,
+			descriptions::text, recorded_at::text, idempotency_keys::text,
+			skip_refused::text, NULL]::text];
 	END IF;
-	-- what is wrong with the whole, one node says for all
-	SELECT array_agg(p.home), array_agg(p.arguments) INTO parts, arguments
-	FROM (
-		SELECT min(h.home) AS home, ARRAY[
-				array_agg(account_ids[i] ORDER BY i)::text,
-				array_agg(deltas[i] ORDER BY i)::text, source,
-				CASE WHEN descriptions IS NOT NULL
-					THEN array_agg(descriptions[i] ORDER BY i)::text END,
-				CASE WHEN recorded_at IS NOT NULL
-					THEN array_agg(recorded_at[i] ORDER BY i)::text END,
-				CASE WHEN idempotency_keys IS NOT NULL
-					THEN array_agg(idempotency_keys[i] ORDER BY i)::text END,
-				skip_refused::text, array_agg(i ORDER BY i)::text]::text AS arguments
-		FROM generate_series(1, size) i
-		JOIN trainledger_proxy.home h ON h.home = homes[i]
-		WHERE NOT is_whole
-		GROUP BY h.node
-		UNION ALL
-		SELECT coalesce(homes[1], 0), ARRAY[account_ids::text, deltas::text,
-			source, descriptions::text, recorded_at::text,
-			idempotency_keys::text, skip_refused::text, NULL]::text
-		WHERE is_whole) AS p;
 	RETURN QUERY SELECT a.fields
-	FROM trainledger_proxy.ask_each(parts, statement, arguments) AS a(fields)
+	FROM trainledger_proxy.ask(parts, statement, VARIADIC arguments) AS a(fields)
 	ORDER BY a.fields[1]::integer;
 END;
 $$;
@@ -457,13 +449,12 @@ COMMENT ON FUNCTION trainledger_proxy.ask_batch IS
  */
 CREATE TEMPORARY TABLE asking ON COMMIT DROP AS
 SELECT p.oid, p.proname AS name, v.route, w.nodes, r.answer,
-	   format('SELECT ARRAY[%s]::text[] FROM %s(%s) AS r(%s)',
-			  r.columns, p.oid::regproc, g.casts, r.names) AS statement,
-	   format('ARRAY[%s]::text[]', g.texts) AS given
+	   format('SELECT ARRAY[%s]::text[] FROM %s(%s) AS r',
+			  r.columns, p.oid::regproc, g.casts) AS statement,
+	   format('ARRAY[%s]::text[]::text', g.texts) AS given
 FROM trainledger.privilege v
 JOIN pg_proc p ON p.proname = v.function_name AND p.pronamespace IN (
 	'trainledger'::regnamespace, 'trainledger_api'::regnamespace)
-JOIN pg_type t ON t.oid = p.prorettype
 -- the arguments
 CROSS JOIN LATERAL (
 	SELECT string_agg(format('$%s::text', x.place), ', ' ORDER BY x.place) AS texts,
@@ -498,24 +489,24 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN v.route = 'party_id' AND oidvectortypes(p.proargtypes) = 'json'
 	THEN 'ARRAY[trainledger_proxy.delegate_home($1)]'
 	END) AS w(nodes)
--- the columns of the result
+-- the columns of the result; a row of a type with a name is one
 CROSS JOIN LATERAL (
-	SELECT string_agg(format('r.f%s::text', c.place), ', ' ORDER BY c.place) AS columns,
-		   string_agg(format('f%s', c.place), ', ' ORDER BY c.place) AS names,
+	SELECT string_agg(c.name || '::text', ', ' ORDER BY c.place) AS columns,
 		   string_agg(format('(a.fields[%s])::%s', c.place, format_type(c.type, NULL)),
 					  ', ' ORDER BY c.place) AS answer
 	FROM (
-		SELECT x.atttypid AS type, row_number() OVER (ORDER BY x.attnum) AS place
-		FROM pg_attribute x
-		WHERE x.attrelid = t.typrelid AND x.attnum > 0 AND NOT x.attisdropped
-		UNION ALL
-		SELECT x.type, row_number() OVER (ORDER BY x.place)
-		FROM unnest(p.proallargtypes, p.proargmodes) WITH ORDINALITY AS x(type, mode, place)
+		SELECT format('r.%I', x.name) AS name, x.type,
+			   row_number() OVER (ORDER BY x.place) AS place
+		FROM unnest(p.proargnames, p.proallargtypes, p.proargmodes)
+			WITH ORDINALITY AS x(name, type, mode, place)
 		WHERE x.mode = 't'
 		UNION ALL
-		SELECT p.prorettype, 1
-		WHERE t.typtype <> 'c' AND p.proargmodes IS NULL) AS c) AS r
-WHERE v.route NOT IN ('global', 'node') OR v.route IS NULL;
+		SELECT 'r', p.prorettype, 1 WHERE p.proargmodes IS NULL) AS c) AS r
+WHERE CASE v.route
+	WHEN 'global' THEN false
+	WHEN 'node' THEN false
+	WHEN 'all' THEN p.provolatile = 'v' OR p.proname = 'reconcile'
+	ELSE true END;
 
 DO $do$
 DECLARE
@@ -541,7 +532,7 @@ SELECT format('CREATE OR REPLACE FUNCTION %s(%s) RETURNS %s'
 	p.oid::regproc, pg_get_function_arguments(p.oid),
 	pg_get_function_result(p.oid), f.language,
 	CASE p.provolatile WHEN 'v' THEN 'VOLATILE' ELSE 'STABLE' END,
-	format(f.frame, q.query, pg_get_function_result(p.oid)))
+	format(f.frame, q.query))
 FROM asking a
 JOIN pg_proc p ON p.oid = a.oid
 JOIN pg_type t ON t.oid = p.prorettype
@@ -551,16 +542,16 @@ CROSS JOIN LATERAL (SELECT CASE
 	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,
 		CASE a.name WHEN 'post_batch' THEN format(
 			'ask_batch(%L, $1, $2, $3, $4, $5, $6, $7)', replace(a.statement,
-				'r.f1::', 'coalesce((($1[8])::integer[])[r.f1], r.f1)::'))
+				'r.ordinal::', 'coalesce((($1[8])::integer[])[r.ordinal], r.ordinal)::'))
 		ELSE format('ask(%s, %L, %s)', a.nodes, a.statement, a.given) END)
 	END) AS q(query)
 CROSS JOIN LATERAL (SELECT
 	CASE WHEN x.is_sql THEN 'sql' ELSE 'plpgsql' END,
 	CASE WHEN x.is_sql THEN '%s'
-		WHEN p.proretset THEN 'BEGIN RETURN QUERY %s; END'
+		WHEN NOT p.proretset THEN 'BEGIN RETURN (%s); END'
 		WHEN t.typtype = 'c' THEN
-			'DECLARE answer %2$s; BEGIN SELECT q.* INTO answer FROM (%1$s) AS q; RETURN answer; END'
-		ELSE 'BEGIN RETURN (%s); END' END
+			'BEGIN RETURN QUERY SELECT (q.answer).* FROM (%s OFFSET 0) AS q(answer); END'
+		ELSE 'BEGIN RETURN QUERY %s; END' END
 	FROM (SELECT p.proargmodes IS NOT NULL
 			AND p.proargnames[1:p.pronargs] && p.proargnames[p.pronargs + 1:]
 		  ) AS x(is_sql)) AS f(language, frame)
