@@ -4,12 +4,12 @@
 --        -v front='host=FRONT dbname=DATABASE' [-v login=trainledger_front] \
 --        [-v copy=false] -f trainledger_node.sql
 --
--- Run this script as a superuser, and again after every upgrade or change.  node
+-- Run this script as a superuser after trainledger_proxy.sql was run on the front,
+-- and again after every upgrade, then without homes: they may have moved.  node
 -- and number (1 to 31) are this node's own, homes are the homes whose parties'
--- rows it keeps, front is how it reaches the front, for which a role with
--- REPLICATION and SELECT there is needed, login is who the front comes as, and
--- copy is false where the database has what is on the front already.
--- trainledger_proxy.sql has been run on the front before.
+-- rows it keeps, front is how it reaches the front, as a role with REPLICATION
+-- and SELECT there, login is who the front comes as, and copy is false where the
+-- database has what is on the front already.
 --
 -- For each call the front says who asks.  The node takes over that role and its
 -- claims for the one statement, so that rights, row-level security and booked_by
@@ -178,10 +178,12 @@ COMMIT;
 
 -- In the server's configuration, and not the database's: a home that moves
 -- changes it, and running sessions must see that.
-SELECT trainledger.home(0) \g /dev/null
-SELECT :'homes'::int4multirange AS homes \gset
-ALTER SYSTEM SET trainledger.homes = :'homes';
-SELECT pg_catalog.pg_reload_conf() \g /dev/null
+\if :{?homes}
+	SELECT trainledger.home(0) \g /dev/null
+	SELECT :'homes'::int4multirange AS homes \gset
+	ALTER SYSTEM SET trainledger.homes = :'homes';
+	SELECT pg_catalog.pg_reload_conf() \g /dev/null
+\endif
 
 -- What is the same everywhere comes from the front.  A subscription cannot be
 -- made in a transaction.

@@ -408,12 +408,13 @@ BEGIN
 			'true', p.ordinals]::text)
 		INTO parts, arguments
 		FROM (
-			SELECT min(h.home) AS home, array_agg(r.account)::text AS accounts,
-				   array_agg(r.amount)::text AS amounts,
-				   array_agg(r.text)::text AS texts,
-				   array_agg(r.time)::text AS times,
-				   array_agg(r.key)::text AS keys,
-				   array_agg(r.ordinal)::text AS ordinals
+			SELECT min(h.home) AS home,
+				   array_agg(r.account ORDER BY r.ordinal)::text AS accounts,
+				   array_agg(r.amount ORDER BY r.ordinal)::text AS amounts,
+				   array_agg(r.text ORDER BY r.ordinal)::text AS texts,
+				   array_agg(r.time ORDER BY r.ordinal)::text AS times,
+				   array_agg(r.key ORDER BY r.ordinal)::text AS keys,
+				   array_agg(r.ordinal ORDER BY r.ordinal)::text AS ordinals
 			FROM unnest(account_ids, deltas, descriptions, recorded_at,
 						idempotency_keys, homes) WITH ORDINALITY
 				AS r(account, amount, text, time, key, home, ordinal)

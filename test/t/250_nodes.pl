@@ -1,0 +1,390 @@
+# A front of nodes answers as one database does.  Each function that a node
+# answers is called through the front and in a database on one node, by the same
+# roles, with the same clock, and the answers are the same but for ids; so are
+# refusals, in every field.  Then what several nodes are about: rights, attacks,
+# parties on two nodes, split batches, nodes that are down, wrong maps, dumps.
+#
+# Copyright (c) 2026, trainledger contributors
+
+use strict;
+use warnings;
+
+use MIME::Base64 qw(decode_base64);
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+use TrainLedger::Nodes;
+
+my $clock = '2026-03-05 10:00:00Z';
+my $books = TrainLedger::Nodes->new(2,
+	"ALTER DATABASE books SET trainledger.clock = '$clock'");
+my $front = $books->front;
+
+# The same books on one node, whose ids are as big as those of node 3
+my $single = $books->copy('single');
+$single->safe_psql('books', <<'END');
+SELECT setval(c.oid::regclass, 3::bigint << 38) FROM pg_class c
+WHERE c.relnamespace = 'trainledger'::regnamespace AND c.relkind = 'S'
+AND c.oid <> ALL (ARRAY(SELECT pg_get_serial_sequence('trainledger.' || t, 'id')::regclass::oid
+	FROM unnest('{party,catalog_item,pass_type,pass_type_option,pass_type_option_price,enrolment,signup_claim}'::text[]) t
+	WHERE pg_get_serial_sequence('trainledger.' || t, 'id') IS NOT NULL));
+END
+for my $level (qw(learner reader operator admin))
+{
+	$books->add_role("web_$level", $level);
+	$single->safe_psql('books',
+		"CREATE ROLE web_$level LOGIN; SELECT trainledger.grant_access('web_$level', '$level')");
+}
+
+# --- The calls
+
+# What a psql script prints, in parts that begin with a line "== NAME".  Errors
+# stand where they were raised, with SQLSTATE, message, DETAIL, HINT, COLUMN.
+sub answers
+{
+	my ($server, $script) = @_;
+	my (%parts, @order);
+
+	local %ENV = (%ENV, $server->_get_env);
+	my ($out, $file) = ('', PostgreSQL::Test::Utils::tempdir_short . '/script.sql');
+	append_to_file($file, $script);
+	IPC::Run::run(
+		[ $server->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=verbose',
+			'-v', 'SHOW_CONTEXT=never', '-P', 'null=(null)', '-d', 'books', '-f', $file ],
+		'<', \undef, '>', \$out, '2>&1');
+	for (split /\n/, $out)
+	{
+		if (/^== (.*)/) { push @order, $1; next; }
+		next if /^LOCATION: /;
+		s/^psql:\S+:\d+: //;
+		$parts{ $order[-1] // '' } .= "$_\n";
+	}
+	return (\%parts, \@order);
+}
+
+# Ids of entries, accounts and so on, and uuids, by the order in which they come;
+# global ids first, which have some inside.
+sub numbered
+{
+	my ($text, $seen) = @_;
+
+	$text =~ s{\b([A-Za-z0-9+/]{12,}={0,2})(?![A-Za-z0-9+/=])}{
+		my $id = decode_base64($1); $id =~ /^[A-Z][A-Za-z]+:[0-9a-f]+$/ ? "global($id)" : $1 }gex;
+	$text =~ s{\b([0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|[1-9][0-9]{11,15})\b}{
+		(my $id = $1) =~ s/-//g; $seen->{$id} //= 'id' . keys %$seen }gex;
+	return $text;
+}
+
+sub compare
+{
+	my ($script) = @_;
+	my ($one, $order) = answers($single, $script);
+	my ($many) = answers($front, $script);
+	my (%one, %many);
+
+	for my $part (@$order)
+	{
+		is(numbered($many->{$part} // '', \%many),
+			numbered($one->{$part} // '', \%one), $part);
+	}
+	return;
+}
+
+my $script = do { local $/; <DATA> };
+compare($script);
+
+done_testing();
+__DATA__
+\set admin 'SET ROLE web_admin; SET request.jwt.claims = \'{"sub": "ada"}\';'
+\set operator 'SET ROLE web_operator; SET request.jwt.claims = \'{"sub": "olga"}\';'
+\set reader 'SET ROLE web_reader; SET request.jwt.claims = \'\';'
+\set ann 'SET ROLE web_learner; SET request.jwt.claims = \'{"sub": "ann", "party_id": 1001}\';'
+\set nobody 'SET ROLE web_learner; SET request.jwt.claims = \'\';'
+\echo == what the front writes
+:admin
+SELECT name, bounds FROM trainledger.add_credit_token_type('default', lower_bound => 0, upper_bound => 1000);
+SELECT name FROM trainledger.add_credit_token_type('minutes', scale => 0);
+SELECT id AS gold, name FROM trainledger.add_training_token_type('gold', default_days_to_redeem => 30) \gset
+SELECT id AS silver FROM trainledger.add_training_token_type('silver') \gset
+SELECT * FROM trainledger.add_region('EU', 'Europe');
+SELECT * FROM trainledger.add_currency('EUR', 'Euro');
+SELECT id AS course FROM trainledger.add_catalog_item('course', 'c1', 'Course') \gset
+SELECT id AS other FROM trainledger.add_catalog_item('course', 'c2', 'Other course') \gset
+SELECT id AS type FROM trainledger.create_pass_type('p', 'Pass') \gset
+SELECT id AS year FROM trainledger.create_pass_option(:type, 'Year', 'years', 1) \gset
+SELECT id, amount FROM trainledger.create_pass_price(:year, 'EU', 'EUR', 99.5);
+SELECT lifecycle_state FROM trainledger.update_pass_option(:year, lifecycle_state => 'published');
+SELECT lifecycle_state FROM trainledger.update_pass_type(:type, lifecycle_state => 'published');
+SELECT code FROM trainledger.add_pass_content(:type, ARRAY[:course]);
+SELECT id, name FROM trainledger.add_party('organisation', 'Org', id => 1003);
+SELECT id, name FROM trainledger.add_party('person', 'Ann', 'ann@example.org', rfid => 'R1', organisation_id => 1003, id => 1001);
+SELECT id, name FROM trainledger.add_party('person', 'Bob', barcode => 'B2', external_id => 'E2', id => 1002);
+SELECT id, name FROM trainledger.add_party('person', 'Cat', id => 1005);
+SELECT id, name FROM trainledger_api.add_party('person', 'Dan', id => 1004);
+
+\echo == credit_init, credit_add, credit_subtract
+:operator
+SELECT * FROM trainledger.credit_init(1001, 100, 'till', 'opened', '2026-03-01 09:00+01');
+SELECT * FROM trainledger.credit_init(party_id => 1002, amount => 50.255, source => 'till', description => '', recorded_at => '2026-03-01', rounding => 'floor', device => 'id:7');
+SELECT * FROM trainledger.credit_init(1005, 10, 'till', '', '2026-03-01');
+SELECT * FROM trainledger.credit_init(1001, 5, 'till', '', '2026-03-01', 'spare', 'minutes');
+SELECT * FROM trainledger.credit_add(1001, 2.5, 'till', E'tab\tquote"\' {brace} \\ äöü', '2026-03-02', idempotency_key => '00000000-0000-4000-8000-000000000001');
+SELECT * FROM trainledger.credit_subtract(1002, 20, 'till', 'lunch', '2026-03-02', balance_expected => 30.25);
+SELECT * FROM trainledger_api.credit_init(1004, 1, 'till', '', '2026-03-01');
+SELECT * FROM trainledger_api.credit_add(1004, 1, 'till', '', '2026-03-02');
+SELECT * FROM trainledger_api.credit_subtract(1004, 1, 'till', '', '2026-03-03');
+\echo == the same key books once, another request is refused
+SELECT * FROM trainledger.credit_add(1001, 2.5, 'till', E'tab\tquote"\' {brace} \\ äöü', '2026-03-02', idempotency_key => '00000000-0000-4000-8000-000000000001');
+SELECT * FROM trainledger.credit_add(1001, 3, 'till', 'x', '2026-03-02', idempotency_key => '00000000-0000-4000-8000-000000000001');
+\echo == refusals of credit
+SELECT * FROM trainledger.credit_init(1001, 5, 'till', '', '2026-03-01');
+SELECT * FROM trainledger.credit_add(1001, 2000, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_subtract(1002, 2000, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_subtract(1002, 20, 'till', 'lunch', '2026-03-02', balance_expected => 1);
+SELECT * FROM trainledger.credit_subtract(1002, 20, 'till', 'lunch', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1003, 1, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(9999, 1, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(-1, 1, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(NULL, 1, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 0, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 'NaN', 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 1e30, 'till', '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 1, NULL, '', '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 1, 'till', repeat('x', 8193), '2026-03-02');
+SELECT * FROM trainledger.credit_add(1001, 1, 'till', '', 'infinity');
+SELECT * FROM trainledger.credit_add(1001, 1, 'till', '', '2026-03-02', token_type => 'none');
+SELECT * FROM trainledger_api.credit_add(9999, 1, 'till', '', '2026-03-02');
+\echo == credit_balance, credit_history
+SELECT trainledger.credit_balance(1001), trainledger.credit_balance(1001, 'spare', 'minutes'), trainledger_api.credit_balance(1002);
+SELECT * FROM trainledger.credit_history(1001);
+SELECT * FROM trainledger.credit_history(1001, max_entries => 1, after_entry => 1);
+SELECT * FROM trainledger_api.credit_history(1002, before_entry => 2);
+SELECT trainledger.credit_balance(1003);
+SELECT * FROM trainledger.credit_history(1002, max_entries => -1);
+\echo == settings of dates in the session change nothing
+SET datestyle = 'German'; SET timezone = 'Asia/Kolkata'; SET bytea_output = 'escape'; SET intervalstyle = 'sql_standard';
+SELECT * FROM trainledger.credit_add(1002, 1, 'till', 'zone', '4.3.2026 12:00');
+SELECT * FROM trainledger.credit_history(1002, max_entries => 1);
+RESET datestyle; RESET timezone; RESET bytea_output; RESET intervalstyle;
+
+\echo == documents
+\set show 'SELECT current_setting(\'response.status\', true)'
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'id', '1001'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'rfid', ' R1 '); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'barcode', 'B2'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'externalId', 'E2', 'default'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'shoe', '1001'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'id', '9999'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'id', '1e999999'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_balance('default', 'id', NULL); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_history('default', 'barcode', 'B2'); :show; COMMIT;
+BEGIN; SET LOCAL request.method = 'GET'; SET LOCAL request.path = '/credit-token/history/default/barcode:B2'; SELECT trainledger_api.credit_token_history('default', 'barcode', 'B2', max_entries => 1); :show; SHOW response.headers; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction('{"operation": "init", "delegate_id": 1003, "amount": 12.5, "source": "till", "description": "", "recordedAt": "2026-03-01T10:00:00+00:00"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_init('{"delegate_barcode": "B2", "amount": "0", "source": "till", "description": "second", "recordedAt": "2026-03-01T10:00:00+00:00", "accountName": "second"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": "1002", "delegate_externalId": "E2", "amount": 1e0, "source": "till", "description": "d", "recordedAt": "2026-03-04T10:00:00+00:00"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid": "R1", "amount": 1, "source": "till", "description": "d", "recordedAt": "2026-03-04T10:00:00+00:00", "device_id": 7}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid": "R1", "delegate_barcode": "B2", "amount": 1, "source": "till", "description": "d", "recordedAt": "2026-03-04T10:00:00+00:00"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid": "R1", "amount": 100000, "source": "till", "description": "\u00e9", "recordedAt": "2026-03-04T10:00:00+00:00"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": 1001, "amount": -1, "source": "\u0000", "more": {}}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction('[]'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction(NULL); :show; COMMIT;
+
+\echo == post, balance_at, balance_by, account_statement
+SELECT (SELECT id FROM trainledger.account WHERE party_id = 1001 AND name = 'default') AS ann, (SELECT id FROM trainledger.account WHERE party_id = 1002 AND name = 'default') AS bob,
+	(SELECT id FROM trainledger.account WHERE party_id = 1005) AS cat \gset
+SELECT * FROM trainledger.post(:ann, 'adjust', -1.005, 'desk', rounding => 'half_even');
+SELECT * FROM trainledger.post(:bob, 'add', 7, 'desk', 'x', '2026-03-03', device => 'code:A', idempotency_key => '00000000-0000-4000-8000-000000000002');
+SELECT * FROM trainledger_api.post(:bob, 'subtract', 1, 'desk');
+SELECT * FROM trainledger.post(:ann, 'issue', 1, 'desk');
+SELECT * FROM trainledger.post(:ann + 1024, 'add', 1, 'desk');
+SELECT * FROM trainledger.post(NULL, 'add', 1, 'desk');
+SELECT trainledger.balance_at(:ann, '2026-03-05 10:00:00Z'), trainledger.balance_at(:ann, '2026-03-01'), trainledger_api.balance_at(:bob, 'infinity');
+SELECT trainledger.balance_by(:bob, '2026-03-02 12:00'), trainledger_api.balance_by(:ann, '2026-03-02 12:00', '2026-03-05 10:00:00Z');
+SELECT trainledger.balance_at(:ann, NULL);
+SELECT * FROM trainledger.account_statement(:bob, '2026-03-01', '2026-04-01');
+SELECT * FROM trainledger_api.account_statement(:ann, '2026-03-01', '2026-03-02');
+SELECT * FROM trainledger.account_statement(:bob, '2026-04-01', '2026-03-01');
+
+\echo == post_batch on one node, and what is wrong with arrays
+SELECT * FROM trainledger.post_batch(ARRAY[:ann, :cat, :ann], ARRAY[1, 2.5, -3]::trainledger.amount[], 'batch');
+SELECT * FROM trainledger.post_batch(ARRAY[:ann, :cat], ARRAY[1, -5000]::trainledger.amount[], 'batch');
+SELECT * FROM trainledger.post_batch(ARRAY[:ann, :bob], ARRAY[1]::trainledger.amount[], 'batch');
+SELECT * FROM trainledger.post_batch(ARRAY[[:ann], [:bob]], ARRAY[1, 2]::trainledger.amount[], 'batch', skip_refused => true);
+SELECT * FROM trainledger.post_batch(ARRAY[:ann, :bob], ARRAY[[1], [2]]::trainledger.amount[], 'batch', skip_refused => true);
+SELECT * FROM trainledger.post_batch(ARRAY[:ann, :bob], ARRAY[1, 2]::trainledger.amount[], NULL, skip_refused => true);
+SELECT * FROM trainledger.post_batch('{}', '{}', 'batch');
+SELECT * FROM trainledger.post_batch(NULL, '{1}', 'batch');
+\echo == post_batch split over nodes
+SELECT * FROM trainledger.post_batch(ARRAY[:bob, :ann, NULL, :cat, :bob, 77, :ann], ARRAY[1, 2, 3, -5000, 5, 6, NULL]::trainledger.amount[], 'split', ARRAY['a', 'b', 'c', 'd', NULL, 'f', 'g'],
+	ARRAY['2026-03-01', '2026-03-02', NULL, NULL, NULL, NULL, NULL]::timestamptz[],
+	ARRAY['00000000-0000-4000-8000-000000000011', '00000000-0000-4000-8000-000000000012', NULL, NULL, '00000000-0000-4000-8000-000000000013', NULL, NULL]::uuid[], true);
+SELECT * FROM trainledger_api.post_batch(ARRAY[:bob, :ann, :bob], ARRAY[1, 2, 5]::numeric[]::trainledger.amount[], 'split', ARRAY['a', 'b', NULL], ARRAY['2026-03-01', '2026-03-02', NULL]::timestamptz[],
+	ARRAY['00000000-0000-4000-8000-000000000011', '00000000-0000-4000-8000-000000000012', '00000000-0000-4000-8000-000000000013']::uuid[], true);
+SELECT * FROM trainledger.post_batch('[0:1]={1,2}'::bigint[] || ARRAY[:bob, :ann], '[3:6]={1,1,1,1}'::trainledger.amount[], 'bounds', skip_refused => true);
+\echo == credit_transfer on one node
+SELECT (t.from_entry).delta, (t.from_entry).balance, (t.to_entry).balance, (t.to_entry).account_id FROM trainledger.credit_transfer(:ann, :cat, 3, 'desk', idempotency_key => '00000000-0000-4000-8000-000000000021') t;
+SELECT * FROM trainledger.credit_transfer(:ann, :cat, 3, 'desk', idempotency_key => '00000000-0000-4000-8000-000000000021');
+SELECT * FROM trainledger_api.credit_transfer(:cat, :ann, 1, 'desk');
+SELECT * FROM trainledger.credit_transfer(:ann, :ann, 3, 'desk');
+SELECT * FROM trainledger.credit_transfer(:ann, NULL, 3, 'desk');
+SELECT * FROM trainledger.credit_transfer(:ann, :ann + 1024, 3, 'desk');
+
+\echo == training tokens
+SELECT id AS lot, i.* FROM trainledger.issue_training_tokens(:'gold', 1003, 10, '2026-04-01', 'bought', '00000000-0000-4000-8000-000000000031', unit_price => 9.5, currency_code => 'EUR') i;
+SELECT id AS lot FROM trainledger.issue_training_tokens(:'gold', 1003, 10, '2026-04-01', 'bought', '00000000-0000-4000-8000-000000000031', unit_price => 9.5, currency_code => 'EUR') \gset
+SELECT * FROM trainledger_api.issue_training_tokens(:'gold', 1002, 4);
+SELECT * FROM trainledger.issue_training_tokens(:'gold', 1002, 3, '2026-03-05');
+SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 3, '2026-03-05');
+SELECT * FROM trainledger.issue_training_tokens(:'silver', 1003, 7);
+SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 0);
+SELECT * FROM trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000000', 1003, 1);
+SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 1, id => '00000000-0000-4000-8000-000000000099');
+SELECT * FROM trainledger.extend_training_tokens(:'lot', '2026-05-01');
+SELECT * FROM trainledger_api.extend_training_tokens(:'lot', '2026-04-01');
+SELECT * FROM trainledger.extend_training_tokens('00000000-0000-4000-8000-000000000001', '2026-05-01');
+SELECT * FROM trainledger.extend_training_tokens(NULL, '2026-05-01');
+SELECT * FROM trainledger.adjust_training_tokens(:'lot', -1.0, 'broken', '00000000-0000-4000-8000-000000000032');
+SELECT * FROM trainledger_api.adjust_training_tokens(:'lot', 1.5);
+SELECT * FROM trainledger.redeem_training_tokens(1003, :'gold', 4, 'course 7', 'notes', '00000000-0000-4000-8000-000000000033');
+SELECT id AS redemption FROM trainledger.redeem_training_tokens(1003, :'gold', 4, 'course 7', 'notes', '00000000-0000-4000-8000-000000000033') \gset
+SELECT * FROM trainledger_api.redeem_training_tokens(1002, :'gold', 1, 'course 8');
+SELECT * FROM trainledger.redeem_training_tokens(1002, :'gold', 100, 'course 8');
+SELECT * FROM trainledger.refund_training_tokens(:redemption, 1);
+SELECT * FROM trainledger_api.refund_training_tokens(:redemption, 1, 'reissue', '00000000-0000-4000-8000-000000000034');
+SELECT * FROM trainledger.refund_training_tokens(:redemption, 9);
+SELECT * FROM trainledger.refund_training_tokens(77);
+SELECT * FROM trainledger.transfer_training_tokens(1003, 1005, :'gold', 2, 'gift', '00000000-0000-4000-8000-000000000035');
+SELECT * FROM trainledger_api.transfer_training_tokens(1003, 1001, :'silver', 1);
+SELECT * FROM trainledger.transfer_training_tokens(1003, 1003, :'gold', 2);
+SELECT * FROM trainledger.void_training_tokens((SELECT id FROM trainledger.token_issue WHERE party_id = 1005), 'lost');
+SELECT * FROM trainledger_api.void_training_tokens(:'lot', 'x', '00000000-0000-4000-8000-000000000036');
+SELECT * FROM trainledger.set_training_tokens_expiry(:'lot', '2026-06-01', 'mistake');
+:admin
+SELECT * FROM trainledger.set_training_tokens_expiry(:'lot', '2026-06-01', 'mistake');
+SELECT * FROM trainledger_api.set_training_tokens_expiry(:'lot', NULL, 'mistake');
+SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 1, id => '00000000-0000-4000-8000-0000000003eb');
+
+\echo == passes
+:operator
+SELECT * FROM trainledger.issue_pass(:type, :year, 1001, idempotency_key => '00000000-0000-4000-8000-000000000041');
+SELECT id AS pass FROM trainledger.issue_pass(:type, :year, 1001, idempotency_key => '00000000-0000-4000-8000-000000000041') \gset
+SELECT * FROM trainledger_api.issue_pass(:type, :year, 1002, '2026-01-01', '2026-03-05 10:00:00Z');
+SELECT * FROM trainledger.issue_pass(:type, :year, 1003);
+SELECT * FROM trainledger.issue_pass(:type, :year, 1001, id => 2025);
+SELECT * FROM trainledger.renew_pass(:pass);
+SELECT * FROM trainledger_api.renew_pass(:pass, valid_until => '2026-04-01');
+SELECT trainledger.pass_covers(1001, :course), trainledger.pass_covers(1002, :course), trainledger.pass_covers(1001, :other), trainledger_api.pass_covers(1002, :course, '2026-02-01');
+SELECT trainledger.pass_covers(9999, :course);
+SELECT * FROM trainledger.use_pass(1001, :course, 'seat 1', '00000000-0000-4000-8000-000000000042');
+SELECT id AS use FROM trainledger_api.use_pass(1001, :course, 'seat 2') \gset
+SELECT * FROM trainledger.use_pass(1002, :course, 'seat 1');
+SELECT * FROM trainledger.cancel_pass_use(:use, 'ill');
+SELECT * FROM trainledger_api.cancel_pass_use(:use, 'ill');
+SELECT * FROM trainledger.cancel_pass_use(77);
+SELECT * FROM trainledger.reassign_pass(:pass, 1005, '00000000-0000-4000-8000-000000000043');
+SELECT id AS pass FROM trainledger_api.reassign_pass(:pass, 1005, '00000000-0000-4000-8000-000000000043') \gset
+SELECT * FROM trainledger.correct_pass(:pass, NULL, '2026-04-05', 'typo');
+:admin
+SELECT * FROM trainledger.correct_pass(:pass, NULL, '2026-04-05', 'typo');
+SELECT * FROM trainledger_api.correct_pass(:pass, '2026-02-05', NULL, 'typo');
+:operator
+SELECT * FROM trainledger.revoke_pass(:pass);
+SELECT * FROM trainledger_api.revoke_pass(:pass);
+SELECT * FROM trainledger.revoke_pass(NULL);
+
+\echo == a sweep does no more than it is asked to, over all nodes
+RESET ROLE; SET trainledger.clock = '2026-03-06 10:00:00Z';
+SET ROLE web_operator;
+SELECT trainledger.expire_training_tokens();
+SET ROLE web_admin;
+SELECT count(*) FROM trainledger.token_issue WHERE expires_at <= trainledger.clock() AND booked_balance > 0;
+SELECT trainledger.expire_training_tokens(0);
+SELECT trainledger.expire_training_tokens(-1);
+SELECT trainledger.expire_training_tokens(1);
+SELECT count(*) FROM trainledger.token_issue WHERE expires_at <= trainledger.clock() AND booked_balance > 0;
+SELECT trainledger_api.expire_training_tokens();
+SELECT count(*) FROM trainledger.token_issue WHERE expires_at <= trainledger.clock() AND booked_balance > 0;
+SELECT trainledger.expire_training_tokens(NULL);
+
+\echo == a suspended party
+:operator
+SELECT is_suspended FROM trainledger.update_party(1002, is_suspended => true);
+SELECT * FROM trainledger.credit_add(1002, 1, 'till', '', '2026-03-09');
+SELECT * FROM trainledger.issue_pass(:type, :year, 1002);
+SELECT is_suspended FROM trainledger.update_party(1002, is_suspended => false);
+
+\echo == READ ONLY writes nothing
+BEGIN READ ONLY; SELECT * FROM trainledger.credit_add(1001, 1, 'till', '', '2026-03-10'); ROLLBACK;
+BEGIN READ ONLY; SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 1); ROLLBACK;
+BEGIN READ ONLY; SELECT trainledger.credit_balance(1001); SELECT balance FROM trainledger.account WHERE id = :bob; COMMIT;
+
+\echo == in a request of PostgREST
+BEGIN; SET LOCAL request.method = 'POST'; SELECT * FROM trainledger_api.credit_add(1001, 5000, 'till', '', '2026-03-09'); ROLLBACK;
+BEGIN; SET LOCAL request.method = 'POST'; SELECT balance FROM trainledger_api.credit_add(1001, 5, 'till', '', '2026-03-09'); SELECT current_setting('response.status', true), current_setting('response.headers', true); COMMIT;
+BEGIN; SET LOCAL request.method = 'POST'; SET LOCAL request.headers = '{"x-trainledger-several": "1"}'; SELECT * FROM trainledger_api.credit_add(1001, 5, 'till', '', '2026-03-09'); ROLLBACK;
+
+\echo == a learner sees and does what it may, and no more
+:ann
+SELECT trainledger.credit_balance(1001), trainledger.has_level('learner');
+SELECT trainledger.credit_balance(1002);
+SELECT count(*) FROM trainledger.credit_history(1001);
+SELECT * FROM trainledger.credit_history(1002);
+SELECT trainledger.balance_at(:bob, '2026-03-05');
+SELECT * FROM trainledger.account_statement(:bob, '2026-03-01', '2026-04-01');
+SELECT trainledger.pass_covers(1001, :course), trainledger.pass_covers(1002, :course);
+SELECT trainledger_api.credit_token_balance('default', 'barcode', 'B2');
+SELECT * FROM trainledger.credit_add(1001, 1, 'till', '', '2026-03-10');
+SELECT * FROM trainledger_api.credit_add(1001, 1, 'till', '', '2026-03-10');
+SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": 1001, "amount": 1, "source": "s", "description": "d", "recordedAt": "2026-03-04T10:00:00+00:00"}');
+SELECT * FROM trainledger.reconcile();
+SELECT trainledger.expire_training_tokens();
+SELECT party_id, name, balance FROM trainledger.account ORDER BY 1, 2, 3;
+SELECT party_id, count(*), sum(delta) FROM trainledger_api.credit_transactions GROUP BY 1;
+SELECT party_id, current_balance FROM trainledger_api.training_token_issues ORDER BY 1, 2;
+SELECT party_id, status FROM trainledger.training_pass ORDER BY 1, 2;
+SELECT count(*) FROM trainledger.pass_event;
+SELECT count(*) FROM trainledger.token_issue_event;
+SELECT count(*) FROM trainledger.pass_period;
+SELECT count(*) FROM trainledger.redemption_allocation;
+SELECT * FROM trainledger.holdings(1001) ORDER BY 1, 2, 3;
+SELECT * FROM trainledger.holdings(1002);
+SELECT * FROM trainledger.tokens_expiring;
+SELECT name, value FROM trainledger.ledger_metrics;
+:nobody
+SELECT trainledger.credit_balance(1001);
+SELECT count(*) FROM trainledger.account;
+SELECT count(*) FROM trainledger.entry;
+SET trainledger.party_id = 1002;
+SELECT trainledger.credit_balance(1002), trainledger.credit_balance(1001);
+SELECT trainledger.credit_balance(1002), (SELECT count(*) FROM trainledger.account);
+RESET trainledger.party_id;
+
+\echo == views and reports
+:reader
+SELECT * FROM trainledger_api.credit_accounts ORDER BY party_id, name;
+SELECT account_id, entry_no, party_id, token_type_id, operation, delta, balance, source, description, device, recorded_at, created_at, booked_by, is_replay FROM trainledger_api.credit_transactions ORDER BY party_id, account_id <> :ann, balance, entry_no;
+SELECT * FROM trainledger_api.training_token_issues ORDER BY party_id, created_at, initial_balance, expires_at, current_balance;
+SELECT party_id, operation, delta, balance, notes, recorded_at, created_at, booked_by FROM trainledger_api.training_token_transactions ORDER BY 1, 2, 3, 4, 5, 7;
+SELECT * FROM trainledger_api.redemptions ORDER BY party_id, quantity;
+SELECT ordinal, quantity, refunded FROM trainledger_api.redemption_allocations ORDER BY 1, 2, 3;
+SELECT * FROM trainledger_api.training_passes ORDER BY party_id, status;
+SELECT valid_from, valid_until FROM trainledger_api.pass_periods ORDER BY 1, 2;
+SELECT * FROM trainledger_api.training_pass_uses ORDER BY reference;
+SELECT party_id, name, booked, last_entry_at FROM (SELECT party_id, coalesce(account_name, token_type) AS name, booked, last_entry_at FROM trainledger_api.balances) b ORDER BY 1, 2, 3, 4;
+SELECT * FROM trainledger_api.token_liability ORDER BY 1, 2;
+SELECT * FROM trainledger_api.credit_liability ORDER BY 1, 2;
+SELECT * FROM trainledger_api.token_revenue ORDER BY 1, 2, 3;
+SELECT * FROM trainledger_api.tokens_expiring ORDER BY 1, 2, 3;
+SELECT * FROM trainledger_api.pass_utilisation ORDER BY 1;
+SELECT name, labels, value FROM trainledger_api.ledger_metrics ORDER BY 1, 2;
+SELECT p.id, h.* FROM trainledger.party p, trainledger.holdings(p.id) h ORDER BY 1, 2, 3, 4, 5;
+SELECT a.party_id, t.entry_no, t.delta FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) t WHERE a.party_id = 1004 ORDER BY 1, 2;
+SELECT i.party_id, (SELECT count(*) FROM trainledger_api.training_token_transactions(i)) FROM trainledger_api.training_token_issues i ORDER BY 1, 2;
+SELECT (SELECT count(*) FROM trainledger_api.credit_accounts(t)), (SELECT count(*) FROM trainledger_api.training_token_issues(u)) FROM (SELECT * FROM trainledger_api.credit_transactions LIMIT 1) t, (SELECT * FROM trainledger_api.training_token_transactions LIMIT 1) u;
+SELECT count(*) FROM trainledger_api.training_pass_uses((SELECT p FROM trainledger_api.parties p WHERE id = 1001));
+SELECT translate(md5(trainledger.report()), '0123456789', 'ghijklmnop');
+SELECT * FROM trainledger.reconcile();
+SELECT * FROM trainledger.reconcile(:ann);
+SELECT * FROM trainledger_api.reconcile(:bob);
+SELECT * FROM trainledger.strays();
