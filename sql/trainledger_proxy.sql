@@ -170,6 +170,8 @@ AS $$
 DECLARE
 	asking CONSTANT name := coalesce(
 		nullif(current_setting('role'), 'none'), session_user);
+	-- before the library is there anybody may set its settings
+	loaded CONSTANT integer := trainledger.home(0);
 	name text;
 	value text;
 	settings text[] := '{}';

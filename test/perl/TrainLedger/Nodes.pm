@@ -91,17 +91,24 @@ sub homes_of
 	return '{' . join(',', map { "[$_,$_]" } @homes) . '}';
 }
 
+# Where a script was installed
+sub script_file
+{
+	my ($which) = @_;
+	my ($folder) = run_command([ 'pg_config', '--sharedir' ]);
+
+	return "$folder/extension/trainledger_$which.sql";
+}
+
 # Runs trainledger_node.sql or trainledger_proxy.sql, with these variables.
 sub script
 {
 	my ($self, $server, $which, %variables) = @_;
-	my ($folder) = run_command([ $server->installed_command('pg_config'), '--sharedir' ]);
-
 	local %ENV = (%ENV, $server->_get_env);
 	PostgreSQL::Test::Utils::system_or_bail(
 		$server->installed_command('psql'), '-X', '-q', '-d', 'books',
 		(map { ('-v', "$_=$variables{$_}") } sort keys %variables),
-		'-f', "$folder/extension/trainledger_$which.sql");
+		'-f', script_file($which));
 	return;
 }
 
