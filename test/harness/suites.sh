@@ -44,10 +44,12 @@ install_test_packages()
         *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"
-    # Not every version has this one; its test is skipped then.
+    # Not every version has these; their tests are skipped then.
     case " ${PROVE_TESTS:-}" in
         *t/120_*) install_packages "postgresql-$pg_version-cron" ||
-            say "NOT RUN: test/t/120_pg_cron.pl: no postgresql-$pg_version-cron" ;;
+            say "NOT RUN: test/t/120_pg_cron.pl: no postgresql-$pg_version-cron" ;;&
+        *t/25[0-9]_*) install_packages "postgresql-$pg_version-plproxy" ||
+            say "NOT RUN: test/t/25*: no postgresql-$pg_version-plproxy" ;;
     esac
 }
 

@@ -280,11 +280,11 @@ is(booked(), $before, 'nothing is booked');
 
 # --- A route that was forgotten, or names no argument
 
+my $view = $single->safe_psql('books', q{SELECT pg_get_viewdef('trainledger.privilege'::regclass)});
 for my $route ('NULL::text', q{'pass_id'::text})
 {
-	my $view = $single->safe_psql('books', q{SELECT pg_get_viewdef('trainledger.privilege'::regclass)});
-	$view =~ s/p\.route/CASE p.function_name WHEN 'credit_add' THEN $route ELSE p.route END AS route/ or die;
-	$single->safe_psql('books', "CREATE OR REPLACE VIEW trainledger.privilege AS $view");
+	$single->safe_psql('books', 'CREATE OR REPLACE VIEW trainledger.privilege AS '
+		  . $view =~ s/p\.route/CASE p.function_name WHEN 'credit_add' THEN $route ELSE p.route END AS route/r);
 	my ($parts) = answers($single, "\\i " . TrainLedger::Nodes::script_file("proxy"));
 	like($parts->{''}, qr/ERROR:  55000: functions have no way to their node\nDETAIL:  .*: trainledger\.credit_add, trainledger_api\.credit_add\.\n/,
 		"the script stops at a route $route");

@@ -15,8 +15,10 @@ package TrainLedger::Nodes;
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
+use Test::More;
 
 my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
@@ -31,6 +33,10 @@ sub new
 {
 	my ($class, $count, @setup) = @_;
 	my $self = bless { count => $count }, $class;
+
+	plan skip_all => 'PL/Proxy is not installed'
+	  if !-e dirname(script_file('proxy')) . '/plproxy.control';
+
 	my $template = PostgreSQL::Test::Cluster->new('template');
 
 	$template->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
