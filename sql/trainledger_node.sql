@@ -25,18 +25,31 @@
 \else
 	\set copy true
 \endif
+\set given ''
+\if :{?homes}
+	\set given :homes
+\endif
 BEGIN;
 SET LOCAL client_min_messages = warning;
 
--- Books that are to be split: a node finds a row by the home in its id.
-SELECT pg_catalog.set_config('trainledger_node.homes', :'homes', true) \g /dev/null
+-- A new node must say its homes: those of a new database are all.  And it finds
+-- a row by the home in its id, so books that are to be split have no others.
+SELECT pg_catalog.set_config('trainledger_node.homes', :'given', true) \g /dev/null
 DO $do$
 DECLARE
+	homes CONSTANT int4multirange := nullif(
+		pg_catalog.current_setting('trainledger_node.homes'), '')::int4multirange;
 	stray record;
 BEGIN
+	IF homes IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s
+									 WHERE s.subname LIKE 'trainledger\_%') THEN
+		RAISE null_value_not_allowed USING
+			MESSAGE = 'homes is missing',
+			DETAIL = 'This database is not a node yet.',
+			HINT = 'Say which homes it keeps, such as -v homes=''{[0,512)}''.';
+	END IF;
 	SELECT s.* INTO stray FROM trainledger.strays() s LIMIT 1;
-	IF FOUND AND NOT pg_catalog.current_setting('trainledger_node.homes')
-		::int4multirange @> '{[0,1024)}'::int4multirange THEN
+	IF FOUND AND NOT homes @> '{[0,1024)}'::int4multirange THEN
 		RAISE object_not_in_prerequisite_state USING
 			MESSAGE = 'books hold ids of other homes',
 			DETAIL = pg_catalog.format('In %s, %s belongs to party %s.',
