@@ -1,6 +1,7 @@
 # Homes move between nodes while calls go on, with doc/deploy/scale/move_homes.sh:
 # first with PgBouncer before the front, which lets callers wait, then without,
-# and with a node that is stopped at any moment of it.  What was acknowledged is booked
+# and with a node that is stopped at any moment of it. Some clients ask the front,
+# others read its map and call the nodes.  What was acknowledged is booked
 # once, every error of a client is one that it ends by repeating its key, and the
 # homes are where the map says, and nowhere else.
 #
@@ -43,7 +44,7 @@ SELECT trainledger.credit_init(1000 + $_, 0, 'open', '', now());
 SELECT trainledger.issue_training_tokens(md5('gold')::uuid, 1000 + $_, 100000);
 END
 
-# --- PgBouncer before the front
+# --- PgBouncer before the front and before the nodes
 
 my $folder = PostgreSQL::Test::Utils::tempdir_short();
 my $pool_port = PostgreSQL::Test::Cluster::get_free_port();
@@ -51,7 +52,8 @@ my $pool = "host=$folder port=$pool_port";
 
 append_to_file("$folder/users", '"' . $front->safe_psql('books', 'SELECT current_user') . "\" \"\"\n");
 append_to_file("$folder/pgbouncer.ini", join "\n",
-	'[databases]', 'books = ' . $books->connection($front), '[pgbouncer]',
+	'[databases]', 'books = ' . $books->connection($front),
+	(map { "$_ = " . $books->connection($node{$_}) } sort keys %node), '[pgbouncer]',
 	"unix_socket_dir = $folder", "listen_port = $pool_port", 'listen_addr =',
 	'auth_type = trust', "auth_file = $folder/users", 'pool_mode = transaction',
 	'admin_users = ' . $front->safe_psql('books', 'SELECT current_user'),
@@ -62,10 +64,30 @@ PostgreSQL::Test::Utils::system_or_bail('/usr/sbin/pgbouncer', '-d', '-q', "$fol
 
 sub uuid { return sprintf '%08x-0000-4000-8000-%012x', rand 2**32, rand 2**48; }
 
+# The place where a client calls for a party: the front, or the node that the map
+# says, which is read at first and whenever a node refuses.
+my (%session, %map);
+
+sub place
+{
+	my ($is_direct, $party) = @_;
+
+	return 'books' if !$is_direct;
+	%map = map { split /\|/ } @{ session('books')->query('SELECT home, node FROM trainledger_proxy.home')->{rows} } if !%map;
+	return $map{ $party & 1023 };
+}
+
+sub session
+{
+	my ($place) = @_;
+
+	return $session{$place} //= TrainLedger::Session->new($front, 'books', "$pool dbname=$place");
+}
+
 sub client
 {
 	my ($number, $until, $file) = @_;
-	my $session = TrainLedger::Session->new($front, 'books', "$pool dbname=books");
+	my $is_direct = $number > 4;
 	my ($done, $slowest, %errors) = (0, 0);
 
 	srand $seed + 1000 * $number + $$;
@@ -80,12 +102,14 @@ sub client
 
 		while (1)
 		{
-			my $answer = $session->query($call);
+			my $place = place($is_direct, $party);
+			my $answer = session($place)->query($call);
 			last if $answer->{sqlstate} eq '00000' && @{ $answer->{rows} };
-			$errors{ (-e "$until.refused" ? '' : 'paused:') . ($answer->{lost} ? 'lost' : $answer->{sqlstate}) }++;
+			$errors{ ($is_direct ? 'direct:' : -e "$until.refused" ? '' : 'paused:') . ($answer->{lost} ? 'lost' : $answer->{sqlstate}) }++;
 			_exit(1) if time > $began + 60;
 			sleep 0.02;
-			$session = TrainLedger::Session->new($front, 'books', "$pool dbname=books") if $answer->{lost};
+			%map = ();
+			delete $session{$place} if $answer->{lost};
 		}
 		my $took = time - $began;
 		$slowest = $took if $took > $slowest && !-e "$until.stopped";
@@ -188,7 +212,7 @@ is($front->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.entry WH
 	$done, 'what was acknowledged is booked');
 is($front->safe_psql('books', "SELECT count(*) FROM (SELECT description FROM trainledger.entry WHERE source = 'move' GROUP BY 1 HAVING count(*) > 1) x"), 0, 'and once');
 is(join(' ', grep { /^paused/ } sort keys %errors), '', 'no error where PgBouncer lets callers wait');
-is(join(' ', grep { !/^(40001|TL058|08006|57P01|57P03|lost)$/ } sort keys %errors), '', 'every error is one that a retry ends');
+is(join(' ', grep { !/^(direct:)?(40001|TL058|08006|57P01|57P03|lost)$/ } sort keys %errors), '', 'every error is one that a retry ends');
 # alone on a machine; other tests run beside it in make test
 cmp_ok($longest, '<', soak() > 2000 ? 2 : 10, sprintf('no call waited longer than %.2f s while all nodes were there', $longest));
 is($_->safe_psql('books', 'SELECT count(*) FROM trainledger.reconcile()'), 0, $_->name . ': reconcile') for $books->nodes;
