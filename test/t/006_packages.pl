@@ -245,7 +245,7 @@ is_deeply(
 		sort "$library/trainledger.so",
 		map {"$share/extension/$_"} "trainledger--$of_extension.sql",
 		'trainledger.control',
-		'trainledger_graphql.sql'
+		map {"trainledger_$_.sql"} qw(graphql node proxy)
 	],
 	'the library and the scripts are installed');
 is_deeply(
