@@ -574,17 +574,19 @@ attempt_posting(TlBooks *books, const TlRequest *request,
 	{
 		if (!tl_read_credit_type(books, target->type_name, &type))
 		{
-			bool		is_default = is_default_name(target->type_name);
+			const char *hint = "Look the name up in trainledger.token_type.";
 			bool		ignored;
 
-			if (is_default && tl_keeps_all_homes())
-				return attempt_without_account(books, request, target, NULL,
-											   entry, refusal);
+			if (is_default_name(target->type_name))
+			{
+				if (tl_keeps_all_homes())
+					return attempt_without_account(books, request, target,
+												   NULL, entry, refusal);
+				hint = "Make it with add_credit_token_type: it makes itself only where all homes are kept.";
+			}
 			if (!tl_read_party(books, target->party_id, &ignored))
 				return refuse_party(refusal, target->party_id);
-			return refuse_type_name(refusal, target->type_name, is_default ?
-									"Make it with add_credit_token_type: it makes itself only where all homes are kept." :
-									"Look the name up in trainledger.token_type.");
+			return refuse_type_name(refusal, target->type_name, hint);
 		}
 		if (!tl_read_named_account(books, target->party_id, &type.id,
 								   target->account_name, &account))
