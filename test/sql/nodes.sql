@@ -184,10 +184,9 @@ SELECT r.code FROM unnest('{entry,account,token_lot,redemption,redemption_alloca
 -- a database whose books have foreign tables below them is a front
 RESET trainledger.homes;
 CREATE TEMPORARY TABLE kept_call AS SELECT c.function_name, pg_temp.statement(c, 'six', 'six') FROM call c WHERE c.function_name IN ('credit_add', 'use_pass', 'void_training_tokens');
-SET LOCAL client_min_messages = warning;
-CREATE EXTENSION IF NOT EXISTS postgres_fdw;
-CREATE SERVER nodes_test FOREIGN DATA WRAPPER postgres_fdw;
-CREATE FOREIGN TABLE regress.node_account () INHERITS (trainledger.account) SERVER nodes_test;
+CREATE FOREIGN DATA WRAPPER regress_nodes;
+CREATE SERVER regress_node FOREIGN DATA WRAPPER regress_nodes;
+CREATE FOREIGN TABLE regress.node_account () INHERITS (trainledger.account) SERVER regress_node;
 SELECT c.function_name, r.code, r.message, r.hint FROM kept_call c, pg_temp.blame(c.statement) r ORDER BY 1;
 ROLLBACK;
 
