@@ -60,7 +60,8 @@ at()
     shift
 
     PGOPTIONS='-c client_min_messages=warning' psql -X -q -A -t \
-        -v ON_ERROR_STOP=1 -v homes="$homes" -d "$connection" "$@"
+        -v ON_ERROR_STOP=1 -v homes="$homes" -v lock_timeout="$lock_timeout" \
+        -d "$connection" "$@"
 }
 
 # ask CONNECTION SQL: what it answers
@@ -206,66 +207,59 @@ catch_up()
     done
 }
 
-# Refuses writes of the homes at FROM. A trigger waits for who is writing to its
-# table, and others wait behind it: so not for long, and again.
+# Runs SQL that locks tables at FROM. It waits for who is writing to them, and
+# others wait behind it: so not for long, and again.
+patiently()
+{
+    local sql try
+
+    sql=$(cat)
+    for ((try = 1; try <= fence_tries; try++)); do
+        on_moved "$from_connection" <<<"$sql" 2>"$errors" && return 0
+        grep -qE 'lock timeout|deadlock' "$errors" || { cat "$errors" >&2; return 1; }
+        sleep 0.1
+    done
+    die "$from has transactions that do not end: see pg_stat_activity, and run this again later"
+}
+
+# Refuses writes of the homes at FROM.
 fence()
 {
-    local try
-
-    for ((try = 1; try <= fence_tries; try++)); do
-        if on_moved "$from_connection" 2>"$errors" <<SQL
+    patiently <<'SQL'
 BEGIN;
-SET LOCAL lock_timeout = '$lock_timeout';
+SET LOCAL lock_timeout = :'lock_timeout';
 SET LOCAL synchronous_commit = local;
 SELECT format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE',
     string_agg(format('trainledger.%I', table_name), ', ' ORDER BY ordinal))
 FROM moved
-\\gexec
-CREATE SCHEMA IF NOT EXISTS trainledger_node;
+\gexec
 CREATE OR REPLACE FUNCTION trainledger_node.fence() RETURNS trigger
-LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS \$\$
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     RAISE serialization_failure USING MESSAGE = 'the home is being moved',
         DETAIL = 'Another node is about to keep it.',
         HINT = 'Repeat the call, with its idempotency key.';
-END \$\$;
+END $$;
 REVOKE ALL ON FUNCTION trainledger_node.fence() FROM PUBLIC;
-SELECT format('CREATE TRIGGER trainledger_fence BEFORE INSERT OR UPDATE ON trainledger.%1\$I FOR EACH ROW WHEN (%2\$s) EXECUTE FUNCTION trainledger_node.fence()',
-        table_name, replace(condition, '%1\$s', 'NEW.' || home_column)),
+SELECT format('CREATE TRIGGER trainledger_fence BEFORE INSERT OR UPDATE ON trainledger.%1$I FOR EACH ROW WHEN (%2$s) EXECUTE FUNCTION trainledger_node.fence()',
+        table_name, replace(condition, '%1$s', 'NEW.' || home_column)),
     format('ALTER TABLE trainledger.%I ENABLE ALWAYS TRIGGER trainledger_fence', table_name)
 FROM moved ORDER BY ordinal
-\\gexec
+\gexec
 COMMIT;
 SQL
-        then
-            return 0
-        fi
-        grep -qE 'lock timeout|deadlock' "$errors" || { cat "$errors" >&2; return 1; }
-        sleep 0.1
-    done
-    die "$from has transactions that do not end: see pg_stat_activity, and move the homes later"
 }
 
-# Takes the fence away.
+# Takes the fence away, a table at a time.
 unfence()
 {
-    local try
-
-    for ((try = 1; try <= fence_tries; try++)); do
-        if at "$from_connection" 2>"$errors" <<SQL
-SET lock_timeout = '$lock_timeout';
+    patiently <<'SQL'
+SET lock_timeout = :'lock_timeout';
 SELECT format('DROP TRIGGER trainledger_fence ON %s', tgrelid::regclass)
 FROM pg_trigger WHERE tgname = 'trainledger_fence'
-\\gexec
+\gexec
 DROP FUNCTION IF EXISTS trainledger_node.fence();
 SQL
-        then
-            return 0
-        fi
-        grep -qE 'lock timeout|deadlock' "$errors" || { cat "$errors" >&2; return 1; }
-        sleep 0.1
-    done
-    die "the fence of $from could not be taken away: run this again"
 }
 
 # A line for each table: how many rows, and a digest of those that say how things
