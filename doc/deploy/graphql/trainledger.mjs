@@ -7,11 +7,12 @@ import { NamesPlugin } from "./names.mjs";
 import { NamespacesPlugin } from "./namespaces.mjs";
 import { NodePlugin } from "./node.mjs";
 import { ScalarsPlugin } from "./scalars.mjs";
+import { ValuesPlugin } from "./values.mjs";
 
 export default {
   plugins: [
-    ScalarsPlugin, NamesPlugin, NamespacesPlugin, ListsPlugin, NodePlugin,
-    LimitsPlugin,
+    ScalarsPlugin, NamesPlugin, ValuesPlugin, NamespacesPlugin, ListsPlugin,
+    NodePlugin, LimitsPlugin,
   ],
   // The schema has what the views, the functions and the plugins above define,
   // and nothing else.
