@@ -332,11 +332,20 @@ foreach my $what (sort keys %bad)
 	is($status, 401, "a token that is $what: 401");
 	unlike($text, qr/region/i, 'without data');
 }
-foreach my $role ('postgres', 'authenticator', 'pg_read_all_data', 'no_such_role', 'web_admin; --')
+foreach my $role ('postgres', 'authenticator', 'pg_read_all_data', 'no_such_role', 'web_admin; --',
+	"web_learner', true); set local role web_admin; --", "web_learner\\', true); set local role web_admin; --", "web_admin\0")
 {
 	my (undef, $text) = $face->ask({ role => $role }, '{ accounts { nodes { name } } }');
-	unlike($text, $others, "the role $role brings nothing");
+	unlike($text, $others, "the role " . ($role =~ s/\0/\\0/r) . " brings nothing");
+	my ($seen) = $face->read_answer($ann, '{ contacts { nodes { name } } }');
+	is_deeply($seen, { contacts => { nodes => [ { name => 'Ann' } ] } }, 'and the next request is answered');
 }
+my $strange = qq{o'Brien \\' \\"x\\" \$1 \n, true); select 1; --};
+my ($done) = $face->read_answer({ role => 'web_operator', sub => $strange },
+	'mutation { trainingTokenIssues { extend(input: {tokenIssueId: "' . encode_base64('TokenIssue:000000000000000000000000000000a2', '') . '", expiresAt: "2199-03-03"})
+		{ errors { message } tokenIssue { events(last: 1) { nodes { changedBy } } } } } }');
+is_deeply($done->{trainingTokenIssues}{extend}{tokenIssue}{events}{nodes}, [ { changedBy => $strange } ],
+	'claims arrive as they are');
 
 # --- What is not of the face cannot be reached
 

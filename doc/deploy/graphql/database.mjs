@@ -9,6 +9,24 @@ import { counted } from "./refusals.mjs";
 
 const TOO_MUCH = new Error("too much");
 
+// Runs a callback in a transaction with these settings. It begins with one message,
+// where the adaptor sends two and waits for each.
+async function inTransaction({ rawClient, query }, settings, callback) {
+  const literal = (value) => rawClient.escapeLiteral(String(value));
+  const calls = Object.entries(settings).map(([name, value]) =>
+    `set_config(${literal(name)}, ${literal(value)}, true)`);
+
+  try {
+    await rawClient.query(`begin; select ${calls.join(", ")}`);
+    const result = await callback({ rawClient, query });
+    await rawClient.query("commit");
+    return result;
+  } catch (error) {
+    await rawClient.query("rollback");
+    throw error;
+  }
+}
+
 // A service that gives up the connections of a request for which they have sent
 // more than so many bytes. One object of settings is one request.
 export function boundedService(connectionString, schemas, most) {
@@ -41,9 +59,11 @@ export function boundedService(connectionString, schemas, most) {
   function bounded(withPgClient) {
     async function withBoundedClient(settings, callback) {
       try {
-        return await withPgClient(settings, (client) => {
+        return await withPgClient(null, (client) => {
           requests.set(client.rawClient, settings);
-          return callback(client);
+          return settings
+            ? inTransaction(client, settings, callback)
+            : callback(client);
         });
       } catch (error) {
         if (received.get(settings) > most) {
