@@ -117,8 +117,9 @@ foreach my $declared ('[ContactFieldFilter!]!', '[ContactFieldFilter]!', '[Conta
 		{ f => $declared =~ /^\[/ ? [$filter] : $filter });
 	is_deeply($json->{data}{contacts}{nodes}, [ { name => 'Person 12' } ], "filters declared as $declared pass");
 }
-my $nobody = asked('query($f: [ContactFieldFilter]!) { contacts(filters: $f) { nodes { name } } }', { f => [undef] });
-ok($nobody->{errors} || @{ $nobody->{data}{contacts}{nodes} } == 10, 'a null among the filters is refused, or no filter');
+my $nulls = 'query($f: [ContactFieldFilter]!) { contacts(filters: $f) { nodes { name } } }';
+is(scalar @{ asked($nulls, { f => [undef] })->{data}{contacts}{nodes} }, 10, 'a null among the filters is no filter');
+is_deeply(asked($nulls, { f => [ undef, $filter ] })->{data}{contacts}{nodes}, [ { name => 'Person 12' } ], 'beside others too');
 is(scalar @{ asked('query($n: Int!, $c: String) { contacts(first: $n, after: $c) { nodes { name } } }', { n => 3 })->{data}{contacts}{nodes} },
 	3, 'a cursor as a String, left out');
 my $page = asked('{ contacts(first: 3) { pageInfo { endCursor } } }')->{data}{contacts}{pageInfo};
@@ -230,6 +231,26 @@ is($json->{errors}[0]{extensions}{code}, 'PERSISTED_QUERY_NOT_SUPPORTED', 'the a
 is(message($json), '', 'which runs');
 ($status, $json) = post($face, '{"documentId": "other"}');
 is("$status " . message($json), '400 the operation is not listed', 'an operation that is not listed');
+(undef, $json) = post($face, encode_json({ query => '{ __typename }' }));
+is_deeply($json, { data => { __typename => 'Query' } }, 'documents are run beside the list');
+$face->stop;
+
+$face = TrainLedger::GraphQL->start_server($node, TRAINLEDGER_OPERATIONS => "$folder/operations.json",
+	TRAINLEDGER_ONLY_OPERATIONS => 1, TRAINLEDGER_AUTOMATIC_OPERATIONS => 1);
+foreach my $body ({ documentId => 'listed' }, { documentId => 'listed', query => '{ __typename }' })
+{
+	(undef, $json) = post($face, encode_json($body));
+	is_deeply($json->{data}, { regions => { nodes => [ { code => 'DR' } ] } },
+		'where nothing else is run, a listed operation is, whatever comes with it');
+}
+foreach my $body ({ query => '{ __typename }' }, { query => $listed }, { documentId => 'other', query => $listed },
+	$named, { %$named, query => $query }, { id => 'other' }, {})
+{
+	($status, $json) = post($face, encode_json($body));
+	is("$status $json->{errors}[0]{extensions}{code} " . message($json),
+		'400 OPERATION_NOT_LISTED only listed operations are run', 'and no other: ' . encode_json($body));
+	ok(!$json->{data}, 'without data');
+}
 $face->stop;
 
 $face = TrainLedger::GraphQL->start_server($node,

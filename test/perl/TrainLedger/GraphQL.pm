@@ -130,7 +130,8 @@ sub wait_for_answer
 	foreach (1 .. 300)
 	{
 		my ($status) = $self->ask('reader', '{ __typename }');
-		return if $status == 200;
+		# a refusal is an answer
+		return if $status < 500;
 		last unless $self->{server}->pumpable;
 		sleep 0.2;
 	}
