@@ -115,7 +115,8 @@ BEGIN
 	LOOP
 		CONTINUE WHEN EXISTS (SELECT FROM pg_foreign_server s
 							  WHERE s.srvname = server.server);
-		EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions ''trainledger'', async_capable ''true'', fetch_size ''1000'', %s)',
+		-- without estimates, accounts and their entries are joined in a loop
+		EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions ''trainledger'', use_remote_estimate ''true'', async_capable ''true'', fetch_size ''1000'', %s)',
 			server.server, server.options);
 		EXECUTE format('CREATE USER MAPPING FOR PUBLIC SERVER %I OPTIONS (user %L, password_required ''false'')',
 			server.server, login);
@@ -545,7 +546,9 @@ CROSS JOIN LATERAL (SELECT CASE
 	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,
 		CASE a.name WHEN 'post_batch' THEN format(
 			'ask_batch(%L, $1, $2, $3, $4, $5, $6, $7)', replace(a.statement,
-				'r.ordinal::', 'coalesce((($1[8])::integer[])[r.ordinal], r.ordinal)::'))
+				'r.ordinal::text', 'coalesce(o.ordinal, r.ordinal)::text')
+			|| ' LEFT JOIN pg_catalog.unnest(($1[8])::integer[]) WITH ORDINALITY'
+			' AS o(ordinal, place) ON o.place = r.ordinal')
 		ELSE format('ask(%s, %L, %s)', a.nodes, a.statement, a.given) END)
 	END) AS q(query)
 CROSS JOIN LATERAL (SELECT

@@ -206,6 +206,17 @@ is(answer($front, "SELECT booked_by FROM trainledger.credit_add(1001, 1, 'x', ''
 my $plan = answer($front, "SET request.jwt.claims = '{\"party_id\": 1001}'; EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM trainledger.account", 'web_learner');
 like($plan, qr/Remote SQL: .*WHERE .*party_id >= \$\d::bigint/, 'row-level security goes to the nodes');
 
+# --- Size: a batch of many rows, and a report over them
+
+is(answer($front, <<END, 'web_operator'), "20000|0\n", 'a split batch of 20000 rows');
+SET statement_timeout = '20s';
+SELECT count(*), count(refusal) FROM trainledger.post_batch((SELECT array_agg(a) FROM generate_series(1, 10000), unnest(ARRAY[$ann, $bob]) a),
+	array_fill('0.01'::trainledger.amount, '{20000}'), 'many', skip_refused => true)
+END
+$_->safe_psql('books', 'ANALYZE') for $books->nodes;
+is(answer($front, "SET statement_timeout = '20s'; SELECT trim_scale(sum(added)) FROM trainledger.credit_liability", 'web_reader'),
+	answer($front, "SELECT trim_scale(sum(delta)) FROM trainledger.entry WHERE operation = 'add'", 'web_reader'), 'a report over them');
+
 # --- Connections
 
 my $session = TrainLedger::Session->new($front, 'books');
