@@ -4,6 +4,7 @@
 #                  in another directory: make -f ../trainledger/Makefile
 #   make demo      the worked examples on a private server (KEEP=1 leaves it up)
 #   make serve     the REST and GraphQL faces over sample data, until Ctrl-C
+#   make scale     a front and four nodes with the REST face, until Ctrl-C
 #   make test      every test on a private server
 #   make test-assert   the tests of C code on a server with assertions, built
 #                  from Debian's source: regression, isolation, DDL under load
@@ -63,12 +64,12 @@ TAP_TESTS := $(if $(PROVE_TESTS),1)
 # ---------------------------------------------------------------------------
 # Commands that bring their own server, and the archive. None of them needs PGXS.
 
-OTHER_GOALS = demo serve test test-assert test-versions test-upgrades \
+OTHER_GOALS = demo serve scale test test-assert test-versions test-upgrades \
 	test-packages soak sanitize bench lint dist
 
 .PHONY: $(OTHER_GOALS)
 
-demo serve bench lint test-packages:
+demo serve scale bench lint test-packages:
 	@exec '$(source)/test/harness/$@.sh'
 
 test:

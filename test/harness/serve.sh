@@ -11,12 +11,6 @@
 # shellcheck source=test/harness/faces.sh
 . "$checkout/test/harness/faces.sh"
 
-run_script()
-{
-    as_server psql -X -q -v ON_ERROR_STOP=1 -o /dev/null -f "$1" ||
-        die "$1 failed"
-}
-
 # PostGraphile for the database PGDATABASE; its explorer sends a token.
 start_graphql()
 {

@@ -20,6 +20,8 @@
 
 # shellcheck source=test/harness/faces.sh
 . "$checkout/test/harness/faces.sh"
+# shellcheck source=test/harness/nodes.sh
+. "$checkout/test/harness/nodes.sh"
 
 export N=${N:-2000}
 # TAP tests wait more than they work, so that three of them share two cores.
@@ -41,7 +43,7 @@ install_test_packages()
         *t/212_* | *t/230_*) packages+=(chromium) ;;&
         *t/215_* | *t/233_*) packages+=(curl) ;;&
         *t/25[0-9]_*) packages+=("postgresql-$pg_version-plproxy" pgbouncer) ;;&
-        *t/2[0-3]*) command -v npm >/dev/null || packages+=(npm) ;;
+        *t/2[0-3]* | *t/256_*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"
     # Not every version has these; their tests are skipped then.
@@ -149,7 +151,8 @@ run_tap()
 
     [ $# -gt 0 ] || return 0
     case "$*" in
-        *test/t/2[01]*) install_rest "$private/rest" ;;&
+        *test/t/2[01]* | *test/t/256*) install_rest "$private/rest" ;;&
+        *test/t/256*) fetch_pgbouncer "$private/pgbouncer" ;;&
         *test/t/206* | *test/t/211* | *test/t/212* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql
