@@ -3,13 +3,15 @@
 #
 # Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
 # name an empty database, one for each. BENCH names the scripts to run; by
-# default all of them run except compare, documents and graphql, which need BASE,
-# the revision to compare with. What they write to test/results is kept. The data is on a real
-# disk, not in memory.
+# default all of them run except scale, and compare, documents and graphql, which
+# need BASE, the revision to compare with. What they write to test/results is
+# kept. The data is on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
 # shellcheck source=test/harness/faces.sh
 . "$checkout/test/harness/faces.sh"
+# shellcheck source=test/harness/nodes.sh
+. "$checkout/test/harness/nodes.sh"
 
 [ -f "$checkout/test/bench/run.sh" ] || die "there is no test/bench/run.sh"
 PRIVATE_BASE=${PRIVATE_BASE:-/var/tmp}
@@ -23,6 +25,7 @@ case " $scripts " in
         [ -n "${BASE:-}" ] || die "what to compare with? give BASE=REVISION"
         servers=2
         ;;
+    *" scale "*) servers=6 ;;
     *) servers=1 ;;
 esac
 # together a quarter of the memory, as PostgreSQL's manual has it
@@ -48,8 +51,9 @@ start_base()
 }
 
 install_packages "${server_packages[@]}" perl
+case " $scripts " in *" scale "*) install_packages "${node_packages[@]}" ;; esac
 create_private_folder
-[ "$servers" -eq 1 ] || start_base
+[ "$servers" -ne 2 ] || start_base
 create_private_server
 build_and_install
 start_server "${settings[@]}"
@@ -61,6 +65,11 @@ for script in $scripts; do
         graphql)
             export GRAPHQL_FOLDER=$private/graphql
             as_server test/harness/graphql.sh install "$GRAPHQL_FOLDER"
+            ;;
+        scale)
+            fetch_pgbouncer "$private/pgbouncer"
+            start_nodes 4 '{[0,1024)}' "${settings[@]}"
+            export NODES=$private PGHOST=$private/socket
             ;;
     esac
     as_server createdb "bench_$script"
