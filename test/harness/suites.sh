@@ -42,7 +42,6 @@ install_test_packages()
         *t/006_*) packages+=(git unzip) ;;&
         *t/212_* | *t/230_*) packages+=(chromium) ;;&
         *t/215_* | *t/233_*) packages+=(curl) ;;&
-        *t/25[0-9]_*) packages+=("postgresql-$pg_version-plproxy" pgbouncer) ;;&
         *t/2[0-3]* | *t/256_*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"
@@ -152,7 +151,7 @@ run_tap()
     [ $# -gt 0 ] || return 0
     case "$*" in
         *test/t/2[01]* | *test/t/256*) install_rest "$private/rest" ;;&
-        *test/t/256*) fetch_pgbouncer "$private/pgbouncer" ;;&
+        *test/t/25[56]*) fetch_pgbouncer "$private/pgbouncer" ;;&
         *test/t/206* | *test/t/211* | *test/t/212* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql

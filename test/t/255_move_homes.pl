@@ -58,7 +58,7 @@ append_to_file("$folder/pgbouncer.ini", join "\n",
 	'auth_type = trust', "auth_file = $folder/users", 'pool_mode = transaction',
 	'admin_users = ' . $front->safe_psql('books', 'SELECT current_user'),
 	"logfile = $folder/pgbouncer.log", "pidfile = $folder/pgbouncer.pid", '');
-PostgreSQL::Test::Utils::system_or_bail('/usr/sbin/pgbouncer', '-d', '-q', "$folder/pgbouncer.ini");
+PostgreSQL::Test::Utils::system_or_bail($ENV{PGBOUNCER_BIN}, '-d', '-q', "$folder/pgbouncer.ini");
 
 # --- Clients, each a process: a call is repeated with its key until it is done
 
