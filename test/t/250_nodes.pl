@@ -9,6 +9,7 @@
 use strict;
 use warnings;
 
+use File::Basename qw(dirname);
 use MIME::Base64 qw(decode_base64);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -99,6 +100,24 @@ WHERE v.route NOT IN ('global', 'node') AND p.pronamespace IN ('trainledger'::re
 END
 is("@uncalled", '', 'every function that nodes answer is called below');
 compare($script);
+
+# --- Regression tests, as they stand.  The others roll back what they called,
+# read in the transaction of a call, write tables by hand, take over ids of other
+# homes, or take from one party to give to another.
+
+my $tests = dirname(__FILE__) . '/../sql';
+answers($_, slurp_file("$tests/install.sql")) for $single, $front, $books->nodes;
+$_->safe_psql('books', 'GRANT regress_admin, regress_operator, regress_reader, regress_learner, regress_nobody, regress_application TO trainledger_front')
+  for $books->nodes;
+for my $test (qw(credit_documents people token_types))
+{
+	my $file = slurp_file("$tests/$test.sql");
+	my ($one) = answers($single, $file);
+	my ($many) = answers($front, $file);
+
+	cmp_ok(length $one->{''}, '>', 1000, "$test.sql answers");
+	is(numbered($many->{''}, {}), numbered($one->{''}, {}), "$test.sql answers as on one node");
+}
 
 # --- Helpers of what follows
 
@@ -226,6 +245,35 @@ my $backend = $books->node(1)->safe_psql('books', $login);
 is($session->query('SELECT trainledger.credit_balance(9998)')->{sqlstate}, 'TL404', 'a refusal');
 $session->query('SELECT trainledger.credit_balance(1002)');
 is($books->node(1)->safe_psql('books', $login), $backend, 'costs no connection');
+
+# Callers that share a connection do not share who they are
+my $folder = PostgreSQL::Test::Utils::tempdir_short;
+my $port = PostgreSQL::Test::Cluster::get_free_port();
+my $pooler = "host=$folder port=$port dbname=n1";
+append_to_file("$folder/users", qq{"trainledger_front" ""\n});
+append_to_file("$folder/pgbouncer.ini", join "\n", '[databases]',
+	'n1 = ' . $books->connection($books->node(1)) . ' pool_size=1', '[pgbouncer]',
+	"unix_socket_dir = $folder", "listen_port = $port", 'listen_addr =',
+	'auth_type = trust', "auth_file = $folder/users",
+	'pool_mode = transaction', "logfile = $folder/log", "pidfile = $folder/pid", '');
+PostgreSQL::Test::Utils::system_or_bail('/usr/sbin/pgbouncer', '-d', '-q', "$folder/pgbouncer.ini");
+ask("UPDATE trainledger_proxy.node SET pooler = '$pooler' WHERE name = 'n1'; SELECT trainledger_proxy.apply_map()");
+my @callers = map { TrainLedger::Session->new($front, 'books') } 1 .. 3;
+$callers[0]->query(q{SET trainledger.clock = '2027-01-01'; SET ROLE web_operator; SET request.jwt.claims = '{"sub": "olga"}'});
+$callers[1]->query(q{SET ROLE web_learner; SET request.jwt.claims = '{"party_id": 1002}'});
+$callers[2]->query(q{SET ROLE web_learner; SET request.jwt.claims = '{"party_id": 1001}'});
+for my $round (1 .. 3)
+{
+	is($callers[0]->query("SELECT booked_by, created_at >= '2027-01-01' FROM trainledger.credit_add(1002, 0.01, 'pool', '$round', now())")->{rows}[0],
+		'olga|t', 'an operator, through PgBouncer');
+	is($callers[1]->query('SELECT trainledger.credit_balance(1002) > 0')->{rows}[0], 't', 'a learner');
+	is($callers[2]->query('SELECT trainledger.credit_balance(1002)')->{sqlstate}, 'TL404', 'another learner');
+}
+is($books->node(1)->safe_psql('books', "SELECT count(DISTINCT pid) FROM pg_stat_activity WHERE usename = 'trainledger_front' AND query ~ 'trainledger_node' AND query_start > (SELECT max(query_start) FROM pg_stat_activity WHERE pid = $backend)"),
+	1, 'over one connection');
+$_->quit for @callers;
+ask("UPDATE trainledger_proxy.node SET pooler = NULL WHERE name = 'n1'; SELECT trainledger_proxy.apply_map()");
+kill 'TERM', slurp_file("$folder/pid") + 0;
 
 # A call that waits at a node can be cancelled
 my $blocker = TrainLedger::Session->new($books->node(2), 'books');
