@@ -72,6 +72,17 @@ COMMENT ON TABLE trainledger_proxy.home IS
 COMMENT ON COLUMN trainledger_proxy.home.home IS 'A home, as trainledger.home() reads it from an id.';
 COMMENT ON COLUMN trainledger_proxy.home.node IS 'The node that keeps it.';
 
+-- A connection string as options of a server: name=value
+CREATE OR REPLACE FUNCTION trainledger_proxy.options(connection text)
+RETURNS text[]
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+	SELECT array_agg(o[1] || '=' || coalesce(o[2], o[3]))
+	FROM regexp_matches(connection, '(\w+) *= *(?:''([^'']*)''|(\S+))', 'g') AS o;
+END;
+COMMENT ON FUNCTION trainledger_proxy.options IS
+'Parts of a connection string, each name=value.';
+
 /*
  * A server, a user mapping and foreign tables for each node, and the map as
  * PL/Proxy reads it: the homes are its partitions, of which those of one node
@@ -97,35 +108,36 @@ BEGIN
 			HINT = 'Give each home from 0 to 1023 a row in trainledger_proxy.home.';
 	END IF;
 
+	-- gone, or reached in another way
 	FOR server IN
 		SELECT s.srvname AS name FROM pg_foreign_server s
-		WHERE s.srvname ~ '^trainledger_node_' AND substr(s.srvname, 18)
-			NOT IN (SELECT n.name FROM trainledger_proxy.node n)
+		LEFT JOIN trainledger_proxy.node n ON s.srvname = 'trainledger_node_' || n.name
+		WHERE s.srvname ~ '^trainledger_node_'
+		AND NOT coalesce(s.srvoptions @> trainledger_proxy.options(n.connection), false)
 	LOOP
 		EXECUTE format('DROP SERVER %I CASCADE', server.name);
 	END LOOP;
 
 	FOR server IN
-		SELECT n.name, 'trainledger_node_' || n.name AS server,
-			   coalesce(n.pooler, n.connection) AS connection,
-			   (SELECT string_agg(format('%s %L', o[1], coalesce(o[2], o[3])), ', ')
-				FROM regexp_matches(n.connection,
-					$re$(\w+) *= *(?:'([^']*)'|(\S+))$re$, 'g') o) AS options
+		SELECT 'trainledger_node_' || n.name AS name, n.name AS node, n.connection
 		FROM trainledger_proxy.node n
 	LOOP
-		CONTINUE WHEN EXISTS (SELECT FROM pg_foreign_server s
-							  WHERE s.srvname = server.server);
-		-- without estimates, accounts and their entries are joined in a loop
-		EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions ''trainledger'', use_remote_estimate ''true'', async_capable ''true'', fetch_size ''1000'', %s)',
-			server.server, server.options);
-		EXECUTE format('CREATE USER MAPPING FOR PUBLIC SERVER %I OPTIONS (user %L, password_required ''false'')',
-			server.server, login);
+		IF NOT EXISTS (SELECT FROM pg_foreign_server s WHERE s.srvname = server.name) THEN
+			-- without estimates, accounts and their entries are joined in a loop
+			EXECUTE format('CREATE SERVER %I FOREIGN DATA WRAPPER postgres_fdw OPTIONS (extensions ''trainledger'', use_remote_estimate ''true'', async_capable ''true'', fetch_size ''1000'', %s)',
+				server.name, (SELECT string_agg(format('%s %L',
+						split_part(o, '=', 1), substr(o, strpos(o, '=') + 1)), ', ')
+					FROM unnest(trainledger_proxy.options(server.connection)) o));
+			EXECUTE format('CREATE USER MAPPING FOR PUBLIC SERVER %I OPTIONS (user %L, password_required ''false'')',
+				server.name, login);
+		END IF;
 		FOR kept IN
-			SELECT t.table_name AS name FROM trainledger.table_class t
-			WHERE t.class = 'home'
+			SELECT t.table_name AS name, t.table_name || '_' || server.node AS child
+			FROM trainledger.table_class t WHERE t.class = 'home'
 		LOOP
+			CONTINUE WHEN to_regclass(format('trainledger_proxy.%I', kept.child)) IS NOT NULL;
 			EXECUTE format('CREATE FOREIGN TABLE trainledger_proxy.%I () INHERITS (trainledger.%I) SERVER %I OPTIONS (schema_name ''trainledger'', table_name %L)',
-				kept.name || '_' || server.name, kept.name, server.server, kept.name);
+				kept.child, kept.name, server.name, kept.name);
 		END LOOP;
 	END LOOP;
 
@@ -316,42 +328,35 @@ COMMENT ON FUNCTION trainledger_proxy.common_node IS
 
 /*
  * The home of the delegate that a document of the event system names: parties
- * are here.  Null where it names none, or several.
+ * are here.  Null where it names none.  Where it names several, any of them will
+ * do: it is refused.
  */
-CREATE OR REPLACE FUNCTION trainledger_proxy.delegate_home(id_type text, id text)
-RETURNS integer
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-	named CONSTANT text := trainledger_internal.trimmed(id);
-BEGIN
-	RETURN (SELECT trainledger.home(p.id) FROM trainledger.party p
-		WHERE CASE id_type WHEN 'id' THEN p.id = named::numeric::bigint
-			WHEN 'rfid' THEN p.rfid = named WHEN 'barcode' THEN p.barcode = named
-			WHEN 'externalId' THEN p.external_id = named END);
-EXCEPTION WHEN data_exception THEN
-	RETURN NULL;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_proxy.delegate_home(text, text) IS
-'Home of a delegate, by one of its identifiers.';
-
-CREATE OR REPLACE FUNCTION trainledger_proxy.delegate_home(body json)
+CREATE OR REPLACE FUNCTION trainledger_proxy.delegate_home(document json)
 RETURNS integer
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	RETURN (SELECT min(trainledger_proxy.delegate_home(
-			t.id_type, body ->> ('delegate_' || t.id_type)))
-		FROM unnest('{id,rfid,barcode,externalId}'::text[]) AS t(id_type));
+	RETURN (SELECT min(trainledger.home(d.id)) FROM (
+		SELECT p.id FROM trainledger.party p
+		WHERE p.id = nullif(trainledger_internal.trimmed(
+			document ->> 'delegate_id'), '')::numeric::bigint
+		UNION ALL
+		SELECT p.id FROM trainledger.party p
+		WHERE p.rfid = trainledger_internal.trimmed(document ->> 'delegate_rfid')
+		UNION ALL
+		SELECT p.id FROM trainledger.party p
+		WHERE p.barcode = trainledger_internal.trimmed(document ->> 'delegate_barcode')
+		UNION ALL
+		SELECT p.id FROM trainledger.party p
+		WHERE p.external_id = trainledger_internal.trimmed(document ->> 'delegate_externalId')
+	) AS d);
 EXCEPTION WHEN data_exception THEN
 	RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION trainledger_proxy.delegate_home(json) IS
-'Home of the delegate in the body of a transaction.';
+COMMENT ON FUNCTION trainledger_proxy.delegate_home IS
+'Home of the delegate that a document names.';
 
 /*
  * A sweep does at most so many: node after node, each with what is left.
@@ -489,7 +494,7 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN v.route <> 'pair' AND a.number = 1 THEN format('ARRAY[%s]', a.homes)
 	-- documents
 	WHEN v.route = 'party_id' AND p.proargnames[2:3] = '{idType,id}'
-	THEN 'ARRAY[trainledger_proxy.delegate_home($2, $3)]'
+	THEN 'ARRAY[trainledger_proxy.delegate_home(json_build_object(''delegate_'' || coalesce($2, ''''), $3))]'
 	WHEN v.route = 'party_id' AND oidvectortypes(p.proargtypes) = 'json'
 	THEN 'ARRAY[trainledger_proxy.delegate_home($1)]'
 	END) AS w(nodes)

@@ -309,6 +309,14 @@ is($session->query("SELECT * FROM trainledger.credit_add(1001, 1, 'x', '', '2026
 like(answer($front, 'BEGIN; DELETE FROM trainledger_proxy.home WHERE home = 0; SELECT trainledger_proxy.apply_map(); ROLLBACK'),
 	qr/ERROR:  55000: the map is not complete\nDETAIL:  1023 of 1024/, 'a home without a node');
 
+# Reached in another way, and a table that is new
+ask("UPDATE trainledger_proxy.node SET connection = connection || ' connect_timeout=5' WHERE name = 'n1'; DROP FOREIGN TABLE trainledger_proxy.pass_use_n2; SELECT trainledger_proxy.apply_map()");
+is(ask(q{SELECT srvname FROM pg_foreign_server WHERE 'connect_timeout=5' = ANY (srvoptions)}), 'trainledger_node_n1', 'a connection changes');
+is(ask(q{SELECT count(*) FROM pg_inherits WHERE inhrelid::regclass::text ~ '^trainledger_proxy'}),
+	ask(q{SELECT 2 * count(*) FROM trainledger.table_class WHERE class = 'home'}), 'every table has a child for each node');
+ask("DELETE FROM trainledger_proxy.node WHERE name = 'n3'; INSERT INTO trainledger_proxy.node VALUES ('n3', 3, 'host=nowhere'); SELECT trainledger_proxy.apply_map(); DELETE FROM trainledger_proxy.node WHERE name = 'n3'; SELECT trainledger_proxy.apply_map()");
+is(ask(q{SELECT count(*) FROM pg_foreign_server WHERE srvname ~ 'node_n3'}), 0, 'a node that is gone has no server');
+
 # --- The scripts again; what undoes them
 
 $books->script($front, 'proxy');
