@@ -151,7 +151,7 @@ run_tap()
     [ $# -gt 0 ] || return 0
     case "$*" in
         *test/t/2[01]* | *test/t/256*) install_rest "$private/rest" ;;&
-        *test/t/25[56]*) fetch_pgbouncer "$private/pgbouncer" ;;&
+        *test/t/25[056]*) fetch_pgbouncer "$private/pgbouncer" ;;&
         *test/t/206* | *test/t/211* | *test/t/212* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql
