@@ -84,7 +84,6 @@ COMMENT ON FUNCTION trainledger_node.set_clock IS
 CREATE OR REPLACE FUNCTION trainledger_node.take_over(settings text[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
 	FOR i IN 1 .. cardinality(settings) BY 2 LOOP

@@ -178,7 +178,6 @@ COMMENT ON FUNCTION trainledger_proxy.login IS
  */
 CREATE OR REPLACE FUNCTION trainledger_proxy.asker() RETURNS text[]
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	asking CONSTANT name := coalesce(
@@ -234,7 +233,6 @@ CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
 	homes integer[], statement text, VARIADIC arguments text[])
 RETURNS SETOF text[]
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	remote CONSTANT text := '^trainledger_proxy\.call\(\d+\): \[.*?\] REMOTE [A-Z]+: ';
@@ -498,7 +496,8 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN v.route = 'party_id' AND oidvectortypes(p.proargtypes) = 'json'
 	THEN 'ARRAY[trainledger_proxy.delegate_home($1)]'
 	END) AS w(nodes)
--- the columns of the result; a row of a type with a name is one
+-- the columns of the result; a row of a type with a name is one, and has the
+-- columns that are known here: nodes are upgraded first
 CROSS JOIN LATERAL (
 	SELECT string_agg(c.name || '::text', ', ' ORDER BY c.place) AS columns,
 		   string_agg(format('(a.fields[%s])::%s', c.place, format_type(c.type, NULL)),
@@ -510,7 +509,14 @@ CROSS JOIN LATERAL (
 			WITH ORDINALITY AS x(name, type, mode, place)
 		WHERE x.mode = 't'
 		UNION ALL
-		SELECT 'r', p.prorettype, 1 WHERE p.proargmodes IS NULL) AS c) AS r
+		SELECT coalesce((SELECT format('ROW(%s)', string_agg(
+				format('r.%I', k.attname), ', ' ORDER BY k.attnum))
+			FROM pg_type t
+			JOIN pg_attribute k ON k.attrelid = t.typrelid AND k.attnum > 0
+				AND NOT k.attisdropped
+			WHERE t.oid = p.prorettype HAVING count(*) > 0), 'r'),
+			p.prorettype, 1
+		WHERE p.proargmodes IS NULL) AS c) AS r
 WHERE CASE v.route
 	WHEN 'global' THEN false
 	WHEN 'node' THEN false

@@ -345,6 +345,19 @@ for my $sql ("trainledger.credit_add(1001, 1, 'x', '', '2026-03-18')", "trainled
 }
 is(booked(), $before, 'nothing is booked');
 
+# --- Nodes are upgraded before the front, and rows grow at their end
+
+$_->safe_psql('books', 'ALTER TABLE trainledger.redemption ADD COLUMN more integer NOT NULL DEFAULT 1') for $books->nodes;
+my $silver = ask("SELECT id FROM trainledger.token_type WHERE name = 'silver'");
+like(answer($front, "SELECT r FROM trainledger.redeem_training_tokens(1003, '$silver', 1, 'upgraded') r", 'web_operator'),
+	qr/\A\(\d+,1003,[0-9a-f-]+,1,0,upgraded,"[^"]+"\)\n\z/, 'a call to a node that is newer');
+is(answer($front, "SELECT count(*) FROM trainledger.redemption WHERE reference = 'upgraded'", 'web_reader'), "1\n", 'and a list');
+ask('ALTER TABLE trainledger.redemption ADD COLUMN more integer NOT NULL DEFAULT 1');
+$books->script($front, 'proxy');
+like(answer($front, "SELECT r FROM trainledger.redeem_training_tokens(1003, '$silver', 1, 'upgraded') r", 'web_operator'),
+	qr/,1\)\n\z/, 'the front follows');
+is(answer($front, "SELECT sum(more) FROM trainledger.redemption WHERE reference = 'upgraded'", 'web_reader'), "2\n", 'and its lists');
+
 # --- A route that was forgotten, or names no argument
 
 my $view = $single->safe_psql('books', q{SELECT pg_get_viewdef('trainledger.privilege'::regclass)});
