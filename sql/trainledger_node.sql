@@ -69,98 +69,15 @@ COMMENT ON SCHEMA trainledger_node IS
 'How the front of several nodes asks this one; made by trainledger_node.sql.';
 
 /*
- * Business time is a superuser's setting, on the front too, which passes on what
- * a superuser set there.  No SET clause: the setting is to outlast the call.
- */
-CREATE OR REPLACE FUNCTION trainledger_node.set_clock(instant text) RETURNS text
-LANGUAGE sql VOLATILE SECURITY DEFINER
-BEGIN ATOMIC
-	SELECT pg_catalog.set_config('trainledger.clock', instant, true);
-END;
-COMMENT ON FUNCTION trainledger_node.set_clock IS
-'Sets business time until the end of the transaction; for the front.';
-
--- Never more than whoever asks: a role that is not known here is refused.
-CREATE OR REPLACE FUNCTION trainledger_node.take_over(settings text[])
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-AS $$
-BEGIN
-	FOR i IN 1 .. cardinality(settings) BY 2 LOOP
-		IF settings[i] = 'trainledger.clock' THEN
-			PERFORM trainledger_node.set_clock(settings[i + 1]);
-			CONTINUE;
-		ELSIF settings[i] = 'role' AND NOT coalesce(pg_has_role(
-			to_regrole(quote_ident(settings[i + 1])), 'MEMBER'), false) THEN
-			RAISE insufficient_privilege USING
-				MESSAGE = format('role "%s" may not ask this node', settings[i + 1]),
-				DETAIL = 'The login of the front is not a member of a role of this name on the node.',
-				HINT = format('On every node: GRANT %I TO %I.',
-							  settings[i + 1], session_user);
-		END IF;
-		PERFORM set_config(settings[i], settings[i + 1], true);
-	END LOOP;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_node.take_over IS
-'Takes over, until the end of the transaction, who asks on the front.';
-
-/*
  * A statement, as whoever asks, for each array of arguments, which comes as
- * text.  settings are names and values in turn; the role comes last, since it
- * may not set the clock.  A refusal comes back as a row: nothing of it is lost,
- * neither the argument to blame nor the connection, which PL/Proxy gives up
- * after an error.  Statements are prepared, because planning one takes longer
- * than the call.
+ * text.  settings are names and values in turn.
  */
 CREATE OR REPLACE FUNCTION trainledger_node.call(
 	settings text[], statement text, arguments text[])
 RETURNS TABLE (kind text, fields text[])
-LANGUAGE plpgsql VOLATILE
+AS '$libdir/trainledger', 'tl_node_call' LANGUAGE C VOLATILE
 SET search_path = pg_catalog, pg_temp
-SET datestyle = 'ISO, MDY'
-AS $$
-DECLARE
-	prepared CONSTANT text := 'trainledger_' || md5(statement);
-	given text;
-	message text;
-	detail text;
-	hint text;
-	argument text;
-BEGIN
-	LOOP
-		BEGIN
-			PERFORM trainledger_node.take_over(settings);
-			kind := 'row';
-			FOREACH given IN ARRAY arguments LOOP
-				FOR fields IN EXECUTE format('EXECUTE %I(%L)', prepared, given) LOOP
-					RETURN NEXT;
-				END LOOP;
-			END LOOP;
-			kind := 'response';
-			fields := ARRAY[nullif(current_setting('response.status', true), ''),
-							nullif(current_setting('response.headers', true), '')];
-			IF num_nonnulls(VARIADIC fields) > 0 THEN
-				RETURN NEXT;
-			END IF;
-			RETURN;
-		EXCEPTION
-			-- the first time in a session
-			WHEN invalid_cursor_definition THEN
-				EXECUTE format('PREPARE %I(text[]) AS %s', prepared, statement);
-			WHEN OTHERS THEN
-				GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
-					detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT,
-					argument = COLUMN_NAME;
-				kind := 'refusal';
-				fields := ARRAY[SQLSTATE, message, nullif(detail, ''),
-								nullif(hint, ''), nullif(argument, '')];
-				RETURN NEXT;
-				RETURN;
-		END;
-	END LOOP;
-END;
-$$;
+SET datestyle = 'ISO, MDY';
 COMMENT ON FUNCTION trainledger_node.call IS
 'A call from the front, as whoever asks there: rows, what it sets of an HTTP response, or its refusal.';
 

@@ -171,43 +171,6 @@ COMMENT ON FUNCTION trainledger_proxy.login IS
 -- Asking a node
 -- ---------------------------------------------------------------------------
 
-/*
- * Who asks, as names and values in turn.  A superuser and the owner of the
- * books, as whom the functions below run, need no role on the nodes: they come
- * as the login, of level admin.
- */
-CREATE OR REPLACE FUNCTION trainledger_proxy.asker() RETURNS text[]
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-	asking CONSTANT name := coalesce(
-		nullif(current_setting('role'), 'none'), session_user);
-	-- before the library is there anybody may set its settings
-	loaded CONSTANT integer := trainledger.home(0);
-	name text;
-	value text;
-	settings text[] := '{}';
-BEGIN
-	FOREACH name IN ARRAY '{trainledger.clock,trainledger.party_id,
-		request.jwt.claims,request.method,request.path,request.headers}'::text[]
-	LOOP
-		value := current_setting(name, true);
-		IF value <> '' THEN
-			settings := settings || ARRAY[name, value];
-		END IF;
-	END LOOP;
-	IF current_setting('transaction_read_only') = 'on' THEN
-		settings := settings || '{transaction_read_only,on}'::text[];
-	END IF;
-	IF current_setting('is_superuser') = 'off' AND asking <> current_user THEN
-		settings := settings || ARRAY['role', asking];
-	END IF;
-	RETURN settings;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_proxy.asker IS
-'Who asks: the settings that a node takes over for one call.';
-
 -- The arguments of place n are for the node of home n.
 DROP FUNCTION IF EXISTS trainledger_proxy.call;
 CREATE FUNCTION trainledger_proxy.call(settings text[], statement text,
@@ -225,63 +188,15 @@ COMMENT ON FUNCTION trainledger_proxy.call IS
 
 /*
  * The rows that the nodes of some homes answer with, to the arguments of the
- * same places, or to the same arguments.  Where no home is known, any node says
- * what is wrong with the call.  A refusal is raised as it was raised there.
- * What goes wrong on the way is for the log: the caller reads no addresses.
+ * same places, or to the same arguments.  Who asks goes along.  A refusal is
+ * raised as it was raised there.  What goes wrong on the way is for the log: the
+ * caller reads no addresses.
  */
 CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
 	homes integer[], statement text, VARIADIC arguments text[])
 RETURNS SETOF text[]
-LANGUAGE plpgsql VOLATILE
-AS $$
-DECLARE
-	remote CONSTANT text := '^trainledger_proxy\.call\(\d+\): \[.*?\] REMOTE [A-Z]+: ';
-	answer record;
-	refused text[];
-	message text;
-	detail text;
-	hint text;
-BEGIN
-	IF cardinality(homes) > cardinality(arguments) THEN
-		arguments := array_fill(arguments[1], ARRAY[cardinality(homes)]);
-	END IF;
-	BEGIN
-		FOR answer IN
-			SELECT c.kind, c.fields FROM trainledger_proxy.call(
-				trainledger_proxy.asker(), statement, arguments,
-				array_replace(homes, NULL, 0)) AS c
-		LOOP
-			IF answer.kind = 'row' THEN
-				RETURN NEXT answer.fields;
-			ELSIF answer.kind = 'response' THEN
-				PERFORM set_config('response.status', answer.fields[1], true),
-					set_config('response.headers', answer.fields[2], true);
-			ELSE
-				refused := answer.fields;
-			END IF;
-		END LOOP;
-	EXCEPTION WHEN query_canceled OR OTHERS THEN
-		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT,
-			detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-		IF message ~ remote THEN
-			refused := ARRAY[SQLSTATE, regexp_replace(message, remote, ''),
-				nullif(regexp_replace(detail, '^Remote detail: ', ''), ''),
-				nullif(regexp_replace(hint, '^Remote hint: ', ''), '')];
-		ELSIF message LIKE 'PL/Proxy function %' THEN
-			RAISE LOG '%', message;
-			refused := ARRAY['08006', 'a node does not answer',
-				'It is not known whether the call was done.',
-				'Repeat the call, with its idempotency key, when the node is back.'];
-		ELSE
-			RAISE;
-		END IF;
-	END;
-	IF refused IS NOT NULL THEN
-		PERFORM trainledger_internal.refuse(refused[1], refused[2], refused[3],
-											refused[4], refused[5]);
-	END IF;
-END;
-$$;
+AS '$libdir/trainledger', 'tl_proxy_ask' LANGUAGE C VOLATILE
+SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION trainledger_proxy.ask IS
 'Rows of a statement from the nodes of some homes, or the refusal of one of them.';
 

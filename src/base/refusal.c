@@ -160,13 +160,41 @@ text_or_null(FunctionCallInfo fcinfo, int argno)
 }
 
 /*
- * refuse(sqlstate, message, detail, hint, argument), for functions in
- * PL/pgSQL.  A refusal is raised without the PL/pgSQL call stack.
+ * Raise a refusal with the SQLSTATE in a text, which may be NULL; does not
+ * return.  One of ours is raised without the call stack of functions in
+ * PL/pgSQL.
+ */
+void
+tl_raise_coded(const char *code, const TlRefusal *refusal)
+{
+	TlRefusal	coded = *refusal;
+
+	if (code == NULL || refusal->message == NULL || strlen(code) != 5 ||
+		strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a refusal needs an SQLSTATE and a message"),
+				 errhint("Give five digits and capital letters, and a text.")));
+	coded.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
+									 code[4]);
+	if (tl_is_refusal(coded.sqlerrcode))
+	{
+		if (tl_refusal_kind(coded.sqlerrcode) == NULL)
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("there is no refusal %s", code),
+					 errhint("Add it to TL_REFUSALS.")));
+		error_context_stack = NULL;
+	}
+	tl_raise(&coded);
+}
+
+/*
+ * refuse(sqlstate, message, detail, hint, argument), for functions in PL/pgSQL
  */
 Datum
 tl_raise_refusal(PG_FUNCTION_ARGS)
 {
-	const char *code = text_or_null(fcinfo, 0);
 	TlRefusal	refusal = {
 		.message = text_or_null(fcinfo, 1),
 		.detail = text_or_null(fcinfo, 2),
@@ -174,22 +202,5 @@ tl_raise_refusal(PG_FUNCTION_ARGS)
 		.argument = text_or_null(fcinfo, 4),
 	};
 
-	if (code == NULL || refusal.message == NULL || strlen(code) != 5 ||
-		strspn(code, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") != 5)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("a refusal needs an SQLSTATE and a message"),
-				 errhint("Give five digits and capital letters, and a text.")));
-	refusal.sqlerrcode = MAKE_SQLSTATE(code[0], code[1], code[2], code[3],
-									   code[4]);
-	if (tl_is_refusal(refusal.sqlerrcode))
-	{
-		if (tl_refusal_kind(refusal.sqlerrcode) == NULL)
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("there is no refusal %s", code),
-					 errhint("Add it to TL_REFUSALS.")));
-		error_context_stack = NULL;
-	}
-	tl_raise(&refusal);
+	tl_raise_coded(text_or_null(fcinfo, 0), &refusal);
 }

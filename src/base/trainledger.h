@@ -116,6 +116,8 @@ extern bool tl_refuse(TlRefusal *refusal, int sqlerrcode,
 extern void tl_rename_argument(TlRefusal *refusal,
 							   const TlArgumentName *names);
 pg_noreturn extern void tl_raise(const TlRefusal *refusal);
+pg_noreturn extern void tl_raise_coded(const char *code,
+									   const TlRefusal *refusal);
 extern bool tl_is_refusal(int sqlerrcode);
 extern const TlRefusalKind *tl_refusal_kind(int sqlerrcode);
 extern int	tl_http_status(int sqlerrcode);
