@@ -440,7 +440,8 @@ WHERE CASE v.route
 
 DO $do$
 DECLARE
-	lost text := (SELECT string_agg(a.oid::regproc::text, ', ')
+	lost text := (SELECT string_agg(a.oid::regproc::text, ', '
+						ORDER BY a.oid::regproc::text COLLATE "C")
 				  FROM asking a WHERE a.nodes IS NULL);
 BEGIN
 	IF lost IS NOT NULL THEN
