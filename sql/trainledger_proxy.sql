@@ -400,11 +400,12 @@ CROSS JOIN LATERAL (SELECT CASE
 	WHEN v.route = 'pair' AND a.number = 2 THEN format(
 		'trainledger_proxy.common_node(%L, ARRAY[%s], %L)', a.names, a.homes,
 		'Do it in two calls, each with an idempotency key of its own.')
-	WHEN v.route = 'all' AND a.number = 0 THEN 'trainledger_proxy.every_node()'
-	WHEN v.route = 'all' THEN format(
+	WHEN v.route = 'all' AND p.proname IN ('expire_training_tokens', 'lapse_holds')
+	THEN 'in turn'
+	WHEN v.route = 'all' AND p.proretset THEN format(
 		'CASE WHEN %1$s IS NULL THEN trainledger_proxy.every_node() ELSE ARRAY[%1$s] END',
-		a.homes)
-	WHEN v.route <> 'pair' AND a.number = 1 THEN format('ARRAY[%s]', a.homes)
+		coalesce(a.homes, 'NULL::integer'))
+	WHEN v.route LIKE '%_id' AND a.number = 1 THEN format('ARRAY[%s]', a.homes)
 	-- documents
 	WHEN v.route = 'party_id' AND p.proargnames[2:3] = '{idType,id}'
 	THEN 'ARRAY[trainledger_proxy.delegate_home(json_build_object(''delegate_'' || coalesce($2, ''''), $3))]'
@@ -447,7 +448,7 @@ BEGIN
 	IF lost IS NOT NULL THEN
 		RAISE object_not_in_prerequisite_state USING
 			MESSAGE = 'functions have no way to their node',
-			DETAIL = format('These have no route in trainledger.privilege, or one that names none of their arguments: %s.', lost),
+			DETAIL = format('These have no route in trainledger.privilege, one that names none of their arguments, or answers that cannot be put together: %s.', lost),
 			HINT = 'Use the script that came with this version of trainledger.';
 	END IF;
 END;
@@ -468,7 +469,7 @@ FROM asking a
 JOIN pg_proc p ON p.oid = a.oid
 JOIN pg_type t ON t.oid = p.prorettype
 CROSS JOIN LATERAL (SELECT CASE
-	WHEN a.name IN ('expire_training_tokens', 'lapse_holds') THEN format(
+	WHEN a.nodes = 'in turn' THEN format(
 		'SELECT trainledger_proxy.sweep(%L, $1)', a.statement)
 	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,
 		CASE a.name WHEN 'post_batch' THEN format(

@@ -361,7 +361,7 @@ is(answer($front, "SELECT sum(more) FROM trainledger.redemption WHERE reference 
 # --- A route that was forgotten, or names no argument
 
 my $view = $single->safe_psql('books', q{SELECT pg_get_viewdef('trainledger.privilege'::regclass)});
-for my $route ('NULL::text', q{'pass_id'::text})
+for my $route ('NULL::text', q{'pass_id'::text}, q{'pair'::text}, q{'all'::text})
 {
 	$single->safe_psql('books', 'CREATE OR REPLACE VIEW trainledger.privilege AS '
 		  . $view =~ s/p\.route/CASE p.function_name WHEN 'credit_add' THEN $route ELSE p.route END AS route/r);
