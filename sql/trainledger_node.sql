@@ -70,11 +70,12 @@ COMMENT ON SCHEMA trainledger_node IS
 
 /*
  * A statement, as whoever asks, for each array of arguments, which comes as
- * text.  settings are names and values in turn.
+ * text.  settings are names and values in turn.  The first element of each array
+ * that comes back says what it is: a row, response, or refusal.
  */
-CREATE OR REPLACE FUNCTION trainledger_node.call(
-	settings text[], statement text, arguments text[])
-RETURNS TABLE (kind text, fields text[])
+DROP FUNCTION IF EXISTS trainledger_node.call;
+CREATE FUNCTION trainledger_node.call(
+	settings text[], statement text, arguments text[]) RETURNS SETOF text[]
 AS '$libdir/trainledger', 'tl_node_call' LANGUAGE C VOLATILE
 SET search_path = pg_catalog, pg_temp
 SET datestyle = 'ISO, MDY';

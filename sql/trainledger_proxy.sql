@@ -175,13 +175,13 @@ COMMENT ON FUNCTION trainledger_proxy.login IS
 DROP FUNCTION IF EXISTS trainledger_proxy.call;
 CREATE FUNCTION trainledger_proxy.call(settings text[], statement text,
 	arguments text[], homes integer[])
-RETURNS TABLE (kind text, fields text[])
+RETURNS SETOF text[]
 LANGUAGE plproxy VOLATILE
 AS $$
 	CLUSTER 'trainledger';
 	SPLIT arguments, homes;
 	RUN ON homes;
-	SELECT c.kind, c.fields FROM trainledger_node.call(settings, statement, arguments) AS c;
+	SELECT trainledger_node.call(settings, statement, arguments);
 $$;
 COMMENT ON FUNCTION trainledger_proxy.call IS
 'Runs a statement at the nodes of some homes, for the arguments of the same places.';
@@ -190,15 +190,20 @@ COMMENT ON FUNCTION trainledger_proxy.call IS
  * The rows that the nodes of some homes answer with, to the arguments of the
  * same places, or to the same arguments.  Who asks goes along.  A refusal is
  * raised as it was raised there.  What goes wrong on the way is for the log: the
- * caller reads no addresses.
+ * caller reads no addresses.  The first element of a row says that it is one.
  */
 CREATE OR REPLACE FUNCTION trainledger_proxy.ask(
 	homes integer[], statement text, VARIADIC arguments text[])
 RETURNS SETOF text[]
-AS '$libdir/trainledger', 'tl_proxy_ask' LANGUAGE C VOLATILE
-SET search_path = pg_catalog, pg_temp;
+AS '$libdir/trainledger', 'tl_proxy_ask' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION trainledger_proxy.ask IS
 'Rows of a statement from the nodes of some homes, or the refusal of one of them.';
+
+CREATE OR REPLACE FUNCTION trainledger_proxy.ask_value(
+	homes integer[], statement text, VARIADIC arguments text[]) RETURNS text
+AS '$libdir/trainledger', 'tl_proxy_ask_value' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION trainledger_proxy.ask_value IS
+'The one value that a statement returns at the node of a home.';
 
 -- One home of each node
 CREATE OR REPLACE FUNCTION trainledger_proxy.every_node() RETURNS integer[]
@@ -284,8 +289,8 @@ DECLARE
 	done bigint := 0;
 BEGIN
 	FOREACH home IN ARRAY trainledger_proxy.every_node() LOOP
-		done := done + (SELECT a.fields[1]::bigint FROM trainledger_proxy.ask(
-			ARRAY[home], statement, ARRAY[most - done]::text) AS a(fields));
+		done := done + trainledger_proxy.ask_value(ARRAY[home], statement,
+			ARRAY[most - done]::text)::bigint;
 		EXIT WHEN done >= most;
 	END LOOP;
 	RETURN done;
@@ -353,7 +358,7 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT a.fields
 	FROM trainledger_proxy.ask(parts, statement, VARIADIC arguments) AS a(fields)
-	ORDER BY a.fields[1]::integer;
+	ORDER BY a.fields[2]::integer;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_proxy.ask_batch IS
@@ -371,7 +376,7 @@ COMMENT ON FUNCTION trainledger_proxy.ask_batch IS
  */
 CREATE TEMPORARY TABLE asking ON COMMIT DROP AS
 SELECT p.oid, p.proname AS name, v.route, w.nodes, r.answer,
-	   format('SELECT ARRAY[%s]::text[] FROM %s(%s) AS r',
+	   format('SELECT ARRAY[''row'', %s]::text[] FROM %s(%s) AS r',
 			  r.columns, p.oid::regproc, g.casts) AS statement,
 	   format('ARRAY[%s]::text[]::text', g.texts) AS given
 FROM trainledger.privilege v
@@ -416,7 +421,7 @@ CROSS JOIN LATERAL (SELECT CASE
 -- columns that are known here: nodes are upgraded first
 CROSS JOIN LATERAL (
 	SELECT string_agg(c.name || '::text', ', ' ORDER BY c.place) AS columns,
-		   string_agg(format('(a.fields[%s])::%s', c.place, format_type(c.type, NULL)),
+		   string_agg(format('(a.fields[%s])::%s', c.place + 1, format_type(c.type, NULL)),
 					  ', ' ORDER BY c.place) AS answer
 	FROM (
 		SELECT format('r.%I', x.name) AS name, x.type,
@@ -471,6 +476,8 @@ JOIN pg_type t ON t.oid = p.prorettype
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN a.nodes = 'in turn' THEN format(
 		'SELECT trainledger_proxy.sweep(%L, $1)', a.statement)
+	WHEN NOT p.proretset THEN format('trainledger_proxy.ask_value(%s, %L, %s)::%s',
+		a.nodes, a.statement, a.given, pg_get_function_result(p.oid))
 	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,
 		CASE a.name WHEN 'post_batch' THEN format(
 			'ask_batch(%L, $1, $2, $3, $4, $5, $6, $7)', replace(a.statement,

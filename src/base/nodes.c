@@ -31,7 +31,11 @@
 
 #include "base/trainledger.h"
 
-/* The kinds of rows that a node answers with */
+/*
+ * What a node answers with are arrays, whose first element is their kind: rows,
+ * which the statements of the front make, what is set of an HTTP response, and
+ * a refusal.
+ */
 #define KIND_ROW				"row"
 #define KIND_RESPONSE			"response"
 #define KIND_REFUSAL			"refusal"
@@ -47,6 +51,7 @@ typedef struct Prepared
 
 PG_FUNCTION_INFO_V1(tl_node_call);
 PG_FUNCTION_INFO_V1(tl_proxy_ask);
+PG_FUNCTION_INFO_V1(tl_proxy_ask_value);
 
 /* ---------------------------------------------------------------------
  * Arrays of text
@@ -182,13 +187,12 @@ prepared_plan(const char *statement)
 }
 
 static void
-put_answer(ReturnSetInfo *result, const char *kind, Datum fields,
-		   bool is_null)
+put_answer(ReturnSetInfo *result, Datum answer)
 {
-	Datum		values[] = {CStringGetTextDatum(kind), fields};
-	bool		nulls[] = {false, is_null};
+	bool		is_null = false;
 
-	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	tuplestore_putvalues(result->setResult, result->setDesc, &answer,
+						 &is_null);
 }
 
 /* Run the statement with an array of arguments, which comes as text. */
@@ -209,10 +213,11 @@ answer_one(ReturnSetInfo *result, SPIPlanPtr plan, const char *arguments)
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		bool		is_null;
-		Datum		fields = SPI_getbinval(SPI_tuptable->vals[i],
+		Datum		answer = SPI_getbinval(SPI_tuptable->vals[i],
 										   SPI_tuptable->tupdesc, 1, &is_null);
 
-		put_answer(result, KIND_ROW, fields, is_null);
+		if (!is_null)
+			put_answer(result, answer);
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -236,27 +241,26 @@ answer_all(ReturnSetInfo *result, const char *statement, Datum arguments)
 static void
 put_response(ReturnSetInfo *result)
 {
-	const char *const response[] = {setting("response.status"),
+	const char *const response[] = {KIND_RESPONSE, setting("response.status"),
 		setting("response.headers")};
 
-	if (response[0] != NULL || response[1] != NULL)
-		put_answer(result, KIND_RESPONSE, make_texts(response, 2), false);
+	if (response[1] != NULL || response[2] != NULL)
+		put_answer(result, make_texts(response, lengthof(response)));
 }
 
 static void
 put_refusal(ReturnSetInfo *result, const ErrorData *error)
 {
-	const char *const fields[] = {unpack_sql_state(error->sqlerrcode),
-		error->message, error->detail, error->hint, error->column_name};
+	const char *const refusal[] = {KIND_REFUSAL,
+		unpack_sql_state(error->sqlerrcode), error->message, error->detail,
+		error->hint, error->column_name};
 
 	tuplestore_clear(result->setResult);
-	put_answer(result, KIND_REFUSAL, make_texts(fields, lengthof(fields)),
-			   false);
+	put_answer(result, make_texts(refusal, lengthof(refusal)));
 }
 
 /*
- * call(settings text[], statement text, arguments text[])
- * returns table (kind text, fields text[])
+ * call(settings text[], statement text, arguments text[]) returns setof text[]
  *
  * A refusal comes back as a row: nothing of it is lost, neither the argument to
  * blame nor the connection, which PL/Proxy gives up after an error.  Statements
@@ -270,7 +274,7 @@ tl_node_call(PG_FUNCTION_ARGS)
 	ResourceOwner owner = CurrentResourceOwner;
 
 	tl_refuse_nulls(fcinfo, 3);
-	InitMaterializedSRF(fcinfo, 0);
+	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
 	BeginInternalSubTransaction(NULL);
 	MemoryContextSwitchTo(context);
 	PG_TRY();
@@ -398,14 +402,15 @@ raise_lost(ErrorData *error)
 }
 
 /* Read what a node has answered, of which nulls are NULL. */
-static void
-read_fields(Datum array, const char **fields, int expected)
+static const char **
+read_answer(Datum answer, int expected)
 {
+	const char **fields = palloc_array(const char *, expected);
 	Datum	   *values;
 	bool	   *nulls;
 	int			count;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+	deconstruct_array(DatumGetArrayTypeP(answer), TEXTOID, -1, false,
 					  TYPALIGN_INT, &values, &nulls, &count);
 	if (count != expected)
 		ereport(ERROR,
@@ -414,61 +419,100 @@ read_fields(Datum array, const char **fields, int expected)
 				 errhint("Run trainledger_node.sql again on every node.")));
 	for (int i = 0; i < count; i++)
 		fields[i] = nulls[i] ? NULL : TextDatumGetCString(values[i]);
+	return fields;
 }
 
 /* A refusal of the node, raised as it was raised there */
 pg_noreturn static void
-raise_refusal(Datum array)
+raise_refusal(Datum answer)
 {
-	const char *fields[5];
+	const char **fields = read_answer(answer, 6);
 
-	read_fields(array, fields, lengthof(fields));
-	tl_raise_coded(fields[0], &(TlRefusal)
+	tl_raise_coded(fields[1], &(TlRefusal)
 				   {
-					   .message = fields[1],
-					   .detail = fields[2],
-					   .hint = fields[3],
-					   .argument = fields[4]
+					   .message = fields[2],
+					   .detail = fields[3],
+					   .hint = fields[4],
+					   .argument = fields[5]
 				   });
 }
 
-/* What the node's answer sets of the response */
 static void
-take_response(Datum array)
+set_response(const char *name, const char *value)
 {
-	static const char *const names[] = {"response.status", "response.headers"};
-	const char *values[lengthof(names)];
-
-	read_fields(array, values, lengthof(values));
-	for (size_t i = 0; i < lengthof(names); i++)
-	{
-		if (values[i] != NULL)
-			(void) set_config_option(names[i], values[i], PGC_USERSET,
-									 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
-									 false);
-	}
+	if (value != NULL)
+		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+								 GUC_ACTION_LOCAL, true, 0, false);
 }
 
-/* Take in what the nodes have answered.  A refusal of one is the answer. */
-static void
-read_answers(ReturnSetInfo *result)
+/*
+ * Whether an answer is a row.  Of the others, a response is set, and a refusal
+ * raised.
+ */
+static bool
+take_row(Datum answer)
 {
-	for (uint64 i = 0; i < SPI_processed; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		char	   *kind = SPI_getvalue(row, SPI_tuptable->tupdesc, 1);
-		bool		is_null;
-		Datum		fields = SPI_getbinval(row, SPI_tuptable->tupdesc, 2,
-										   &is_null);
+	int			first = 1;
+	bool		is_null;
+	Datum		kind = array_get_element(answer, 1, &first, -1, -1, false,
+										 TYPALIGN_INT, &is_null);
+	const char *name = is_null ? "" : TextDatumGetCString(kind);
 
-		if (strcmp(kind, KIND_ROW) == 0)
-			tuplestore_putvalues(result->setResult, result->setDesc, &fields,
-								 &is_null);
-		else if (strcmp(kind, KIND_RESPONSE) == 0)
-			take_response(fields);
-		else
-			raise_refusal(fields);
+	if (strcmp(name, KIND_ROW) == 0)
+		return true;
+	if (strcmp(name, KIND_RESPONSE) == 0)
+	{
+		const char **fields = read_answer(answer, 3);
+
+		set_response("response.status", fields[1]);
+		set_response("response.headers", fields[2]);
+		return false;
 	}
+	raise_refusal(answer);
+}
+
+/*
+ * Ask the nodes of some homes, and leave their answers in SPI_tuptable.  The
+ * arguments of the function are those of ask().
+ */
+static void
+ask(FunctionCallInfo fcinfo, MemoryContext context)
+{
+	static SPIPlanPtr plan = NULL;
+	static const Oid types[] = {TEXTARRAYOID, TEXTOID, TEXTARRAYOID,
+	INT4ARRAYOID};
+	Datum		values[4];
+
+	tl_refuse_nulls(fcinfo, 3);
+	values[0] = asker();
+	values[1] = PG_GETARG_DATUM(1);
+	values[2] = PG_GETARG_DATUM(2);
+	values[3] = PG_GETARG_DATUM(0);
+	tl_saved_plan(&plan, "SELECT trainledger_proxy.call($1, $2,"
+				  " CASE WHEN pg_catalog.cardinality($4)"
+				  " OPERATOR(pg_catalog.>) pg_catalog.cardinality($3)"
+				  " THEN pg_catalog.array_fill($3[1],"
+				  " ARRAY[pg_catalog.cardinality($4)])"
+				  " ELSE $3 END, pg_catalog.array_replace($4, NULL, 0))", 4,
+				  types, 0);
+	PG_TRY();
+	{
+		SPI_execute_plan(plan, values, NULL, false, 0);
+	}
+	PG_CATCH();
+	{
+		raise_lost(tl_catch_error(context));
+	}
+	PG_END_TRY();
+}
+
+static Datum
+nth_answer(uint64 n)
+{
+	bool		is_null;
+
+	return SPI_getbinval(SPI_tuptable->vals[n], SPI_tuptable->tupdesc, 1,
+						 &is_null);
 }
 
 /*
@@ -482,36 +526,50 @@ read_answers(ReturnSetInfo *result)
 Datum
 tl_proxy_ask(PG_FUNCTION_ARGS)
 {
-	static SPIPlanPtr plan = NULL;
-	static const Oid types[] = {TEXTARRAYOID, TEXTOID, TEXTARRAYOID,
-	INT4ARRAYOID};
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	MemoryContext context = CurrentMemoryContext;
-	Datum		values[4];
 
-	tl_refuse_nulls(fcinfo, 3);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
-	values[0] = asker();
-	values[1] = PG_GETARG_DATUM(1);
-	values[2] = PG_GETARG_DATUM(2);
-	values[3] = PG_GETARG_DATUM(0);
 	SPI_connect();
-	tl_saved_plan(&plan, "SELECT c.kind, c.fields"
-				  " FROM trainledger_proxy.call($1, $2,"
-				  " CASE WHEN cardinality($4) > cardinality($3)"
-				  " THEN array_fill($3[1], ARRAY[cardinality($4)])"
-				  " ELSE $3 END, array_replace($4, NULL, 0)) AS c", 4, types,
-				  0);
-	PG_TRY();
+	ask(fcinfo, context);
+	for (uint64 i = 0; i < SPI_processed; i++)
 	{
-		SPI_execute_plan(plan, values, NULL, false, 0);
+		Datum		answer = nth_answer(i);
+
+		if (take_row(answer))
+			put_answer(result, answer);
 	}
-	PG_CATCH();
-	{
-		raise_lost(tl_catch_error(context));
-	}
-	PG_END_TRY();
-	read_answers(result);
 	SPI_finish();
 	return (Datum) 0;
+}
+
+/*
+ * ask_value(homes integer[], statement text, variadic arguments text[])
+ * returns text
+ *
+ * The same, where one row comes back, and one value in it.
+ */
+Datum
+tl_proxy_ask_value(PG_FUNCTION_ARGS)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *value = NULL;
+	text	   *returned = NULL;
+
+	SPI_connect();
+	ask(fcinfo, context);
+	for (uint64 i = 0; i < SPI_processed; i++)
+	{
+		if (take_row(nth_answer(i)))
+			value = read_answer(nth_answer(i), 2)[1];
+	}
+	if (value != NULL)
+	{
+		MemoryContextSwitchTo(context);
+		returned = cstring_to_text(value);
+	}
+	SPI_finish();
+	if (returned == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(returned);
 }

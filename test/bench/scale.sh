@@ -195,21 +195,24 @@ show()
             SELECT *, node + CASE WHEN way IN ('front', 'pooled')
                 THEN front + pooler ELSE 0 END AS servers FROM per_call)
         SELECT s.*, s.servers / d.servers AS times, s.tps / d.tps AS speed,
-            s.node / d.servers AS node_times
+            s.servers / e.servers AS times_equal
         FROM summed s JOIN summed d USING (call, round)
-        WHERE d.way = 'direct' AND d.nodes = 1"
+        JOIN summed e USING (call, round, nodes)
+        WHERE d.way = 'direct' AND d.nodes = 1 AND e.way = 'direct'"
     heading "Calls of one party at several nodes, $clients clients, medians of $rounds rounds of $seconds s" \
-        "Processor time of a call in µs. \"of direct\": of all servers together, by that of" \
-        "one node called directly in the same round, with the least and the most; so many" \
-        "machines, the front's among them, do together what one does directly. Wish: direct" \
-        "calls within the spread of one node measured twice (again); through PgBouncer at" \
-        "most 3.5 for 1 node and 5 for 4."
+        "Processor time of a call in µs. \"of one\": of all servers together, by that of one" \
+        "node called directly in the same round, with the least and the most; \"of as many\":" \
+        "by that of as many nodes called directly, which share the processors' caches as" \
+        "these do. \"breaks even\": from so many machines, the front's among them, they do" \
+        "more together than one does directly. Wish: direct calls within the spread of one" \
+        "node measured twice (again); through PgBouncer at most 3.5 for 1 node, 5 for 4."
     table "WITH m AS (
             SELECT call, way, nodes, percentile_cont(0.5) WITHIN GROUP (ORDER BY client) AS client,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY front) AS front,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY pooler) AS pooler,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY node) AS node,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY times) AS times,
+                percentile_cont(0.5) WITHIN GROUP (ORDER BY times_equal) AS times_equal,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY node / nullif(front + pooler, 0)) AS per_front,
                 percentile_cont(0.5) WITHIN GROUP (ORDER BY speed) AS speed,
                 min(times) AS least, max(times) AS most
@@ -219,9 +222,10 @@ show()
             nodes, round(client) AS client,
             CASE WHEN is_proxied THEN round(front) END AS front,
             CASE WHEN way = 'pooled' THEN round(pooler) END AS \"PgBouncer\",
-            round(node) AS nodes_µs, round(times::numeric, 2) AS \"of direct\",
+            round(node) AS \"all nodes\", round(times::numeric, 2) AS \"of one\",
             round(least::numeric, 2) || ' to ' || round(most::numeric, 2) AS spread,
-            CASE WHEN is_proxied THEN ceil(times) END AS machines,
+            round(times_equal::numeric, 2) AS \"of as many\",
+            CASE WHEN is_proxied THEN ceil(times_equal) END AS \"breaks even\",
             CASE WHEN is_proxied THEN round(per_front::numeric, 1) END AS \"nodes a front\",
             round(speed::numeric, 2) AS \"calls/s\",
             CASE WHEN way <> 'pooled' OR nodes = 2 THEN NULL
