@@ -4,9 +4,9 @@
  *		How the front of several nodes asks one, and how that answers (contract,
  *		section 19).
  *
- * The functions here are made by trainledger_proxy.sql and trainledger_node.sql,
- * which say what they are for.  They are in C because everything that a front
- * answers goes through them: in PL/pgSQL they took longer than the calls.
+ * trainledger_proxy.sql and trainledger_node.sql make the functions, and say
+ * what they are for.  They are in C because every call of a front goes through
+ * them: in PL/pgSQL they took longer than the calls.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -100,6 +100,14 @@ setting(const char *name)
 	return value != NULL && *value != '\0' ? value : NULL;
 }
 
+/* Set a setting until the end of the transaction. */
+static void
+set_locally(const char *name, const char *value, GucContext context)
+{
+	(void) set_config_option(name, value, context, PGC_S_SESSION,
+							 GUC_ACTION_LOCAL, true, 0, false);
+}
+
 /* ---------------------------------------------------------------------
  * At the node
  * ---------------------------------------------------------------------
@@ -138,9 +146,8 @@ take_over(Datum settings)
 
 		if (strcmp(texts[i], "role") == 0)
 			require_member(texts[i + 1]);
-		(void) set_config_option(texts[i], texts[i + 1],
-								 is_clock || superuser() ? PGC_SUSET : PGC_USERSET,
-								 PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+		set_locally(texts[i], texts[i + 1],
+					is_clock || superuser() ? PGC_SUSET : PGC_USERSET);
 	}
 }
 
@@ -320,8 +327,7 @@ asker(void)
 		"trainledger.party_id", "request.jwt.claims", "request.method",
 	"request.path", "request.headers"};
 	const char *settings[2 * (lengthof(passed_on) + 2)];
-	const char *asking = setting("role");
-	const char *is_superuser = setting("is_superuser");
+	Oid			asking = GetCurrentRoleId();
 	int			count = 0;
 
 	for (size_t i = 0; i < lengthof(passed_on); i++)
@@ -339,13 +345,12 @@ asker(void)
 		settings[count++] = "transaction_read_only";
 		settings[count++] = "on";
 	}
-	if (asking == NULL || strcmp(asking, "none") == 0)
-		asking = GetUserNameFromId(GetSessionUserId(), false);
-	if (is_superuser != NULL && strcmp(is_superuser, "off") == 0 &&
-		strcmp(asking, GetUserNameFromId(GetUserId(), false)) != 0)
+	if (!OidIsValid(asking))
+		asking = GetSessionUserId();
+	if (asking != GetUserId() && !superuser_arg(asking))
 	{
 		settings[count++] = "role";
-		settings[count++] = asking;
+		settings[count++] = GetUserNameFromId(asking, false);
 	}
 	return make_texts(settings, count);
 }
@@ -356,8 +361,9 @@ without_prefix(const char *text, const char *prefix)
 {
 	size_t		length = strlen(prefix);
 
-	return text != NULL && strncmp(text, prefix, length) == 0 ?
-		text + length : text;
+	if (text != NULL && strncmp(text, prefix, length) == 0)
+		text += length;
+	return text;
 }
 
 /* The message of a node's error, as PL/Proxy hands it on; NULL: none */
@@ -381,16 +387,15 @@ remote_message(const char *message)
 pg_noreturn static void
 raise_lost(ErrorData *error)
 {
-	const char *message = remote_message(error->message);
+	TlRefusal	remote = {
+		.sqlerrcode = error->sqlerrcode,
+		.message = remote_message(error->message),
+		.detail = without_prefix(error->detail, "Remote detail: "),
+		.hint = without_prefix(error->hint, "Remote hint: "),
+	};
 
-	if (message != NULL)
-		tl_raise(&(TlRefusal)
-				 {
-					 .sqlerrcode = error->sqlerrcode,
-					 .message = message,
-					 .detail = without_prefix(error->detail, "Remote detail: "),
-					 .hint = without_prefix(error->hint, "Remote hint: ")
-				 });
+	if (remote.message != NULL)
+		tl_raise(&remote);
 	if (strncmp(error->message, "PL/Proxy function ", 18) != 0)
 		ReThrowError(error);
 	ereport(LOG, (errmsg_internal("%s", error->message)));
@@ -427,22 +432,14 @@ pg_noreturn static void
 raise_refusal(Datum answer)
 {
 	const char **fields = read_answer(answer, 6);
+	TlRefusal	refusal = {
+		.message = fields[2],
+		.detail = fields[3],
+		.hint = fields[4],
+		.argument = fields[5],
+	};
 
-	tl_raise_coded(fields[1], &(TlRefusal)
-				   {
-					   .message = fields[2],
-					   .detail = fields[3],
-					   .hint = fields[4],
-					   .argument = fields[5]
-				   });
-}
-
-static void
-set_response(const char *name, const char *value)
-{
-	if (value != NULL)
-		(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
-								 GUC_ACTION_LOCAL, true, 0, false);
+	tl_raise_coded(fields[1], &refusal);
 }
 
 /*
@@ -464,8 +461,10 @@ take_row(Datum answer)
 	{
 		const char **fields = read_answer(answer, 3);
 
-		set_response("response.status", fields[1]);
-		set_response("response.headers", fields[2]);
+		if (fields[1] != NULL)
+			set_locally("response.status", fields[1], PGC_USERSET);
+		if (fields[2] != NULL)
+			set_locally("response.headers", fields[2], PGC_USERSET);
 		return false;
 	}
 	raise_refusal(answer);
@@ -478,23 +477,23 @@ take_row(Datum answer)
 static void
 ask(FunctionCallInfo fcinfo, MemoryContext context)
 {
-	static SPIPlanPtr plan = NULL;
+	static const char query[] =
+		"SELECT trainledger_proxy.call($1, $2,"
+		" CASE WHEN pg_catalog.cardinality($4)"
+		" OPERATOR(pg_catalog.>) pg_catalog.cardinality($3)"
+		" THEN pg_catalog.array_fill($3[1], ARRAY[pg_catalog.cardinality($4)])"
+		" ELSE $3 END, pg_catalog.array_replace($4, NULL, 0))";
 	static const Oid types[] = {TEXTARRAYOID, TEXTOID, TEXTARRAYOID,
 	INT4ARRAYOID};
-	Datum		values[4];
+	static SPIPlanPtr plan = NULL;
+	Datum		values[lengthof(types)];
 
 	tl_refuse_nulls(fcinfo, 3);
 	values[0] = asker();
 	values[1] = PG_GETARG_DATUM(1);
 	values[2] = PG_GETARG_DATUM(2);
 	values[3] = PG_GETARG_DATUM(0);
-	tl_saved_plan(&plan, "SELECT trainledger_proxy.call($1, $2,"
-				  " CASE WHEN pg_catalog.cardinality($4)"
-				  " OPERATOR(pg_catalog.>) pg_catalog.cardinality($3)"
-				  " THEN pg_catalog.array_fill($3[1],"
-				  " ARRAY[pg_catalog.cardinality($4)])"
-				  " ELSE $3 END, pg_catalog.array_replace($4, NULL, 0))", 4,
-				  types, 0);
+	tl_saved_plan(&plan, query, lengthof(types), types, 0);
 	PG_TRY();
 	{
 		SPI_execute_plan(plan, values, NULL, false, 0);
