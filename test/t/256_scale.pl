@@ -49,7 +49,7 @@ sub at
 	my ($server, $sql) = @_;
 	my ($answer, $problem) = ('', '');
 
-	IPC::Run::run([ 'psql', '-X', '-A', '-t', '-d', "host=$folder/$server/socket port=5432 user=postgres dbname=books", '-c', $sql ],
+	IPC::Run::run([ 'psql', '-X', '-A', '-t', '-q', '-d', "host=$folder/$server/socket port=5432 user=postgres dbname=books", '-c', $sql ],
 		'<', \undef, '>', \$answer, '2>', \$problem) or die $problem;
 	chomp $answer;
 	return $answer;
@@ -96,6 +96,11 @@ foreach my $party (20, 35, 66, 98)
 }
 is(at('front', "SELECT count(*), count(DISTINCT booking_no) FROM trainledger.entry WHERE source LIKE '256 %'"), '8|8', 'the front sees all of them');
 is(at($_, 'SELECT count(*) FROM trainledger.reconcile()'), 0, "$_: reconcile") for @nodes;
+
+# Nor does a role ask that SET SESSION AUTHORIZATION has ended.
+is(at('front', 'SET ROLE web_reader; SELECT trainledger.credit_balance(20) IS NOT NULL'), 't', 'a reader asks for others');
+eval { at('front', 'SET ROLE web_reader; SET SESSION AUTHORIZATION web_learner; SELECT trainledger.credit_balance(20)') };
+like($@, qr/^ERROR: /, 'a learner who was a reader does not');
 
 # --- Nothing is left
 
