@@ -4,7 +4,7 @@
 #
 #   QUICK=1       a first look
 #   ROUNDS=3      rounds of each measurement
-#   SECONDS_EACH=2    how long each of them takes, after a second that does not
+#   SECONDS_EACH=1    how long each of them takes, after a second that does not
 #                 count
 #   CLIENTS=16    clients in all
 #   BENCH_OUTPUT  file that the tables are added to as Markdown, instead of
@@ -25,7 +25,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 rounds=${ROUNDS:-$([ -n "$quick" ] && echo 1 || echo 3)}
-seconds=${SECONDS_EACH:-2}
+seconds=${SECONDS_EACH:-1}
 clients=${CLIENTS:-16}
 parties=1000
 export PGDATABASE=books PGHOST=$NODES/front/socket
@@ -197,7 +197,7 @@ show()
         SELECT s.*, s.servers / d.servers AS times, s.tps / d.tps AS speed,
             s.servers / e.servers AS times_equal
         FROM summed s JOIN summed d USING (call, round)
-        JOIN summed e USING (call, round, nodes)
+        JOIN summed e ON (e.call, e.round, e.nodes) = (s.call, s.round, s.nodes)
         WHERE d.way = 'direct' AND d.nodes = 1 AND e.way = 'direct'"
     heading "Calls of one party at several nodes, $clients clients, medians of $rounds rounds of $seconds s" \
         "Processor time of a call in µs. \"of one\": of all servers together, by that of one" \
