@@ -17,7 +17,6 @@
 
 #include <ctype.h>
 
-#include "access/table.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "fmgr.h"
