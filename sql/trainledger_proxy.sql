@@ -205,6 +205,17 @@ AS '$libdir/trainledger', 'tl_proxy_ask_value' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION trainledger_proxy.ask_value IS
 'The one value that a statement returns at the node of a home.';
 
+CREATE OR REPLACE FUNCTION trainledger_proxy.refuse_nodes(
+	detail text, hint text, argument text) RETURNS void
+AS '$libdir/trainledger', 'tl_proxy_refuse_nodes' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION trainledger_proxy.refuse_nodes IS
+'TL409: parties of a call are kept by different nodes.';
+
+CREATE OR REPLACE FUNCTION trainledger_proxy.check_rows(rows bigint) RETURNS void
+AS '$libdir/trainledger', 'tl_proxy_check_rows' LANGUAGE C STABLE;
+COMMENT ON FUNCTION trainledger_proxy.check_rows IS
+'TL400 where a request would get an answer of so many rows cut.';
+
 -- One home of each node
 CREATE OR REPLACE FUNCTION trainledger_proxy.every_node() RETURNS integer[]
 LANGUAGE sql STABLE
@@ -232,8 +243,7 @@ DECLARE
 		WHERE f.home = homes[1] AND o.home = ANY (homes) LIMIT 1);
 BEGIN
 	IF other IS NOT NULL THEN
-		PERFORM trainledger_internal.refuse('TL409',
-			'parties are kept by different nodes',
+		PERFORM trainledger_proxy.refuse_nodes(
 			format('Home %s is kept by one node, home %s by another.',
 				   homes[1], other),
 			hint, arguments[cardinality(arguments)]);
@@ -327,6 +337,7 @@ DECLARE
 	arguments text[];
 BEGIN
 	IF is_well_formed AND skip_refused THEN
+		PERFORM trainledger_proxy.check_rows(size);
 		SELECT array_agg(p.home), array_agg(ARRAY[p.accounts, p.amounts, source,
 			CASE WHEN descriptions IS NOT NULL THEN p.texts END,
 			CASE WHEN recorded_at IS NOT NULL THEN p.times END,

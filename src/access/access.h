@@ -16,6 +16,8 @@
 #include "lib/stringinfo.h"
 #include "nodes/execnodes.h"
 
+#include "base/compat.h"
+
 /* The schema that users call, and the one of our internal functions */
 #define TL_SCHEMA			"trainledger"
 #define TL_INTERNAL_SCHEMA	"trainledger_internal"
@@ -39,6 +41,9 @@ extern Oid	tl_twin(Oid function, const char *schema, const char *name,
 extern Oid	tl_worker_of(Oid function, const char *name);
 extern Datum tl_forward(FunctionCallInfo fcinfo, FmgrInfo *target);
 extern Datum tl_forward_as_owner(FunctionCallInfo fcinfo, FmgrInfo *target);
+
+/* api.c */
+pg_noreturn extern void tl_raise_for_request(const ErrorData *error);
 
 /* party.c */
 extern bool tl_asking_party(int64 *party);

@@ -93,8 +93,8 @@ append_field(StringInfo json, const char *name, const char *value)
  * headers (PostgREST needs both) as the detail.  The body's code is the TL
  * code.
  */
-static void
-raise_for_request(const ErrorData *error)
+void
+tl_raise_for_request(const ErrorData *error)
 {
 	StringInfoData body;
 
@@ -166,7 +166,7 @@ call_target(FunctionCallInfo fcinfo, ApiTarget *target)
 		ErrorData  *error = tl_catch_error(saved_context);
 
 		if (tl_is_refusal(error->sqlerrcode))
-			raise_for_request(error);
+			tl_raise_for_request(error);
 		ReThrowError(error);
 	}
 	PG_END_TRY();

@@ -7,7 +7,8 @@
 #                 ISOLATION and the TAP tests of PROVE_TESTS (the Makefile lists
 #                 all of them). TAP tests start servers of their own and find
 #                 the number of rounds or samples to run in TRAINLEDGER_SOAK,
-#                 which is N; TAP_JOBS of them run at a time.
+#                 which is N; TAP_JOBS of them run at a time. With NODES=n those
+#                 that start one server start a front of n nodes in its place.
 #   run_discarding TEST ...
 #                 runs regression tests in a database of their own while the
 #                 server discards what it has cached whenever it may, which
@@ -165,7 +166,7 @@ run_tap()
         TESTDIR="$workdir" TESTDATADIR="$workdir/tmp_check" \
         TESTLOGDIR="$workdir/tmp_check/log" \
         PERL5LIB="$pgxs_src/test/perl:$workdir/test/perl" \
-        TRAINLEDGER_SOAK="$N" PGPORT=65432 \
+        TRAINLEDGER_SOAK="$N" TRAINLEDGER_NODES="${NODES:-}" PGPORT=65432 \
         prove --jobs "$TAP_JOBS" --verbose --timer "$@" || status=$?
     good=$(grep -aE '^ok [0-9]' "$log" | grep -acviE '# skip' || true)
     bad=$(grep -aE '^not ok [0-9]' "$log" | grep -acviE '# todo' || true)

@@ -27,10 +27,17 @@ sub soak
 }
 
 # Starts a server of its own with the extension in the database "books".
-# Further arguments are lines of postgresql.conf.
+# Further arguments are lines of postgresql.conf.  With TRAINLEDGER_NODES in the
+# environment it is the front of so many nodes.
 sub start_books
 {
 	my ($name, @settings) = @_;
+
+	if ($ENV{TRAINLEDGER_NODES})
+	{
+		require TrainLedger::Nodes;
+		return TrainLedger::Nodes::front_of($ENV{TRAINLEDGER_NODES}, @settings);
+	}
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);

@@ -62,10 +62,10 @@ my @nodes = map { "n$_" } 1 .. 4;
 
 sub request
 {
-	my ($level, $method, $path, $content) = @_;
+	my ($level, $method, $path, $content, %headers) = @_;
 
 	return $http->request($method, $path,
-		{ Authorization => 'Bearer ' . $line{ uc $level }, 'Content-Type' => 'application/json' },
+		{ Authorization => 'Bearer ' . $line{ uc $level }, 'Content-Type' => 'application/json', %headers },
 		defined $content ? encode_json($content) : undef);
 }
 
@@ -96,6 +96,28 @@ foreach my $party (20, 35, 66, 98)
 }
 is(at('front', "SELECT count(*), count(DISTINCT booking_no) FROM trainledger.entry WHERE source LIKE '256 %'"), '8|8', 'the front sees all of them');
 is(at($_, 'SELECT count(*) FROM trainledger.reconcile()'), 0, "$_: reconcile") for @nodes;
+
+# A node commits each call: none is tried, and a read may be.
+my $event = { delegate_id => 20, amount => 1, source => '256 tried', description => 'x', recordedAt => 1767225600 };
+foreach my $call ([ '/credit-token/transaction/add', $event ],
+	[ '/rpc/credit_add', { party_id => 20, amount => 1, source => '256 tried', description => 'x', recorded_at => '2026-01-01' } ])
+{
+	my ($path, $body) = @$call;
+	my $tried = request('operator', POST => $path, $body, Prefer => 'tx=rollback');
+
+	is($tried->{status}, 409, "$path is not tried at the front");
+}
+is(at('front', "SELECT count(*) FROM trainledger.entry WHERE source = '256 tried'"), 0, 'and not booked');
+my ($from, $to) = map { at('front', "SELECT id FROM trainledger.account WHERE party_id = $_ AND name = 'default' LIMIT 1") } 20, 66;
+my $transfer = request('operator', POST => '/rpc/credit_transfer', { from_account_id => 0 + $from, to_account_id => 0 + $to, amount => 1, source => '256 tried' });
+is("$transfer->{status} " . decode_json($transfer->{content})->{code}, '409 TL409', 'nor is a transfer between nodes');
+foreach my $skips (JSON::PP::false, JSON::PP::true)
+{
+	my $batch = request('operator', POST => '/rpc/post_batch', { account_ids => [ (0 + $from, 0 + ($skips ? $to : $from)) x 5001 ], deltas => [ (1) x 10002 ], source => '256 tried', skip_refused => $skips });
+	is("$batch->{status} " . decode_json($batch->{content})->{message}, '400 the answer has too many rows', 'nor is a batch booked whose answer would be cut');
+}
+is(at('front', "SELECT count(*) FROM trainledger.entry WHERE source = '256 tried'"), 0, 'nothing of it is');
+is(request('reader', GET => '/credit-token/balance/default/id:20.json', undef, Prefer => 'tx=rollback')->{status}, 200, 'a read is answered');
 
 # Nor does a role ask that SET SESSION AUTHORIZATION has ended.
 is(at('front', 'SET ROLE web_reader; SELECT trainledger.credit_balance(20) IS NOT NULL'), 't', 'a reader asks for others');

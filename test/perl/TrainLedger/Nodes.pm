@@ -64,6 +64,28 @@ sub new
 	return $self;
 }
 
+# A front in place of a single server, for a test that knows nothing of nodes.
+# These have the roles of the faces.
+my $kept;
+
+sub front_of
+{
+	my ($count, @settings) = @_;
+	my $roles = slurp_file(dirname(__FILE__) . '/../../../doc/deploy/roles.sql');
+
+	$kept = TrainLedger::Nodes->new($count);
+	foreach my $node ($kept->nodes)
+	{
+		$node->safe_psql('books', $roles);
+		$node->safe_psql('books', 'GRANT web_learner, web_reader, web_operator, web_admin TO trainledger_front');
+	}
+	$kept->front->append_conf('postgresql.conf', join "\n", @settings, '');
+	$kept->front->restart;
+	# no node makes it by itself
+	$kept->front->safe_psql('books', "SELECT trainledger.add_credit_token_type('default')");
+	return $kept->front;
+}
+
 sub front { return shift->{front}; }
 sub node { my ($self, $i) = @_; return $self->{nodes}[ $i - 1 ]; }
 sub nodes { return @{ shift->{nodes} }; }

@@ -10,7 +10,7 @@
  *
  * Copyright (c) 2026, trainledger contributors
  *
- * src/base/nodes.c
+ * src/access/nodes.c
  *
  *-------------------------------------------------------------------------
  */
@@ -30,6 +30,7 @@
 #include "utils/resowner.h"
 #include "utils/tuplestore.h"
 
+#include "access/access.h"
 #include "base/trainledger.h"
 
 /*
@@ -53,6 +54,8 @@ typedef struct Prepared
 PG_FUNCTION_INFO_V1(tl_node_call);
 PG_FUNCTION_INFO_V1(tl_proxy_ask);
 PG_FUNCTION_INFO_V1(tl_proxy_ask_value);
+PG_FUNCTION_INFO_V1(tl_proxy_refuse_nodes);
+PG_FUNCTION_INFO_V1(tl_proxy_check_rows);
 
 /* ---------------------------------------------------------------------
  * Arrays of text
@@ -326,7 +329,7 @@ asker(void)
 {
 	static const char *const passed_on[] = {"trainledger.clock",
 		"trainledger.party_id", "request.jwt.claims", "request.method",
-	"request.path", "request.headers"};
+	"request.path", "request.headers", "pgrst.db_max_rows"};
 	const char *settings[2 * (lengthof(passed_on) + 2)];
 	Oid			asking = GetCurrentRoleId();
 	int			count = 0;
@@ -472,6 +475,80 @@ take_row(Datum answer)
 }
 
 /*
+ * Raise what the front itself refuses.  A node has raised its own in the form
+ * that PostgREST wants.
+ */
+pg_noreturn static void
+refuse_here(const TlRefusal *refusal)
+{
+	ErrorData	error = {
+		.sqlerrcode = refusal->sqlerrcode,
+		.message = unconstify(char *, refusal->message),
+		.detail = unconstify(char *, refusal->detail),
+		.hint = unconstify(char *, refusal->hint),
+	};
+
+	if (tl_in_request())
+		tl_raise_for_request(&error);
+	tl_raise(refusal);
+}
+
+/*
+ * refuse_nodes(detail text, hint text, argument text) returns void
+ *
+ * Parties of a call are kept by different nodes.
+ */
+Datum
+tl_proxy_refuse_nodes(PG_FUNCTION_ARGS)
+{
+	TlRefusal	refusal = {
+		.sqlerrcode = TL_CONFLICT,
+		.message = "parties are kept by different nodes",
+	};
+
+	tl_refuse_nulls(fcinfo, 3);
+	refusal.detail = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	refusal.hint = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	refusal.argument = text_to_cstring(PG_GETARG_TEXT_PP(2));
+	refuse_here(&refusal);
+}
+
+/*
+ * check_rows(rows bigint) returns void
+ *
+ * Refuse an answer of several nodes that is too large: each sees its own part.
+ */
+Datum
+tl_proxy_check_rows(PG_FUNCTION_ARGS)
+{
+	tl_refuse_nulls(fcinfo, 1);
+	if (tl_in_request())
+		tl_check_http_rows(PG_GETARG_INT64(0));
+	PG_RETURN_VOID();
+}
+
+/*
+ * Refuse a write that PostgREST would roll back (Prefer: tx=rollback): its node
+ * commits it, and the answer would say that nothing was booked.
+ */
+static void
+refuse_trial(void)
+{
+	static const TlRefusal refusal = {
+		.sqlerrcode = TL_CONFLICT,
+		.message = "a call cannot be tried at the front",
+		.detail = "A node commits each call by itself.",
+		.hint = "Leave out the preference tx=rollback.",
+	};
+	char	   *prefer = NULL;
+
+	if (!XactReadOnly && tl_in_request() &&
+		tl_request_member("request.headers", "prefer", &prefer) &&
+		prefer != NULL && strstr(prefer, "tx=rollback") != NULL)
+		refuse_here(&refusal);
+}
+
+/*
  * Ask the nodes of some homes, and leave their answers in SPI_tuptable.  The
  * arguments of the function are those of ask().
  */
@@ -490,6 +567,7 @@ ask(FunctionCallInfo fcinfo, MemoryContext context)
 	Datum		values[lengthof(types)];
 
 	tl_refuse_nulls(fcinfo, 3);
+	refuse_trial();
 	values[0] = asker();
 	values[1] = PG_GETARG_DATUM(1);
 	values[2] = PG_GETARG_DATUM(2);
