@@ -75,6 +75,12 @@ start_pgbouncer()
     } >"$pooler_folder/pgbouncer.ini"
     as_server "$PGBOUNCER_BIN" -q -d "$pooler_folder/pgbouncer.ini" ||
         die "PgBouncer does not start"
+    # it comes back to its caller before it listens
+    for ((try = 0; try < 100; try++)); do
+        [ ! -S "$pooler_folder/.s.PGSQL.6432" ] || return 0
+        sleep 0.1
+    done
+    die "PgBouncer does not listen"
 }
 
 # The homes go to the nodes in turn, in blocks of 32.

@@ -256,7 +256,7 @@ append_to_file("$folder/pgbouncer.ini", join "\n", '[databases]',
 	"unix_socket_dir = $folder", "listen_port = $port", 'listen_addr =',
 	'auth_type = trust', "auth_file = $folder/users",
 	'pool_mode = transaction', "logfile = $folder/log", "pidfile = $folder/pid", '');
-PostgreSQL::Test::Utils::system_or_bail($ENV{PGBOUNCER_BIN}, '-d', '-q', "$folder/pgbouncer.ini");
+TrainLedger::Nodes::start_pgbouncer($folder, $port);
 ask("UPDATE trainledger_proxy.node SET pooler = '$pooler' WHERE name = 'n1'; SELECT trainledger_proxy.apply_map()");
 my @callers = map { TrainLedger::Session->new($front, 'books') } 1 .. 3;
 $callers[0]->query(q{SET trainledger.clock = '2027-01-01'; SET ROLE web_operator; SET request.jwt.claims = '{"sub": "olga"}'});

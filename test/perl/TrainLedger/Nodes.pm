@@ -16,9 +16,11 @@ use strict;
 use warnings;
 
 use File::Basename qw(dirname);
+use IO::Socket::UNIX;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(sleep);
 
 my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
@@ -187,6 +189,23 @@ sub add_role
 	$self->everywhere("CREATE ROLE $role LOGIN; SELECT trainledger.grant_access('$role', '$level')");
 	$_->safe_psql('books', "GRANT $role TO trainledger_front") for $self->nodes;
 	return;
+}
+
+# PgBouncer with what this folder's pgbouncer.ini says; it answers on this port of
+# the folder when this returns.  It comes back to its caller before it listens.
+sub start_pgbouncer
+{
+	my ($folder, $port) = @_;
+
+	PostgreSQL::Test::Utils::system_or_bail($ENV{PGBOUNCER_BIN}, '-d', '-q',
+		"$folder/pgbouncer.ini");
+	for (1 .. 10 * $PostgreSQL::Test::Utils::timeout_default)
+	{
+		return
+		  if IO::Socket::UNIX->new(Peer => "$folder/.s.PGSQL.$port");
+		sleep 0.1;
+	}
+	die 'PgBouncer does not listen';
 }
 
 sub stop
