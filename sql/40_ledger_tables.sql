@@ -12,7 +12,7 @@ CREATE TYPE trainledger.operation AS ENUM
 	('init', 'add', 'subtract', 'issue', 'adjust', 'redeem', 'refund',
 	 'expire', 'hold', 'capture', 'release', 'transfer');
 COMMENT ON TYPE trainledger.operation IS
-'What an entry did: init, add, subtract, adjust, transfer on credit accounts; issue, adjust, redeem, refund, expire, transfer on lots. hold, capture and release are reserved.';
+'What an entry did: init, add, subtract, adjust, transfer, capture (of a hold) on credit accounts; issue, adjust, redeem, refund, expire, transfer on lots. hold and release are reserved.';
 
 CREATE TABLE trainledger.token_type (
 	id uuid CONSTRAINT token_type_pkey PRIMARY KEY,
@@ -81,6 +81,7 @@ CREATE TABLE trainledger.account (
 	created_at timestamptz NOT NULL,
 	initial_balance trainledger.amount NOT NULL,
 	balance trainledger.amount NOT NULL,
+	held trainledger.amount NOT NULL DEFAULT '0',
 	entry_count bigint NOT NULL,
 	last_entry_at timestamptz NOT NULL,
 	name text,
@@ -98,6 +99,7 @@ COMMENT ON COLUMN trainledger.account.token_type_id IS 'Type of the tokens in it
 COMMENT ON COLUMN trainledger.account.created_at IS 'When the account was opened.';
 COMMENT ON COLUMN trainledger.account.initial_balance IS 'Balance after the first entry.';
 COMMENT ON COLUMN trainledger.account.balance IS 'Balance after the last entry.';
+COMMENT ON COLUMN trainledger.account.held IS 'What holds keep back that no event has closed, those whose end has passed included; what views call held is without these.';
 COMMENT ON COLUMN trainledger.account.entry_count IS 'Number of entries, and the number of the last one.';
 COMMENT ON COLUMN trainledger.account.last_entry_at IS 'When the last entry was booked; the next one is never booked before it.';
 COMMENT ON COLUMN trainledger.account.name IS 'Name of a credit account, unique for the party and type; null for a lot.';

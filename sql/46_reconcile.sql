@@ -132,6 +132,37 @@ COMMENT ON FUNCTION trainledger_internal.reconcile_parts IS
  * The queries are built for the occasion, and so are their plans: parts are
  * worked on side by side, and accounts are found by index where they are few.
  */
+/*
+ * What accounts say is held must be what their open holds keep back.
+ */
+CREATE FUNCTION trainledger_internal.held_problems(only_account bigint)
+RETURNS TABLE (account_id bigint, expected numeric, found numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT s.account_id, sum(s.expected), sum(s.found)
+	FROM (
+		SELECT x.account_id, x.quantity::numeric - x.captured::numeric
+			   - x.released::numeric AS expected, 0::numeric AS found
+		FROM trainledger.placed_hold h
+		JOIN trainledger.hold_allocation x ON x.hold_id = h.id
+		WHERE h.is_open
+		AND (only_account IS NULL OR x.account_id = only_account)
+		UNION ALL
+		SELECT a.id, 0, a.held::numeric
+		FROM trainledger.account a
+		WHERE a.held <> 0::trainledger.amount
+		AND (only_account IS NULL OR a.id = only_account)) s
+	GROUP BY s.account_id
+	HAVING sum(s.expected) <> sum(s.found);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.held_problems IS
+'Accounts that do not say that as much is held as their open holds keep back.';
+
 CREATE FUNCTION trainledger_internal.reconcile(only_account bigint)
 RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 1
@@ -149,12 +180,13 @@ BEGIN
 				part, parts), ' UNION ALL ')
 			 FROM generate_series(0, parts - 1) part))
 		INTO doubtful;
-		IF doubtful IS NULL THEN
-			RETURN;
-		END IF;
 	END IF;
-	RETURN QUERY EXECUTE 'SELECT * FROM account_problems($1)'
-	USING doubtful;
+	IF doubtful IS NOT NULL THEN
+		RETURN QUERY EXECUTE 'SELECT * FROM account_problems($1)'
+		USING doubtful;
+	END IF;
+	RETURN QUERY SELECT p.account_id, 'held', p.expected, p.found
+	FROM held_problems(only_account) p;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.reconcile IS

@@ -98,6 +98,7 @@ CREATE TABLE trainledger.redemption (
 	refunded trainledger.amount NOT NULL DEFAULT '0',
 	reference text NOT NULL,
 	created_at timestamptz NOT NULL,
+	hold_id bigint,
 	CONSTRAINT redemption_token_account_fkey
 		FOREIGN KEY (party_id, token_type_id)
 		REFERENCES trainledger.token_account,
@@ -119,6 +120,7 @@ COMMENT ON COLUMN trainledger.redemption.quantity IS 'How many were taken.';
 COMMENT ON COLUMN trainledger.redemption.refunded IS 'How many of them were given back, or lost on an expired lot.';
 COMMENT ON COLUMN trainledger.redemption.reference IS 'What they were taken for.';
 COMMENT ON COLUMN trainledger.redemption.created_at IS 'When they were taken.';
+COMMENT ON COLUMN trainledger.redemption.hold_id IS 'Hold that had kept them back; null: none had.';
 
 CREATE TABLE trainledger.redemption_allocation (
 	redemption_id bigint NOT NULL
@@ -176,24 +178,3 @@ BEGIN
 	END LOOP;
 END;
 $$;
-
-CREATE VIEW trainledger.token_issue WITH (security_invoker = true) AS
-SELECT l.id, l.account_id, l.party_id, l.token_type_id, a.initial_balance,
-	   CASE WHEN l.expires_at <= trainledger.clock()
-			THEN '0'::trainledger.amount ELSE a.balance END AS current_balance,
-	   a.balance AS booked_balance, l.expires_at, l.created_at,
-	   l.unit_price, l.currency_code
-FROM trainledger.token_lot l
-JOIN trainledger.account a ON a.id = l.account_id;
-COMMENT ON VIEW trainledger.token_issue IS
-'Issues of training tokens: lots with their balance and expiry.';
-COMMENT ON COLUMN trainledger.token_issue.id IS 'Identity of the issue.';
-COMMENT ON COLUMN trainledger.token_issue.account_id IS 'Account of the ledger that keeps the lot.';
-COMMENT ON COLUMN trainledger.token_issue.party_id IS 'Party that holds it.';
-COMMENT ON COLUMN trainledger.token_issue.initial_balance IS 'How many were issued, or came with a transfer.';
-COMMENT ON COLUMN trainledger.token_issue.current_balance IS 'How many can be redeemed: 0 from the expiry on, swept or not.';
-COMMENT ON COLUMN trainledger.token_issue.booked_balance IS 'Balance in the ledger: after the expiry what the sweep has still to book off.';
-COMMENT ON COLUMN trainledger.token_issue.expires_at IS 'From when on the issue is over; null: never.';
-COMMENT ON COLUMN trainledger.token_issue.created_at IS 'When it was issued, or came with a transfer.';
-COMMENT ON COLUMN trainledger.token_issue.unit_price IS 'What the customer paid for one token; null: not known. Never changes.';
-COMMENT ON COLUMN trainledger.token_issue.currency_code IS 'Currency of the price; null where there is none. Never changes.';

@@ -185,8 +185,8 @@ COMMENT ON FUNCTION trainledger_internal.lock_lot IS
 'Locks the token account of an issue and returns its lot as it is then, or TL404.';
 
 /*
- * A lot that was swept is over, even for a call that began before the expiry
- * and had to wait for the sweep.
+ * At the later of now and the lot's last entry: what was swept is over, even
+ * for a call that began before the expiry and had to wait for the sweep.
  */
 CREATE FUNCTION trainledger_internal.is_over(lot trainledger.token_lot)
 RETURNS boolean
@@ -196,12 +196,11 @@ AS $$
 BEGIN
 	IF lot.expires_at <= trainledger.clock() THEN
 		RETURN true;
-	ELSIF lot.is_open OR lot.expires_at IS NULL THEN
+	ELSIF lot.expires_at IS NULL THEN
 		RETURN false;
 	END IF;
-	RETURN EXISTS (SELECT FROM trainledger.entry e
-				   WHERE e.account_id = lot.account_id
-				   AND e.operation = 'expire');
+	RETURN lot.expires_at <= (SELECT a.last_entry_at FROM trainledger.account a
+							  WHERE a.id = lot.account_id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.is_over IS
@@ -236,18 +235,26 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
+	moved bigint[];
 	are_open boolean[];
 BEGIN
-	-- a statement of its own, so that no rule on token_lot can suppress it
-	SELECT array_agg(p.balance <> 0::trainledger.amount ORDER BY p.ordinal)
-	INTO are_open
-	FROM post_lots(account_ids, deltas, 'training-tokens',
-		array_fill(notes, ARRAY[cardinality(account_ids)]), recorded_at,
-		idempotency_keys, operation, other_account_ids) p;
+	-- a statement of its own, so that no rule on token_lot can suppress it; the
+	-- last movement of a lot says whether anything is left
+	SELECT array_agg(m.account_id), array_agg(m.is_open)
+	INTO moved, are_open
+	FROM (
+		SELECT DISTINCT ON (a.id) a.id AS account_id,
+			   p.balance <> 0::trainledger.amount AS is_open
+		FROM post_lots(account_ids, deltas, 'training-tokens',
+			array_fill(notes, ARRAY[cardinality(account_ids)]), recorded_at,
+			idempotency_keys, operation, other_account_ids) p
+		JOIN unnest(account_ids) WITH ORDINALITY AS a(id, ordinal)
+			ON a.ordinal = p.ordinal
+		ORDER BY a.id, p.ordinal DESC) m;
 	UPDATE trainledger.token_lot l SET is_open = m.is_open
-	FROM unnest(account_ids, are_open) m(account_id, is_open)
+	FROM unnest(moved, are_open) m(account_id, is_open)
 	WHERE l.account_id = m.account_id AND l.is_open <> m.is_open;
-	IF EXISTS (SELECT FROM unnest(account_ids, are_open) m(account_id, is_open)
+	IF EXISTS (SELECT FROM unnest(moved, are_open) m(account_id, is_open)
 			   JOIN trainledger.token_lot l ON l.account_id = m.account_id
 			   WHERE l.is_open <> m.is_open) THEN
 		PERFORM refuse('27000', 'token lot was not updated',
@@ -257,7 +264,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.move_lots IS
-'Books a movement on lots, one per lot, and keeps what is open.';
+'Books movements on lots, and keeps what is open.';
 
 CREATE FUNCTION trainledger_internal.issue(issue_id uuid)
 RETURNS trainledger.token_issue

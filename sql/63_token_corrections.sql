@@ -26,11 +26,13 @@ BEGIN
 	lot := lock_lot(lot.id);
 	PERFORM require_active(training_type(lot.token_type_id), 'issue_id');
 	PERFORM require_not_expired(lot);
-	SELECT a.balance INTO left_over FROM trainledger.account a
-	WHERE a.id = lot.account_id;
-	IF left_over = 0::trainledger.amount THEN
+	SELECT a.balance - a.held
+		   + lapsed(a.id, greatest(trainledger.clock(), a.last_entry_at))
+	INTO left_over
+	FROM trainledger.account a WHERE a.id = lot.account_id;
+	IF left_over <= 0::trainledger.amount THEN
 		PERFORM refuse('TL409', 'nothing is left of the token issue',
-			'Its balance is 0.', 'Only what is left of an issue can be voided.',
+			'Nothing is available of it.', 'Only what is left of an issue can be voided.',
 			'issue_id');
 	END IF;
 	PERFORM move_lots(

@@ -13,8 +13,9 @@ COMMENT ON FUNCTION trainledger_internal.redemption IS
 'A redemption as it stands now.';
 
 /*
- * Which lots give how much: soonest expiry first, then oldest.  The caller has
- * locked the token account.
+ * Which lots give how much of what no hold keeps back: soonest expiry first,
+ * then oldest.  The caller has locked the token account.  What is over is judged
+ * at the later of now and the last entry.
  */
 CREATE FUNCTION trainledger_internal.draw(
 	party_id bigint, token_type_id uuid, quantity numeric,
@@ -26,37 +27,94 @@ SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	available numeric;
+	booked numeric;
 BEGIN
 	-- each lot gives what the lots before it do not cover
-	SELECT array_agg(s.id ORDER BY s.ordinal),
-		   array_agg(s.account_id ORDER BY s.ordinal),
-		   array_agg((-least(s.balance, draw.quantity - s.before))
-					 ::trainledger.amount ORDER BY s.ordinal),
-		   max(s.before + s.balance)
-	INTO lots, accounts, takes, available
-	FROM (
-		SELECT l.id, l.account_id, a.balance::numeric AS balance,
-			   sum(a.balance::numeric) OVER w - a.balance::numeric AS before,
-			   row_number() OVER w AS ordinal
+	WITH lot AS MATERIALIZED (
+		SELECT l.id, l.account_id, l.expires_at, l.created_at,
+			   a.balance::numeric AS balance, a.held, a.last_entry_at
 		FROM trainledger.token_lot l
 		JOIN trainledger.account a ON a.id = l.account_id
 		WHERE l.party_id = draw.party_id
 		AND l.token_type_id = draw.token_type_id
 		AND l.is_open
-		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
-		WINDOW w AS (ORDER BY l.expires_at NULLS LAST, l.created_at, l.id)
+		AND (l.expires_at > greatest(trainledger.clock(), a.last_entry_at)
+			 OR l.expires_at IS NULL)
+	), free AS (
+		SELECT l.*, l.balance - l.held::numeric + coalesce(p.quantity, 0)
+				   AS available
+		FROM lot l
+		LEFT JOIN lapsed_on(draw.party_id, draw.token_type_id,
+			(SELECT greatest(trainledger.clock(), max(t.last_entry_at))
+			 FROM lot t WHERE t.held <> 0::trainledger.amount)) p
+			ON p.account_id = l.account_id
+	)
+	SELECT array_agg(s.id ORDER BY s.ordinal),
+		   array_agg(s.account_id ORDER BY s.ordinal),
+		   array_agg((-least(s.available, draw.quantity - s.before))
+					 ::trainledger.amount ORDER BY s.ordinal),
+		   max(s.before + s.available),
+		   (SELECT sum(l.balance) FROM lot l)
+	INTO lots, accounts, takes, available, booked
+	FROM (
+		SELECT f.id, f.account_id, f.available,
+			   sum(f.available) OVER w - f.available AS before,
+			   row_number() OVER w AS ordinal
+		FROM free f
+		WHERE f.available > 0
+		WINDOW w AS (ORDER BY f.expires_at NULLS LAST, f.created_at, f.id)
 	) s
 	WHERE s.before < draw.quantity;
-	IF coalesce(available, 0) < quantity THEN
+	available := coalesce(available, 0);
+	IF available < quantity THEN
+		booked := coalesce(booked, available);
 		PERFORM refuse('TL055', 'not enough tokens left',
-			format('The party has %s that have not expired, and %s are wanted.',
-				   trim_scale(coalesce(available, 0)), trim_scale(quantity)),
-			'Issue tokens first, or redeem less.', 'quantity');
+			CASE WHEN booked > available THEN
+				format('The balance is %s, of which %s are held, and %s are wanted.',
+					   trim_scale(booked), trim_scale(booked - available),
+					   trim_scale(quantity))
+			ELSE
+				format('The party has %s that have not expired, and %s are wanted.',
+					   trim_scale(available), trim_scale(quantity)) END,
+			CASE WHEN booked > available THEN
+				'Issue tokens, ask for less, or release a hold.'
+			ELSE 'Issue tokens first, or redeem less.' END, 'quantity');
 	END IF;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.draw IS
 'Lots of a party that give a quantity of tokens together, and how much each gives, negative (TL055).';
+
+CREATE FUNCTION trainledger_internal.make_redemption(
+	party_id bigint, token_type_id uuid, quantity trainledger.amount,
+	reference text, hold_id bigint, lots uuid[], takes trainledger.amount[])
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	made_id bigint := new_id('trainledger.redemption_id_seq'::regclass,
+							 party_id);
+	written bigint;
+BEGIN
+	INSERT INTO trainledger.redemption
+		(id, party_id, token_type_id, quantity, reference, created_at, hold_id)
+	VALUES (made_id, party_id, token_type_id, quantity, reference,
+			trainledger.clock(), hold_id);
+	PERFORM require_written('redemption', FOUND);
+	INSERT INTO trainledger.redemption_allocation
+		(redemption_id, ordinal, issue_id, quantity)
+	SELECT made_id, x.ordinal, x.id, -x.delta
+	FROM ROWS FROM (unnest(lots), unnest(takes)) WITH ORDINALITY
+		AS x(id, delta, ordinal);
+	GET DIAGNOSTICS written = ROW_COUNT;
+	PERFORM require_written('redemption_allocation',
+							written = cardinality(lots));
+	RETURN made_id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.make_redemption IS
+'Writes a redemption and which lot gives what, negative, and returns its id.';
 
 CREATE FUNCTION trainledger_internal.redeem_training_tokens(
 	party_id bigint,
@@ -76,7 +134,6 @@ DECLARE
 	lots uuid[];
 	accounts bigint[];
 	takes trainledger.amount[];
-	written bigint;
 BEGIN
 	PERFORM require_given('party_id', party_id::text);
 	PERFORM require_given('token_type_id', token_type_id::text);
@@ -100,20 +157,8 @@ BEGIN
 	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
 	FROM draw(party_id, token_type_id, quantity) d;
 
-	INSERT INTO trainledger.redemption AS r
-		(id, party_id, token_type_id, quantity, reference, created_at)
-	VALUES (new_id('trainledger.redemption_id_seq'::regclass, party_id),
-			party_id, token_type_id, quantity, reference, trainledger.clock())
-	RETURNING r.id INTO made_id;
-	PERFORM require_written('redemption', FOUND);
-	INSERT INTO trainledger.redemption_allocation
-		(redemption_id, ordinal, issue_id, quantity)
-	SELECT made_id, x.ordinal, x.id, -x.delta
-	FROM ROWS FROM (unnest(lots), unnest(takes)) WITH ORDINALITY
-		AS x(id, delta, ordinal);
-	GET DIAGNOSTICS written = ROW_COUNT;
-	PERFORM require_written('redemption_allocation',
-							written = cardinality(lots));
+	made_id := make_redemption(party_id, token_type_id,
+		quantity::trainledger.amount, reference, NULL::bigint, lots, takes);
 	PERFORM move_lots(
 		'redeem'::trainledger.operation, accounts, takes, coalesce(notes, ''),
 		NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
@@ -123,6 +168,49 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.redeem_training_tokens IS
 'Takes training tokens from a party''s lots, soonest expiry first, then oldest; all or nothing. Which lot gave what is in redemption_allocation. Level operator.';
+
+/*
+ * What is left of lots that are over is booked off: first what holds kept back
+ * beyond that, with the end of each hold, then the rest.  The caller has locked
+ * their token accounts.
+ */
+CREATE FUNCTION trainledger_internal.expire_lots(accounts bigint[])
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	lapsing bigint[];
+	due bigint[];
+	deltas trainledger.amount[];
+	expiries timestamptz[];
+BEGIN
+	SELECT array_agg(DISTINCT h.id) INTO lapsing
+	FROM trainledger.account a
+	JOIN trainledger.token_lot l ON l.account_id = a.id
+	JOIN trainledger.hold_allocation x ON x.issue_id = l.id
+	JOIN trainledger.placed_hold h ON h.id = x.hold_id
+	WHERE a.id = ANY (accounts) AND a.held <> 0::trainledger.amount
+	AND h.is_open
+	AND h.expires_at <= greatest(trainledger.clock(), a.last_entry_at);
+	IF lapsing IS NOT NULL THEN
+		PERFORM lapse(lapsing);
+	END IF;
+	SELECT array_agg(l.account_id), array_agg(a.held - a.balance),
+		   array_agg(l.expires_at)
+	INTO due, deltas, expiries
+	FROM trainledger.token_lot l
+	JOIN trainledger.account a ON a.id = l.account_id
+	WHERE l.account_id = ANY (accounts) AND l.is_open
+	AND a.balance > a.held;
+	IF due IS NOT NULL THEN
+		PERFORM move_lots('expire'::trainledger.operation, due, deltas, '',
+						  expiries, NULL::uuid[], NULL::bigint[]);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.expire_lots IS
+'Books off what is left on lots that are over and no hold keeps back.';
 
 /*
  * Books what comes back to lots that are over, and is over with them.  What
@@ -137,21 +225,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	due bigint[];
-	balances trainledger.amount[];
-	expiries timestamptz[];
 	takes trainledger.amount[];
 BEGIN
-	SELECT array_agg(l.account_id), array_agg(-a.balance),
-		   array_agg(l.expires_at)
-	INTO due, balances, expiries
-	FROM trainledger.token_lot l
-	JOIN trainledger.account a ON a.id = l.account_id
-	WHERE l.account_id = ANY (accounts) AND l.is_open;
-	IF due IS NOT NULL THEN
-		PERFORM move_lots('expire'::trainledger.operation, due, balances, '',
-						  expiries, NULL::uuid[], NULL::bigint[]);
-	END IF;
+	PERFORM expire_lots(accounts);
 	PERFORM move_lots('refund'::trainledger.operation, accounts, quantities,
 					  notes, NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
 	SELECT array_agg(-q.quantity ORDER BY q.ordinal) INTO takes
@@ -426,8 +502,6 @@ AS $$
 DECLARE
 	candidates uuid[];
 	accounts bigint[];
-	deltas trainledger.amount[];
-	expiries timestamptz[];
 BEGIN
 	IF max_issues IS NULL OR max_issues < 1 THEN
 		PERFORM refuse('TL400', 'number of issues is out of range',
@@ -440,29 +514,29 @@ BEGIN
 	FROM (
 		SELECT l.id
 		FROM trainledger.token_lot l
+		JOIN trainledger.account a ON a.id = l.account_id
 		JOIN trainledger.token_type t ON t.id = l.token_type_id
 		JOIN trainledger.token_account k ON k.party_id = l.party_id
 			AND k.token_type_id = l.token_type_id
 		WHERE l.is_open AND l.expires_at <= trainledger.clock() AND t.is_active
 		AND keeps_home(l.party_id)
+		AND (a.held = 0::trainledger.amount
+			 OR a.balance > held(a.id, a.held))
 		ORDER BY l.expires_at
 		LIMIT max_issues
 		FOR NO KEY UPDATE OF k SKIP LOCKED) c;
 
 	-- read again: only from here on can nobody else change the lots
-	SELECT array_agg(l.account_id), array_agg(-a.balance),
-		   array_agg(l.expires_at)
-	INTO accounts, deltas, expiries
+	SELECT array_agg(l.account_id) INTO accounts
 	FROM trainledger.token_lot l
 	JOIN trainledger.account a ON a.id = l.account_id
 	WHERE l.id = ANY (candidates) AND l.is_open
-	AND l.expires_at <= trainledger.clock();
+	AND l.expires_at <= trainledger.clock()
+	AND (a.held = 0::trainledger.amount OR a.balance > held(a.id, a.held));
 	IF accounts IS NULL THEN
 		RETURN 0;
 	END IF;
-	PERFORM move_lots(
-		'expire'::trainledger.operation, accounts, deltas, '', expiries,
-		NULL::uuid[], NULL::bigint[]);
+	PERFORM expire_lots(accounts);
 	RETURN cardinality(accounts);
 END;
 $$;

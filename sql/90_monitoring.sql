@@ -68,7 +68,23 @@ FROM (
 	UNION ALL
 	SELECT 'expired_unswept_lots', '{}', pg_catalog.count(*)
 	FROM trainledger.token_lot l
+	JOIN trainledger.account a ON a.id = l.account_id
 	WHERE l.is_open AND l.expires_at <= trainledger.clock()
+	-- what holds keep back beyond the expiry is not to be swept
+	AND (a.balance > a.held OR EXISTS (
+		SELECT FROM trainledger.hold_allocation x
+		JOIN trainledger.placed_hold h ON h.id = x.hold_id
+		WHERE x.issue_id = l.id AND h.is_open
+		AND h.expires_at <= trainledger.clock()
+		AND x.captured + x.released < x.quantity))
+	UNION ALL
+	SELECT 'open_holds', '{}', pg_catalog.count(*)
+	FROM trainledger.placed_hold h
+	WHERE h.is_open AND h.expires_at > trainledger.clock()
+	UNION ALL
+	SELECT 'overdue_holds', '{}', pg_catalog.count(*)
+	FROM trainledger.placed_hold h
+	WHERE h.is_open AND h.expires_at <= trainledger.clock()
 	UNION ALL
 	SELECT f.name, '{}', f.value
 	FROM (SELECT b.problems, b.checked_at
@@ -82,7 +98,7 @@ WHERE pg_catalog.has_function_privilege(
 OR pg_catalog.has_function_privilege(
 		'trainledger.monitor_access()'::pg_catalog.regprocedure, 'EXECUTE');
 COMMENT ON VIEW trainledger.ledger_metrics IS
-'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
+'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, open_holds, overdue_holds (over, and not closed by lapse_holds() yet), and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
 COMMENT ON COLUMN trainledger.ledger_metrics.name IS 'What is counted.';
 COMMENT ON COLUMN trainledger.ledger_metrics.labels IS 'What distinguishes rows of one name, as kind of parties; else an empty object.';
 COMMENT ON COLUMN trainledger.ledger_metrics.value IS 'The figure; of check_time in seconds since 1970.';

@@ -1,6 +1,59 @@
 -- Reports (contract, section 14)
 
 /*
+ * The parts of an expired lot that are over, each with its instant: what no hold
+ * keeps back, with the lot; the rest of a hold that ended later, with that.  As
+ * the owner: a learner sees what became of its organisation's lots, and not for
+ * whom they were held.
+ */
+CREATE FUNCTION trainledger_internal.over_parts(issue_id uuid)
+RETURNS TABLE (over_at timestamptz, quantity numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 2
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	WITH lot AS (
+		SELECT l.id, l.expires_at, a.balance::numeric AS balance
+		FROM trainledger.token_lot l
+		JOIN trainledger.account a ON a.id = l.account_id
+		WHERE l.id = $1
+	), kept AS (
+		SELECT h.expires_at, x.quantity::numeric - x.captured::numeric
+			   - x.released::numeric AS quantity
+		FROM lot l
+		JOIN trainledger.hold_allocation x ON x.issue_id = l.id
+		JOIN trainledger.placed_hold h ON h.id = x.hold_id
+		WHERE h.is_open AND h.expires_at > l.expires_at)
+	SELECT l.expires_at,
+		   l.balance - coalesce((SELECT sum(k.quantity) FROM kept k), 0)
+	FROM lot l
+	UNION ALL
+	SELECT k.expires_at, k.quantity FROM kept k
+	WHERE k.expires_at <= trainledger.clock();
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.over_parts IS
+'The parts of an expired lot that are over and not booked off, and since when.';
+
+CREATE VIEW trainledger_internal.unswept WITH (security_invoker = true) AS
+SELECT l.token_type_id, l.unit_price, l.currency_code, p.over_at, p.quantity
+FROM trainledger.token_lot l
+JOIN trainledger.account a ON a.id = l.account_id
+CROSS JOIN LATERAL (
+	SELECT l.expires_at AS over_at,
+		   trainledger.amount_to_numeric(a.balance) AS quantity
+	WHERE a.held = '0'::trainledger.amount
+	UNION ALL
+	SELECT o.over_at, o.quantity
+	FROM trainledger_internal.over_parts(l.id) o
+	WHERE a.held <> '0'::trainledger.amount) AS p
+WHERE l.is_open AND l.expires_at <= trainledger.clock();
+COMMENT ON VIEW trainledger_internal.unswept IS
+'What is over of lots that have expired, and not booked off: by the instant at which it was.';
+
+/*
  * A lot that has expired is worth nothing from then on, whether the sweep has
  * booked it off or not: either way it counts in the month of expires_at.  What
  * comes back to such a lot afterwards expires when it is booked, and its entry
@@ -20,12 +73,9 @@ WITH movement AS (
 	GROUP BY 1, 2, 3
 	UNION ALL
 	SELECT y.name, 'expire'::trainledger.operation,
-		   date_trunc('month', l.expires_at, 'UTC'),
-		   -sum(a.balance)
+		   date_trunc('month', u.over_at, 'UTC'), -sum(u.quantity)
 	FROM trainledger.token_type y
-	JOIN trainledger.token_lot l ON l.token_type_id = y.id
-	JOIN trainledger.account a ON a.id = l.account_id
-	WHERE l.is_open AND l.expires_at <= trainledger.clock()
+	JOIN trainledger_internal.unswept u ON u.token_type_id = y.id
 	GROUP BY 1, 2, 3
 ), total AS (
 	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
@@ -99,14 +149,12 @@ WITH movement AS (
 	WHERE l.unit_price IS NOT NULL
 	GROUP BY 1, 2, 3, 4
 	UNION ALL
-	SELECT y.name, l.currency_code, 'breakage',
-		   date_trunc('month', l.expires_at, 'UTC'),
-		   -sum(trainledger.amount_to_numeric(a.balance) * l.unit_price)
+	SELECT y.name, u.currency_code, 'breakage',
+		   date_trunc('month', u.over_at, 'UTC'),
+		   -sum(u.quantity * u.unit_price)
 	FROM trainledger.token_type y
-	JOIN trainledger.token_lot l ON l.token_type_id = y.id
-	JOIN trainledger.account a ON a.id = l.account_id
-	WHERE l.unit_price IS NOT NULL
-	AND l.is_open AND l.expires_at <= trainledger.clock()
+	JOIN trainledger_internal.unswept u ON u.token_type_id = y.id
+	WHERE u.unit_price IS NOT NULL
 	GROUP BY 1, 2, 3, 4
 ), monthly AS (
 	SELECT m.name, m.currency_code, m.month AT TIME ZONE 'UTC' AS month,
@@ -216,11 +264,14 @@ COMMENT ON COLUMN trainledger.credit_liability.outstanding IS 'Sum of the balanc
 CREATE VIEW trainledger.balances WITH (security_invoker = true) AS
 SELECT a.party_id, p.name AS party, p.organisation_id, y.kind,
 	   y.name AS token_type, a.name AS account_name, l.id AS issue_id,
-	   l.expires_at, a.balance AS booked, '0'::trainledger.amount AS held,
+	   l.expires_at, a.balance AS booked, h.held,
 	   CASE WHEN l.expires_at <= trainledger.clock()
-			THEN '0'::trainledger.amount ELSE a.balance END AS available,
+			THEN '0'::trainledger.amount ELSE a.balance - h.held END AS available,
 	   a.last_entry_at
 FROM trainledger.account a
+CROSS JOIN LATERAL (
+	SELECT CASE WHEN a.held = '0'::trainledger.amount THEN a.held
+		   ELSE trainledger_internal.held(a.id, a.held) END AS held) AS h
 JOIN trainledger.token_type y ON y.id = a.token_type_id
 LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
 LEFT JOIN trainledger.party p ON p.id = a.party_id;
@@ -240,7 +291,10 @@ COMMENT ON COLUMN trainledger.balances.last_entry_at IS 'When the last entry was
 
 CREATE VIEW trainledger.tokens_expiring WITH (security_invoker = true) AS
 SELECT (l.expires_at AT TIME ZONE 'UTC')::date AS day, y.name AS token_type,
-	   l.party_id, p.name AS party, sum(a.balance) AS quantity
+	   l.party_id, p.name AS party,
+	   sum(CASE WHEN a.held = '0'::trainledger.amount THEN a.balance
+		   ELSE a.balance - trainledger_internal.held(a.id, a.held) END)
+		   AS quantity
 FROM trainledger.token_lot l
 JOIN trainledger.account a ON a.id = l.account_id
 JOIN trainledger.token_type y ON y.id = l.token_type_id
@@ -256,7 +310,23 @@ COMMENT ON COLUMN trainledger.tokens_expiring.day IS 'Day of the expiry.';
 COMMENT ON COLUMN trainledger.tokens_expiring.token_type IS 'Name of the token type.';
 COMMENT ON COLUMN trainledger.tokens_expiring.party_id IS 'Party that holds them.';
 COMMENT ON COLUMN trainledger.tokens_expiring.party IS 'Name of the party; null where the caller may not see it.';
-COMMENT ON COLUMN trainledger.tokens_expiring.quantity IS 'How many expire, as things stand.';
+COMMENT ON COLUMN trainledger.tokens_expiring.quantity IS 'How many expire, as things stand; without what holds keep back.';
+
+CREATE VIEW trainledger.hold_overview WITH (security_invoker = true) AS
+SELECT y.name AS token_type, count(*) AS open,
+	   sum(h.quantity - h.captured - h.released) AS quantity,
+	   min(h.created_at) AS oldest, min(h.expires_at) AS ends_next
+FROM trainledger.placed_hold h
+JOIN trainledger.token_type y ON y.id = h.token_type_id
+WHERE h.is_open AND h.expires_at > trainledger.clock()
+GROUP BY y.id, y.name;
+COMMENT ON VIEW trainledger.hold_overview IS
+'Open holds of each token type.';
+COMMENT ON COLUMN trainledger.hold_overview.token_type IS 'Name of the token type.';
+COMMENT ON COLUMN trainledger.hold_overview.open IS 'How many holds are open.';
+COMMENT ON COLUMN trainledger.hold_overview.quantity IS 'How many tokens they keep back.';
+COMMENT ON COLUMN trainledger.hold_overview.oldest IS 'When the oldest of them was placed.';
+COMMENT ON COLUMN trainledger.hold_overview.ends_next IS 'When the next of them ends.';
 
 -- Grouped by the name too, so that a condition on it is pushed down
 
@@ -383,17 +453,29 @@ BEGIN ATOMIC
 		  OFFSET 0) p
 	CROSS JOIN LATERAL (
 		SELECT 'credit' AS system, y.name || '/' || a.name AS what,
-			   a.balance AS quantity, NULL::timestamptz AS valid_until
+			   CASE WHEN a.held = '0'::trainledger.amount THEN a.balance
+					ELSE a.balance - trainledger_internal.held(a.id, a.held)
+					END AS quantity,
+			   NULL::timestamptz AS valid_until
 		FROM trainledger.account a
 		JOIN trainledger.token_type y ON y.id = a.token_type_id
 		WHERE a.party_id = p.id AND a.name IS NOT NULL
 		UNION ALL
-		SELECT 'token', y.name, a.balance, l.expires_at
+		SELECT 'token', y.name, i.available_balance, i.expires_at
 		FROM trainledger.token_lot l
-		JOIN trainledger.account a ON a.id = l.account_id
+		JOIN trainledger.token_issue i ON i.id = l.id
 		JOIN trainledger.token_type y ON y.id = l.token_type_id
 		WHERE l.party_id = p.id AND l.is_open
 		AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL)
+		UNION ALL
+		SELECT 'held', CASE WHEN c.name IS NULL THEN y.name
+					   ELSE y.name || '/' || c.name END,
+			   o.quantity - o.captured - o.released, o.expires_at
+		FROM trainledger.placed_hold o
+		JOIN trainledger.token_type y ON y.id = o.token_type_id
+		LEFT JOIN trainledger.account c ON c.id = o.account_id
+		WHERE o.party_id = p.id AND o.is_open
+		AND o.expires_at > trainledger.clock()
 		UNION ALL
 		SELECT 'pass', y.name, 1, s.valid_until
 		FROM trainledger.pass s
@@ -424,4 +506,4 @@ BEGIN ATOMIC
 		AND (g.valid_until > trainledger.clock() OR g.valid_until IS NULL)) h;
 END;
 COMMENT ON FUNCTION trainledger.holdings IS
-'What a party has now, one row for each credit account, lot of training tokens, pass (upcoming ones too), enrolment by signup, ready ticket and active membership of a program. Level learner, for its own.';
+'What a party has now, one row for each credit account and lot of training tokens (what is available), hold (what it keeps back), pass (upcoming ones too), enrolment by signup, ready ticket and active membership of a program. Level learner, for its own.';

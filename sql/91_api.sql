@@ -96,8 +96,13 @@ SELECT a.id, a.party_id, a.token_type_id, a.name,
 	   trainledger.amount_to_numeric(a.balance) AS balance,
 	   trainledger.amount_to_numeric(a.initial_balance) AS initial_balance,
 	   a.entry_count,
-	   a.created_at, a.last_entry_at
+	   a.created_at, a.last_entry_at,
+	   trainledger.amount_to_numeric(h.held) AS held,
+	   trainledger.amount_to_numeric(a.balance - h.held) AS available_balance
 FROM trainledger.account a
+CROSS JOIN LATERAL (
+	SELECT CASE WHEN a.held = '0'::trainledger.amount THEN a.held
+		   ELSE trainledger_internal.held(a.id, a.held) END AS held) AS h
 WHERE a.name IS NOT NULL;
 COMMENT ON VIEW trainledger_api.credit_accounts IS
 'Credit accounts of parties with their balances.';
@@ -145,7 +150,9 @@ SELECT l.id,
 	   trainledger.amount_to_numeric(i.current_balance) AS current_balance,
 	   trainledger.amount_to_numeric(i.booked_balance) AS booked_balance,
 	   i.expires_at, i.created_at,
-	   l.unit_price, l.currency_code
+	   l.unit_price, l.currency_code,
+	   trainledger.amount_to_numeric(i.held) AS held,
+	   trainledger.amount_to_numeric(i.available_balance) AS available_balance
 FROM trainledger.token_lot l
 JOIN trainledger.token_account t
 	ON t.party_id = l.party_id AND t.token_type_id = l.token_type_id
@@ -174,12 +181,44 @@ CREATE VIEW trainledger_api.redemptions WITH (security_invoker = true) AS
 SELECT r.id, t.party_id, t.token_type_id,
 	   trainledger.amount_to_numeric(r.quantity) AS quantity,
 	   trainledger.amount_to_numeric(r.refunded) AS refunded, r.reference,
-	   r.created_at
+	   r.created_at, r.hold_id
 FROM trainledger.redemption r
 JOIN trainledger.token_account t
 	ON t.party_id = r.party_id AND t.token_type_id = r.token_type_id;
 COMMENT ON VIEW trainledger_api.redemptions IS
 'Redemptions of training tokens.';
+
+-- Holds
+
+CREATE VIEW trainledger_api.holds WITH (security_invoker = true) AS
+SELECT p.id, p.party_id, p.token_type_id, p.account_id,
+	   trainledger.amount_to_numeric(p.quantity) AS quantity,
+	   trainledger.amount_to_numeric(p.captured) AS captured,
+	   trainledger.amount_to_numeric(p.released) AS released,
+	   p.reference, p.notes, p.source, p.device, p.expires_at, p.created_at,
+	   p.placed_by, h.status
+FROM trainledger.placed_hold p
+JOIN trainledger.hold h ON h.id = p.id;
+COMMENT ON VIEW trainledger_api.holds IS
+'Holds: tokens kept back until they are taken or let go.';
+
+CREATE VIEW trainledger_api.hold_allocations WITH (security_invoker = true) AS
+SELECT x.hold_id, x.ordinal, x.account_id, x.issue_id,
+	   trainledger.amount_to_numeric(x.quantity) AS quantity,
+	   trainledger.amount_to_numeric(x.captured) AS captured,
+	   trainledger.amount_to_numeric(x.released) AS released
+FROM trainledger.hold_allocation x;
+COMMENT ON VIEW trainledger_api.hold_allocations IS
+'Which lot or account keeps how much back for which hold.';
+
+CREATE VIEW trainledger_api.hold_events WITH (security_invoker = true) AS
+SELECT v.id, v.hold_id, v.event,
+	   trainledger.amount_to_numeric(v.quantity) AS quantity,
+	   v.redemption_id, v.account_id, v.entry_no, v.expires_at, v.notes,
+	   v.changed_by, v.created_at, v.booking_no
+FROM trainledger.hold_event v;
+COMMENT ON VIEW trainledger_api.hold_events IS
+'What happened to holds.';
 
 CREATE VIEW trainledger_api.redemption_allocations WITH (security_invoker = true) AS
 SELECT a.redemption_id, a.ordinal, a.issue_id,
@@ -316,7 +355,7 @@ DECLARE
 	columns text;
 BEGIN
 	FOREACH report IN ARRAY '{balances,token_liability,credit_liability,
-		token_revenue,tokens_expiring,pass_utilisation,signup_funnel,
+		token_revenue,tokens_expiring,hold_overview,pass_utilisation,signup_funnel,
 		cohort_progress,ledger_metrics}'::name[]
 	LOOP
 		SELECT pg_catalog.string_agg(pg_catalog.format(

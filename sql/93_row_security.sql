@@ -131,6 +131,13 @@ BEGIN
 		('redemption_allocation', reader || ' OR EXISTS (SELECT'
 		 ' FROM trainledger.redemption r WHERE r.id = redemption_id)',
 		 'Whoever sees the redemption sees its allocation.'),
+		('placed_hold', own, 'Readers see all holds, a learner its own.'),
+		('hold_allocation', reader || ' OR EXISTS (SELECT'
+		 ' FROM trainledger.placed_hold h WHERE h.id = hold_id)',
+		 'Whoever sees the hold sees what keeps it.'),
+		('hold_event', reader || ' OR EXISTS (SELECT'
+		 ' FROM trainledger.placed_hold h WHERE h.id = hold_id)',
+		 'Whoever sees the hold sees its events.'),
 		('pass_type', 'true', 'Every level sees all types.'),
 		('pass_type_content', 'true', 'Every level sees what a type covers.'),
 		('pass_type_option', 'true', 'Every level sees all options.'),

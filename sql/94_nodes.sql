@@ -36,12 +36,15 @@ FROM (VALUES
 	(25, 'token_issue_event', 'home', 'id'),
 	(26, 'redemption', 'home', 'id'),
 	(27, 'redemption_allocation', 'home', 'redemption_id'),
-	(28, 'pass', 'home', 'id'),
-	(29, 'pass_period', 'home', 'pass_id'),
-	(30, 'pass_event', 'home', 'id'),
-	(31, 'pass_use', 'home', 'id'),
-	(32, 'party_request', 'home', 'party_id'),
-	(33, 'books_check', 'node', NULL)
+	(28, 'placed_hold', 'home', 'id'),
+	(29, 'hold_allocation', 'home', 'hold_id'),
+	(30, 'hold_event', 'home', 'id'),
+	(31, 'pass', 'home', 'id'),
+	(32, 'pass_period', 'home', 'pass_id'),
+	(33, 'pass_event', 'home', 'id'),
+	(34, 'pass_use', 'home', 'id'),
+	(35, 'party_request', 'home', 'party_id'),
+	(36, 'books_check', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';

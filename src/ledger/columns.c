@@ -24,6 +24,7 @@ static const TlColumn account_columns[TL_ACCOUNT_COLUMN_COUNT] = {
 	[TL_ACCOUNT_NAME] = {.name = "name", .type = TL_TEXT},
 	[TL_ACCOUNT_INITIAL_BALANCE] = {.name = "initial_balance", .type = TL_AMOUNT},
 	[TL_ACCOUNT_BALANCE] = {.name = "balance", .type = TL_AMOUNT},
+	[TL_ACCOUNT_HELD] = {.name = "held", .type = TL_AMOUNT},
 	[TL_ACCOUNT_ENTRY_COUNT] = {.name = "entry_count", .type = TL_INT8},
 	[TL_ACCOUNT_LAST_ENTRY_AT] = {.name = "last_entry_at", .type = TL_TIMESTAMPTZ},
 };

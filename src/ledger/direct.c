@@ -115,6 +115,7 @@ is_plain_entry(Relation entry)
 /* The columns of an account that a posting changes */
 static const int posted_columns[] = {
 	TL_ACCOUNT_BALANCE,
+	TL_ACCOUNT_HELD,
 	TL_ACCOUNT_ENTRY_COUNT,
 	TL_ACCOUNT_LAST_ENTRY_AT,
 };
@@ -261,10 +262,11 @@ posted_row(Relation table, const TlAccount *account)
 	int			columns[lengthof(posted_columns)];
 	Datum		values[] = {
 		AmountGetDatum(account->balance),
+		AmountGetDatum(account->held),
 		Int64GetDatum(account->entry_count),
 		TimestampTzGetDatum(account->last_entry_at),
 	};
-	bool		nulls[] = {false, false, false};
+	bool		nulls[lengthof(posted_columns)] = {false};
 
 	for (size_t i = 0; i < lengthof(columns); i++)
 		columns[i] = tl_attnum(TL_ACCOUNT, posted_columns[i]);

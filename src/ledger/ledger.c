@@ -144,8 +144,9 @@ tl_round_request(const TlRequest *request, int scale, TlAmount *delta,
 						 "The amount is %.64s and the token type has %d decimals.",
 						 request->amount, scale);
 
-	/* no overflow: the amount of subtract cannot be negative */
-	*delta = request->operation == TL_OP_SUBTRACT ? -amount : amount;
+	/* no overflow: the amount of these cannot be negative */
+	*delta = request->operation == TL_OP_SUBTRACT ||
+			request->operation == TL_OP_CAPTURE ? -amount : amount;
 	return true;
 }
 
@@ -163,34 +164,92 @@ is_below(const TlTokenType *type, TlAmount balance)
 		(balance == type->lower && !type->lower_inclusive);
 }
 
+static bool
+refuse_above(const TlTokenType *type, TlAmount balance, TlAmount delta,
+			 TlRefusal *refusal)
+{
+	return tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
+					 "balance out of upper bound",
+					 "Add less, or have the bounds of the token type changed.",
+					 "The balance is %s, the change %s and the upper bound %s.",
+					 amount_text(balance), amount_text(delta),
+					 amount_text(type->upper));
+}
+
+static bool
+refuse_below(const TlTokenType *type, TlAmount balance, TlAmount held,
+			 TlAmount delta, TlRefusal *refusal)
+{
+	return tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
+					 "balance out of lower bound",
+					 held > 0 ?
+					 "Take less, add to the balance first, or release a hold." :
+					 "Take less, or add to the balance first.",
+					 "The balance is %s, %sthe change %s and the lower bound %s.",
+					 amount_text(balance),
+					 held > 0 ?
+					 psprintf("of which %s are held, ", amount_text(held)) : "",
+					 amount_text(delta), amount_text(type->lower));
+}
+
+/* Whether the opening balance of an account is within bounds (TL054, TL055) */
+static bool
+check_opening(const TlTokenType *type, TlAmount delta, TlRefusal *refusal)
+{
+	if (is_above(type, delta))
+		return refuse_above(type, 0, delta, refusal);
+	return !is_below(type, delta) || refuse_below(type, 0, 0, delta, refusal);
+}
+
+/* Whether what is left of a balance besides what is held is below the bound */
+static bool
+is_held_back(const TlTokenType *type, TlAmount balance, TlAmount held)
+{
+	TlAmount	available;
+
+	return pg_sub_s64_overflow(balance, held, &available) ||
+		is_below(type, available);
+}
+
 /*
- * Add delta to a balance and check the type's bounds (TL054, TL055).  A move
- * that ends outside may pass if it leads towards the inside: a changed bound
- * can leave a balance outside, and it must be able to return.  An opening has
- * no balance before and must be within.  An overflow is out of bounds too.
+ * Whether a lower balance would take what holds keep back.  Those whose end has
+ * passed keep back nothing, whether they were closed or not; they are looked
+ * for only if the rest would not do.
+ */
+static bool
+takes_too_much(const TlTokenType *type, TlAccount *account, TimestampTz now,
+			   TlAmount balance)
+{
+	if (!is_held_back(type, balance, account->held - account->lapsed))
+		return false;
+	if (account->held == 0 || account->knows_lapsed)
+		return true;
+	account->lapsed = tl_read_lapsed(account->id,
+									 Max(now, account->last_entry_at));
+	account->knows_lapsed = true;
+	return is_held_back(type, balance, account->held - account->lapsed);
+}
+
+/*
+ * Add delta to the balance of an account and check the type's bounds (TL054,
+ * TL055).  The lower one is for what holds do not keep back.  A move that ends
+ * outside may pass if it leads towards the inside: a changed bound can leave a
+ * balance outside, and it must be able to return.  An overflow is out of bounds
+ * too.
  */
 bool
-tl_check_within(const TlTokenType *type, TlAmount balance, TlAmount delta,
-				bool is_opening, TlAmount *result, TlRefusal *refusal)
+tl_check_within(const TlTokenType *type, TlAccount *account, TimestampTz now,
+				TlAmount delta, TlAmount *result, TlRefusal *refusal)
 {
-	bool		overflows = pg_add_s64_overflow(balance, delta, result);
+	bool		overflows = pg_add_s64_overflow(account->balance, delta,
+												result);
 
-	if ((delta > 0 || is_opening) &&
-		(overflows || is_above(type, *result)))
-		return tl_refuse(refusal, TL_ABOVE_UPPER_BOUND, "amount",
-						 "balance out of upper bound",
-						 "Add less, or have the bounds of the token type changed.",
-						 "The balance is %s, the change %s and the upper bound %s.",
-						 amount_text(balance), amount_text(delta),
-						 amount_text(type->upper));
-	if ((delta < 0 || is_opening) &&
-		(overflows || is_below(type, *result)))
-		return tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
-						 "balance out of lower bound",
-						 "Take less, or add to the balance first.",
-						 "The balance is %s, the change %s and the lower bound %s.",
-						 amount_text(balance), amount_text(delta),
-						 amount_text(type->lower));
+	if (delta > 0 && (overflows || is_above(type, *result)))
+		return refuse_above(type, account->balance, delta, refusal);
+	if (delta < 0 &&
+		(overflows || takes_too_much(type, account, now, *result)))
+		return refuse_below(type, account->balance,
+							account->held - account->lapsed, delta, refusal);
 	return true;
 }
 
@@ -374,6 +433,19 @@ tl_start_entry(const TlRequest *request, TlAmount delta, TlEntry *entry)
 	entry->booked_by = request->booked_by;
 }
 
+/* A capture takes what was granted when it was held: bounds do not matter. */
+static bool
+check_bounds(const TlRequest *request, const TlTokenType *type,
+			 TlAccount *account, TlAmount delta, TlAmount *result,
+			 TlRefusal *refusal)
+{
+	if (request->operation != TL_OP_CAPTURE)
+		return tl_check_within(type, account, request->now, delta, result,
+							   refusal);
+	return !pg_add_s64_overflow(account->balance, delta, result) ||
+		refuse_below(type, account->balance, 0, delta, refusal);
+}
+
 /* Post to an existing account. */
 static bool
 attempt_on_account(TlBooks *books, const TlRequest *request,
@@ -417,14 +489,15 @@ attempt_on_account(TlBooks *books, const TlRequest *request,
 	is_suspended = delta > 0 && tl_is_suspended(books, account->party_id);
 	if (!tl_check_acquire(type, account->party_id, delta > 0, is_suspended,
 						  refusal) ||
-		!tl_check_within(type, account->balance, delta, false,
-						 &entry->balance, refusal) ||
+		!check_bounds(request, type, &after, delta, &entry->balance,
+					  refusal) ||
 		!check_expected(request, type->scale, entry->balance, refusal))
 		return false;
 
 	entry->entry_no = ++after.entry_count;
 	entry->created_at = Max(request->now, account->last_entry_at);
 	after.balance = entry->balance;
+	after.held -= request->freed;
 	after.last_entry_at = entry->created_at;
 	return tl_write_postings(books, accounts, 1, entries, 1) == 1 ||
 		lose(refusal);
@@ -518,7 +591,8 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 						 "Use a token type that is not archived.",
 						 "Token type \"%s\" is archived: no new account is opened.",
 						 text_to_cstring(target->type_name));
-	if (!tl_check_within(used, 0, delta, true, &entry->balance, refusal) ||
+	entry->balance = delta;
+	if (!check_opening(used, delta, refusal) ||
 		!check_expected(request, used->scale, entry->balance, refusal))
 		return false;
 

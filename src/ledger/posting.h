@@ -48,6 +48,7 @@ typedef struct TlRequest
 	bool		has_key;
 	pg_uuid_t	key;
 	const char *expected;		/* the balance that must result, or NULL */
+	TlAmount	freed;			/* of a capture: what is no longer held */
 	TimestampTz now;			/* tl_clock() of the call */
 	text	   *booked_by;
 } TlRequest;
@@ -81,11 +82,14 @@ typedef struct TlAccount
 	pg_uuid_t	token_type_id;
 	bool		is_lot;
 	TlAmount	balance;
+	TlAmount	held;			/* by holds that no event has closed */
+	TlAmount	lapsed;			/* of held, if knows_lapsed: by holds whose end
+								 * has passed */
+	bool		knows_lapsed;
 	int64		entry_count;
 	TimestampTz last_entry_at;
 	HeapTuple	row;			/* as read, palloc'd; postings do not change
 								 * it */
-	int64		entries_read;	/* entry_count in row */
 } TlAccount;
 
 /* A row of trainledger.entry; texts belong to the caller's memory context. */

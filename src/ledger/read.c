@@ -106,13 +106,16 @@ take_account(TupleTableSlot *slot, TlAccount *account)
 									 tl_attnum(TL_ACCOUNT, TL_ACCOUNT_NAME));
 	account->balance =
 		DatumGetAmount(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_BALANCE));
+	account->held =
+		DatumGetAmount(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_HELD));
+	account->lapsed = 0;
+	account->knows_lapsed = false;
 	account->entry_count =
 		DatumGetInt64(tl_column(slot, TL_ACCOUNT, TL_ACCOUNT_ENTRY_COUNT));
 	account->last_entry_at =
 		DatumGetTimestampTz(tl_column(slot, TL_ACCOUNT,
 									  TL_ACCOUNT_LAST_ENTRY_AT));
 	account->row = ExecCopySlotHeapTuple(slot);
-	account->entries_read = account->entry_count;
 	ExecClearTuple(slot);
 	return true;
 }

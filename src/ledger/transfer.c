@@ -135,12 +135,11 @@ check_accounts(Transfer *transfer, TlBooks *books, TlRefusal *refusal)
 						  is_suspended, refusal))
 		return blame(refusal, transfer->type.is_active ? to->argument :
 														 from->argument);
-	return tl_check_within(&transfer->type, from->account.balance,
-						   from->entry->delta, false, &from->entry->balance,
-						   refusal) &&
-		tl_check_within(&transfer->type, to->account.balance,
-						to->entry->delta, false, &to->entry->balance,
-						refusal);
+	return tl_check_within(&transfer->type, &from->account,
+						   transfer->request->now, from->entry->delta,
+						   &from->entry->balance, refusal) &&
+		tl_check_within(&transfer->type, &to->account, transfer->request->now,
+						to->entry->delta, &to->entry->balance, refusal);
 }
 
 /*

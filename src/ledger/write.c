@@ -57,8 +57,8 @@ tl_is_own_update(void)
  * once all transactions before that id have ended, no more entries with a
  * number up to the one read can appear.
  */
-static int64
-take_booking_no(void)
+int64
+tl_booking_no(void)
 {
 	static FullTransactionId taken_by = {0};
 	static int64 booking_no;
@@ -75,6 +75,8 @@ take_booking_no(void)
 typedef enum Statement
 {
 	UPDATE_ACCOUNT,
+	UPDATE_HELD,
+	FIND_LAPSED,
 	INSERT_ENTRY,
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
@@ -102,12 +104,30 @@ static const struct
 {
 	[INSERT_ENTRY] = {.table = "entry"},
 	[UPDATE_ACCOUNT] = {
-		.table = "account", .count = 5,
+		.table = "account", .count = 6,
 		.text = "UPDATE ONLY trainledger.account"
-		" SET balance = $2, entry_count = $3, last_entry_at = $4"
+		" SET balance = $2, entry_count = $3, last_entry_at = $4, held = $5"
 		" WHERE id OPERATOR(pg_catalog.=) $1"
-		" AND entry_count OPERATOR(pg_catalog.=) $5",
-		.types = {TL_INT8, TL_AMOUNT, TL_INT8, TL_TIMESTAMPTZ, TL_INT8},
+		" AND xmin OPERATOR(pg_catalog.=) $6",
+		.types = {TL_INT8, TL_AMOUNT, TL_INT8, TL_TIMESTAMPTZ, TL_AMOUNT,
+			TL_INT4},
+	},
+
+	/*
+	 * An account whose holds changed has a new version, even where nothing in it
+	 * did: a posting that has read it then starts again.
+	 */
+	[UPDATE_HELD] = {
+		.table = "account", .count = 2,
+		.text = "UPDATE ONLY trainledger.account"
+		" SET held = held OPERATOR(trainledger.+) $2"
+		" WHERE id OPERATOR(pg_catalog.=) $1",
+		.types = {TL_INT8, TL_AMOUNT},
+	},
+	[FIND_LAPSED] = {
+		.table = "placed_hold", .count = 2,
+		.text = "SELECT trainledger_internal.lapsed($1, $2)",
+		.types = {TL_INT8, TL_TIMESTAMPTZ},
 	},
 	[INSERT_ACCOUNT] = {
 		.table = "account", .count = 6,
@@ -171,6 +191,17 @@ static const struct
 	}
 };
 /* clang-format on */
+
+/* A trigger or rule suppressed the update of an account. */
+pg_noreturn static void
+refuse_stuck(int64 account_id)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+			 errmsg("account %lld was not updated", (long long) account_id),
+			 errdetail("It is locked, and the update found no row."),
+			 errhint("Look for a trigger or rule on trainledger.account.")));
+}
 
 /* Saved plans, made at first use in the session */
 static SPIPlanPtr plans[STATEMENT_COUNT];
@@ -267,7 +298,7 @@ run(Statement statement, Datum *values, const char *nulls, int expected)
 	SPIPlanPtr	plan = get_plan(statement);
 	int			result;
 
-	is_posting = (statement == UPDATE_ACCOUNT);
+	is_posting = (statement == UPDATE_ACCOUNT || statement == UPDATE_HELD);
 	PG_TRY();
 	{
 		result = SPI_execute_snapshot(plan, values, nulls,
@@ -342,10 +373,55 @@ update_account(const TlAccount *account)
 		AmountGetDatum(account->balance),
 		Int64GetDatum(account->entry_count),
 		TimestampTzGetDatum(account->last_entry_at),
-		Int64GetDatum(account->entries_read),
+		AmountGetDatum(account->held),
+		Int32GetDatum((int32) HeapTupleHeaderGetRawXmin(account->row->t_data)),
 	};
 
 	return run(UPDATE_ACCOUNT, values, NULL, SPI_OK_UPDATE) == 1;
+}
+
+/*
+ * Add to what holds keep back of an account, which the caller has locked.  With
+ * 0 the account only gets a new version.
+ */
+void
+tl_update_held(int64 account_id, TlAmount change)
+{
+	Datum		values[] = {
+		Int64GetDatum(account_id),
+		AmountGetDatum(change),
+	};
+	bool		is_updated;
+
+	tl_books_push_snapshot(true);
+	SPI_connect();
+	is_updated = run(UPDATE_HELD, values, NULL, SPI_OK_UPDATE) == 1;
+	SPI_finish();
+	PopActiveSnapshot();
+	if (!is_updated)
+		refuse_stuck(account_id);
+}
+
+/*
+ * How much of what an account's open holds keep back is held by those that are
+ * over at an instant, as the active snapshot sees it.
+ */
+TlAmount
+tl_read_lapsed(int64 account_id, TimestampTz at)
+{
+	Datum		values[] = {
+		Int64GetDatum(account_id),
+		TimestampTzGetDatum(at),
+	};
+	bool		isnull;
+	TlAmount	lapsed;
+
+	SPI_connect();
+	run(FIND_LAPSED, values, NULL, SPI_OK_SELECT);
+	lapsed = DatumGetAmount(SPI_getbinval(SPI_tuptable->vals[0],
+										  SPI_tuptable->tupdesc, 1, &isnull));
+	SPI_finish();
+	return lapsed;
 }
 
 /*
@@ -358,7 +434,7 @@ tl_write_postings(TlBooks *books, const TlAccount *const *accounts,
 				  int account_count, TlEntry *const *entries, int entry_count)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	int64		booking_no = take_booking_no();
+	int64		booking_no = tl_booking_no();
 	int			updated = 0;
 
 	for (int i = 0; i < entry_count; i++)
@@ -438,7 +514,7 @@ tl_write_account(TlEntry *entry, const TlTarget *target,
 	entry->account_id = tl_make_id(tl_catalog()->account_id_seq,
 								   target->party_id);
 	values[0] = Int64GetDatum(entry->account_id);
-	entry->booking_no = take_booking_no();
+	entry->booking_no = tl_booking_no();
 	SPI_connect();
 	written = run(INSERT_ACCOUNT, values,
 				  target->account_name ? NULL : "     n", SPI_OK_INSERT) == 1;
@@ -496,11 +572,7 @@ void
 tl_lock_account(int64 id, int64 locked_id)
 {
 	if (id == locked_id)
-		ereport(ERROR,
-				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
-				 errmsg("account %lld was not updated", (long long) id),
-				 errdetail("It is locked, and the update found no row."),
-				 errhint("Look for a trigger or rule on trainledger.account.")));
+		refuse_stuck(id);
 	lock_row(LOCK_ACCOUNT, id);
 }
 

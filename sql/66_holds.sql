@@ -1,0 +1,385 @@
+-- Holds: to place them, and what is available besides (contract, section 16)
+
+-- The ledger's engine, for holds (src/ledger/holds.c)
+
+CREATE FUNCTION trainledger_internal.change_held(
+	account_ids bigint[], changes trainledger.amount[]) RETURNS void
+AS 'MODULE_PATHNAME', 'tl_change_held' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.change_held IS
+'Adds to what holds keep back of accounts, which the caller has locked.';
+
+CREATE FUNCTION trainledger_internal.booking_no() RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_new_booking_no' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.booking_no IS
+'Number of all that the running transaction books.';
+
+CREATE FUNCTION trainledger_internal.post_capture(
+	account_id bigint, quantity trainledger.amount, freed trainledger.amount,
+	source text, description text, device text) RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_post_capture' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.post_capture IS
+'Takes what a hold has kept back of a credit account, which the caller has locked, and returns the number of the entry. freed is no longer held, the quantity included.';
+
+-- Helpers
+
+CREATE FUNCTION trainledger_internal.hold(hold_id bigint)
+RETURNS trainledger.hold
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN (SELECT h FROM trainledger.hold h WHERE h.id = hold_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.hold IS
+'A hold as it stands now.';
+
+CREATE FUNCTION trainledger_internal.add_hold_event(
+	hold_id bigint, event trainledger.hold_event_kind,
+	quantity trainledger.amount, notes text, redemption_id bigint,
+	account_id bigint, entry_no bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.hold_event
+		(id, hold_id, event, quantity, redemption_id, account_id, entry_no,
+		 expires_at, notes, changed_by, created_at, booking_no)
+	SELECT new_id('trainledger.hold_event_id_seq'::regclass, h.party_id),
+		   h.id, add_hold_event.event, add_hold_event.quantity,
+		   add_hold_event.redemption_id, add_hold_event.account_id,
+		   add_hold_event.entry_no, h.expires_at,
+		   coalesce(add_hold_event.notes, ''), caller_name(),
+		   trainledger.clock(), booking_no()
+	FROM trainledger.placed_hold h WHERE h.id = add_hold_event.hold_id;
+	PERFORM require_written('hold_event', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.add_hold_event IS
+'Writes what happened to a hold.';
+
+CREATE FUNCTION trainledger_internal.check_hold_end(expires_at timestamptz)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	latest timestamptz := trainledger.clock() + interval '8784 hours';
+BEGIN
+	IF expires_at <= trainledger.clock() OR expires_at > latest THEN
+		PERFORM refuse('TL400', CASE WHEN expires_at > latest
+				THEN 'end of the hold is too far away'
+				ELSE 'end of the hold is past' END,
+			format('The argument expires_at is %s.',
+				   to_jsonb(expires_at AT TIME ZONE 'UTC') #>> '{}'),
+			'Give a time to come, in 366 days at most.', 'expires_at');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_hold_end IS
+'TL400 where the end of a hold is past, or more than 366 days away.';
+
+/*
+ * The hold is given as it is to be; its id, its time and, where it has none, its
+ * end are filled in.  The caller has locked the accounts, and has seen that each
+ * has what it is to keep back.
+ */
+CREATE FUNCTION trainledger_internal.place_hold(
+	hold trainledger.placed_hold, lots uuid[], accounts bigint[],
+	quantities trainledger.amount[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	written bigint;
+BEGIN
+	hold.id := new_id('trainledger.hold_id_seq'::regclass, hold.party_id);
+	INSERT INTO trainledger.placed_hold
+		(id, party_id, token_type_id, account_id, quantity, expires_at,
+		 created_at, reference, notes, source, device, placed_by)
+	VALUES (hold.id, hold.party_id, hold.token_type_id, hold.account_id,
+			hold.quantity, coalesce(hold.expires_at,
+				trainledger.clock() + interval '168 hours'),
+			trainledger.clock(), hold.reference, hold.notes, hold.source,
+			hold.device, caller_name());
+	PERFORM require_written('placed_hold', FOUND);
+	INSERT INTO trainledger.hold_allocation
+		(hold_id, ordinal, account_id, issue_id, quantity)
+	SELECT hold.id, x.ordinal, x.account_id, x.issue_id, x.quantity
+	FROM ROWS FROM (unnest(accounts), unnest(lots), unnest(quantities))
+		WITH ORDINALITY AS x(account_id, issue_id, quantity, ordinal);
+	GET DIAGNOSTICS written = ROW_COUNT;
+	PERFORM require_written('hold_allocation', written = cardinality(accounts));
+	PERFORM change_held(accounts, quantities);
+	PERFORM add_hold_event(hold.id, 'placed'::trainledger.hold_event_kind,
+		hold.quantity, hold.notes, NULL::bigint, NULL::bigint, NULL::bigint);
+	RETURN hold.id;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.place_hold IS
+'Writes a new hold and what it keeps back of each account, and returns its id.';
+
+-- Training tokens
+
+CREATE FUNCTION trainledger_internal.hold_training_tokens(
+	party_id bigint,
+	token_type_id uuid,
+	quantity numeric,
+	reference text,
+	expires_at timestamptz DEFAULT NULL,
+	notes text DEFAULT '',
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.hold
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	token_type trainledger.token_type;
+	holder trainledger.party;
+	hold trainledger.placed_hold;
+	made_id bigint;
+	lots uuid[];
+	accounts bigint[];
+	takes trainledger.amount[];
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM quantity('quantity', quantity, false);
+	PERFORM require_given('reference', nullif(reference, ''));
+	PERFORM check_notes('reference', reference);
+	PERFORM check_notes('notes', notes);
+	holder := party(party_id);
+	token_type := training_type(token_type_id);
+	made_id := take_key(party_id, idempotency_key,
+		'hold_training_tokens', jsonb_build_array(token_type_id,
+			trim_scale(quantity), reference, extract(epoch FROM expires_at),
+			coalesce(notes, '')));
+	IF made_id IS NOT NULL THEN
+		RETURN hold(made_id);
+	END IF;
+	PERFORM check_hold_end(expires_at);
+	PERFORM at_scale('quantity', quantity, token_type.scale);
+	PERFORM require_home(party_id, 'party_id');
+	PERFORM require_active(token_type, 'token_type_id');
+	PERFORM require_not_suspended(holder, 'party_id');
+	PERFORM lock_token_account(party_id, token_type_id);
+	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
+	FROM draw(party_id, token_type_id, quantity) d;
+	hold.party_id := party_id;
+	hold.token_type_id := token_type_id;
+	hold.quantity := quantity;
+	hold.expires_at := expires_at;
+	hold.reference := reference;
+	hold.notes := coalesce(notes, '');
+	hold.source := 'training-tokens';
+	made_id := place_hold(hold, lots, accounts,
+		(SELECT array_agg(-t.take ORDER BY t.ordinal)
+		 FROM unnest(takes) WITH ORDINALITY AS t(take, ordinal))
+			::trainledger.amount[]);
+	PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	RETURN hold(made_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.hold_training_tokens IS
+'Keeps training tokens of a party back until they are captured or released, from the lots that expire soonest, then oldest; all or nothing. Without an end of its own the hold lapses after 7 days. Level operator.';
+
+-- Credit accounts
+
+/*
+ * Locked, since a posting that is faster would have to be waited for anyway.
+ * What is held is judged at the later of now and the account's last entry.
+ */
+CREATE FUNCTION trainledger_internal.lock_account(account_id bigint)
+RETURNS trainledger.account
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	account trainledger.account;
+BEGIN
+	SELECT a.* INTO account FROM trainledger.account a
+	WHERE a.id = lock_account.account_id FOR NO KEY UPDATE;
+	RETURN account;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.lock_account IS
+'Locks an account and returns it as it is then.';
+
+CREATE FUNCTION trainledger_internal.round_to_scale(
+	name text, value numeric, token_type trainledger.token_type,
+	rounding trainledger.rounding) RETURNS trainledger.amount
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	rounded trainledger.amount := trainledger.round_amount(value,
+		token_type.scale, coalesce(rounding, 'round'));
+BEGIN
+	IF rounded::numeric = 0 THEN
+		PERFORM refuse('TL400', format('%s is zero after rounding', name),
+			format('The %s is %s and the token type has %s decimals.', name,
+				   trim_scale(value), token_type.scale),
+			'Give a number that is not zero at the token type''s scale.', name);
+	END IF;
+	RETURN rounded;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.round_to_scale IS
+'A quantity rounded to the scale of a token type; TL400 where nothing is left of it.';
+
+/*
+ * What is left besides what is held must not be below the lower bound of the
+ * type, which is judged at the later of now and the account's last entry.
+ */
+CREATE FUNCTION trainledger_internal.check_available(
+	account trainledger.account, token_type trainledger.token_type,
+	quantity numeric) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	held numeric := account.held;
+	least_balance CONSTANT numeric := coalesce(lower(token_type.bounds)::numeric,
+											   -9223372036854.775808);
+	left_over numeric;
+BEGIN
+	IF held <> 0 THEN
+		held := held - lapsed(account.id,
+			greatest(trainledger.clock(), account.last_entry_at))::numeric;
+	END IF;
+	left_over := account.balance::numeric - held - quantity;
+	IF left_over < least_balance
+	   OR (left_over = least_balance AND lower(token_type.bounds) IS NOT NULL
+		   AND NOT lower_inc(token_type.bounds)) THEN
+		PERFORM refuse('TL055', 'balance out of lower bound',
+			format('The balance is %s, of which %s are held, %s are wanted and the lower bound is %s.',
+				   account.balance, trim_scale(held), trim_scale(quantity),
+				   trim_scale(least_balance)),
+			'Take less, add to the balance first, or release a hold.',
+			'amount');
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_available IS
+'TL055 where less than the lower bound would be left of an account besides what is held.';
+
+CREATE FUNCTION trainledger_internal.credit_hold(
+	party_id bigint,
+	amount numeric,
+	source text,
+	description text,
+	expires_at timestamptz DEFAULT NULL,
+	account_name text DEFAULT 'default',
+	token_type text DEFAULT 'default',
+	rounding trainledger.rounding DEFAULT 'round',
+	device text DEFAULT NULL,
+	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.hold
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	account trainledger.account;
+	of_type trainledger.token_type;
+	holder trainledger.party;
+	hold trainledger.placed_hold;
+	made_id bigint;
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM quantity('amount', amount, false);
+	PERFORM require_given('source', nullif(source, ''));
+	PERFORM check_notes('source', source);
+	PERFORM require_given('description', description);
+	PERFORM check_notes('description', description);
+	PERFORM check_notes('device', device);
+	account_name := coalesce(trimmed(account_name), 'default');
+	token_type := coalesce(trimmed(token_type), 'default');
+	holder := party(party_id);
+	SELECT t.* INTO of_type FROM trainledger.token_type t
+	WHERE t.kind = 'credit' AND t.name = credit_hold.token_type;
+	IF NOT FOUND AND token_type <> 'default' THEN
+		-- refuses: there is no such type
+		PERFORM credit_account(party_id, account_name, token_type);
+	END IF;
+	made_id := take_key(party_id, idempotency_key, 'credit_hold',
+		jsonb_build_array(trim_scale(CASE WHEN of_type.id IS NULL THEN amount
+				ELSE trainledger.round_amount(amount, of_type.scale,
+					coalesce(rounding, 'round'))::numeric END),
+			source, description, extract(epoch FROM expires_at), account_name,
+			token_type, device));
+	IF made_id IS NOT NULL THEN
+		RETURN hold(made_id);
+	END IF;
+	account := credit_account(party_id, account_name, token_type);
+	hold.quantity := round_to_scale('amount', amount, of_type, rounding);
+	PERFORM check_hold_end(expires_at);
+	PERFORM require_home(party_id, 'party_id');
+	PERFORM require_active(of_type, 'token_type');
+	PERFORM require_not_suspended(holder, 'party_id');
+	account := lock_account(account.id);
+	PERFORM check_available(account, of_type, hold.quantity::numeric);
+	hold.party_id := party_id;
+	hold.token_type_id := of_type.id;
+	hold.account_id := account.id;
+	hold.expires_at := expires_at;
+	hold.notes := description;
+	hold.source := source;
+	hold.device := device;
+	made_id := place_hold(hold, ARRAY[NULL]::uuid[], ARRAY[account.id],
+						  ARRAY[hold.quantity]);
+	PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	RETURN hold(made_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.credit_hold IS
+'Keeps tokens of a party''s credit account back until they are captured or released; the lower bound is for what is left. Without an end of its own the hold lapses after 7 days. Level operator.';
+
+-- What is available
+
+CREATE FUNCTION trainledger.available_balance(account_id bigint)
+RETURNS trainledger.amount
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	available trainledger.amount;
+BEGIN
+	PERFORM require_given('account_id', account_id::text);
+	SELECT CASE WHEN l.expires_at <= trainledger.clock()
+				THEN 0 ELSE a.balance::numeric - held(a.id, a.held)::numeric END
+	INTO available
+	FROM trainledger.account a
+	LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
+	WHERE a.id = available_balance.account_id;
+	IF NOT FOUND THEN
+		PERFORM refuse_missing('account', account_id::text, 'account_id');
+	END IF;
+	RETURN available;
+END;
+$$;
+COMMENT ON FUNCTION trainledger.available_balance IS
+'What can be taken from an account now: its balance less what holds keep back; 0 for a lot that has expired. Level learner, for its own.';
+
+CREATE FUNCTION trainledger.available_tokens(
+	party_id bigint, token_type_id uuid) RETURNS trainledger.amount
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM require_given('token_type_id', token_type_id::text);
+	PERFORM party_by('id', party_id::text, 'party_id');
+	IF NOT EXISTS (SELECT FROM trainledger.token_type t
+				   WHERE t.id = available_tokens.token_type_id
+				   AND t.kind = 'training') THEN
+		PERFORM refuse_missing('token type', token_type_id::text,
+			'token_type_id');
+	END IF;
+	RETURN coalesce((
+		SELECT sum(i.available_balance::numeric)
+		FROM trainledger.token_lot l
+		JOIN trainledger.token_issue i ON i.id = l.id
+		WHERE l.party_id = available_tokens.party_id
+		AND l.token_type_id = available_tokens.token_type_id AND l.is_open), 0);
+END;
+$$;
+COMMENT ON FUNCTION trainledger.available_tokens IS
+'How many training tokens of a type a party can redeem or hold now: of lots that have not expired, less what holds keep back. Level learner, for its own and its organisation''s.';
