@@ -210,10 +210,10 @@ COMMENT ON FUNCTION trainledger_internal.lapsed IS
 CREATE FUNCTION trainledger_internal.held(
 	account_id bigint, held trainledger.amount) RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger, trainledger_internal, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	RETURN held - lapsed(account_id, clock());
+	RETURN held::numeric - lapsed(account_id, trainledger.clock())::numeric;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.held IS

@@ -13,6 +13,7 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	lot trainledger.token_lot;
+	account trainledger.account;
 	left_over trainledger.amount;
 BEGIN
 	PERFORM require_given('issue_id', issue_id::text);
@@ -26,14 +27,18 @@ BEGIN
 	lot := lock_lot(lot.id);
 	PERFORM require_active(training_type(lot.token_type_id), 'issue_id');
 	PERFORM require_not_expired(lot);
-	SELECT a.balance - a.held
-		   + lapsed(a.id, greatest(trainledger.clock(), a.last_entry_at))
-	INTO left_over
-	FROM trainledger.account a WHERE a.id = lot.account_id;
+	SELECT a.* INTO account FROM trainledger.account a
+	WHERE a.id = lot.account_id;
+	left_over := account.balance::numeric - account.held::numeric
+		+ lapsed(account.id, greatest(trainledger.clock(),
+									  account.last_entry_at))::numeric;
 	IF left_over <= 0::trainledger.amount THEN
 		PERFORM refuse('TL409', 'nothing is left of the token issue',
-			'Nothing is available of it.', 'Only what is left of an issue can be voided.',
-			'issue_id');
+			CASE WHEN account.balance > left_over THEN
+				format('Its balance is %s, all of which is held.',
+					   account.balance)
+			ELSE format('Its balance is %s.', account.balance) END,
+			'Only what is left of an issue can be voided.', 'issue_id');
 	END IF;
 	PERFORM move_lots(
 		'adjust'::trainledger.operation, ARRAY[lot.account_id],
@@ -44,7 +49,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.void_training_tokens IS
-'Books off all that is left of an issue at that moment; nothing left: TL409. Level operator.';
+'Books off all that is left of an issue at that moment and no hold keeps back; nothing left: TL409. Level operator.';
 
 CREATE FUNCTION trainledger_internal.set_training_tokens_expiry(
 	issue_id uuid, expires_on date, reason text) RETURNS trainledger.token_issue

@@ -20,7 +20,7 @@ COMMENT ON FUNCTION trainledger_internal.redemption IS
 CREATE FUNCTION trainledger_internal.draw(
 	party_id bigint, token_type_id uuid, quantity numeric,
 	OUT lots uuid[], OUT accounts bigint[], OUT takes trainledger.amount[])
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- A generic plan uses the keys; a plan for a long array may scan whole tables
 SET plan_cache_mode = force_generic_plan

@@ -251,11 +251,14 @@ BEGIN
 	   OR (left_over = least_balance AND lower(token_type.bounds) IS NOT NULL
 		   AND NOT lower_inc(token_type.bounds)) THEN
 		PERFORM refuse('TL055', 'balance out of lower bound',
-			format('The balance is %s, of which %s are held, %s are wanted and the lower bound is %s.',
-				   account.balance, trim_scale(held), trim_scale(quantity),
-				   trim_scale(least_balance)),
-			'Take less, add to the balance first, or release a hold.',
-			'amount');
+			format('The balance is %s, %s%s are wanted and the lower bound is %s.',
+				   account.balance,
+				   CASE WHEN held > 0 THEN
+						format('of which %s are held, ', trim_scale(held)) END,
+				   trim_scale(quantity), trim_scale(least_balance)),
+			CASE WHEN held > 0 THEN
+				'Take less, add to the balance first, or release a hold.'
+			ELSE 'Take less, or add to the balance first.' END, 'amount');
 	END IF;
 END;
 $$;
@@ -337,20 +340,22 @@ COMMENT ON FUNCTION trainledger_internal.credit_hold IS
 CREATE FUNCTION trainledger.available_balance(account_id bigint)
 RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	available trainledger.amount;
 BEGIN
-	PERFORM require_given('account_id', account_id::text);
+	PERFORM trainledger_internal.require_given('account_id'::text, account_id::text);
 	SELECT CASE WHEN l.expires_at <= trainledger.clock()
-				THEN 0 ELSE a.balance::numeric - held(a.id, a.held)::numeric END
+				THEN 0 ELSE a.balance::numeric
+				- trainledger_internal.held(a.id, a.held)::numeric END
 	INTO available
 	FROM trainledger.account a
 	LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
 	WHERE a.id = available_balance.account_id;
 	IF NOT FOUND THEN
-		PERFORM refuse_missing('account', account_id::text, 'account_id');
+		PERFORM trainledger_internal.refuse_missing('account'::text,
+			account_id::text, 'account_id'::text);
 	END IF;
 	RETURN available;
 END;
@@ -361,17 +366,19 @@ COMMENT ON FUNCTION trainledger.available_balance IS
 CREATE FUNCTION trainledger.available_tokens(
 	party_id bigint, token_type_id uuid) RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-	PERFORM require_given('party_id', party_id::text);
-	PERFORM require_given('token_type_id', token_type_id::text);
-	PERFORM party_by('id', party_id::text, 'party_id');
+	PERFORM trainledger_internal.require_given('party_id'::text, party_id::text);
+	PERFORM trainledger_internal.require_given('token_type_id'::text,
+		token_type_id::text);
+	PERFORM trainledger_internal.party_by('id'::text, party_id::text,
+		'party_id'::text);
 	IF NOT EXISTS (SELECT FROM trainledger.token_type t
 				   WHERE t.id = available_tokens.token_type_id
 				   AND t.kind = 'training') THEN
-		PERFORM refuse_missing('token type', token_type_id::text,
-			'token_type_id');
+		PERFORM trainledger_internal.refuse_missing('token type'::text,
+			token_type_id::text, 'token_type_id'::text);
 	END IF;
 	RETURN coalesce((
 		SELECT sum(i.available_balance::numeric)

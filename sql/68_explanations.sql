@@ -48,26 +48,6 @@ COMMENT ON FUNCTION trainledger_internal.held_at IS
 'What each hold of a party and type that was not over kept back of each account at an instant.';
 
 /*
- * The expiry that a lot had at an instant.
- */
-CREATE FUNCTION trainledger_internal.expiry_at(
-	lot trainledger.token_lot, at timestamptz) RETURNS timestamptz
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-DECLARE
-	changed record;
-BEGIN
-	SELECT v.old_expires_at INTO changed FROM trainledger.token_issue_event v
-	WHERE v.issue_id = lot.id AND v.created_at > at
-	ORDER BY v.created_at, v.id LIMIT 1;
-	RETURN CASE WHEN FOUND THEN changed.old_expires_at ELSE lot.expires_at END;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.expiry_at IS
-'The expiry that a lot of training tokens had at an instant.';
-
-/*
  * The accounts that an explanation is about: one credit account, or all lots.
  */
 CREATE FUNCTION trainledger_internal.explained_accounts(
@@ -107,11 +87,12 @@ COMMENT ON FUNCTION trainledger_internal.explained_accounts IS
 'The credit account of a party by its name, or its lots of training tokens, by token type.';
 
 /*
- * Each entry counts in one line: redemptions have one each, all other movements
- * one for each account and kind.
+ * Each entry counts in one line: redemptions have one each, from whichever lots,
+ * all other movements one for each account and kind.  The entries of a
+ * redemption have its time.
  */
 CREATE FUNCTION trainledger_internal.movements(
-	accounts bigint[], at timestamptz)
+	accounts bigint[], party_id bigint, token_type_id uuid, at timestamptz)
 RETURNS TABLE (account_id bigint, line text, quantity numeric,
 			   since timestamptz, entries bigint, notes text, booked_by text,
 			   booking_no bigint)
@@ -121,11 +102,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT m.account_id, m.line, sum(m.delta), min(m.created_at), count(*),
-		   (array_agg(m.description ORDER BY m.entry_no DESC))[1],
-		   (array_agg(m.booked_by ORDER BY m.entry_no DESC))[1],
-		   (array_agg(m.booking_no ORDER BY m.entry_no DESC))[1]
-	FROM (
+	WITH booked AS MATERIALIZED (
 		SELECT e.account_id, e.entry_no, e.delta::numeric AS delta,
 			   e.created_at, e.description, e.booked_by, e.booking_no,
 			   CASE e.operation
@@ -142,39 +119,33 @@ BEGIN
 						THEN 'lost on expired lots' ELSE 'expired' END
 					ELSE e.operation::text END AS line
 		FROM trainledger.entry e
-		WHERE e.account_id = ANY (accounts) AND e.created_at <= at) m
-	GROUP BY m.account_id, m.line;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.movements IS
-'What was booked on accounts up to an instant, by account and kind of movement.';
-
-/*
- * The lines of redemptions, one each, from which lots; their entries have the
- * same time.
- */
-CREATE FUNCTION trainledger_internal.redemption_lines(
-	party_id bigint, token_type_id uuid, at timestamptz)
-RETURNS TABLE (quantity numeric, since timestamptz, reference text)
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-#variable_conflict use_column
-BEGIN
-	RETURN QUERY
-	SELECT -r.quantity::numeric, r.created_at,
+		WHERE e.account_id = ANY (accounts) AND e.created_at <= at
+	)
+	SELECT b.account_id, b.line, sum(b.delta), min(b.created_at), count(*),
+		   (array_agg(b.description ORDER BY b.entry_no DESC))[1],
+		   (array_agg(b.booked_by ORDER BY b.entry_no DESC))[1],
+		   (array_agg(b.booking_no ORDER BY b.entry_no DESC))[1]
+	FROM booked b WHERE b.line <> 'redeemed'
+	GROUP BY b.account_id, b.line
+	UNION ALL
+	SELECT NULL, 'redeemed', -r.quantity::numeric, r.created_at, 1,
 		   format('%s; %s', r.reference,
 				  (SELECT string_agg(format('%s of issue %s', x.quantity,
 											x.issue_id), ', ' ORDER BY x.ordinal)
 				   FROM trainledger.redemption_allocation x
-				   WHERE x.redemption_id = r.id))
+				   WHERE x.redemption_id = r.id)),
+		   b.booked_by, b.booking_no
 	FROM trainledger.redemption r
-	WHERE r.party_id = $1 AND r.token_type_id = $2 AND r.created_at <= $3
-	ORDER BY r.created_at, r.id;
+	LEFT JOIN (
+		SELECT n.created_at, min(n.booked_by) AS booked_by,
+			   min(n.booking_no) AS booking_no
+		FROM booked n WHERE n.line = 'redeemed'
+		GROUP BY n.created_at) b ON b.created_at = r.created_at
+	WHERE r.party_id = $2 AND r.token_type_id = $3 AND r.created_at <= at;
 END;
 $$;
-COMMENT ON FUNCTION trainledger_internal.redemption_lines IS
-'Redemptions of a party and type up to an instant, with the issues that gave.';
+COMMENT ON FUNCTION trainledger_internal.movements IS
+'What was booked on accounts of a party and type up to an instant, by account and kind of movement.';
 
 CREATE FUNCTION trainledger.why(
 	party_id bigint, token_type_id uuid, account_name text DEFAULT NULL,
@@ -184,32 +155,45 @@ RETURNS TABLE (
 	since timestamptz, until timestamptz, reference text, changed_by text,
 	booking_no bigint)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 20
-SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-	accounts bigint[] := explained_accounts(party_id, token_type_id,
-											account_name);
+	accounts bigint[] := trainledger_internal.explained_accounts(
+		party_id, token_type_id, account_name);
 	instant timestamptz := coalesce(at, trainledger.clock());
 BEGIN
 	RETURN QUERY
 	WITH moved AS MATERIALIZED (
-		SELECT m.* FROM movements(accounts, instant) m
+		SELECT m.*
+		FROM trainledger_internal.movements(accounts, $1, $2, instant) m
 	), held AS MATERIALIZED (
-		SELECT k.* FROM held_at($1, $2, instant) k
+		SELECT k.*
+		FROM trainledger_internal.held_at($1, $2, instant) k
 		WHERE k.account_id = ANY (accounts) AND k.quantity > 0
 	), lot AS MATERIALIZED (
-		SELECT l.id, l.account_id, l.created_at,
-			   expiry_at(l, instant) AS expires_at,
-			   (SELECT count(*) FROM trainledger.token_issue_event v
-				WHERE v.issue_id = l.id AND v.created_at <= instant) AS changes
-		FROM trainledger.token_lot l WHERE l.account_id = ANY (accounts)
+		-- the expiry that it had then: the next change knows it
+		SELECT l.id, l.account_id,
+			   CASE WHEN v.later IS NULL THEN l.expires_at
+					ELSE v.later[1] END AS expires_at,
+			   v.changes
+		FROM trainledger.token_lot l
+		CROSS JOIN LATERAL (
+			SELECT count(*) FILTER (WHERE c.created_at <= instant) AS changes,
+				   array_agg(c.old_expires_at ORDER BY c.created_at, c.id)
+					   FILTER (WHERE c.created_at > instant) AS later
+			FROM trainledger.token_issue_event c WHERE c.issue_id = l.id) AS v
+		WHERE l.account_id = ANY (accounts)
 	), over AS (
-		SELECT l.*, coalesce((SELECT sum(m.quantity) FROM moved m
-							  WHERE m.account_id = l.account_id), 0)
-			   - coalesce((SELECT sum(k.quantity) FROM held k
-						   WHERE k.account_id = l.account_id), 0) AS quantity
-		FROM lot l WHERE l.expires_at <= instant
+		SELECT l.id, l.expires_at, b.balance - coalesce((
+				   SELECT sum(k.quantity) FROM held k
+				   WHERE k.account_id = l.account_id), 0) AS quantity
+		FROM lot l
+		CROSS JOIN LATERAL (
+			SELECT e.balance::numeric AS balance FROM trainledger.entry e
+			WHERE e.account_id = l.account_id AND e.created_at <= instant
+			ORDER BY e.entry_no DESC LIMIT 1) AS b
+		WHERE l.expires_at <= instant
 	), lines AS (
 		SELECT 1 AS part, m.line, m.quantity, m.since,
 			   CASE WHEN m.line = 'issued' THEN l.expires_at END AS until,
@@ -222,15 +206,6 @@ BEGIN
 			   m.booked_by AS changed_by, m.booking_no
 		FROM moved m
 		LEFT JOIN lot l ON l.account_id = m.account_id
-		WHERE m.line <> 'redeemed'
-		UNION ALL
-		SELECT 1, 'redeemed', r.quantity, r.since, NULL, r.reference, e.booked_by,
-			   e.booking_no
-		FROM redemption_lines($1, $2, instant) r
-		LEFT JOIN LATERAL (
-			SELECT n.booked_by, n.booking_no FROM trainledger.entry n
-			WHERE n.account_id = ANY (accounts) AND n.created_at = r.since
-			AND n.operation = 'redeem' LIMIT 1) e ON true
 		UNION ALL
 		SELECT 2, 'booked', (SELECT coalesce(sum(m.quantity), 0) FROM moved m),
 			   NULL, NULL, NULL, NULL, NULL
@@ -251,7 +226,8 @@ BEGIN
 			   - (SELECT coalesce(sum(k.quantity), 0) FROM held k)
 			   - (SELECT coalesce(sum(o.quantity), 0) FROM over o),
 			   NULL, NULL, NULL, NULL, NULL)
-	SELECT row_number() OVER (ORDER BY n.part, n.since, n.line, n.reference)
+	SELECT row_number() OVER (ORDER BY n.part, n.since,
+			   n.line NOT IN ('opened', 'issued'), n.line, n.until, n.reference)
 			   ::integer,
 		   n.line, n.quantity::trainledger.amount, n.since, n.until,
 		   n.reference, n.changed_by, n.booking_no
@@ -263,74 +239,44 @@ COMMENT ON FUNCTION trainledger.why IS
 'Why a balance is what it is, now or at an instant: every kind of movement with its evidence; their sum, booked; what holds keep back, and what has expired and is not swept; and what is left, available. Level learner, for its own.';
 
 /*
- * What somebody could do about too small a balance.
+ * A refusal is an error, and a row here.  What could be done about too small a
+ * balance is added: holds that end next.
  */
-CREATE FUNCTION trainledger_internal.what_would_free(
-	party_id bigint, token_type_id uuid, accounts bigint[]) RETURNS text
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-BEGIN
-	RETURN (
-		SELECT string_agg(format('Hold %s keeps %s back until %s.', s.hold_id,
-			s.quantity, to_char(s.ends_at AT TIME ZONE 'UTC',
-								'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
-			' ' ORDER BY s.ends_at, s.hold_id)
-		FROM (
-			SELECT k.hold_id, trim_scale(sum(k.quantity)) AS quantity,
-				   k.ends_at
-			FROM held_at(party_id, token_type_id, trainledger.clock()) k
-			WHERE k.account_id = ANY (accounts)
-			GROUP BY k.hold_id, k.ends_at
-			HAVING sum(k.quantity) > 0
-			ORDER BY k.ends_at LIMIT 5) s);
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.what_would_free IS
-'The holds that end next of those that keep tokens of accounts back.';
-
-CREATE FUNCTION trainledger_internal.check_taking(
-	token_type trainledger.token_type, party_id bigint, accounts bigint[],
-	quantity numeric) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-DECLARE
-	account trainledger.account;
-BEGIN
-	PERFORM quantity('quantity', quantity, false);
-	IF token_type.kind = 'training' THEN
-		PERFORM at_scale('quantity', quantity, token_type.scale);
-		PERFORM require_active(token_type, 'token_type_id');
-		PERFORM draw(party_id, token_type.id, quantity);
-	ELSE
-		quantity := round_to_scale('quantity', quantity, token_type, 'round');
-		PERFORM require_active(token_type, 'token_type_id');
-		SELECT a.* INTO account FROM trainledger.account a
-		WHERE a.id = accounts[1];
-		PERFORM check_available(account, token_type, quantity);
-	END IF;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.check_taking IS
-'Refuses what a redemption, or a subtraction from a credit account, would be refused for.';
-
 CREATE FUNCTION trainledger.why_not(
 	party_id bigint, token_type_id uuid, quantity numeric,
 	account_name text DEFAULT NULL)
 RETURNS TABLE (refusal text, message text, detail text, hint text)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE ROWS 1
-SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
 	token_type trainledger.token_type;
+	account trainledger.account;
 	accounts bigint[];
 BEGIN
 	BEGIN
-		accounts := explained_accounts(party_id, token_type_id, account_name);
+		accounts := trainledger_internal.explained_accounts(party_id,
+			token_type_id, account_name);
 		SELECT t.* INTO token_type FROM trainledger.token_type t
 		WHERE t.id = why_not.token_type_id;
-		PERFORM check_taking(token_type, party_id, accounts, quantity);
+		PERFORM trainledger_internal.quantity('quantity'::text, quantity, false);
+		IF token_type.kind = 'training' THEN
+			PERFORM trainledger_internal.at_scale('quantity'::text, quantity,
+				token_type.scale);
+		ELSE
+			quantity := trainledger_internal.round_to_scale('quantity'::text,
+				quantity, token_type, 'round'::trainledger.rounding);
+			SELECT a.* INTO account FROM trainledger.account a
+			WHERE a.id = accounts[1];
+		END IF;
+		PERFORM trainledger_internal.require_active(token_type,
+			'token_type_id'::text);
+		IF token_type.kind = 'training' THEN
+			PERFORM trainledger_internal.draw(party_id, token_type_id, quantity);
+		ELSE
+			PERFORM trainledger_internal.check_available(account, token_type,
+				quantity);
+		END IF;
 		RETURN;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS refusal = RETURNED_SQLSTATE,
@@ -341,8 +287,20 @@ BEGIN
 		END IF;
 	END;
 	IF refusal = 'TL055' THEN
-		hint := concat_ws(' ', hint,
-			what_would_free(party_id, token_type_id, accounts));
+		hint := concat_ws(' ', hint, (
+			SELECT string_agg(format('Hold %s keeps %s back until %s.',
+				s.hold_id, trim_scale(s.quantity),
+				to_char(s.ends_at AT TIME ZONE 'UTC',
+						'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+				' ' ORDER BY s.ends_at, s.hold_id)
+			FROM (
+				SELECT k.hold_id, sum(k.quantity) AS quantity, k.ends_at
+				FROM trainledger_internal.held_at(party_id, token_type_id,
+					trainledger.clock()) k
+				WHERE k.account_id = ANY (accounts)
+				GROUP BY k.hold_id, k.ends_at
+				HAVING sum(k.quantity) > 0
+				ORDER BY k.ends_at LIMIT 5) s));
 	END IF;
 	RETURN NEXT;
 END;

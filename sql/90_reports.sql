@@ -9,7 +9,7 @@
 CREATE FUNCTION trainledger_internal.over_parts(issue_id uuid)
 RETURNS TABLE (over_at timestamptz, quantity numeric)
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 2
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -37,20 +37,29 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.over_parts IS
 'The parts of an expired lot that are over and not booked off, and since when.';
 
-CREATE VIEW trainledger_internal.unswept WITH (security_invoker = true) AS
-SELECT l.token_type_id, l.unit_price, l.currency_code, p.over_at, p.quantity
-FROM trainledger.token_lot l
-JOIN trainledger.account a ON a.id = l.account_id
-CROSS JOIN LATERAL (
-	SELECT l.expires_at AS over_at,
-		   trainledger.amount_to_numeric(a.balance) AS quantity
-	WHERE a.held = '0'::trainledger.amount
-	UNION ALL
-	SELECT o.over_at, o.quantity
-	FROM trainledger_internal.over_parts(l.id) o
-	WHERE a.held <> '0'::trainledger.amount) AS p
-WHERE l.is_open AND l.expires_at <= trainledger.clock();
-COMMENT ON VIEW trainledger_internal.unswept IS
+CREATE FUNCTION trainledger_internal.unswept()
+RETURNS TABLE (token_type_id uuid, unit_price numeric, currency_code text,
+			   over_at timestamptz, quantity numeric)
+LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 100
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT l.token_type_id, l.unit_price, l.currency_code, p.over_at, p.quantity
+	FROM trainledger.token_lot l
+	JOIN trainledger.account a ON a.id = l.account_id
+	CROSS JOIN LATERAL (
+		SELECT l.expires_at AS over_at, a.balance::numeric AS quantity
+		WHERE a.held = 0::trainledger.amount
+		UNION ALL
+		SELECT o.over_at, o.quantity
+		FROM over_parts(l.id) o
+		WHERE a.held <> 0::trainledger.amount) AS p
+	WHERE l.is_open AND l.expires_at <= trainledger.clock();
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.unswept IS
 'What is over of lots that have expired, and not booked off: by the instant at which it was.';
 
 /*
@@ -75,7 +84,7 @@ WITH movement AS (
 	SELECT y.name, 'expire'::trainledger.operation,
 		   date_trunc('month', u.over_at, 'UTC'), -sum(u.quantity)
 	FROM trainledger.token_type y
-	JOIN trainledger_internal.unswept u ON u.token_type_id = y.id
+	JOIN trainledger_internal.unswept() u ON u.token_type_id = y.id
 	GROUP BY 1, 2, 3
 ), total AS (
 	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
@@ -153,7 +162,7 @@ WITH movement AS (
 		   date_trunc('month', u.over_at, 'UTC'),
 		   -sum(u.quantity * u.unit_price)
 	FROM trainledger.token_type y
-	JOIN trainledger_internal.unswept u ON u.token_type_id = y.id
+	JOIN trainledger_internal.unswept() u ON u.token_type_id = y.id
 	WHERE u.unit_price IS NOT NULL
 	GROUP BY 1, 2, 3, 4
 ), monthly AS (

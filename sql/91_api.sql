@@ -106,6 +106,8 @@ CROSS JOIN LATERAL (
 WHERE a.name IS NOT NULL;
 COMMENT ON VIEW trainledger_api.credit_accounts IS
 'Credit accounts of parties with their balances.';
+COMMENT ON COLUMN trainledger_api.credit_accounts.held IS 'What holds keep back now.';
+COMMENT ON COLUMN trainledger_api.credit_accounts.available_balance IS 'What can be taken or held now: the balance less what is held.';
 
 CREATE VIEW trainledger_api.credit_transactions WITH (security_invoker = true) AS
 SELECT e.account_id, e.entry_no, a.party_id, a.token_type_id, e.operation,

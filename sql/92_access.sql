@@ -240,10 +240,9 @@ SELECT n.level, p.function_name
 FROM (VALUES
 	('learner'::trainledger.access_level,
 		'{refuse,trimmed,folded,party_by,credit_account,entries_until,
-		  lapsed_on,lapsed,held,held_at,over_parts,require_given,refuse_missing,
-		  expiry_at,explained_accounts,movements,redemption_lines,what_would_free,
-		  check_taking,check_available,round_to_scale,quantity,at_scale,
-		  require_active,draw,first_visible_party,
+		  require_given,refuse_missing,require_active,quantity,at_scale,
+		  round_to_scale,lapsed_on,lapsed,held,held_at,over_parts,unswept,draw,
+		  check_available,explained_accounts,movements,first_visible_party,
 		  last_visible_party,first_visible_account,last_visible_account,
 		  visible_accounts,visible_organisation,visible_email,document_fields,
 		  document_time,given,program_document,program_kind_document}'::text[]),

@@ -62,7 +62,7 @@ tl_is_plain_table(Relation table)
 }
 
 /*
- * Whether a column stores values of its type unchanged and has no default.  An
+ * Whether a column stores values of its type unchanged.  An
  * optional column must also accept nulls.
  */
 bool
@@ -70,8 +70,7 @@ tl_is_plain_column(TupleDesc columns, AttrNumber number, bool optional)
 {
 	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
 
-	return column->atttypmod == -1 && !column->atthasdef &&
-		column->attgenerated == '\0' && column->attidentity == '\0' &&
+	return column->atttypmod == -1 && column->attgenerated == '\0' && column->attidentity == '\0' &&
 		!(optional && column->attnotnull);
 }
 

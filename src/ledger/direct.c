@@ -98,7 +98,8 @@ has_our_columns_alone(TupleDesc columns)
 		if (!tl_has_column(TL_ENTRY, i))
 			continue;
 		if (!tl_is_plain_column(columns, tl_attnum(TL_ENTRY, i),
-								tl_entry_columns[i].is_optional))
+								tl_entry_columns[i].is_optional) ||
+			TupleDescAttr(columns, tl_attnum(TL_ENTRY, i) - 1)->atthasdef)
 			return false;
 		ours++;
 	}

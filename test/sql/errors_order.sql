@@ -56,7 +56,7 @@ FROM (VALUES ('SELECT add_party(NULL, NULL, id => -1)'),
 RESET ROLE;
 BEGIN;
 INSERT INTO account
-SELECT -1, party_id, token_type_id, created_at, 5, 5, 1, last_entry_at, NULL
+SELECT -1, party_id, token_type_id, created_at, 5, 5, 0, 1, last_entry_at, NULL
 FROM account WHERE id = regress.account('order', token_type => 'order');
 INSERT INTO entry
 SELECT -1, 1, 5, 5, created_at, 0, NULL, NULL, 'issue', NULL, 's', '', NULL, 'x'

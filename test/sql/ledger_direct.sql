@@ -94,6 +94,7 @@ BEGIN
 	GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA trainledger, trainledger_internal TO regress_owner;	-- of reconcile
 	ALTER TABLE trainledger.account OWNER TO regress_owner;
 	ALTER TABLE trainledger.entry OWNER TO regress_owner;
+	GRANT SELECT ON trainledger.placed_hold, trainledger.hold_allocation TO regress_owner;
 END
 $$;
 
@@ -186,7 +187,7 @@ FROM (VALUES
 	(100, 'owner', 'SELECT pg_temp.give_away()', NULL),
 	(101, 'owner: no INSERT', 'SELECT pg_temp.give_away(); REVOKE INSERT ON entry FROM regress_owner', NULL),
 	(102, 'owner: no UPDATE', 'SELECT pg_temp.give_away(); REVOKE UPDATE ON account FROM regress_owner', NULL),
-	(103, 'owner: UPDATE of columns', 'SELECT pg_temp.give_away(); REVOKE UPDATE ON account FROM regress_owner; GRANT UPDATE (balance, entry_count, last_entry_at) ON account TO regress_owner', NULL),
+	(103, 'owner: UPDATE of columns', 'SELECT pg_temp.give_away(); REVOKE UPDATE ON account FROM regress_owner; GRANT UPDATE (balance, held, entry_count, last_entry_at) ON account TO regress_owner', NULL),
 	(104, 'owner: no SELECT', 'SELECT pg_temp.give_away(); REVOKE SELECT ON account FROM regress_owner', NULL),
 	(105, 'owner: row security of entries', 'SELECT pg_temp.give_away(); ALTER TABLE entry FORCE ROW LEVEL SECURITY', NULL),
 	(106, 'owner: row security of accounts', 'SELECT pg_temp.give_away(); ALTER TABLE account FORCE ROW LEVEL SECURITY; SELECT pg_temp.drop_policies()', NULL),

@@ -92,6 +92,8 @@ SELECT count(regress.done(s)) AS done FROM unnest(ARRAY[
 	$$redeem_training_tokens(ORG, GOLD, 12, 'refusals')$$,
 	$$redeem_training_tokens(SUSI, GOLD, 1, 'refusals susi')$$,
 	$$redeem_training_tokens(ORG, RUST, 1, 'refusals rust')$$,
+	$$credit_hold(ANN, 2, 's', 'd', token_type => 'refusals')$$,
+	$$hold_training_tokens(SUSI, GOLD, 1, 'refusals')$$,
 	$$add_region('refusals', 'Region')$$, $$add_region('refusals 2', 'Region')$$, $$add_currency('refusals', 'Currency')$$,
 	$$add_catalog_item('course', 'refusals', 'Course', COURSE)$$,
 	$$add_catalog_item('learning_path', 'refusals', 'Path', PATH)$$,
@@ -125,6 +127,7 @@ FROM (VALUES ('ACCOUNT', 840002, 'refusals'), ('IDLEACCOUNT', 840002, 'refusals 
 UNION ALL
 SELECT 'REDEMPTION' || p, r.id::text FROM (VALUES ('', 'refusals'), ('OFSUSI', 'refusals susi'), ('OFRUST', 'refusals rust')) v(p, reference)
 	JOIN redemption r USING (reference)
+UNION ALL SELECT CASE WHEN h.account_id IS NULL THEN 'LOTSHOLD' ELSE 'HOLD' END, h.id::text FROM hold h WHERE h.party_id IN (840002, 840004)
 UNION ALL SELECT 'LOTACCOUNT', l.account_id::text FROM token_lot l WHERE l.id = '00000021-0000-4000-8000-000000890000'
 UNION ALL SELECT 'COHORT', quote_literal(c.id) || '::uuid' FROM cohort c WHERE c.program_id = '00000032-0000-4000-8000-000000890000'
 UNION ALL SELECT 'TICKET', quote_literal(t.id) || '::uuid' FROM ticket t WHERE t.party_id = 840003
@@ -331,7 +334,39 @@ INSERT INTO regress.call (call) VALUES
 	($$refund_training_tokens(REDEMPTION, 13)$$),
 	($$refund_training_tokens(REDEMPTIONOFRUST)$$),
 	($$refund_training_tokens(REDEMPTIONOFSUSI)$$),
-	($$expire_training_tokens(0)$$);
+	($$expire_training_tokens(0)$$),
+	-- holds
+	($$hold_training_tokens(ORG, GOLD, 1, 'r', '2026-02-01Z')$$),
+	($$hold_training_tokens(SUSI, GOLD, 1, 'r')$$),
+	($$hold_training_tokens(ORG, RUST, 1, 'r')$$),
+	($$hold_training_tokens(ORG, GOLD, 100, 'r')$$),
+	($$hold_training_tokens(ORG, GOLD, 1, NULL)$$),
+	($$hold_training_tokens(ORG, GOLD, 1, 'r', idempotency_key => KEY3)$$),
+	($$credit_hold(ANN, 100, 's', 'd', token_type => 'refusals')$$),
+	($$credit_hold(ANN, 0.001, 's', 'd', token_type => 'refusals')$$),
+	($$credit_hold(ANN, 1, 's', 'd', token_type => 'refusals idle')$$),
+	($$credit_hold(ANN, 1, 's', 'd', token_type => 'none')$$),
+	($$credit_hold(ANN, 1, '', 'd', token_type => 'refusals')$$),
+	($$credit_hold(ANN, 1, 's', NULL, token_type => 'refusals')$$),
+	($$credit_hold(SUSI, 1, 's', 'd', token_type => 'refusals')$$),
+	($$credit_subtract(ANN, 6, 's', 'd', NOW, token_type => 'refusals')$$),
+	($$capture_hold(0)$$),
+	($$capture_hold(HOLD, 3)$$),
+	($$capture_hold(HOLD, 0)$$),
+	($$release_hold(HOLD, 0.001)$$),
+	($$release_hold(HOLD, idempotency_key => KEY)$$),
+	($$extend_hold(HOLD, '2026-03-02Z')$$),
+	($$extend_hold(HOLD, '2028-03-02Z')$$),
+	($$extend_hold(LOTSHOLD, '2027-01-15Z')$$),
+	($$lapse_holds(0)$$),
+	($$available_balance(0)$$),
+	($$available_tokens(ANN, CREDIT)$$),
+	($$why(ANN, NONE)$$),
+	($$why(ANN, GOLD, 'x')$$);
+INSERT INTO regress.call (before, call) VALUES
+	($$SELECT regress.done('release_hold(HOLD)')$$, $$capture_hold(HOLD)$$),
+	($$SET LOCAL trainledger.clock = '2026-04-01Z'$$, $$capture_hold(HOLD)$$),
+	($$SELECT regress.done('update_token_type(CREDIT, is_active => false)')$$, $$capture_hold(HOLD)$$);
 INSERT INTO regress.call (before, call) VALUES
 	($$SET LOCAL trainledger.clock = '2026-04-01Z'$$, $$extend_training_tokens(BRIEF, '2026-12-31')$$),
 	($$SET LOCAL trainledger.clock = '2026-04-01Z'$$, $$adjust_training_tokens(BRIEF, 1)$$),
@@ -483,6 +518,7 @@ INSERT INTO regress.call (call) VALUES
 	($$forget_homes('{[1,2)}')$$);
 INSERT INTO regress.call (before, call) VALUES
 	($$SET LOCAL trainledger.homes = '{}'$$, $$redeem_training_tokens(ORG, GOLD, 1, 'x')$$),
+	($$SET LOCAL trainledger.homes = '{}'$$, $$release_hold(HOLD)$$),
 	($$SELECT regress.done('issue_training_tokens(GOLD, ORG, 1, id => ''00000000-0000-4000-8000-000000000001'')'); SET LOCAL trainledger.homes = '{}'$$, $$forget_homes('{(,)}')$$),
 	($$SET LOCAL trainledger.homes = '{[321,322)}'$$, $$issue_training_tokens(GOLD, ORG, 1, id => '00000000-0000-4000-8000-000000000001')$$);
 

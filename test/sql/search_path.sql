@@ -153,6 +153,27 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.refund_training_tokens(:redemption, 5)$$),
 ($$SELECT trainledger.refund_training_tokens(:redemption, 5, 'reissue', '95000000-0000-4000-8000-000000000026')$$),
 ($$SELECT trainledger.expire_training_tokens()$$),
+($$SELECT trainledger.credit_hold(9500002, 1, 's', 'sp', account_name => 'default', token_type => 'sp-credit2', idempotency_key => '95000000-0000-4000-8000-00000000002a')$$),
+($$SELECT trainledger.credit_hold(9500002, 1, 's', 'sp', account_name => 'default', token_type => 'sp-credit2', idempotency_key => '95000000-0000-4000-8000-00000000002a')$$),
+($$SELECT trainledger.hold_training_tokens(9500002, '95000000-0000-4000-8000-000000000021', 4, 'sp', idempotency_key => '95000000-0000-4000-8000-00000000002b')$$),
+($$SELECT trainledger.extend_hold(h.id, h.expires_at OPERATOR(pg_catalog.+) '1 hour'::pg_catalog.interval) FROM trainledger.placed_hold h WHERE h.party_id OPERATOR(pg_catalog.=) 9500002$$),
+($$SELECT trainledger.redeem_training_tokens(9500002, '95000000-0000-4000-8000-000000000021', 1, 'sp')$$),
+($$SELECT trainledger.available_balance(a.id), trainledger.balance_at(a.id, 'infinity') FROM trainledger.account a WHERE a.party_id OPERATOR(pg_catalog.=) 9500002$$),
+($$SELECT trainledger.available_tokens(9500002, '95000000-0000-4000-8000-000000000021')$$),
+($$SELECT trainledger.why(9500002, '95000000-0000-4000-8000-000000000021'), trainledger.why(9500002, '95000000-0000-4000-8000-000000000011', 'default', 'now')$$),
+($$SELECT trainledger.why_not(9500002, '95000000-0000-4000-8000-000000000021', 1), trainledger.why_not(9500002, '95000000-0000-4000-8000-000000000011', 1)$$),
+($$SELECT trainledger.why_not(9500002, '95000000-0000-4000-8000-000000000021', 100000)$$),
+($$SELECT trainledger_internal.require_given('x', 'y'), trainledger_internal.quantity('x', 1, true), trainledger_internal.at_scale('x', 1, 0)$$),
+($$SELECT trainledger_internal.require_active(t, 'x'), trainledger_internal.round_to_scale('x', 1, t, 'round'::trainledger.rounding) FROM trainledger.token_type t WHERE t.is_active LIMIT 1$$),
+($$SELECT trainledger_internal.lapsed(a.id, 'infinity'::pg_catalog.timestamptz), trainledger_internal.held(a.id, a.held), trainledger_internal.check_available(a, t, 1) FROM trainledger.account a JOIN trainledger.token_type t ON t.id OPERATOR(pg_catalog.=) a.token_type_id WHERE a.held OPERATOR(trainledger.>) '0'::trainledger.amount AND a.name IS NOT NULL$$),
+($$SELECT trainledger_internal.lapsed_on(9500002, '95000000-0000-4000-8000-000000000021'::pg_catalog.uuid, 'infinity'::pg_catalog.timestamptz), trainledger_internal.held_at(9500002, '95000000-0000-4000-8000-000000000021'::pg_catalog.uuid, 'now'::pg_catalog.timestamptz)$$),
+($$SELECT trainledger_internal.over_parts(l.id), trainledger_internal.draw(l.party_id, l.token_type_id, 1) FROM trainledger.token_lot l WHERE l.party_id OPERATOR(pg_catalog.=) 9500002$$),
+($$SELECT trainledger_internal.unswept(), trainledger_internal.explained_accounts(9500002, '95000000-0000-4000-8000-000000000021'::pg_catalog.uuid, NULL::pg_catalog.text)$$),
+($$SELECT trainledger_internal.movements(ARRAY[:account]::pg_catalog.int8[], 9500003, '95000000-0000-4000-8000-000000000021'::pg_catalog.uuid, 'now'::pg_catalog.timestamptz)$$),
+($$SELECT trainledger.capture_hold(h.id, 1, false, 'sp', pg_catalog.gen_random_uuid()) FROM trainledger.placed_hold h WHERE h.party_id OPERATOR(pg_catalog.=) 9500002 AND h.account_id IS NULL$$),
+($$SELECT trainledger.release_hold(h.id, 1) FROM trainledger.placed_hold h WHERE h.party_id OPERATOR(pg_catalog.=) 9500002 AND h.account_id IS NULL$$),
+($$SELECT trainledger.capture_hold(h.id) FROM trainledger.placed_hold h WHERE h.party_id OPERATOR(pg_catalog.=) 9500002 AND h.account_id IS NOT NULL$$),
+($$SELECT trainledger.lapse_holds()$$),
 ($$SELECT trainledger.holdings(9500002)$$),
 -- passes
 ($$SELECT trainledger.create_pass_type('sp', 'x', id => 9500001)$$),
@@ -254,7 +275,7 @@ INSERT INTO call (statement) VALUES
 RESET ROLE;
 SELECT p.function_name AS not_called FROM (SELECT function_name FROM trainledger.privilege UNION ALL SELECT function_name FROM trainledger_internal.privilege) p
 WHERE NOT EXISTS (SELECT FROM call c WHERE c.statement ~ ('trainledger(_api|_internal)?\.["]?' || p.function_name || '["]?\('))
-AND p.function_name !~ '^(refuse|party_by|folded|trimmed|monitor_access|credit_token_transaction(_init|_subtract)?)$' ORDER BY 1;
+AND p.function_name !~ '^(refuse|refuse_missing|party_by|folded|trimmed|monitor_access|credit_token_transaction(_init|_subtract)?)$' ORDER BY 1;
 SET ROLE regress_admin;
 
 -- in order, each with the ids that those before it gave

@@ -474,7 +474,7 @@ SELECT r.* FROM unnest(ARRAY[
 	$$UPDATE token_lot SET account_id = 1$$,
 	$$UPDATE token_lot SET party_id = 1$$,
 	$$DELETE FROM token_lot$$,
-	$$TRUNCATE token_lot CASCADE$$,
+	$$TRUNCATE token_lot, redemption_allocation, token_issue_event, hold_allocation$$,
 	$$UPDATE redemption SET quantity = 1000$$,
 	$$DELETE FROM redemption$$,
 	$$UPDATE redemption SET refunded = -1$$,

@@ -9,6 +9,7 @@ SELECT count(trainledger.credit_init(p, 5, 's', 'd', '2023-04-04', n)) FROM unne
 SELECT count(trainledger.add_training_token_type('parallel', id => '96000000-0000-4000-8000-000000000001'));
 SELECT count(trainledger.issue_training_tokens('96000000-0000-4000-8000-000000000001', p, 10)) FROM unnest('{9600001,9600002,9600003}'::bigint[]) p;
 SELECT count(trainledger.redeem_training_tokens(9600002, '96000000-0000-4000-8000-000000000001', 3, 'r'));
+SELECT count(trainledger.credit_hold(p, 1, 's', 'd')), count(trainledger.hold_training_tokens(p, '96000000-0000-4000-8000-000000000001', 1, 'r')) FROM unnest('{9600002,9600003}'::bigint[]) p;
 SELECT count(trainledger.add_catalog_item('course', 'parallel', 'Course', 9600001));
 SELECT count(trainledger.create_signup_token(1, 'parallel', 5, 'parallel', id => 'parallel'));
 SELECT count(trainledger.claim_signup_token('parallel', 9600002));
@@ -60,6 +61,15 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$(trainledger_api.find_party('barcode', 'parallel-ann')).id$$,
 	$$trainledger_api.balance_at(:account, 'infinity')$$,
 	$$(trainledger_internal.credit_account(9600002)).balance$$,
+	$$trainledger.available_balance(:account)$$,
+	$$trainledger_api.available_balance(:account)$$,
+	$$trainledger.available_tokens(9600002, '96000000-0000-4000-8000-000000000001')$$,
+	$$trainledger_api.available_tokens(9600002, '96000000-0000-4000-8000-000000000001')$$,
+	$$trainledger_internal.require_given('x', 'y')$$,
+	$$trainledger_internal.refuse_missing('x', 'y', 'z')$$,
+	$$trainledger_internal.quantity('x', 1, true) + trainledger_internal.at_scale('x', 1, 0)$$,
+	$$trainledger_internal.explained_accounts(9600002, '96000000-0000-4000-8000-000000000001', NULL)$$,
+	$$trainledger_internal.lapsed(:account, 'infinity') + trainledger_internal.held(:account, '1')$$,
 	$$trainledger.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_token_balance('default', 'id', '9600002', 'default')$$,
@@ -97,6 +107,17 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger.account_statement(:account, '-infinity', 'infinity') e$$,
 	$$e FROM trainledger_api.account_statement(:account, '-infinity', 'infinity') e$$,
 	$$e FROM trainledger_internal.entries_until(:account, 'infinity', true) e$$,
+	$$e FROM trainledger.why(9600002, '96000000-0000-4000-8000-000000000001') e$$,
+	$$e FROM trainledger_api.why(9600002, '96000000-0000-4000-8000-000000000001') e$$,
+	$$e FROM trainledger_internal.movements(ARRAY[:account], 9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
+	$$e FROM trainledger_internal.held_at(9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
+	$$e FROM trainledger_internal.lapsed_on(9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
+	$$e FROM trainledger.token_lot l, trainledger_internal.over_parts(l.id) e$$,
+	$$e FROM trainledger_internal.unswept() e$$,
+	$$e FROM trainledger_internal.draw(9600002, '96000000-0000-4000-8000-000000000001', 1) e$$,
+	$$trainledger_internal.require_active(e, 'x') FROM trainledger.token_type e WHERE e.is_active$$,
+	$$trainledger_internal.round_to_scale('x', 1, e, 'round') FROM trainledger.token_type e$$,
+	$$trainledger_internal.check_available(a, t, 0) FROM trainledger.account a JOIN trainledger.token_type t ON t.id = a.token_type_id WHERE a.party_id IN (9600002, 9600003)$$,
 	$$trainledger.balance_by(a.id, '2100-01-01', '2100-01-01') FROM trainledger.account a$$,
 	$$e FROM trainledger_api.balance_by(:account, 'infinity') e$$,
 	$$e FROM trainledger.holdings(9600002) e$$,
@@ -127,7 +148,7 @@ UPDATE regress.read SET read = replace(read, ':account', regress.account('parall
 SELECT p.oid::regprocedure AS not_read FROM pg_proc p JOIN (SELECT level, function_name, false AS internal FROM trainledger.privilege
 	UNION ALL SELECT level, function_name, true FROM trainledger_internal.privilege) v
 	ON v.function_name = p.proname AND v.internal = (p.pronamespace = 'trainledger_internal'::regnamespace)
-WHERE p.pronamespace::regnamespace::text ~ '^trainledger' AND (p.provolatile <> 'v' OR p.proparallel <> 'u') AND p.proname NOT IN ('refuse', 'party_by', 'sync_cohort_preview')
+WHERE p.pronamespace::regnamespace::text ~ '^trainledger' AND (p.provolatile <> 'v' OR p.proparallel <> 'u') AND p.proname NOT IN ('refuse', 'party_by', 'sync_cohort_preview', 'why_not')
 AND NOT EXISTS (SELECT FROM regress.read r WHERE r.read ~ (p.pronamespace::regnamespace || '\."?' || p.proname || '"?\(')) ORDER BY 1::text;
 -- and every table, all in one statement
 CREATE TABLE regress.tables AS

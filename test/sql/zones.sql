@@ -106,6 +106,21 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM redeem_training_tokens(1, '$id01', 1000, 'r')$$,
 	$$SELECT r.* FROM (SELECT max(id) AS id FROM redemption) x, refund_training_tokens(x.id, if_expired => 'reissue') r$$,
 	$$SELECT * FROM void_training_tokens('$id14', 'n')$$,
+	$$SELECT e.*, h.expires_at AS before FROM credit_hold(2, 1, 's', 'd', '2026-04-05T23:30:00Z') h, extend_hold(h.id, '2026-04-30T23:30:00Z') e$$,
+	$$SELECT * FROM credit_hold(2, 1, 's', 'd', '2026-03-01T23:30:00Z')$$,
+	$$SELECT * FROM credit_hold(2, 1, 's', 'd', '2026-04-05T23:30:00Z', idempotency_key => '$id69')$$,
+	$$SELECT c.*, h.expires_at AS before FROM hold_training_tokens(1, '$id01', 3, 'r') h, capture_hold(h.id, 1, false) c$$,
+	$$SELECT r.*, h.status AS before FROM hold_training_tokens(1, '$id01', 3, 'r') h, release_hold(h.id) r$$,
+	$$SELECT e.* FROM hold_training_tokens(1, '$id01', 3, 'r') h, extend_hold(h.id, '2026-12-31T23:30:00Z') e$$,
+	$$SELECT lapse_holds()$$,
+	$$SELECT w.* FROM unnest('{2026-03-08T07:00:00Z,2026-03-31T12:00:00Z}'::timestamptz[]) at, why(1, '$id01', NULL, at) w$$,
+	$$SELECT * FROM why(2, '$id02')$$,
+	$$SELECT * FROM hold_training_tokens(1, '$id01', 3, 'r') h, why_not(1, '$id01', 100000)$$,
+	$$SELECT * FROM trainledger_internal.held_at(2, '$id02', '2026-03-31T23:30:00Z')$$,
+	$$SELECT * FROM trainledger_internal.lapsed_on(2, '$id02', '2026-03-31T23:30:00Z'), trainledger_internal.lapsed($account, '2026-03-31T23:30:00Z')$$,
+	$$SELECT o.* FROM token_lot l, trainledger_internal.over_parts(l.id) o$$,
+	$$SELECT * FROM trainledger_internal.unswept()$$,
+	$$SELECT m.* FROM trainledger_internal.movements(ARRAY[$account], 2, '$id02', '2026-03-31T23:30:00Z') m$$,
 	$$SELECT s.* FROM unnest('{2026-03-31,2026-07-31,NULL,2026-03-01}'::date[]) d, set_training_tokens_expiry('$id15', d, 'r') s$$,
 	$$SELECT * FROM transfer_training_tokens(1, 2, '$id01', 1)$$,
 	$$SELECT expire_training_tokens(), (SELECT jsonb_agg(l ORDER BY l) FROM token_liability l)$$,
@@ -179,7 +194,7 @@ BEGIN
 	RAISE EXCEPTION SQLSTATE 'ZZ001';
 EXCEPTION
 	WHEN SQLSTATE 'ZZ001' THEN
-		RETURN regexp_replace(answer, '[[:xdigit:]]{8}-(?:[[:xdigit:]]{4}-){3}[[:xdigit:]]{12}|"(?:id|redemption_id|enrolment_id|account_id|booking_no|accountName|signup_token_id)": ?"?[\w-]+|<TokenId>[^<]*', 'ID', 'g');
+		RETURN regexp_replace(answer, '[[:xdigit:]]{8}-(?:[[:xdigit:]]{4}-){3}[[:xdigit:]]{12}|"(?:id|redemption_id|enrolment_id|account_id|booking_no|hold_id|accountName|signup_token_id)": ?"?[\w-]+|<TokenId>[^<]*', 'ID', 'g');
 	WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
 		RETURN concat_ws(' | ', SQLSTATE, message, detail, hint);

@@ -106,7 +106,7 @@ sub client
 			my $answer = session($place)->query($call);
 			last if $answer->{sqlstate} eq '00000' && @{ $answer->{rows} };
 			$errors{ ($is_direct ? 'direct:' : -e "$until.refused" ? '' : 'paused:') . ($answer->{lost} ? 'lost' : $answer->{sqlstate}) }++;
-			_exit(1) if time > $began + 60;
+			_exit(1) if time > $began + 180;
 			sleep 0.02;
 			%map = ();
 			# the map is read from the front: by a new session, where it may be lost
