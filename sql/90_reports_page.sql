@@ -374,6 +374,27 @@ END;
 COMMENT ON FUNCTION trainledger_internal.report_style IS
 'The style sheet of the report. Level reader.';
 
+CREATE FUNCTION trainledger_internal.report_holds() RETURNS xml
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_internal.report_table('Open holds by type',
+		'{Type,Oldest,"Next end",Holds,Quantity}',
+		array_agg(ARRAY[o.token_type, to_char(o.oldest AT TIME ZONE 'UTC',
+											  'YYYY-MM-DD HH24:MI'),
+						to_char(o.ends_next AT TIME ZONE 'UTC',
+								'YYYY-MM-DD HH24:MI')]
+				  ORDER BY o.place),
+		array_agg(ARRAY[o.open, o.quantity]::numeric[] ORDER BY o.place),
+		NULL::integer[], max(o.total))
+	FROM (SELECT h.token_type, h.oldest, h.ends_next, h.open, h.quantity,
+				 row_number() OVER (ORDER BY h.ends_next, h.token_type) AS place,
+				 count(*) OVER () AS total
+		  FROM trainledger.hold_overview h
+		  ORDER BY 6 LIMIT trainledger_internal.report_rows()) o;
+END;
+COMMENT ON FUNCTION trainledger_internal.report_holds IS
+'The section of the report on open holds. Level reader.';
+
 CREATE FUNCTION trainledger_internal.report_page() RETURNS xml
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -420,15 +441,19 @@ BEGIN ATOMIC
 		 'What expires between now and the day in 90 days, unless it is redeemed first; plots are by week, from today.',
 		 'No tokens expire within 90 days.',
 		 trainledger_internal.report_expiring()),
-		(5, 'passes', 'Training passes',
+		(5, 'holds', 'Holds',
+		 'What is kept back now until it is captured or released, or the hold ends. Times are in UTC.',
+		 'No holds are open.',
+		 trainledger_internal.report_holds()),
+		(6, 'passes', 'Training passes',
 		 'Passes by their status now, and the bookings made on them.',
 		 'There are no pass types.',
 		 trainledger_internal.report_passes()),
-		(6, 'signups', 'Sign-ups',
+		(7, 'signups', 'Sign-ups',
 		 'Signup tokens by how a claim would end now, and how many places are claimed and left.',
 		 'There are no signup tokens.',
 		 trainledger_internal.report_signups()),
-		(7, 'cohorts', 'Cohorts',
+		(8, 'cohorts', 'Cohorts',
 		 'Members of programs by cohort and state, the programs that started last first.',
 		 'No program has members.',
 		 trainledger_internal.report_cohorts())
@@ -460,4 +485,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger.report IS
-'The report on the books as an HTML page: training tokens, credit, revenue, expiring tokens, passes, sign-ups and cohorts, in tables and plots. Level reader.';
+'The report on the books as an HTML page: training tokens, credit, revenue, expiring tokens, holds, passes, sign-ups and cohorts, in tables and plots. Level reader.';

@@ -38,6 +38,9 @@ SELECT trainledger.issue_training_tokens('8848a3b38adf45db8ff60fafcbd3b3f6', 1, 
 FROM (VALUES (3, '2024-01-05'::date), (10, '2024-01-10'), (7, '2024-01-11'), (30, NULL)) v(quantity, expires_on);
 SELECT trainledger.redeem_training_tokens(1, '8848a3b38adf45db8ff60fafcbd3b3f6', 5, 'x');
 SELECT trainledger.credit_init(1 + i, 5, 's', 'd', '2024-01-01') FROM generate_series(1, 3) i;
+SELECT trainledger.credit_hold(2, 1, 's', 'over');
+RESET trainledger.clock;
+SELECT trainledger.credit_hold(3, 1, 's', 'open');
 SQL
 
 my $port = PostgreSQL::Test::Cluster::get_free_port();
@@ -94,6 +97,10 @@ is($metric->{trainledger_expired_unswept_lots},
 	count('token_issue WHERE booked_balance <> 0 AND expires_at < now()'),
 	'expired lots');
 is($metric->{trainledger_expired_unswept_lots}, 2, 'of which one was empty');
+is($metric->{trainledger_open_holds}, count("hold WHERE status = 'open'"), 'open holds');
+is($metric->{trainledger_open_holds}, 1, 'there is one');
+is($metric->{trainledger_overdue_holds}, count("placed_hold WHERE is_open AND expires_at <= now()"), 'overdue holds');
+is($metric->{trainledger_overdue_holds}, 1, 'there is one');
 for my $kind ('organisation', 'person')
 {
 	is($metric->{"trainledger_party_count{kind=\"$kind\"}"},
@@ -171,6 +178,7 @@ SKIP:
 		TrainledgerBooksNotChecked => [ 'trainledger_check_time_seconds', [ (0) x 50 ], 49 ],
 		TrainledgerBooksNeverChecked => [ 'trainledger_accounts', [ (1) x 50 ], 48 ],
 		TrainledgerSweepMissing => [ 'trainledger_expired_unswept_lots', [ 0, 1, 1, 1 ], 3 ],
+		TrainledgerHoldsOverdue => [ 'trainledger_overdue_holds', [ 0, (1) x 28 ], 27 ],
 		TrainledgerServerDown => [ 'pg_up', [ 1, 0, 0 ], 2 ],
 		TrainledgerMetricsFail => [ 'pg_exporter_last_scrape_error', [ 0, 1, 1 ], 2 ],
 		TrainledgerLongTransaction => [ 'pg_stat_activity_max_tx_duration', [ 0, 4000 ], 1 ],
