@@ -167,11 +167,13 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
+	IF idempotency_key IS NULL THEN
+		RETURN;
+	END IF;
 	UPDATE trainledger.party_request r SET result_id = keep_result.result_id
 	WHERE r.party_id = keep_result.party_id
 	AND r.idempotency_key = keep_result.idempotency_key;
-	PERFORM require_written('party_request',
-							FOUND OR idempotency_key IS NULL);
+	PERFORM require_written('party_request', FOUND);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.keep_result IS

@@ -34,29 +34,15 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.hold IS
 'A hold as it stands now.';
 
-CREATE FUNCTION trainledger_internal.add_hold_event(
-	hold_id bigint, event trainledger.hold_event_kind,
-	quantity trainledger.amount, notes text, redemption_id bigint,
-	account_id bigint, entry_no bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-BEGIN
-	INSERT INTO trainledger.hold_event
-		(id, hold_id, event, quantity, redemption_id, account_id, entry_no,
-		 expires_at, notes, changed_by, created_at, booking_no)
-	SELECT new_id('trainledger.hold_event_id_seq'::regclass, h.party_id),
-		   h.id, add_hold_event.event, add_hold_event.quantity,
-		   add_hold_event.redemption_id, add_hold_event.account_id,
-		   add_hold_event.entry_no, h.expires_at,
-		   coalesce(add_hold_event.notes, ''), caller_name(),
-		   trainledger.clock(), booking_no()
-	FROM trainledger.placed_hold h WHERE h.id = add_hold_event.hold_id;
-	PERFORM require_written('hold_event', FOUND);
+CREATE FUNCTION trainledger_internal.negative(amounts trainledger.amount[])
+RETURNS trainledger.amount[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT array_agg(- a.amount ORDER BY a.ordinal)
+	FROM unnest(amounts) WITH ORDINALITY AS a(amount, ordinal);
 END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.add_hold_event IS
-'Writes what happened to a hold.';
+COMMENT ON FUNCTION trainledger_internal.negative IS
+'The same amounts with the other sign.';
 
 CREATE FUNCTION trainledger_internal.check_hold_end(expires_at timestamptz)
 RETURNS void
@@ -91,28 +77,38 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	written bigint;
+	now CONSTANT timestamptz := trainledger.clock();
+	caller CONSTANT text := caller_name();
+	allocated bigint;
 BEGIN
 	hold.id := new_id('trainledger.hold_id_seq'::regclass, hold.party_id);
-	INSERT INTO trainledger.placed_hold
-		(id, party_id, token_type_id, account_id, quantity, expires_at,
-		 created_at, reference, notes, source, device, placed_by)
-	VALUES (hold.id, hold.party_id, hold.token_type_id, hold.account_id,
-			hold.quantity, coalesce(hold.expires_at,
-				trainledger.clock() + interval '168 hours'),
-			trainledger.clock(), hold.reference, hold.notes, hold.source,
-			hold.device, caller_name());
-	PERFORM require_written('placed_hold', FOUND);
-	INSERT INTO trainledger.hold_allocation
-		(hold_id, ordinal, account_id, issue_id, quantity)
-	SELECT hold.id, x.ordinal, x.account_id, x.issue_id, x.quantity
-	FROM ROWS FROM (unnest(accounts), unnest(lots), unnest(quantities))
-		WITH ORDINALITY AS x(account_id, issue_id, quantity, ordinal);
-	GET DIAGNOSTICS written = ROW_COUNT;
-	PERFORM require_written('hold_allocation', written = cardinality(accounts));
+	hold.expires_at := coalesce(hold.expires_at, now + interval '168 hours');
+	WITH placed AS (
+		INSERT INTO trainledger.placed_hold
+			(id, party_id, token_type_id, account_id, quantity, expires_at,
+			 created_at, reference, notes, source, device, placed_by)
+		VALUES (hold.id, hold.party_id, hold.token_type_id, hold.account_id,
+				hold.quantity, hold.expires_at, now, hold.reference, hold.notes,
+				hold.source, hold.device, caller)
+	), allocated AS (
+		INSERT INTO trainledger.hold_allocation
+			(hold_id, ordinal, account_id, issue_id, quantity)
+		SELECT hold.id, x.ordinal, x.account_id, x.issue_id, x.quantity
+		FROM ROWS FROM (unnest(accounts), unnest(lots), unnest(quantities))
+			WITH ORDINALITY AS x(account_id, issue_id, quantity, ordinal)
+		RETURNING 1
+	), event AS (
+		INSERT INTO trainledger.hold_event
+			(id, hold_id, event, quantity, expires_at, notes, changed_by,
+			 created_at, booking_no)
+		VALUES (new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
+				hold.id, 'placed', hold.quantity, hold.expires_at, hold.notes,
+				caller, now, booking_no())
+	)
+	SELECT count(*) INTO allocated FROM allocated;
+	PERFORM require_written('hold_allocation',
+							allocated = cardinality(accounts));
 	PERFORM change_held(accounts, quantities);
-	PERFORM add_hold_event(hold.id, 'placed'::trainledger.hold_event_kind,
-		hold.quantity, hold.notes, NULL::bigint, NULL::bigint, NULL::bigint);
 	RETURN hold.id;
 END;
 $$;
@@ -172,9 +168,7 @@ BEGIN
 	hold.notes := coalesce(notes, '');
 	hold.source := 'training-tokens';
 	made_id := place_hold(hold, lots, accounts,
-		(SELECT array_agg(-t.take ORDER BY t.ordinal)
-		 FROM unnest(takes) WITH ORDINALITY AS t(take, ordinal))
-			::trainledger.amount[]);
+		negative(takes));
 	PERFORM keep_result(party_id, idempotency_key, made_id::text);
 	RETURN hold(made_id);
 END;
@@ -183,26 +177,6 @@ COMMENT ON FUNCTION trainledger_internal.hold_training_tokens IS
 'Keeps training tokens of a party back until they are captured or released, from the lots that expire soonest, then oldest; all or nothing. Without an end of its own the hold lapses after 7 days. Level operator.';
 
 -- Credit accounts
-
-/*
- * Locked, since a posting that is faster would have to be waited for anyway.
- * What is held is judged at the later of now and the account's last entry.
- */
-CREATE FUNCTION trainledger_internal.lock_account(account_id bigint)
-RETURNS trainledger.account
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-DECLARE
-	account trainledger.account;
-BEGIN
-	SELECT a.* INTO account FROM trainledger.account a
-	WHERE a.id = lock_account.account_id FOR NO KEY UPDATE;
-	RETURN account;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.lock_account IS
-'Locks an account and returns it as it is then.';
 
 CREATE FUNCTION trainledger_internal.round_to_scale(
 	name text, value numeric, token_type trainledger.token_type,
@@ -280,9 +254,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	account trainledger.account;
 	of_type trainledger.token_type;
-	holder trainledger.party;
+	account trainledger.account;
 	hold trainledger.placed_hold;
 	made_id bigint;
 BEGIN
@@ -295,29 +268,37 @@ BEGIN
 	PERFORM check_notes('device', device);
 	account_name := coalesce(trimmed(account_name), 'default');
 	token_type := coalesce(trimmed(token_type), 'default');
-	holder := party(party_id);
 	SELECT t.* INTO of_type FROM trainledger.token_type t
 	WHERE t.kind = 'credit' AND t.name = credit_hold.token_type;
-	IF NOT FOUND AND token_type <> 'default' THEN
-		-- refuses: there is no such type
+	IF NOT FOUND OR idempotency_key IS NOT NULL THEN
+		PERFORM party(party_id);
+	END IF;
+	IF idempotency_key IS NOT NULL AND of_type.id IS NOT NULL THEN
+		made_id := take_key(party_id, idempotency_key, 'credit_hold',
+			jsonb_build_array(trim_scale(trainledger.round_amount(amount,
+					of_type.scale, coalesce(rounding, 'round'))::numeric),
+				source, description, extract(epoch FROM expires_at),
+				account_name, token_type, device));
+		IF made_id IS NOT NULL THEN
+			RETURN hold(made_id);
+		END IF;
+	END IF;
+
+	-- refuses what is not there, and waits for who is posting to it
+	PERFORM require_home(party_id, 'party_id');
+	SELECT a.* INTO account FROM trainledger.account a
+	WHERE a.party_id = credit_hold.party_id AND a.token_type_id = of_type.id
+	AND a.name = account_name FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
 		PERFORM credit_account(party_id, account_name, token_type);
 	END IF;
-	made_id := take_key(party_id, idempotency_key, 'credit_hold',
-		jsonb_build_array(trim_scale(CASE WHEN of_type.id IS NULL THEN amount
-				ELSE trainledger.round_amount(amount, of_type.scale,
-					coalesce(rounding, 'round'))::numeric END),
-			source, description, extract(epoch FROM expires_at), account_name,
-			token_type, device));
-	IF made_id IS NOT NULL THEN
-		RETURN hold(made_id);
-	END IF;
-	account := credit_account(party_id, account_name, token_type);
 	hold.quantity := round_to_scale('amount', amount, of_type, rounding);
 	PERFORM check_hold_end(expires_at);
-	PERFORM require_home(party_id, 'party_id');
 	PERFORM require_active(of_type, 'token_type');
-	PERFORM require_not_suspended(holder, 'party_id');
-	account := lock_account(account.id);
+	IF (SELECT p.is_suspended FROM trainledger.party p
+		WHERE p.id = credit_hold.party_id) THEN
+		PERFORM require_not_suspended(party(party_id), 'party_id');
+	END IF;
 	PERFORM check_available(account, of_type, hold.quantity::numeric);
 	hold.party_id := party_id;
 	hold.token_type_id := of_type.id;

@@ -36,8 +36,13 @@ BEGIN
 	PERFORM require_home(hold.party_id, 'hold_id');
 	IF hold.account_id IS NULL THEN
 		PERFORM lock_token_account(hold.party_id, hold.token_type_id);
+		SELECT max(a.last_entry_at) INTO last_entry_at
+		FROM trainledger.hold_allocation x
+		JOIN trainledger.account a ON a.id = x.account_id
+		WHERE x.hold_id = hold.id;
 	ELSE
-		PERFORM lock_account(hold.account_id);
+		SELECT a.last_entry_at INTO last_entry_at FROM trainledger.account a
+		WHERE a.id = hold.account_id FOR NO KEY UPDATE;
 	END IF;
 	hold := find_hold(hold.id);
 	IF NOT hold.is_open
@@ -48,10 +53,6 @@ BEGIN
 				   hold.captured, hold.released),
 			'Place another hold.', 'hold_id');
 	END IF;
-	SELECT max(a.last_entry_at) INTO last_entry_at
-	FROM trainledger.hold_allocation x
-	JOIN trainledger.account a ON a.id = x.account_id
-	WHERE x.hold_id = hold.id;
 	IF NOT hold.is_open
 	   OR hold.expires_at <= greatest(trainledger.clock(), last_entry_at) THEN
 		PERFORM refuse('TL410', 'hold has lapsed',
@@ -130,51 +131,66 @@ COMMENT ON FUNCTION trainledger_internal.share_out IS
 'Which allocations of a hold give how much of what is left of it.';
 
 /*
- * What a capture or a release takes off a hold.  The hold is closed when
- * nothing is left of it.
+ * Takes shares of allocations off a hold, and writes what happened: one event
+ * for a capture, one for each account that a release lets go of.  The hold is
+ * closed when nothing is left of it.
  */
 CREATE FUNCTION trainledger_internal.take_off_hold(
-	hold_id bigint, ordinals integer[], shares trainledger.amount[],
-	is_capture boolean) RETURNS void
+	hold trainledger.placed_hold, event trainledger.hold_event_kind,
+	ordinals integer[], accounts bigint[], shares trainledger.amount[],
+	notes text, redemption_id bigint, entry_no bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	written bigint;
-	taken numeric := (SELECT sum(s.share::numeric) FROM unnest(shares) s(share));
+	taken CONSTANT numeric := (SELECT sum(s.share::numeric)
+							   FROM unnest(shares) AS s(share));
+	is_capture CONSTANT boolean := event = 'captured';
+	to_captured CONSTANT numeric := CASE WHEN is_capture THEN 1 ELSE 0 END;
+	closed bigint;
+	changed bigint;
 BEGIN
-	UPDATE trainledger.hold_allocation x
-	SET captured = x.captured::numeric
-			+ CASE WHEN is_capture THEN s.share::numeric ELSE 0 END,
-		released = x.released::numeric
-			+ CASE WHEN is_capture THEN 0 ELSE s.share::numeric END
-	FROM unnest(ordinals, shares) AS s(ordinal, share)
-	WHERE x.hold_id = take_off_hold.hold_id AND x.ordinal = s.ordinal;
-	GET DIAGNOSTICS written = ROW_COUNT;
-	PERFORM require_written('hold_allocation', written = cardinality(ordinals));
-	UPDATE trainledger.placed_hold h
-	SET captured = h.captured::numeric
-			+ CASE WHEN is_capture THEN taken ELSE 0 END,
-		released = h.released::numeric
-			+ CASE WHEN is_capture THEN 0 ELSE taken END,
-		is_open = h.captured::numeric + h.released::numeric + taken
-			< h.quantity::numeric
-	WHERE h.id = take_off_hold.hold_id;
-	PERFORM require_written('placed_hold', FOUND);
+	WITH closed AS (
+		UPDATE trainledger.placed_hold h
+		SET captured = h.captured::numeric + to_captured * taken,
+			released = h.released::numeric + (1 - to_captured) * taken,
+			is_open = h.captured::numeric + h.released::numeric + taken
+				< h.quantity::numeric
+		WHERE h.id = hold.id
+		RETURNING 1
+	), changed AS (
+		UPDATE trainledger.hold_allocation x
+		SET captured = x.captured::numeric + to_captured * s.share::numeric,
+			released = x.released::numeric
+				+ (1 - to_captured) * s.share::numeric
+		FROM unnest(ordinals, shares) AS s(ordinal, share)
+		WHERE x.hold_id = hold.id AND x.ordinal = s.ordinal
+		RETURNING 1
+	), happened AS (
+		INSERT INTO trainledger.hold_event
+			(id, hold_id, event, quantity, redemption_id, account_id, entry_no,
+			 expires_at, notes, changed_by, created_at, booking_no)
+		SELECT new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
+			   hold.id, take_off_hold.event, e.quantity,
+			   take_off_hold.redemption_id, e.account_id,
+			   take_off_hold.entry_no, hold.expires_at,
+			   coalesce(take_off_hold.notes, ''), caller_name(),
+			   trainledger.clock(), booking_no()
+		FROM (
+			SELECT taken AS quantity, hold.account_id WHERE is_capture
+			UNION ALL
+			SELECT s.share, s.account_id
+			FROM unnest(accounts, shares) AS s(account_id, share)
+			WHERE NOT is_capture) AS e
+	)
+	SELECT (SELECT count(*) FROM closed), (SELECT count(*) FROM changed)
+	INTO closed, changed;
+	PERFORM require_written('placed_hold', closed = 1);
+	PERFORM require_written('hold_allocation', changed = cardinality(ordinals));
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.take_off_hold IS
-'Takes shares of allocations off a hold, as captured or as released.';
-
-CREATE FUNCTION trainledger_internal.negative(amounts trainledger.amount[])
-RETURNS trainledger.amount[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT array_agg(- a.amount ORDER BY a.ordinal)
-	FROM unnest(amounts) WITH ORDINALITY AS a(amount, ordinal);
-END;
-COMMENT ON FUNCTION trainledger_internal.negative IS
-'The same amounts with the other sign.';
+'Takes shares of allocations off a hold, as captured or as released, with the events.';
 
 /*
  * A part that is let go of a lot that is over is over too, from then on.
@@ -197,12 +213,9 @@ BEGIN
 	SELECT s.ordinals, s.lots, s.accounts, s.shares
 	INTO ordinals, lots, accounts, shares
 	FROM share_out(hold.id, quantity, false) s;
-	PERFORM take_off_hold(hold.id, ordinals, shares, false);
+	PERFORM take_off_hold(hold, 'released'::trainledger.hold_event_kind,
+		ordinals, accounts, shares, notes, NULL::bigint, NULL::bigint);
 	PERFORM change_held(accounts, negative(shares));
-	FOR i IN 1 .. cardinality(accounts) LOOP
-		PERFORM add_hold_event(hold.id, 'released'::trainledger.hold_event_kind,
-			shares[i], notes, NULL::bigint, accounts[i], NULL::bigint);
-	END LOOP;
 	IF hold.account_id IS NULL THEN
 		SELECT array_agg(l.account_id), array_agg(-s.share),
 			   array_agg(greatest(trainledger.clock(), a.last_entry_at))
@@ -223,7 +236,7 @@ COMMENT ON FUNCTION trainledger_internal.let_go IS
 
 CREATE FUNCTION trainledger_internal.capture_lots(
 	hold trainledger.placed_hold, quantity trainledger.amount, notes text)
-RETURNS bigint
+RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -237,18 +250,18 @@ BEGIN
 	SELECT s.ordinals, s.lots, s.accounts, s.shares
 	INTO ordinals, lots, accounts, shares
 	FROM share_out(hold.id, quantity, true) s;
-	PERFORM take_off_hold(hold.id, ordinals, shares, true);
 	PERFORM change_held(accounts, negative(shares));
 	made_id := make_redemption(hold.party_id, hold.token_type_id,
 		quantity, hold.reference, hold.id, lots, negative(shares));
 	PERFORM move_lots('redeem'::trainledger.operation, accounts,
-		negative(shares), notes, NULL::timestamptz[], NULL::uuid[],
-		NULL::bigint[]);
-	RETURN made_id;
+		negative(shares), coalesce(nullif(notes, ''), hold.notes),
+		NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
+	PERFORM take_off_hold(hold, 'captured'::trainledger.hold_event_kind,
+		ordinals, accounts, shares, notes, made_id, NULL::bigint);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.capture_lots IS
-'Redeems what a hold keeps back, of the lots that expire soonest, and returns the id of the redemption.';
+'Redeems what a hold keeps back, of the lots that expire soonest.';
 
 CREATE FUNCTION trainledger_internal.capture_hold(
 	hold_id bigint,
@@ -264,8 +277,6 @@ DECLARE
 	token_type trainledger.token_type;
 	taken trainledger.amount;
 	left_over trainledger.amount;
-	made_id bigint;
-	entry_no bigint;
 BEGIN
 	PERFORM require_given('hold_id', hold_id::text);
 	IF quantity IS NOT NULL THEN
@@ -291,15 +302,13 @@ BEGIN
 			 - hold.released::numeric - taken::numeric
 		ELSE 0 END;
 	IF hold.account_id IS NULL THEN
-		made_id := capture_lots(hold, taken,
-								coalesce(nullif(notes, ''), hold.notes));
+		PERFORM capture_lots(hold, taken, notes);
 	ELSE
-		PERFORM take_off_hold(hold.id, ARRAY[1], ARRAY[taken], true);
-		entry_no := post_capture(hold.account_id, taken, taken, hold.source,
-			coalesce(nullif(notes, ''), hold.notes), hold.device);
+		PERFORM take_off_hold(hold, 'captured'::trainledger.hold_event_kind,
+			ARRAY[1], ARRAY[hold.account_id], ARRAY[taken], notes, NULL::bigint,
+			post_capture(hold.account_id, taken, taken, hold.source,
+				coalesce(nullif(notes, ''), hold.notes), hold.device));
 	END IF;
-	PERFORM add_hold_event(hold.id, 'captured'::trainledger.hold_event_kind,
-		taken, notes, made_id, hold.account_id, entry_no);
 	IF left_over::numeric > 0 THEN
 		PERFORM let_go(hold, left_over, notes);
 	END IF;
@@ -387,8 +396,13 @@ BEGIN
 	-- a new version of each account: who has read the old one starts again
 	PERFORM change_held(accounts, array_fill(0::trainledger.amount,
 											 ARRAY[cardinality(accounts)]));
-	PERFORM add_hold_event(hold.id, 'extended'::trainledger.hold_event_kind,
-		NULL::trainledger.amount, '', NULL::bigint, NULL::bigint, NULL::bigint);
+	INSERT INTO trainledger.hold_event
+		(id, hold_id, event, expires_at, notes, changed_by, created_at,
+		 booking_no)
+	VALUES (new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
+			hold.id, 'extended', extend_hold.expires_at, '', caller_name(),
+			trainledger.clock(), booking_no());
+	PERFORM require_written('hold_event', FOUND);
 	RETURN hold(hold.id);
 END;
 $$;
