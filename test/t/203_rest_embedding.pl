@@ -34,7 +34,8 @@ my %named = (
 # relations to nothing
 my %other = map { $_ => 1 } qw(parties.external_id tickets.external_id
   signup_tokens.type_id balances.issue_id balances.organisation_id
-  balances.party_id signup_funnel.signup_token_id tokens_expiring.party_id
+  balances.party_id hold_allocations.account_id hold_events.account_id
+  hold_events.redemption_id holds.account_id redemptions.hold_id signup_funnel.signup_token_id tokens_expiring.party_id
   training_token_issues.account_id training_token_transactions.account_id);
 
 my @columns = grep { !$other{$_} } rows($node,
