@@ -67,6 +67,12 @@ COMMENT ON COLUMN trainledger.placed_hold.source IS 'Source of the call: client,
 COMMENT ON COLUMN trainledger.placed_hold.device IS 'Device it came from, where the client said so.';
 COMMENT ON COLUMN trainledger.placed_hold.placed_by IS 'Who placed it: the claim sub of the request, else the role that called.';
 
+ALTER TABLE trainledger.redemption
+	ADD CONSTRAINT redemption_hold_id_fkey
+	FOREIGN KEY (hold_id) REFERENCES trainledger.placed_hold;
+CREATE INDEX redemption_hold_id_idx
+	ON trainledger.redemption (hold_id) WHERE hold_id IS NOT NULL;
+
 CREATE TABLE trainledger.hold_allocation (
 	hold_id bigint NOT NULL
 		CONSTRAINT hold_allocation_hold_id_fkey

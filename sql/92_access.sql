@@ -65,6 +65,8 @@ FROM (VALUES
 	('learner', 'organisation', false, NULL, 'global', NULL),
 	('learner', 'credit_transactions', false, NULL, 'all', NULL),
 	('learner', 'credit_accounts', false, NULL, 'all', NULL),
+	('learner', 'account', false, NULL, 'all', NULL),
+	('learner', 'holds', false, NULL, 'all', NULL),
 	('learner', 'training_token_transactions', false, NULL, 'all', NULL),
 	('learner', 'training_token_issues', false, NULL, 'all', NULL),
 	('learner', 'parties', false, NULL, 'global', NULL),

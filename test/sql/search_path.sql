@@ -267,6 +267,8 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger_api.organisation(p), trainledger_api.training_pass_uses(p) FROM trainledger_api.parties p$$),
 ($$SELECT trainledger_api.credit_transactions(a) FROM trainledger_api.credit_accounts a$$),
 ($$SELECT trainledger_api.credit_accounts(t) FROM trainledger_api.credit_transactions t$$),
+($$SELECT trainledger_api.account(h) FROM trainledger_api.holds h$$),
+($$SELECT trainledger_api.holds(a) FROM trainledger_api.credit_accounts a$$),
 ($$SELECT trainledger_api.training_token_transactions(i) FROM trainledger_api.training_token_issues i$$),
 ($$SELECT trainledger_api.training_token_issues(t) FROM trainledger_api.training_token_transactions t$$),
 ($$SELECT trainledger_api.parties(u) FROM trainledger_api.training_pass_uses u$$),

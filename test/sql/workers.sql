@@ -138,6 +138,8 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger_api.parties p, trainledger_api.training_pass_uses(p) e$$,
 	$$e FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) e$$,
 	$$e FROM trainledger_api.credit_transactions t, trainledger_api.credit_accounts(t) e$$,
+	$$e FROM trainledger_api.holds h, trainledger_api.account(h) e$$,
+	$$e FROM trainledger_api.credit_accounts a, trainledger_api.holds(a) e$$,
 	$$e FROM trainledger_api.training_token_issues i, trainledger_api.training_token_transactions(i) e$$,
 	$$e FROM trainledger_api.training_token_transactions t, trainledger_api.training_token_issues(t) e$$,
 	$$e FROM trainledger_api.training_pass_uses u, trainledger_api.parties(u) e$$,

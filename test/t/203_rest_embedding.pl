@@ -22,8 +22,8 @@ my %named = (
 	party_id => 'parties', organisation_id => 'organisation',
 	parent_id => 'parent',
 	token_type_id => [qw(credit_token_types training_token_types token_types)],
-	account_id => 'credit_accounts', issue_id => 'training_token_issues',
-	redemption_id => 'redemptions', item_id => 'catalog_items',
+	account_id => [qw(credit_accounts account)], issue_id => 'training_token_issues',
+	redemption_id => 'redemptions', hold_id => 'holds', item_id => 'catalog_items',
 	pass_type_id => 'training_pass_types', option_id => 'training_pass_type_options',
 	pass_id => 'training_passes', region_code => 'regions', currency_code => 'currencies',
 	signup_token_id => 'signup_tokens', enrolment_id => 'enrolments',
@@ -35,7 +35,7 @@ my %named = (
 my %other = map { $_ => 1 } qw(parties.external_id tickets.external_id
   signup_tokens.type_id balances.issue_id balances.organisation_id
   balances.party_id hold_allocations.account_id hold_events.account_id
-  hold_events.redemption_id holds.account_id redemptions.hold_id signup_funnel.signup_token_id tokens_expiring.party_id
+  hold_events.redemption_id signup_funnel.signup_token_id tokens_expiring.party_id
   training_token_issues.account_id training_token_transactions.account_id);
 
 my @columns = grep { !$other{$_} } rows($node,

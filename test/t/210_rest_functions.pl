@@ -11,6 +11,7 @@ use warnings;
 use File::Basename qw(dirname);
 use JSON::PP;
 use MIME::Base64 qw(decode_base64);
+use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -141,6 +142,13 @@ my $voided = call(issue_training_tokens => { token_type_id => $silver->{id}, par
 call(void_training_tokens => { issue_id => $voided->{id}, notes => 'cancelled' }, \@lot);
 my $redemption = call(redeem_training_tokens => { party_id => 3, token_type_id => $silver->{id}, quantity => 7, reference => 'r' }, \@taken);
 call(refund_training_tokens => { redemption_id => $redemption->{id}, quantity => 2 }, \@taken);
+
+# Holds
+my $held = call(hold_training_tokens => { party_id => 3, token_type_id => $silver->{id}, quantity => 5, reference => 'r' }, [ 'parties(name)', 'training_token_types(name)' ]);
+call(capture_hold => { hold_id => $held->{id}, quantity => 2, is_final => JSON::PP::false }, [ 'hold_allocations(ordinal)', 'parties(name)' ]);
+call(extend_hold => { hold_id => $held->{id}, expires_at => strftime('%FT%TZ', gmtime(time + 9 * 86400)) }, ['hold_allocations(ordinal)']);
+call(release_hold => { hold_id => $held->{id} }, ['redemptions(quantity)']);
+call(credit_hold => { party_id => 7, amount => 1, source => 's', description => 'd', account_name => 'meals', token_type => 'meal' }, ['account(name)']);
 call(update_token_type => { token_type_id => $silver->{id}, name => 'Silver token' }, ['training_token_issues(current_balance)']);
 
 # Passes
