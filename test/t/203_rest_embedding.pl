@@ -60,7 +60,8 @@ foreach my $column (@columns)
 
 	ok(scalar @good, "$column: " . join ' and ', ref $targets ? @$targets : $targets);
 	next if $name =~ /^(organisation|parent)_id$/;
-	is(embeds($_, $view), 1, "$_ embeds $view") for @good;
+	# a relation has a name of its own where another function has the view's
+	is(embeds(s{^account$}{credit_accounts}r, $view), 1, "$_ embeds $view") for @good;
 }
 
 is(embeds('program_kinds', 'children'), 1, 'children of program kinds');
