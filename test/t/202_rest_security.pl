@@ -47,9 +47,11 @@ SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001',
 FROM unnest('{5001,5002,5003,9001,9002}'::bigint[]) id;
 SELECT trainledger.redeem_training_tokens(id, '00000000-0000-4000-8000-000000000001', 2000 + id, 'redeemed by ' || id, 'redeems of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
-SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 3000 + id, 'held by ' || id, '2026-01-03Z', 'hold of ' || id),
+SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 1000 + id, 'held by ' || id, '2026-01-03Z', 'hold of ' || id),
 	trainledger.credit_hold(id, 500 + id, 'till of ' || id, 'round of ' || id, account_name => 'purse of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
+-- over by now, and not closed: nobody sees that it is held
+SELECT trainledger.hold_training_tokens(5002, '00000000-0000-4000-8000-000000000001', 17, 'held by 5002', '2026-01-03Z', 'hold of 5002');
 SELECT trainledger.use_pass(id, 1, 'booking of ' || id) FROM (
 	SELECT id, trainledger.issue_pass(1, 1, id, '2026-01-01Z', '2030-01-01Z'::timestamptz + id * interval '1 hour')
 	FROM unnest('{5001,5003,9001}'::bigint[]) id OFFSET 0) p;
@@ -71,6 +73,7 @@ my $all = 'true';
 my %seen_of = (
 	parties => 'id = 5001',
 	redemption_allocations => 'redemption_id IN (SELECT r.id FROM trainledger_api.redemptions r WHERE r.party_id = 5001)',
+	(map { $_ => 'hold_id IN (SELECT h.id FROM trainledger_api.holds h WHERE h.party_id = 5001)' } qw(hold_allocations hold_events)),
 	pass_periods => 'pass_id IN (SELECT p.id FROM trainledger_api.training_passes p WHERE p.party_id = 5001)',
 	signup_tokens => 'false',
 	map { $_ => $all } qw(catalog_items regions currencies credit_token_types
@@ -80,7 +83,7 @@ my %seen_of = (
 # Reports sum up what she may see: the same report in SQL, asked by her, says what
 # that is (test/sql/reports.sql compares those with rows counted by hand).
 my %is_report = map { $_ => 1 } qw(balances token_liability credit_liability token_revenue
-  tokens_expiring pass_utilisation signup_funnel cohort_progress ledger_metrics);
+  tokens_expiring hold_overview pass_utilisation signup_funnel cohort_progress ledger_metrics);
 $seen_of{$_} = $all for keys %is_report;
 # Of the lots, her organisation's too
 $seen_of{$_} = 'party_id IN (5001, 5002)'
