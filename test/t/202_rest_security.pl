@@ -47,7 +47,7 @@ SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001',
 FROM unnest('{5001,5002,5003,9001,9002}'::bigint[]) id;
 SELECT trainledger.redeem_training_tokens(id, '00000000-0000-4000-8000-000000000001', 2000 + id, 'redeemed by ' || id, 'redeems of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
-SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 1000 + id, 'held by ' || id, '2026-01-03Z', 'hold of ' || id),
+SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 7 + id / 10, 'held by ' || id, '2026-01-03Z', 'hold of ' || id),
 	trainledger.credit_hold(id, 500 + id, 'till of ' || id, 'round of ' || id, account_name => 'purse of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
 -- over by now, and not closed: nobody sees that it is held
