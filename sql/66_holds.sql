@@ -370,4 +370,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger.available_tokens IS
-'How many training tokens of a type a party can redeem or hold now: of lots that have not expired, less what holds keep back. Level learner, for its own and its organisation''s.';
+'How many training tokens of a type a party can redeem or hold now: of lots that have not expired, less what holds keep back. Level learner, for its own.';

@@ -383,7 +383,7 @@ BEGIN
 	WHERE x.hold_id = hold.id
 	AND x.captured::numeric + x.released::numeric < x.quantity::numeric;
 	IF expires_at > soonest THEN
-		PERFORM refuse('TL410', 'a lot that the hold keeps back expires before',
+		PERFORM refuse('TL410', 'the hold keeps back a token issue that expires before',
 			format('The first one expires at %s.',
 				   to_char(soonest AT TIME ZONE 'UTC',
 						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
