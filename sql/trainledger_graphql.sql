@@ -62,6 +62,9 @@ INSERT INTO _enum VALUES
 ('validity_unit', 'days weeks months years', 'Unit of a validity period.'),
 ('training_pass_event_kind', 'issued renewed revoked reassigned corrected use_cancelled', 'What happened to a training pass.'),
 ('token_operation', 'issue adjust redeem refund expire transfer', 'What moved the balance of a token issue.'),
+('training_token_hold_status', 'open captured released lapsed',
+ 'How a hold stands: open; captured, all of it; released, and not all of it captured; lapsed, because its end came before.'),
+('training_token_hold_event_kind', 'placed captured released lapsed extended', 'What happened to a hold.'),
 ('refund_policy', 'forfeit reissue',
  'What becomes of a refund to an issue that has expired: it is lost (forfeit), or a new issue (reissue).');
 
@@ -73,7 +76,8 @@ INSERT INTO _node VALUES
 ('TokenType', 'uuid'), ('TokenIssue', 'uuid'), ('TrainingPassType', 'bigint'), ('TrainingPassTypeOption', 'bigint'),
 ('TrainingPassTypeOptionPrice', 'bigint'), ('TrainingPass', 'bigint'), ('TrainingPassUse', 'bigint'),
 ('FinancialUnit', 'text'), ('TokenAccount', 'bigint uuid'), ('TrainingTokenTransaction', 'uuid bigint'), ('TrainingTokenIssueEvent', 'bigint'),
-('TokenRedemption', 'bigint'), ('TokenRedemptionAllocation', 'bigint integer'), ('TrainingPassEvent', 'bigint');
+('TokenRedemption', 'bigint'), ('TokenRedemptionAllocation', 'bigint integer'), ('TrainingPassEvent', 'bigint'),
+('TrainingTokenHold', 'bigint'), ('TrainingTokenHoldAllocation', 'bigint integer'), ('TrainingTokenHoldEvent', 'bigint');
 
 -- Views, and what they select from.  If rows have a global id, node_types lists
 -- its possible types, and the expression id_type chooses one of several.  The
@@ -110,16 +114,25 @@ INSERT INTO _view (name, source, primary_key, node_types, id_type, tags, comment
  E'@orderFirst created_at\n@hideUnlessAsked is_archived', 'A type of training tokens.'),
 ('token_account', 'trainledger.token_account a', 'party_key,type_key', 'TokenAccount', NULL, '@orderFirst created_at',
  'The training tokens of one type that an account holds.'),
-('training_token_issue', 'trainledger.token_issue i LEFT JOIN trainledger.currency c ON c.code = i.currency_code', 'issue_key', 'TokenIssue', NULL, '@orderFirst created_at',
+('training_token_issue', 'trainledger.token_issue i LEFT JOIN trainledger.currency c ON c.code = i.currency_code', 'issue_key', 'TokenIssue', NULL,
+ E'@orderFirst created_at\n@ref holds to:TrainingTokenHold plural\n'
+ '@refVia holds via:(issue_key)->training_token_hold_allocation(issue_key);(hold_key)->training_token_hold(hold_key)',
  'Training tokens that were issued together, with a balance and an expiry of their own.'),
 ('training_token_transaction', 'trainledger.entry e JOIN trainledger.token_lot l ON l.account_id = e.account_id', 'issue_key,entry_key',
  'TrainingTokenTransaction', NULL, '@behavior -query:resource:connection', 'A movement of the balance of a token issue.'),
 ('training_token_issue_event', 'trainledger.token_issue_event e', 'event_key', 'TrainingTokenIssueEvent', NULL,
  E'@orderFirst created_at\n@behavior -query:resource:connection', 'A change of the expiry of a token issue.'),
+('training_token_hold', 'trainledger.hold h WHERE h.account_id IS NULL', 'hold_key', 'TrainingTokenHold', NULL, '@orderFirst created_at',
+ 'Training tokens that are kept back until they are taken or let go.'),
+('training_token_hold_allocation', 'trainledger.hold_allocation a WHERE a.issue_id IS NOT NULL', 'hold_key,ordinal', 'TrainingTokenHoldAllocation', NULL,
+ '@behavior -query:resource:connection', 'What one token issue keeps back for a hold.'),
 ('token_redemption', 'trainledger.redemption r', 'redemption_key', 'TokenRedemption', NULL, '@orderFirst created_at',
  'Training tokens that were redeemed.'),
 ('token_redemption_allocation', 'trainledger.redemption_allocation a', 'redemption_key,ordinal', 'TokenRedemptionAllocation', NULL,
  '@behavior -query:resource:connection', 'What a redemption took from one token issue.'),
+('training_token_hold_event', 'trainledger.hold_event e JOIN trainledger.hold h ON h.id = e.hold_id AND h.account_id IS NULL
+	LEFT JOIN trainledger.token_lot l ON l.account_id = e.account_id', 'event_key', 'TrainingTokenHoldEvent', NULL,
+ E'@orderFirst created_at\n@behavior -query:resource:connection', 'What happened to a hold.'),
 ('training_pass_type', 'trainledger.pass_type t', 'type_key', 'TrainingPassType', NULL,
  E'@ref content to:CatalogItem plural\n'
  '@refVia content via:(type_key)->training_pass_content(type_key);(item_key)->catalog_item(item_key)\n@orderFirst created_at',
@@ -176,12 +189,25 @@ INSERT INTO _column (view, name, expression, comment) VALUES
  '(SELECT coalesce(sum(trainledger.amount_to_numeric(b.balance)), 0)
 	FROM trainledger.token_lot l JOIN trainledger.account b ON b.id = l.account_id
 	WHERE l.party_id = a.party_id AND l.token_type_id = a.token_type_id AND l.is_open
-	AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL))::token_amount', 'How many can be redeemed now, over all issues.'),
+	AND (l.expires_at > trainledger.clock() OR l.expires_at IS NULL))::token_amount', 'How many there are, over all issues that have not expired.'),
+('token_account', 'held',
+ '(SELECT coalesce(sum(trainledger.amount_to_numeric(i.held)), 0)
+	FROM trainledger.token_lot l JOIN trainledger.token_issue i ON i.id = l.id
+	WHERE l.party_id = a.party_id AND l.token_type_id = a.token_type_id AND l.is_open)::token_amount',
+ 'How many holds keep back, over all issues, those that have expired too.'),
+('token_account', 'available_balance',
+ '(SELECT coalesce(sum(trainledger.amount_to_numeric(i.available_balance)), 0)
+	FROM trainledger.token_lot l JOIN trainledger.token_issue i ON i.id = l.id
+	WHERE l.party_id = a.party_id AND l.token_type_id = a.token_type_id AND l.is_open)::token_amount',
+ 'How many can be redeemed or held now, over all issues: what no hold keeps back.'),
 ('token_account', 'created_at', 'a.created_at', 'When the first tokens were issued.'),
 ('token_account', 'party_key', 'a.party_id', 'Id of the party.'),
 ('token_account', 'type_key', 'a.token_type_id', 'Id of the type.'),
 ('training_token_issue', 'initial_balance', 'trainledger.amount_to_numeric(i.initial_balance)::token_amount', 'How many were issued.'),
-('training_token_issue', 'current_balance', 'trainledger.amount_to_numeric(i.current_balance)::token_amount', 'How many can be redeemed now: 0 from the expiry on.'),
+('training_token_issue', 'current_balance', 'trainledger.amount_to_numeric(i.current_balance)::token_amount', 'How many there are: 0 from the expiry on.'),
+('training_token_issue', 'held', 'trainledger.amount_to_numeric(i.held)::token_amount', 'How many holds keep back, also after the expiry.'),
+('training_token_issue', 'available_balance', 'trainledger.amount_to_numeric(i.available_balance)::token_amount',
+ 'How many can be redeemed or held now: what no hold keeps back; 0 from the expiry on.'),
 ('training_token_issue', 'expires_at', 'i.expires_at', 'From when on they are over; null: never.'),
 ('training_token_issue', 'created_at', 'i.created_at', 'When they were issued.'),
 ('training_token_issue', 'unit_price', 'round(i.unit_price, greatest(c.minor_units, scale(i.unit_price)))::text',
@@ -205,6 +231,35 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_token_issue_event', 'created_at', 'e.created_at', 'When it was changed.'),
 ('training_token_issue_event', 'event_key', 'e.id', 'Id of the event.'),
 ('training_token_issue_event', 'issue_key', 'e.issue_id', 'Id of the issue.'),
+('training_token_hold', 'quantity', 'trainledger.amount_to_numeric(h.quantity)::token_amount', 'How many were kept back when it was placed.'),
+('training_token_hold', 'captured', 'trainledger.amount_to_numeric(h.captured)::token_amount', 'How many of them were taken.'),
+('training_token_hold', 'released', 'trainledger.amount_to_numeric(h.released)::token_amount', 'How many of them were let go.'),
+('training_token_hold', 'status', 'h.status::text::training_token_hold_status', 'open, captured, released or lapsed.'),
+('training_token_hold', 'reference', 'h.reference', 'What they are kept back for.'),
+('training_token_hold', 'notes', 'h.notes', 'Notes, also of the transactions of a capture that has none.'),
+('training_token_hold', 'expires_at', 'h.expires_at', 'From when on it keeps nothing back.'),
+('training_token_hold', 'placed_by', 'h.placed_by', 'Who placed it: the claim sub of the request, else the role.'),
+('training_token_hold', 'created_at', 'h.created_at', 'When it was placed.'),
+('training_token_hold', 'hold_key', 'h.id', 'Id of the hold.'),
+('training_token_hold', 'party_key', 'h.party_id', 'Id of the party.'),
+('training_token_hold', 'type_key', 'h.token_type_id', 'Id of the type.'),
+('training_token_hold_allocation', 'ordinal', 'a.ordinal', 'Order in which the issues were found: 1, 2, 3.'),
+('training_token_hold_allocation', 'quantity', 'trainledger.amount_to_numeric(a.quantity)::token_amount', 'How many the issue kept back when the hold was placed.'),
+('training_token_hold_allocation', 'captured', 'trainledger.amount_to_numeric(a.captured)::token_amount', 'How many of them were taken.'),
+('training_token_hold_allocation', 'released', 'trainledger.amount_to_numeric(a.released)::token_amount', 'How many of them were let go.'),
+('training_token_hold_allocation', 'hold_key', 'a.hold_id', 'Id of the hold.'),
+('training_token_hold_allocation', 'issue_key', 'a.issue_id', 'Id of the issue.'),
+('training_token_hold_event', 'event', 'e.event::text::training_token_hold_event_kind', 'What happened.'),
+('training_token_hold_event', 'quantity', 'trainledger.amount_to_numeric(e.quantity)::token_amount',
+ 'How many were kept back, taken, let go or lapsed; null where it was extended.'),
+('training_token_hold_event', 'expires_at', 'e.expires_at', 'End of the hold from then on.'),
+('training_token_hold_event', 'notes', 'e.notes', 'Notes of the call.'),
+('training_token_hold_event', 'changed_by', 'e.changed_by', 'Who did it: the claim sub of the request, else the role.'),
+('training_token_hold_event', 'created_at', 'e.created_at', 'When it was done.'),
+('training_token_hold_event', 'event_key', 'e.id', 'Id of the event.'),
+('training_token_hold_event', 'hold_key', 'e.hold_id', 'Id of the hold.'),
+('training_token_hold_event', 'redemption_key', 'e.redemption_id', 'Id of the redemption of what was taken.'),
+('training_token_hold_event', 'issue_key', 'l.id', 'Id of the issue that let go.'),
 ('token_redemption', 'number', 'r.id::text', E'@filterAs redemption_key\nNumber of the redemption, as in the notes of its transactions.'),
 ('token_redemption', 'quantity', 'trainledger.amount_to_numeric(r.quantity)::token_amount', 'How many were taken.'),
 ('token_redemption', 'refunded', 'trainledger.amount_to_numeric(r.refunded)::token_amount', 'How many of them were given back, or lost on an expired issue.'),
@@ -213,6 +268,7 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('token_redemption', 'redemption_key', 'r.id', 'Id of the redemption.'),
 ('token_redemption', 'party_key', 'r.party_id', 'Id of the party.'),
 ('token_redemption', 'type_key', 'r.token_type_id', 'Id of the type.'),
+('token_redemption', 'hold_key', 'r.hold_id', 'Id of the hold that it captured.'),
 ('token_redemption_allocation', 'ordinal', 'a.ordinal', 'Order in which the issues were taken from: 1, 2, 3.'),
 ('token_redemption_allocation', 'quantity', 'trainledger.amount_to_numeric(a.quantity)::token_amount', 'How many the issue gave.'),
 ('token_redemption_allocation', 'refunded', 'trainledger.amount_to_numeric(a.refunded)::token_amount',
@@ -286,9 +342,18 @@ INSERT INTO _relation (view, columns, other, field, list) VALUES
 ('training_token_issue', 'currency_key', 'financial_unit (code)', 'financialUnit', 'tokenIssues'),
 ('training_token_transaction', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'transactions'),
 ('training_token_issue_event', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'events'),
+('training_token_hold', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'holds'),
+('training_token_hold', 'party_key', 'account (party_key)', 'account', 'holds'),
+('training_token_hold', 'type_key', 'training_token_type (type_key)', 'tokenType', NULL),
+('training_token_hold_allocation', 'hold_key', 'training_token_hold (hold_key)', 'tokenHold', 'allocations'),
+('training_token_hold_allocation', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'holdAllocations'),
+('training_token_hold_event', 'hold_key', 'training_token_hold (hold_key)', 'tokenHold', 'events'),
+('training_token_hold_event', 'redemption_key', 'token_redemption (redemption_key)', 'redemption', NULL),
+('training_token_hold_event', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', NULL),
 ('token_redemption', 'party_key, type_key', 'token_account (party_key, type_key)', 'tokenAccount', 'redemptions'),
 ('token_redemption', 'party_key', 'account (party_key)', 'account', 'redemptions'),
 ('token_redemption', 'type_key', 'training_token_type (type_key)', 'tokenType', NULL),
+('token_redemption', 'hold_key', 'training_token_hold (hold_key)', 'tokenHold', 'redemptions'),
 ('token_redemption_allocation', 'redemption_key', 'token_redemption (redemption_key)', 'redemption', 'allocations'),
 ('token_redemption_allocation', 'issue_key', 'training_token_issue (issue_key)', 'tokenIssue', 'allocations'),
 ('learning_path_course', 'path_key', 'catalog_item (item_key)', NULL, NULL),
@@ -327,9 +392,11 @@ INSERT INTO _kind VALUES
 ('refund', 'refund_policy', '%1$s::text::trainledger.refund_policy'),
 ('moment', 'moment', 'trainledger_graphql._moment(%1$s, %2$L)'),
 ('day', 'moment', '(trainledger_graphql._moment(%1$s, %2$L) AT TIME ZONE ''UTC'')::date'),
+('end', 'moment', 'trainledger_graphql._end(%1$s, %2$L)'),
 ('price', 'text', 'trainledger_graphql._price(%1$s, %2$L)'),
 ('redemption', 'id', 'trainledger_graphql._redemption(%1$s, %2$L)'),
 ('holder', 'id', 'trainledger_graphql._one_of(%1$s, ''{Organisation,Person}'', %2$L)'),
+('hold', 'id', 'trainledger_graphql._one_of(%1$s, ''{TrainingTokenHold}'', %2$L)'),
 ('content', 'id', 'trainledger_graphql._one_of(%1$s, ''{CourseTemplate,LearningPath}'', %2$L)');
 -- For each type, its global id is a kind, and a list of them another
 INSERT INTO _kind
@@ -367,6 +434,10 @@ INSERT INTO _record (name, comment) VALUES
 ('token_balance_transfer_input', 'Training tokens that go to another account, those that expire first before others.'),
 ('token_balance_redeem_input', 'Training tokens to redeem, those that expire first before others.'),
 ('token_balance_refund_input', 'Redeemed training tokens to give back.'),
+('token_hold_place_input', 'Training tokens to keep back, those that expire first before others.'),
+('token_hold_capture_input', 'What a hold keeps back, to be taken.'),
+('token_hold_release_input', 'What a hold keeps back, to be let go.'),
+('token_hold_extend_input', 'A later end of a hold.'),
 ('training_pass_type_input', 'A new type of training passes, a draft.'),
 ('training_pass_type_update_input', 'Changes of a pass type. A field that is left out stays as it is.'),
 ('training_pass_type_content_input', 'Courses and learning paths of a pass type.'),
@@ -443,6 +514,27 @@ INSERT INTO _field (record, name, kind, argument, comment) VALUES
 ('token_balance_refund_input', 'ifExpired', 'refund', NULL,
  'What becomes of those whose issue has expired; forfeit where it is left out.'),
 ('token_balance_refund_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_hold_place_input', 'accountId', 'holder', 'party_id', 'Organisation or person that holds the tokens.'),
+('token_hold_place_input', 'tokenTypeId', 'TokenType', NULL, 'Type of the tokens.'),
+('token_hold_place_input', 'quantity', 'amount', NULL, 'How many.'),
+('token_hold_place_input', 'reference', 'text', NULL, 'What they are kept back for, such as a booking.'),
+('token_hold_place_input', 'expiresAt', 'end', NULL,
+ 'When the hold ends, in 366 days at most: a date alone is 23:59:59 of it in UTC; after 7 days where it is left out.'),
+('token_hold_place_input', 'notes', 'text', NULL, 'What it is for.'),
+('token_hold_place_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_hold_capture_input', 'tokenHoldId', 'hold', 'hold_id', 'Hold to take from.'),
+('token_hold_capture_input', 'quantity', 'amount', NULL, 'How many; all that are left where it is left out.'),
+('token_hold_capture_input', 'isFinal', 'boolean', NULL,
+ 'False: the rest stays held. Where it is left out or true, the rest is let go.'),
+('token_hold_capture_input', 'notes', 'text', NULL, 'What it is for; the notes of the hold where it is left out.'),
+('token_hold_capture_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_hold_release_input', 'tokenHoldId', 'hold', 'hold_id', 'Hold to let go of.'),
+('token_hold_release_input', 'quantity', 'amount', NULL, 'How many; all that are left where it is left out.'),
+('token_hold_release_input', 'notes', 'text', NULL, 'Why.'),
+('token_hold_release_input', 'idempotencyKey', 'uuid', NULL, 'Key of the client''s own: a request that is repeated with its key is done once, and answered again.'),
+('token_hold_extend_input', 'tokenHoldId', 'hold', 'hold_id', 'Hold to change.'),
+('token_hold_extend_input', 'expiresAt', 'end', NULL,
+ 'When the hold ends, after its present end and in 366 days at most: a date alone is 23:59:59 of it in UTC.'),
 ('training_pass_type_input', 'code', 'text', NULL, 'Code, unique.'),
 ('training_pass_type_input', 'name', 'text', NULL, 'Name to show.'),
 ('training_pass_type_input', 'description', 'text', NULL, 'What the pass is for.'),
@@ -519,6 +611,7 @@ INSERT INTO _payload (name, field, view, what) VALUES
 ('token_type_payload', 'token_type', 'training_token_type', 'Type'),
 ('token_issue_payload', 'token_issue', 'training_token_issue', 'Issue'),
 ('token_redemption_payload', 'redemption', 'token_redemption', 'Redemption'),
+('token_hold_payload', 'token_hold', 'training_token_hold', 'Hold'),
 ('training_pass_type_payload', 'training_pass_type', 'training_pass_type', 'Pass type'),
 ('training_pass_type_option_payload', 'training_pass_type_option', 'training_pass_type_option', 'Option'),
 ('training_pass_type_option_price_payload', 'training_pass_type_option_price', 'training_pass_type_option_price', 'Price'),
@@ -555,6 +648,14 @@ INSERT INTO _mutation (namespace, method, function, input, payload, key, comment
  'Redeems training tokens of an account, all of them or none.'),
 ('trainingTokenBalances', 'refund', 'refund_training_tokens', 'token_balance_refund_input', 'token_redemption_payload', 'id',
  'Gives redeemed training tokens back to the issues they came from.'),
+('trainingTokenHolds', 'place', 'hold_training_tokens', 'token_hold_place_input', 'token_hold_payload', 'id',
+ 'Keeps training tokens of an account back until they are captured or released, all of them or none.'),
+('trainingTokenHolds', 'capture', 'capture_hold', 'token_hold_capture_input', 'token_hold_payload', 'id',
+ 'Redeems what a hold keeps back, and lets the rest go.'),
+('trainingTokenHolds', 'release', 'release_hold', 'token_hold_release_input', 'token_hold_payload', 'id',
+ 'Lets go of what a hold keeps back.'),
+('trainingTokenHolds', 'extend', 'extend_hold', 'token_hold_extend_input', 'token_hold_payload', 'id',
+ 'Lets a hold end later, and not after an issue that it keeps back.'),
 ('trainingPass', 'createType', 'create_pass_type', 'training_pass_type_input', 'training_pass_type_payload', 'id',
  'Makes a pass type, a draft.'),
 ('trainingPass', 'updateType', 'update_pass_type', 'training_pass_type_update_input', 'training_pass_type_payload', 'id',
@@ -773,7 +874,11 @@ $$
 $template$, name, type, 'not ' || what, format(expression, type)),
 	   format('COMMENT ON FUNCTION %I(text, text) IS %L', name,
 			  format(E'@behavior -*\nInternal: a text as %s (TL400).', what))
-FROM (VALUES ('_moment', 'timestamptz', 'a date or a time', 'value::%s'), ('_price', 'numeric', 'a price', 'value::%s'),
+FROM (VALUES ('_moment', 'timestamptz', 'a date or a time', 'value::%s'),
+	  -- a date alone ends when its day does
+	  ('_end', 'timestamptz', 'a date or a time',
+	   'CASE WHEN value ~ ''^[0-9-]{10}$'' THEN value || ''T23:59:59'' ELSE value END::%s'),
+	  ('_price', 'numeric', 'a price', 'value::%s'),
 	  -- its number, or its global id
 	  ('_redemption', 'bigint', 'an id of a redemption',
 	   'CASE WHEN value ~ ''^[0-9]+$'' THEN value ELSE trainledger.global_id_key(value, ''TokenRedemption'') END::%s'))
@@ -793,13 +898,15 @@ BEGIN
 	IF id IS NOT NULL AND type IS NULL THEN
 		PERFORM trainledger_graphql._refuse_id(argument, types);
 	END IF;
-	-- no party or item has id 0: the called function finds none (TL404), after
-	-- it has checked its other arguments
+	-- no party, item or hold has id 0: the called function finds none (TL404),
+	-- after it has checked its other arguments
 	RETURN CASE WHEN key IS NULL
 		OR EXISTS (SELECT FROM trainledger_graphql.account a
 				   WHERE a.party_key = key AND a.id = _one_of.id)
 		OR EXISTS (SELECT FROM trainledger_graphql.catalog_item c
 				   WHERE c.item_key = key AND c.id = _one_of.id)
+		OR EXISTS (SELECT FROM trainledger_graphql.training_token_hold h
+				   WHERE h.hold_key = key AND h.id = _one_of.id)
 		THEN key ELSE 0 END;
 END;
 $$;

@@ -57,6 +57,14 @@ FROM generate_series(10, 19) AS i;
 SET trainledger.clock = '2026-03-15T12:00:00Z';
 SELECT trainledger.use_pass(i, 41, 'Booking ' || i) FROM generate_series(10, 12) AS i;
 SELECT trainledger.cancel_pass_use(id, 'ill') FROM trainledger.pass_use WHERE party_id = 10;
+RESET trainledger.clock;
+SELECT trainledger.adjust_training_tokens(id, 5) FROM trainledger.token_lot ORDER BY expires_at LIMIT 1;
+SELECT trainledger.hold_training_tokens(1, '00000000-0000-0000-0000-000000000001', 6, 'first', notes => 'n');
+SELECT trainledger.adjust_training_tokens(id, 1) FROM trainledger.token_lot ORDER BY expires_at LIMIT 1;
+SELECT trainledger.hold_training_tokens(1, '00000000-0000-0000-0000-000000000001', 1, 'second', now() + interval '3 days');
+SELECT trainledger.release_hold(id, 1, 'less'), trainledger.extend_hold(id, now() + interval '30 days')
+FROM trainledger.hold WHERE reference = 'first';
+SELECT trainledger.credit_init(10, 5, 's', 'd', now(), token_type => 'Credit'), trainledger.credit_hold(10, 1, 's', 'd', token_type => 'Credit');
 SQL
 
 # As an operator: the data, with no errors
@@ -293,10 +301,11 @@ is(join(' ', map { $_->{code} } @{ $content->{rest}{nodes} }), 'C-3 C-5',
 is($content->{content}{pageInfo}{totalRecords}, 5, 'content: the total');
 is($content->{courses}{pageInfo}{totalRecords}, 2, 'content: filtered');
 
-my $lots = data('{ tokenAccounts { nodes { currentBalance
+my $lots = data('{ tokenAccounts { nodes { currentBalance held availableBalance
 	tokenIssues(first: 2, offset: 1) { nodes { initialBalance transactions(filters: [{field: operation, operation: eq, value: "issue"}]) { nodes { notes balanceDelta } pageInfo { totalRecords } } } pageInfo { totalRecords } } } } }')
   ->{tokenAccounts}{nodes}[0];
-is($lots->{currentBalance}, 207, 'the balance of an account is that of its issues');
+is($lots->{currentBalance}, 213, 'the balance of an account is that of its issues');
+is(join(' ', @$lots{qw(held availableBalance)}), '6 207', 'of which holds keep some back');
 is($lots->{tokenIssues}{pageInfo}{totalRecords}, 20, 'its issues are counted');
 is(scalar @{ $lots->{tokenIssues}{nodes} }, 2, 'and come in pages');
 is($_->{transactions}{nodes}[0]{notes}, "Lot $_->{initialBalance}",
@@ -406,6 +415,17 @@ is(data('{ tokenRedemptions(filters: [{field: accountId, operation: eq, value: "
 	->{tokenRedemptions}{pageInfo}{totalRecords}, 1, 'redemptions of an account');
 is(messages('{ trainingPasses(filters: [{field: contactId, operation: eq, value: "T3JnYW5pc2F0aW9uOjE="}]) { nodes { id } } }'),
 	"'T3JnYW5pc2F0aW9uOjE=' is not a global id of Person", 'an organisation is no contact');
+my $acme = encode_base64('Organisation:1', '');
+my $other_type = encode_base64('TokenType:00000000000000000000000000000003', '');
+my $holds = data(qq({ all: trainingTokenHolds(order: [{field: quantity}]) { nodes { reference } pageInfo { totalRecords } }
+	of: trainingTokenHolds(filters: [{field: accountId, operation: eq, value: "$acme"}, {field: status, operation: eq, value: "open"}, {field: quantity, operation: gt, value: "1"}]) { nodes { reference } }
+	other: trainingTokenHolds(filters: [{field: tokenTypeId, operation: eq, value: "$other_type"}]) { nodes { reference } }
+	tokenAccounts(first: 1) { nodes { holds(last: 1) { nodes { reference } pageInfo { totalRecords } } } } }));
+is_deeply($holds, {
+	all => { nodes => [ { reference => 'second' }, { reference => 'first' } ], pageInfo => { totalRecords => 2 } },
+	of => { nodes => [ { reference => 'first' } ] }, other => { nodes => [] },
+	tokenAccounts => { nodes => [ { holds => { nodes => [ { reference => 'second' } ], pageInfo => { totalRecords => 2 } } } ] } },
+	'holds of training tokens alone, by what they are on');
 
 # --- Token types
 
@@ -427,7 +447,8 @@ my %type = map { $_->{name} => $_ } @{ $schema->{types} };
 my %within = map { $_->[-1] => $_ } (
 	[ 'trainingTokenIssues', 'transactions' ], [ 'trainingTokenIssues', 'events' ], [ 'tokenRedemptions', 'allocations' ],
 	[ 'trainingPasses', 'events' ], [ 'trainingPasses', 'periods' ], [ 'trainingPassTypes', 'content' ]);
-my @ways = ((map { [ $_->{name} ] } grep { $_->{name} ne 'node' } @{ $schema->{queryType}{fields} }), values %within, [ 'trainingTokenIssues', 'events' ]);
+my @ways = ((map { [ $_->{name} ] } grep { $_->{name} ne 'node' } @{ $schema->{queryType}{fields} }), values %within, [ 'trainingTokenIssues', 'events' ],
+	[ 'trainingTokenIssues', 'holds' ], [ 'trainingTokenIssues', 'holdAllocations' ], [ 'trainingTokenHolds', 'events' ], [ 'trainingTokenHolds', 'allocations' ]);
 
 # What a list answers to several pairs of arguments and fields: that of the first
 # node where it is a list of nodes

@@ -33,6 +33,11 @@ FROM trainledger.pass WHERE id = (SELECT min(id) FROM trainledger.pass);
 SELECT trainledger.renew_pass(1);
 SELECT trainledger.correct_pass(1, (SELECT max(valid_from) FROM trainledger.pass_period WHERE pass_id = 1),
 	(SELECT max(valid_until) + interval '1 day' FROM trainledger.pass_period WHERE pass_id = 1), 'a mistake');
+SELECT trainledger.issue_training_tokens(id, 20, q) FROM trainledger.token_type, generate_series(3, 5) q WHERE name = 'Gold token';
+SELECT trainledger.hold_training_tokens(20, id, q, 'hold ' || q, notes => 'n') FROM trainledger.token_type, generate_series(1, 4) q WHERE name = 'Gold token';
+SELECT trainledger.capture_hold(id, 1, false, 'one'), trainledger.extend_hold(id, now() + interval '60 days'),
+	trainledger.capture_hold(id, 2) FROM trainledger.hold WHERE reference = 'hold 4';
+SELECT trainledger.credit_hold(20, 1, 's', 'd');
 SQL
 
 sub data
@@ -86,6 +91,7 @@ my ($issue) = rows($node, "SELECT replace(issue_id::text, '-', '') FROM trainled
 collect(data('{
 	node(id: "' . id('TokenIssue', $issue) . '") { ... on TrainingTokenIssue { transactions { nodes { __typename id } } events { nodes { __typename id } } } }
 	tokenRedemptions(first: 5) { nodes { allocations { nodes { __typename id } } } }
+	trainingTokenHolds { nodes { allocations { nodes { __typename id } } events { nodes { __typename id } } } }
 	trainingPasses(first: 5) { nodes { events { nodes { __typename id } } } } }'));
 is(join(' ', sort keys %ids), "@nodes", 'there are some of every type');
 foreach my $type (sort keys %ids)
@@ -112,7 +118,9 @@ unlike(encode_json($types->{trainingTokenTypes}), qr/Silver/, 'although the list
 
 # --- and nothing else
 
-foreach my $id ('', 'nonsense', 'UGVyc29uOjM1=', 'UGVyc29uOjM1 ', id('Person', '035'), id('Person', 99999), id('Person', '99999999999999999999'),
+my ($credit_hold) = rows($node, 'SELECT id FROM trainledger.hold WHERE account_id IS NOT NULL');
+my ($credit_event) = rows($node, "SELECT id FROM trainledger.hold_event WHERE hold_id = $credit_hold");
+foreach my $id (id('TrainingTokenHold', $credit_hold), id('TrainingTokenHoldAllocation', "$credit_hold-1"), id('TrainingTokenHoldEvent', $credit_event), '', 'nonsense', 'UGVyc29uOjM1=', 'UGVyc29uOjM1 ', id('Person', '035'), id('Person', 99999), id('Person', '99999999999999999999'),
 	id('Person', 2), id('Organisation', 35), id('CourseTemplate', 1), id('LearningPath', 11), id('Region', 'nowhere'), id('Nothing', 1), id('person', 35),
 	id('Contact', 35), id('TokenType', '00000000-0000-0000-0000-000000000001'), id('TokenAccount', '2'), id('TokenAccount', '2-2'), id('TokenAccount', "2-$archived-1"),
 	id('TrainingTokenTransaction', "$archived-1"), id('TokenRedemption', '-1'), id('TokenRedemption', "1'"), id('Person', "35\0"), "\0", id('Person', '35 '))
@@ -155,6 +163,32 @@ same('allocations of a redemption', data('{ node(id: "' . id('TokenRedemption', 
 	[qw(ordinal quantity refunded tokenIssueId)],
 	"SELECT ordinal, quantity, refunded, encode(convert_to('TokenIssue:' || replace(issue_id::text, '-', ''), 'UTF8'), 'base64')
 	FROM trainledger.redemption_allocation WHERE redemption_id = $redemption ORDER BY ordinal" =~ s/encode\((.*?), 'base64'\)/replace(encode($1, 'base64'), E'\\n', '')/rs);
+my $encoded = sub { return "replace(encode(convert_to('$_[0]:' || $_[1], 'UTF8'), 'base64'), E'\\n', '')" };
+my ($hold) = rows($node, "SELECT id FROM trainledger.placed_hold WHERE reference = 'hold 4'");
+my $held = data('{ node(id: "' . id('TrainingTokenHold', $hold) . '") { ... on TrainingTokenHold {
+	events { nodes { event quantity expiresAt notes changedBy redemptionId tokenIssueId } }
+	allocations { nodes { ordinal quantity captured released tokenIssue { id } } }
+	redemptions { nodes { quantity tokenHold { reference } } } } } }')->{node};
+same('events of a hold', $held->{events}, [qw(event quantity expiresAt notes changedBy redemptionId tokenIssueId)],
+	"SELECT event, e.quantity, to_char(e.expires_at AT TIME ZONE 'UTC', $seconds), e.notes, changed_by, "
+	  . $encoded->('TokenRedemption', 'redemption_id') . ', ' . $encoded->('TokenIssue', "replace(l.id::text, '-', '')") . "
+	FROM trainledger.hold_event e LEFT JOIN trainledger.token_lot l USING (account_id) WHERE hold_id = $hold ORDER BY e.created_at, e.id");
+same('allocations of a hold', $held->{allocations}, [qw(ordinal quantity captured released tokenIssue.id)],
+	'SELECT ordinal, quantity, captured, released, ' . $encoded->('TokenIssue', "replace(issue_id::text, '-', '')") . " FROM trainledger.hold_allocation WHERE hold_id = $hold ORDER BY ordinal");
+same('redemptions of a hold', $held->{redemptions}, [qw(quantity tokenHold.reference)],
+	"SELECT quantity, 'hold 4' FROM trainledger.redemption WHERE hold_id = $hold ORDER BY created_at, id");
+same('holds of issues', { nodes => [ map { my $of = $_; map { { %$_, id => $of->{id} } } @{ $of->{holds}{nodes} } }
+		  @{ data('{ trainingTokenIssues(filters: [{field: accountId, operation: eq, value: "' . id('Person', 20) . '"}]) { nodes { id holds { nodes { reference quantity status } } } } }')->{trainingTokenIssues}{nodes} } ] },
+	[qw(id reference quantity status)],
+	'SELECT ' . $encoded->('TokenIssue', "replace(l.id::text, '-', '')") . ', h.reference, h.quantity, h.status
+	FROM trainledger.token_lot l JOIN trainledger.hold_allocation x ON x.issue_id = l.id JOIN trainledger.hold h ON h.id = x.hold_id
+	WHERE l.party_id = 20 ORDER BY l.created_at, l.id, h.created_at, h.id');
+same('what is held of issues', data('{ trainingTokenIssues(filters: [{field: accountId, operation: eq, value: "' . id('Person', 20) . '"}]) { nodes { currentBalance held availableBalance } } }')->{trainingTokenIssues},
+	[qw(currentBalance held availableBalance)],
+	'SELECT b.balance, h.held, b.balance::numeric - h.held FROM trainledger.token_lot l
+	CROSS JOIN LATERAL (SELECT sum(delta::numeric) AS balance FROM trainledger.entry e WHERE e.account_id = l.account_id) b
+	CROSS JOIN LATERAL (SELECT coalesce(sum(quantity::numeric - captured::numeric - released::numeric), 0) AS held FROM trainledger.hold_allocation x WHERE x.issue_id = l.id) h
+	WHERE l.party_id = 20 ORDER BY l.created_at, l.id');
 same('courses of a learning path', data('{ node(id: "' . id('LearningPath', 1) . '") { ... on LearningPath { courses { nodes { code name } } } } }')->{node}{courses},
 	[qw(code name)],
 	'SELECT code, name FROM trainledger.learning_path_course JOIN trainledger.catalog_item c ON c.id = course_id WHERE path_id = 1 ORDER BY c.id');

@@ -39,6 +39,11 @@ SELECT trainledger.issue_training_tokens('$type', 1, 100, '2100-01-01', 'of Acme
 SELECT trainledger.redeem_training_tokens(3, '$type', 1, 'of Ann'),
 	trainledger.redeem_training_tokens(4, '$type', 337, 'OTHER', 'OTHER'),
 	trainledger.redeem_training_tokens(1, '$type', 7, 'OTHER', 'of Acme');
+SELECT trainledger.hold_training_tokens(3, '$type', 3, 'of Ann', notes => 'of Ann'),
+	trainledger.hold_training_tokens(1, '$type', 40, 'OTHER', notes => 'of Acme'),
+	trainledger.hold_training_tokens(4, '$type', 31000, 'OTHER', notes => 'OTHER'),
+	trainledger.hold_training_tokens(5, '$type', 31000, 'OTHER', notes => 'OTHER');
+SELECT trainledger.capture_hold(id, 1, false), trainledger.release_hold(id, 1) FROM trainledger.hold;
 SELECT trainledger.add_region('DR', 'A region'), trainledger.add_currency('USD', 'U.S. Dollars');
 SELECT trainledger.add_catalog_item('course', 'C', 'Course', id => 1), trainledger.add_catalog_item('learning_path', 'L', 'Path', id => 2);
 INSERT INTO trainledger.learning_path_course VALUES (2, 1);
@@ -138,13 +143,13 @@ cmp_ok(scalar @mutations, '>=', 20, 'and its mutations');
 
 my %own = (
 	accounts => 1, contacts => 1, tokenAccounts => 2, trainingTokenIssues => 2,
-	tokenRedemptions => 1, trainingPasses => 2, trainingTokenTypes => 1,
+	trainingTokenHolds => 1, tokenRedemptions => 2, trainingPasses => 2, trainingTokenTypes => 1,
 	catalogItems => 2, regions => 1, financialUnits => 1,
 	trainingPassTypes => 1, trainingPassTypeOptions => 1,
 	trainingPassTypeOptionPrices => 1, trainingPassUses => 1);
 my %everything = (
 	%own, accounts => 5, contacts => 3, tokenAccounts => 5,
-	trainingTokenIssues => 5, tokenRedemptions => 3, trainingPasses => 5,
+	trainingTokenIssues => 5, trainingTokenHolds => 4, tokenRedemptions => 7, trainingPasses => 5,
 	trainingPassUses => 3);
 my (%anns, %all);	# global ids that Ann sees, and that there are
 foreach my $list (@lists)
@@ -232,6 +237,18 @@ is_deeply([ sort { ($a->{accountId} // '') cmp ($b->{accountId} // '') } @{ $eve
 	[ { accountId => undef, account => undef }, { accountId => id_of('Person', 3), account => { name => 'Ann' } } ],
 	'tokens of its organisation: not what it is called');
 
+my ($held) = $face->read_answer($ann, '{
+	trainingTokenIssues { nodes { accountId currentBalance held availableBalance holds { nodes { reference } pageInfo { totalRecords } } holdAllocations { pageInfo { totalRecords } } } }
+	tokenAccounts { nodes { accountId currentBalance held availableBalance holds { nodes { reference } pageInfo { totalRecords } } } } }');
+my %hers = (accountId => id_of('Person', 3), currentBalance => 3, held => 1, availableBalance => 2);
+my %acmes = (accountId => undef, currentBalance => 92, held => 38, availableBalance => 54);
+my %one = (holds => { nodes => [ { reference => 'of Ann' } ], pageInfo => { totalRecords => 1 } });
+my %none = (holds => { nodes => [], pageInfo => { totalRecords => 0 } });
+is_deeply([ map { [ sort { $a->{held} <=> $b->{held} } @{ $held->{$_}{nodes} } ] } qw(trainingTokenIssues tokenAccounts) ],
+	[ [ { %hers, %one, holdAllocations => { pageInfo => { totalRecords => 1 } } }, { %acmes, %none, holdAllocations => { pageInfo => { totalRecords => 0 } } } ],
+		[ { %hers, %one }, { %acmes, %none } ] ],
+	'of its organisation: how many are held, and not for whom');
+
 my ($data) = $face->read_answer($ann, '{
 	a: trainingTokenIssues(filters: [{field: id, operation: eq, value: "' . id_of('TokenIssue', '000000000000000000000000000000a2') . '"}]) { nodes { id } pageInfo { totalRecords } }
 	b: trainingPasses(filters: [{field: id, operation: in, value: "' . id_of('TrainingPass', 3) . ',' . id_of('TrainingPass', 4) . '"}]) { nodes { id } pageInfo { totalRecords } }
@@ -281,7 +298,7 @@ sub some_value
 my $state = q{SELECT (SELECT count(*) FROM trainledger.entry), (SELECT count(*) FROM trainledger.pass_event),
 	(SELECT md5(string_agg(t::text, ' ' ORDER BY id)) FROM trainledger.pass_type t),
 	(SELECT count(*) FROM trainledger.pass_type_option), (SELECT count(*) FROM trainledger.token_type),
-	(SELECT count(*) FROM trainledger.pass_use), (SELECT count(*) FROM trainledger.pass_type_option_price)};
+	(SELECT count(*) FROM trainledger.pass_use), (SELECT count(*) FROM trainledger.hold_event), (SELECT count(*) FROM trainledger.pass_type_option_price)};
 my $before = $node->safe_psql('books', $state);
 foreach my $mutation (@mutations)
 {

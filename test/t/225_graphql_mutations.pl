@@ -8,6 +8,7 @@ use warnings;
 
 use JSON::PP;
 use MIME::Base64 qw(encode_base64);
+use POSIX qw(strftime);
 use PostgreSQL::Test::Utils;
 use Test::More;
 
@@ -23,8 +24,10 @@ my $json = JSON::PP->new->canonical->allow_nonref->utf8;
 sub uuid { return sprintf '00000000-0000-4000-8000-%012d', $_[0]; }
 sub id { return encode_base64("$_[0]:$_[1]", ''); }
 sub uuid_id { return id($_[0], uuid($_[1]) =~ tr/-//dr); }
+sub day { return strftime '%Y-%m-%d', gmtime($^T + 86400 * $_[0]); }
 
 # 1 and 2 are organisations, 3 and 4 people, 5 is suspended. Type 1 has passes.
+# The holds named last and soon are on a lot that ends in 20 days.
 $node->safe_psql('books', <<"SQL");
 SELECT trainledger.add_party('organisation', 'Acme', id => 1), trainledger.add_party('organisation', 'Bolt', id => 2);
 SELECT trainledger.add_party('person', 'Ann', id => 3), trainledger.add_party('person', 'Bob', id => 4), trainledger.add_party('person', 'Sue', id => 5);
@@ -44,7 +47,20 @@ SELECT trainledger.update_pass_type(1, lifecycle_state => 'published');
 SELECT trainledger.issue_pass(1, 1, 3, id => 1);
 SELECT trainledger.redeem_training_tokens(1, '${\uuid(1)}', 10, 'booking'), trainledger.use_pass(3, 11, 'booking');
 SQL
+$node->safe_psql('books', <<"SQL");
+SELECT trainledger.issue_training_tokens('${\uuid(1)}', 4, 50, '${\day(20)}', id => '${\uuid(14)}');
+SELECT trainledger.hold_training_tokens(4, '${\uuid(1)}', 4, r) FROM unnest('{capture,extend,release,closed,soon}'::text[]) r;
+SELECT trainledger.release_hold(id) FROM trainledger.hold WHERE reference = 'closed';
+SELECT trainledger.add_credit_token_type('Credit'), trainledger.credit_init(4, 10, 's', 'd', now(), token_type => 'Credit'),
+	trainledger.credit_hold(4, 1, 's', 'd', token_type => 'Credit');
+SELECT trainledger.add_party('person', 'Tim', id => 6);
+SET trainledger.clock = '2020-01-01Z';
+SELECT trainledger.issue_training_tokens('${\uuid(1)}', 6, 5, '2100-01-01');
+SELECT trainledger.hold_training_tokens(6, '${\uuid(1)}', 1, 'lapsed');
+SQL
 my $redemption = $node->safe_psql('books', 'SELECT id FROM trainledger.redemption');
+my %hold = map { my ($name, $id) = split /\|/; $name => id(TrainingTokenHold => $id) }
+  rows($node, "SELECT coalesce(reference, 'credit'), id FROM trainledger.hold");
 my $use = $node->safe_psql('books', 'SELECT id FROM trainledger.pass_use');
 
 my ($silver, $issue) = (uuid_id(TokenType => 1), uuid_id(TokenIssue => 11));
@@ -67,6 +83,11 @@ my %good = (
 	'trainingTokenBalances.redeem' => { accountId => $acme, tokenTypeId => $silver, quantity => 1, reference => 'booking', notes => 'n',
 		idempotencyKey => uuid(105) },
 	'trainingTokenBalances.refund' => { redemptionId => $redemption, quantity => 1, ifExpired => 'forfeit', idempotencyKey => uuid(106) },
+	'trainingTokenHolds.place' => { accountId => $acme, tokenTypeId => $silver, quantity => 3, reference => 'booking', expiresAt => day(30), notes => 'n',
+		idempotencyKey => uuid(111) },
+	'trainingTokenHolds.capture' => { tokenHoldId => $hold{capture}, quantity => 3, isFinal => JSON::PP::true, notes => 'n', idempotencyKey => uuid(112) },
+	'trainingTokenHolds.release' => { tokenHoldId => $hold{release}, quantity => 1, notes => 'n', idempotencyKey => uuid(113) },
+	'trainingTokenHolds.extend' => { tokenHoldId => $hold{extend}, expiresAt => day(20) },
 	'trainingPass.createType' => { code => 'N', name => 'New', description => 'd' },
 	'trainingPass.updateType' => { trainingPassTypeId => $type, code => 'P', name => 'Pass', description => 'Text', lifecycleState => 'published' },
 	'trainingPass.addContentToPassType' => { trainingPassTypeId => $type, courseIds => [ id(CourseTemplate => 11) ], pathIds => [ id(LearningPath => 12) ] },
@@ -89,9 +110,9 @@ my %good = (
 my %required = map { $_ => join ' ', sort grep { !/^(notes|description|idempotencyKey|reason|decimals|unitPrice|currencyCode|courseIds|pathIds|ifExpired|validFrom|validUntil)$/ } keys %{ $good{$_} } } keys %good;
 @required{
 	qw(trainingTokenTypes.create trainingTokenTypes.update trainingTokenIssues.create trainingTokenIssues.setExpiry
-	  trainingTokenBalances.refund trainingPass.updateType trainingPass.updateTypeOption trainingPass.createTypeOptionPrice
+	  trainingTokenBalances.refund trainingTokenHolds.place trainingTokenHolds.capture trainingTokenHolds.release trainingPass.updateType trainingPass.updateTypeOption trainingPass.createTypeOptionPrice
 	  trainingPass.updateTypeOptionPrice trainingPass.renewPass trainingPass.correctPass)
-} = ('name', 'tokenTypeId', 'accountId quantity tokenTypeId', 'reason tokenIssueId', 'redemptionId', 'trainingPassTypeId', 'trainingPassTypeOptionId',
+} = ('name', 'tokenTypeId', 'accountId quantity tokenTypeId', 'reason tokenIssueId', 'redemptionId', 'accountId quantity reference tokenTypeId', 'tokenHoldId', 'tokenHoldId', 'trainingPassTypeId', 'trainingPassTypeOptionId',
 	'amount currencyCode regionId trainingPassTypeOptionId', 'trainingPassTypeOptionPriceId', 'trainingPassId', 'reason trainingPassId');
 
 # What an explicit null does in the mutations that change something: it empties
@@ -136,10 +157,12 @@ foreach my $name (sort keys %mutation)
 	}
 }
 
-# --- Every function of sections 8 and 9 has its mutation, and every argument a field
+# --- Every function of sections 8, 9 and 16 has its mutation, and every argument a field
 
 my %without = (
 	'expire_training_tokens' => 'the sweep is for a scheduler',
+	'lapse_holds' => 'the sweep is for a scheduler',
+	'credit_hold' => 'of credit accounts',
 	'add_path_courses' => 'the catalogue is not changed here',
 	'remove_path_courses' => 'the catalogue is not changed here',
 	'* id' => 'ids are taken over in SQL',
@@ -155,7 +178,7 @@ my @uncovered = grep { !$without{$_} && !$without{ s/\w+ /* /r } } rows($node, q
 	LEFT JOIN pg_proc g ON g.pronamespace = 'trainledger_graphql'::regnamespace
 		AND g.prosrc ~ format('FROM trainledger\.%s\(', p.proname)
 	WHERE p.provolatile = 'v' AND v.level IN ('operator', 'admin')
-	AND v.function_name ~ '(training_token|^update_token_type|_pass|path_courses)'
+	AND v.function_name ~ '(training_token|^update_token_type|_pass|path_courses|_holds?$)'
 	AND NOT coalesce(g.prosrc ~ format('\m%s =>', a), false)
 	GROUP BY 1 ORDER BY 1});
 is("@uncovered", '', 'no function and no argument is left out without a reason');
@@ -239,7 +262,8 @@ is(balances($data->{again}{down}{tokenIssue}), '22 34 3 10 20 -3 -1 -4', 'in ano
 
 $node->safe_psql('books', "SELECT trainledger.issue_training_tokens('${\uuid(1)}', 1, 9, id => '${\uuid(12)}'),
 	trainledger.issue_pass(1, 1, 3, id => 2), trainledger.issue_pass(1, 1, 3, id => 3)");
-my $books = 'SELECT (SELECT count(*) FROM trainledger.entry), (SELECT count(*) FROM trainledger.pass_event), (SELECT count(*) FROM trainledger.pass_use)';
+my $books = 'SELECT (SELECT count(*) FROM trainledger.entry), (SELECT count(*) FROM trainledger.pass_event), (SELECT count(*) FROM trainledger.pass_use),
+	(SELECT count(*) FROM trainledger.hold_event)';
 foreach my $name (sort keys %good)
 {
 	my ($object) = grep { $_->{name} ne 'errors' } @{ $type{ $mutation{$name}{type}{name} }{fields} };
@@ -257,6 +281,8 @@ foreach my $change (
 	[ 'trainingTokenIssues.create', { quantity => 11 } ], [ 'trainingTokenBalances.adjust', { amount => 6 } ],
 	[ 'trainingTokenBalances.void', { notes => 'other' } ], [ 'trainingTokenBalances.transfer', { quantity => 3 } ],
 	[ 'trainingTokenBalances.redeem', { reference => 'other' } ], [ 'trainingTokenBalances.refund', { quantity => 2 } ],
+	[ 'trainingTokenHolds.place', { expiresAt => day(31) } ], [ 'trainingTokenHolds.capture', { isFinal => JSON::PP::false } ],
+	[ 'trainingTokenHolds.release', { quantity => 2 } ],
 	[ 'trainingPass.issuePass', { validUntil => '2099-01-02' } ], [ 'trainingPass.renewPass', { validUntil => '2099-01-02' } ],
 	[ 'trainingPass.reassignPass', { contactId => $ann } ], [ 'trainingPass.usePass', { reference => 'other' } ])
 {
@@ -281,6 +307,36 @@ foreach my $id ($redemption, 0 + $redemption, id(TokenRedemption => $redemption)
 }
 refused('trainingTokenBalances.refund', { redemptionId => $_ }, "redemptionId | not an id of a redemption | $_")
   foreach 'x', "-$redemption", '99999999999999999999', id(TrainingPass => 1), id(TokenRedemption => 'x');
+
+# --- A hold keeps back what is redeemed and let go later
+
+my $place = { accountId => $bolt, tokenTypeId => $silver, reference => 'course' };
+send_input('trainingTokenIssues.create', { accountId => $bolt, tokenTypeId => $silver, quantity => 20 });
+($payload) = send_input('trainingTokenHolds.place', { %$place, quantity => '8.0', expiresAt => day(5) },
+	'tokenHold { id quantity status expiresAt tokenAccount { currentBalance held availableBalance } allocations { nodes { quantity } } }');
+my $placed = $payload->{tokenHold};
+is_deeply([ @{$placed}{qw(quantity status expiresAt)} ], [ 8, 'open', day(5) . 'T23:59:59Z' ], 'a hold, until the end of a day');
+my ($bolts) = rows($node, q{SELECT booked, held, available FROM (SELECT sum(booked::numeric) AS booked, sum(held::numeric) AS held, sum(available::numeric) AS available
+	FROM trainledger.balances WHERE party_id = 2 AND kind = 'training') b});
+is(join('|', @{ $placed->{tokenAccount} }{qw(currentBalance held availableBalance)}), $bolts, 'of a token account');
+is($placed->{tokenAccount}{currentBalance} - $placed->{tokenAccount}{availableBalance}, 8, 'which has so many less');
+my $captured = 'tokenHold { status captured released redemptions { nodes { quantity reference tokenHoldId } } events { nodes { event quantity redemption { quantity } } } }';
+($payload) = send_input('trainingTokenHolds.capture', { tokenHoldId => $placed->{id}, quantity => 3, isFinal => JSON::PP::false }, $captured);
+is($json->encode($payload->{tokenHold}), $json->encode({
+	status => 'open', captured => 3, released => 0,
+	redemptions => { nodes => [ { quantity => 3, reference => 'course', tokenHoldId => $placed->{id} } ] },
+	events => { nodes => [ { event => 'placed', quantity => 8, redemption => undef }, { event => 'captured', quantity => 3, redemption => { quantity => 3 } } ] } }),
+	'captured in part');
+($payload) = send_input('trainingTokenHolds.extend', { tokenHoldId => $placed->{id}, expiresAt => day(9) . 'T10:00:00Z' }, 'tokenHold { expiresAt }');
+is($payload->{tokenHold}{expiresAt}, day(9) . 'T10:00:00Z', 'extended to an instant');
+($payload) = send_input('trainingTokenHolds.release', { tokenHoldId => $placed->{id}, quantity => 1 }, 'tokenHold { status released }');
+is_deeply($payload->{tokenHold}, { status => 'open', released => 1 }, 'released in part');
+($payload) = send_input('trainingTokenHolds.capture', { tokenHoldId => $placed->{id}, quantity => 2 }, 'tokenHold { status captured released tokenAccount { held } }');
+is_deeply($payload->{tokenHold}, { status => 'released', captured => 5, released => 3, tokenAccount => { held => 0 } }, 'and finally');
+($payload) = send_input('trainingTokenHolds.place', { %$place, quantity => 2 }, 'tokenHold { id expiresAt }');
+ok($payload->{tokenHold}{expiresAt} =~ /^(\S+)T/ && ($1 eq day(7) || $1 eq day(7 - 1)), 'for seven days where the end is left out');
+($payload) = send_input('trainingTokenHolds.capture', { tokenHoldId => $payload->{tokenHold}{id} }, 'tokenHold { status captured }');
+is_deeply($payload->{tokenHold}, { status => 'captured', captured => 2 }, 'all of it where nothing is said');
 
 # --- Null, and left out
 
@@ -350,6 +406,23 @@ refused(@$_) foreach
   [ 'trainingTokenBalances.redeem', { idempotencyKey => uuid(199), quantity => '900000.0' }, 'quantity | not enough tokens left | 900000.0' ],
   [ 'trainingTokenBalances.adjust', { idempotencyKey => uuid(199), amount => 0 }, 'amount | amount is zero | 0' ],
   [ 'trainingTokenBalances.void', { idempotencyKey => uuid(199), tokenIssueId => uuid_id(TokenIssue => 13) }, 'tokenIssueId | transaction rejected | ' . uuid_id(TokenIssue => 13) ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), quantity => 900000 }, 'quantity | not enough tokens left | 900000' ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), reference => '' }, 'reference | reference is missing | ' ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), accountId => $sue }, "accountId | account is suspended | $sue" ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), tokenTypeId => uuid_id(TokenType => 3) }, 'tokenTypeId | transaction rejected | ' . uuid_id(TokenType => 3) ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), expiresAt => '2000-01-01' }, 'expiresAt | end of the hold is past | 2000-01-01' ],
+  [ 'trainingTokenHolds.place', { idempotencyKey => uuid(199), expiresAt => day(367) }, 'expiresAt | end of the hold is too far away | ' . day(367) ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199) }, "tokenHoldId | hold is closed | $hold{capture}" ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199), tokenHoldId => $hold{lapsed} }, "tokenHoldId | hold has lapsed | $hold{lapsed}" ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199), tokenHoldId => $hold{credit} }, "tokenHoldId | hold not found | $hold{credit}" ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199), tokenHoldId => $acme }, "tokenHoldId | not a global id of a TrainingTokenHold | $acme" ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199), tokenHoldId => $hold{soon}, quantity => 5 }, 'quantity | more than is left of the hold | 5' ],
+  [ 'trainingTokenHolds.capture', { idempotencyKey => uuid(199), tokenHoldId => $hold{soon}, quantity => '1.5' }, 'quantity | quantity has too many decimals | 1.5' ],
+  [ 'trainingTokenHolds.release', { idempotencyKey => uuid(199), tokenHoldId => $hold{closed} }, "tokenHoldId | hold is closed | $hold{closed}" ],
+  [ 'trainingTokenHolds.release', { idempotencyKey => uuid(199), quantity => 0 }, 'quantity | quantity is zero | 0' ],
+  [ 'trainingTokenHolds.extend', {}, 'expiresAt | end of the hold is not extended | ' . day(20) ],
+  [ 'trainingTokenHolds.extend', { tokenHoldId => $hold{soon}, expiresAt => day(21) }, 'expiresAt | the hold keeps back a token issue that expires before | ' . day(21) ],
+  [ 'trainingTokenHolds.extend', { expiresAt => '2023-02-30' }, 'expiresAt | not a date or a time | 2023-02-30' ],
   [ 'trainingPass.updateType', { trainingPassTypeId => id(TrainingPassType => 2), code => 'D2', lifecycleState => 'archived' }, 'lifecycleState | pass type cannot go from draft to archived | archived' ],
   [ 'trainingPass.createTypeOption', { validityPeriod => { value => 0, unit => 'weeks' } }, 'validityPeriod | validity is out of range | {"unit":"weeks","value":0}' ],
   [ 'trainingPass.addContentToPassType', { courseIds => [ id(CourseTemplate => 11), 'x' ] }, 'courseIds | not a global id of a CourseTemplate | ["' . id(CourseTemplate => 11) . '","x"]' ],
@@ -370,7 +443,7 @@ is_deeply($payload->{trainingPass}, { validFrom => '2090-05-05T00:00:00Z', valid
 
 my $long = 'x' x 10000;
 my %bad = (
-	ID => [ 'x', '', 7, id(TokenType => 'x'), id(Person => 99), id(TrainingPass => 99), id(TokenRedemption => 99), uuid_id(TokenIssue => 99), uuid_id(TokenType => 99), id(Region => 'NO') ],
+	ID => [ 'x', '', 7, id(TokenType => 'x'), id(Person => 99), id(TrainingPass => 99), id(TokenRedemption => 99), id(TrainingTokenHold => 99), uuid_id(TokenIssue => 99), uuid_id(TokenType => 99), id(Region => 'NO') ],
 	TokenAmount => [ 0, -1, '-1.5', '1000000000000000', '123456789012345678901234567890', '0.0000001', '1e3' ],
 	Int => [ 0, -1, 2147483647 ],
 	DateTime => [ '2000-01-01', '9999-12-31T23:59:59Z', '2023-02-30', '2023-01-01T25:00:00Z' ],

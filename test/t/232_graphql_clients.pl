@@ -30,6 +30,7 @@ my $node = start_books('graphql_clients');
 my $face = TrainLedger::GraphQL->start($node);
 $face->run_script("$root/test/api/sample.sql");
 $node->safe_psql('books', q{SELECT trainledger.extend_training_tokens(id, '2099-01-01') FROM trainledger.token_issue WHERE expires_at > trainledger.clock() ORDER BY created_at, id LIMIT 1});
+$node->safe_psql('books', q{SELECT trainledger.hold_training_tokens(3, id, 2, 'booking') FROM trainledger.token_type WHERE name = 'Gold token'});
 my %token = map { $_ => TrainLedger::GraphQL::token({ role => "web_$_", party_id => 35 }) } qw(learner operator);
 
 compare_schemas();
