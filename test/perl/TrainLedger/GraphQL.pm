@@ -270,7 +270,14 @@ sub reconnect
 	$self->{node}->safe_psql('books',
 		"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
 		 WHERE usename = 'authenticator'");
-	return;
+	# its pool has one that has ended until it notices
+	foreach (1 .. 50)
+	{
+		my (undef, $errors) = $self->read_answer('reader', '{ regions(first: 1) { nodes { id } } }');
+		return if !$errors;
+		sleep 0.1;
+	}
+	die 'PostGraphile does not connect again';
 }
 
 sub stop
