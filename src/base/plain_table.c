@@ -70,7 +70,8 @@ tl_is_plain_column(TupleDesc columns, AttrNumber number, bool optional)
 {
 	Form_pg_attribute column = TupleDescAttr(columns, number - 1);
 
-	return column->atttypmod == -1 && column->attgenerated == '\0' && column->attidentity == '\0' &&
+	return column->atttypmod == -1 && column->attgenerated == '\0' &&
+		column->attidentity == '\0' &&
 		!(optional && column->attnotnull);
 }
 

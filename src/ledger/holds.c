@@ -32,8 +32,8 @@ PG_FUNCTION_INFO_V1(tl_new_booking_no);
 PG_FUNCTION_INFO_V1(tl_post_capture);
 
 /*
- * change_held(account_ids bigint[], changes amount[]) returns void: adds to what
- * holds keep back of accounts, which the caller has locked.
+ * change_held(account_ids bigint[], changes amount[]) returns void: adds to
+ * what holds keep back of accounts, which the caller has locked.
  */
 Datum
 tl_change_held(PG_FUNCTION_ARGS)
@@ -64,7 +64,7 @@ tl_change_held(PG_FUNCTION_ARGS)
 
 /* booking_no() returns bigint: the number of all that this transaction books */
 Datum
-tl_new_booking_no(PG_FUNCTION_ARGS)
+tl_new_booking_no(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	PG_RETURN_INT64(tl_booking_no());
 }
@@ -79,10 +79,10 @@ static const TlArgumentName capture_names[] = {
 };
 
 /*
- * post_capture(account_id, quantity, freed, source, description, device) returns
- * bigint: takes what a hold has kept back of a credit account, and returns the
- * number of the entry.  freed is how much is no longer held, the quantity
- * included.  The caller has locked the account.
+ * post_capture(account_id, quantity, freed, source, description, device)
+ * returns bigint: takes what a hold has kept back of a credit account, and
+ * returns the number of the entry.  freed is how much is no longer held, the
+ * quantity included.  The caller has locked the account.
  */
 Datum
 tl_post_capture(PG_FUNCTION_ARGS)

@@ -145,8 +145,10 @@ tl_round_request(const TlRequest *request, int scale, TlAmount *delta,
 						 request->amount, scale);
 
 	/* no overflow: the amount of these cannot be negative */
-	*delta = request->operation == TL_OP_SUBTRACT ||
-			request->operation == TL_OP_CAPTURE ? -amount : amount;
+	if (request->operation == TL_OP_SUBTRACT ||
+		request->operation == TL_OP_CAPTURE)
+		amount = -amount;
+	*delta = amount;
 	return true;
 }
 
@@ -180,16 +182,18 @@ static bool
 refuse_below(const TlTokenType *type, TlAmount balance, TlAmount held,
 			 TlAmount delta, TlRefusal *refusal)
 {
+	const char *of_which = "";
+
+	if (held > 0)
+		of_which = psprintf("of which %s are held, ", amount_text(held));
 	return tl_refuse(refusal, TL_BELOW_LOWER_BOUND, "amount",
 					 "balance out of lower bound",
 					 held > 0 ?
 					 "Take less, add to the balance first, or release a hold." :
 					 "Take less, or add to the balance first.",
 					 "The balance is %s, %sthe change %s and the lower bound %s.",
-					 amount_text(balance),
-					 held > 0 ?
-					 psprintf("of which %s are held, ", amount_text(held)) : "",
-					 amount_text(delta), amount_text(type->lower));
+					 amount_text(balance), of_which, amount_text(delta),
+					 amount_text(type->lower));
 }
 
 /* Whether the opening balance of an account is within bounds (TL054, TL055) */

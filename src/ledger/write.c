@@ -114,8 +114,8 @@ static const struct
 	},
 
 	/*
-	 * An account whose holds changed has a new version, even where nothing in it
-	 * did: a posting that has read it then starts again.
+	 * An account whose holds changed has a new version, even where nothing in
+	 * it did: a posting that has read it then starts again.
 	 */
 	[UPDATE_HELD] = {
 		.table = "account", .count = 2,

@@ -50,6 +50,11 @@ FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
 SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 7 + id / 10, 'held by ' || id, '2026-01-03Z', 'hold of ' || id),
 	trainledger.credit_hold(id, 500 + id, 'till of ' || id, 'round of ' || id, account_name => 'purse of ' || id)
 FROM unnest('{5001,5003,9001,9002}'::bigint[]) id;
+RESET trainledger.clock;
+SELECT trainledger.hold_training_tokens(id, '00000000-0000-4000-8000-000000000001', 3, 'open hold of ' || id),
+	trainledger.credit_hold(id, 90, 'till of ' || id, 'open round of ' || id, account_name => 'purse of ' || id)
+FROM unnest('{5001,9001}'::bigint[]) id;
+SET trainledger.clock = '2026-01-01T12:00:00Z';
 -- over by now, and not closed: nobody sees that it is held
 SELECT trainledger.hold_training_tokens(5002, '00000000-0000-4000-8000-000000000001', 17, 'held by 5002', '2026-01-03Z', 'hold of 5002');
 SELECT trainledger.use_pass(id, 1, 'booking of ' || id) FROM (
@@ -577,6 +582,7 @@ sub good_calls
 	my ($account) = rows($node, 'SELECT id FROM trainledger_api.credit_accounts WHERE party_id = 9001');
 	my ($issue) = rows($node, 'SELECT id FROM trainledger_api.training_token_issues WHERE party_id = 9001');
 	my ($other) = rows($node, 'SELECT id FROM trainledger_api.credit_accounts WHERE party_id = 9002');
+	my ($hold) = rows($node, q{SELECT id FROM trainledger_api.holds WHERE notes = 'open round of 9001'});
 	my ($pass) = rows($node, 'SELECT id FROM trainledger_api.training_passes WHERE party_id = 9001');
 	my ($use) = rows($node, 'SELECT id FROM trainledger_api.training_pass_uses WHERE party_id = 9001');
 	my ($claim) = rows($node, 'SELECT id FROM trainledger_api.signup_claims WHERE party_id = 9001');
@@ -609,6 +615,11 @@ sub good_calls
 		set_training_tokens_expiry => sub { +{ issue_id => $issue, expires_on => '2031-01-01' } },
 		transfer_training_tokens => sub { +{ from_party_id => 9001, to_party_id => 9002, token_type_id => $id, quantity => 1 } },
 		redeem_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },
+		hold_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },
+		credit_hold => sub { +{ party_id => 9001, amount => 1, source => 's', description => shift, account_name => 'purse of 9001' } },
+		(map { $_ => sub { +{ hold_id => $hold, quantity => 0.01 } } } qw(capture_hold release_hold)),
+		why => sub { +{ party_id => 9001, token_type_id => $id } },
+		why_not => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1 } },
 		create_pass_type => sub { +{ code => shift, name => 'n' } },
 		update_pass_type => sub { +{ pass_type_id => 1 } },
 		create_pass_option => sub { +{ pass_type_id => 1, name => shift, validity_unit => 'days', validity_value => 1 } },
