@@ -541,6 +541,8 @@ sub injection
 				next;
 			}
 			next unless ref $row eq 'HASH' && exists $row->{$argument};
+			# the hold shows its own notes; those of the call are its event's
+			next if $function =~ /^(?:capture|release)_hold$/;
 			$came_back++;
 			fail("$function, $argument: $texts[$i] comes back as $row->{$argument}") if $row->{$argument} ne $texts[$i];
 		}
@@ -617,7 +619,8 @@ sub good_calls
 		redeem_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },
 		hold_training_tokens => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1, reference => shift } },
 		credit_hold => sub { +{ party_id => 9001, amount => 1, source => 's', description => shift, account_name => 'purse of 9001' } },
-		(map { $_ => sub { +{ hold_id => $hold, quantity => 0.01 } } } qw(capture_hold release_hold)),
+		capture_hold => sub { +{ hold_id => $hold, quantity => 0.01, is_final => JSON::PP::false } },
+		release_hold => sub { +{ hold_id => $hold, quantity => 0.01 } },
 		why => sub { +{ party_id => 9001, token_type_id => $id } },
 		why_not => sub { +{ party_id => 9001, token_type_id => $id, quantity => 1 } },
 		create_pass_type => sub { +{ code => shift, name => 'n' } },
