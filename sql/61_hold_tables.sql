@@ -174,7 +174,10 @@ $$;
 /*
  * An account says what all its open holds keep back (account.held).  Those
  * whose end has passed count in it until an event closes them, and are found by
- * an index that has no others.
+ * an index that has no others.  An end is judged at the later of now and the
+ * account's last entry, whoever asks: what somebody has taken because a hold was
+ * over is not held for anybody whose clock is behind.  The instant is for the
+ * index.
  */
 CREATE FUNCTION trainledger_internal.lapsed_on(
 	party_id bigint, token_type_id uuid, at timestamptz)
@@ -186,18 +189,20 @@ BEGIN ATOMIC
 			   x.quantity - x.captured - x.released))
 	FROM trainledger.placed_hold h
 	JOIN trainledger.hold_allocation x ON x.hold_id = h.id
+	JOIN trainledger.account a ON a.id = x.account_id
 	WHERE h.party_id = $1 AND h.token_type_id = $2
 	AND h.is_open AND h.expires_at <= $3
+	AND h.expires_at <= greatest(trainledger.clock(), a.last_entry_at)
 	GROUP BY x.account_id;
 END;
 COMMENT ON FUNCTION trainledger_internal.lapsed_on IS
-'What holds of a party and type that are over at an instant would keep back, by account: those that no event has closed.';
+'What holds of a party and type that are over would keep back, by account: those that no event has closed. None of them ends after an instant.';
 
 /*
  * As the owner: a learner sees what is held of its organisation's lots, and not
  * for whom.
  */
-CREATE FUNCTION trainledger_internal.lapsed(account_id bigint, at timestamptz)
+CREATE FUNCTION trainledger_internal.lapsed(account_id bigint)
 RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, trainledger_internal, pg_temp
@@ -206,12 +211,13 @@ BEGIN
 	RETURN coalesce((
 		SELECT p.quantity
 		FROM trainledger.account a
-		CROSS JOIN LATERAL lapsed_on(a.party_id, a.token_type_id, lapsed.at) p
+		CROSS JOIN LATERAL lapsed_on(a.party_id, a.token_type_id,
+			greatest(trainledger.clock(), a.last_entry_at)) p
 		WHERE a.id = lapsed.account_id AND p.account_id = a.id), 0);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.lapsed IS
-'What holds of an account that are over at an instant would keep back: those that no event has closed.';
+'What holds of an account that are over would keep back: those that no event has closed.';
 
 CREATE FUNCTION trainledger_internal.held(
 	account_id bigint, held trainledger.amount) RETURNS trainledger.amount
@@ -219,7 +225,7 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	RETURN held::numeric - lapsed(account_id, trainledger.clock())::numeric;
+	RETURN held::numeric - lapsed(account_id)::numeric;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.held IS

@@ -30,8 +30,7 @@ BEGIN
 	SELECT a.* INTO account FROM trainledger.account a
 	WHERE a.id = lot.account_id;
 	left_over := account.balance::numeric - account.held::numeric
-		+ lapsed(account.id, greatest(trainledger.clock(),
-									  account.last_entry_at))::numeric;
+		+ lapsed(account.id)::numeric;
 	IF left_over <= 0::trainledger.amount THEN
 		PERFORM refuse('TL409', 'nothing is left of the token issue',
 			CASE WHEN account.balance > left_over THEN

@@ -217,8 +217,7 @@ DECLARE
 	left_over numeric;
 BEGIN
 	IF held <> 0 THEN
-		held := held - lapsed(account.id,
-			greatest(trainledger.clock(), account.last_entry_at))::numeric;
+		held := held - lapsed(account.id)::numeric;
 	END IF;
 	left_over := account.balance::numeric - held - quantity;
 	IF left_over < least_balance

@@ -162,8 +162,8 @@ apply_row(Batch *batch, TlBooks *books, BatchRow *row, TlRefusal *refusal)
 	if (!tl_check_acquire(at->type, at->account.party_id,
 						  delta > 0 && !is_refund,
 						  at->is_suspended, refusal) ||
-		!tl_check_within(at->type, &at->account, batch->now, delta,
-						 &entry->balance, refusal))
+		!tl_check_within(at->type, &at->account, delta, &entry->balance,
+						 refusal))
 		return false;
 
 	at->account.balance = entry->balance;

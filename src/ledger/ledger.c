@@ -221,15 +221,13 @@ is_held_back(const TlTokenType *type, TlAmount balance, TlAmount held)
  * for only if the rest would not do.
  */
 static bool
-takes_too_much(const TlTokenType *type, TlAccount *account, TimestampTz now,
-			   TlAmount balance)
+takes_too_much(const TlTokenType *type, TlAccount *account, TlAmount balance)
 {
 	if (!is_held_back(type, balance, account->held - account->lapsed))
 		return false;
 	if (account->held == 0 || account->knows_lapsed)
 		return true;
-	account->lapsed = tl_read_lapsed(account->id,
-									 Max(now, account->last_entry_at));
+	account->lapsed = tl_read_lapsed(account->id);
 	account->knows_lapsed = true;
 	return is_held_back(type, balance, account->held - account->lapsed);
 }
@@ -242,16 +240,15 @@ takes_too_much(const TlTokenType *type, TlAccount *account, TimestampTz now,
  * too.
  */
 bool
-tl_check_within(const TlTokenType *type, TlAccount *account, TimestampTz now,
-				TlAmount delta, TlAmount *result, TlRefusal *refusal)
+tl_check_within(const TlTokenType *type, TlAccount *account, TlAmount delta,
+				TlAmount *result, TlRefusal *refusal)
 {
 	bool		overflows = pg_add_s64_overflow(account->balance, delta,
 												result);
 
 	if (delta > 0 && (overflows || is_above(type, *result)))
 		return refuse_above(type, account->balance, delta, refusal);
-	if (delta < 0 &&
-		(overflows || takes_too_much(type, account, now, *result)))
+	if (delta < 0 && (overflows || takes_too_much(type, account, *result)))
 		return refuse_below(type, account->balance,
 							account->held - account->lapsed, delta, refusal);
 	return true;
@@ -444,8 +441,7 @@ check_bounds(const TlRequest *request, const TlTokenType *type,
 			 TlRefusal *refusal)
 {
 	if (request->operation != TL_OP_CAPTURE)
-		return tl_check_within(type, account, request->now, delta, result,
-							   refusal);
+		return tl_check_within(type, account, delta, result, refusal);
 	return !pg_add_s64_overflow(account->balance, delta, result) ||
 		refuse_below(type, account->balance, 0, delta, refusal);
 }

@@ -30,8 +30,8 @@ extern void tl_start_entry(const TlRequest *request, TlAmount delta,
 extern bool tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 						  TlRefusal *refusal);
 extern bool tl_check_within(const TlTokenType *type, TlAccount *account,
-							TimestampTz now, TlAmount delta,
-							TlAmount *result, TlRefusal *refusal);
+							TlAmount delta, TlAmount *result,
+							TlRefusal *refusal);
 extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,

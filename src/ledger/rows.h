@@ -36,7 +36,7 @@ extern bool tl_read_party_key(TlBooks *books, const pg_uuid_t *key,
 /* write.c */
 extern int64 tl_booking_no(void);
 extern void tl_update_held(int64 account_id, TlAmount change);
-extern TlAmount tl_read_lapsed(int64 account_id, TimestampTz at);
+extern TlAmount tl_read_lapsed(int64 account_id);
 extern void tl_lock_account(int64 id, int64 locked_id);
 extern void tl_lock_party(int64 id);
 extern char *tl_read_party_request(const pg_uuid_t *key, int64 party_id);

@@ -136,10 +136,10 @@ check_accounts(Transfer *transfer, TlBooks *books, TlRefusal *refusal)
 		return blame(refusal, transfer->type.is_active ? to->argument :
 														 from->argument);
 	return tl_check_within(&transfer->type, &from->account,
-						   transfer->request->now, from->entry->delta,
-						   &from->entry->balance, refusal) &&
-		tl_check_within(&transfer->type, &to->account, transfer->request->now,
-						to->entry->delta, &to->entry->balance, refusal);
+						   from->entry->delta, &from->entry->balance,
+						   refusal) &&
+		tl_check_within(&transfer->type, &to->account, to->entry->delta,
+						&to->entry->balance, refusal);
 }
 
 /*

@@ -125,9 +125,9 @@ static const struct
 		.types = {TL_INT8, TL_AMOUNT},
 	},
 	[FIND_LAPSED] = {
-		.table = "placed_hold", .count = 2,
-		.text = "SELECT trainledger_internal.lapsed($1, $2)",
-		.types = {TL_INT8, TL_TIMESTAMPTZ},
+		.table = "placed_hold", .count = 1,
+		.text = "SELECT trainledger_internal.lapsed($1)",
+		.types = {TL_INT8},
 	},
 	[INSERT_ACCOUNT] = {
 		.table = "account", .count = 6,
@@ -404,15 +404,12 @@ tl_update_held(int64 account_id, TlAmount change)
 
 /*
  * How much of what an account's open holds keep back is held by those that are
- * over at an instant, as the active snapshot sees it.
+ * over, as the active snapshot sees it.
  */
 TlAmount
-tl_read_lapsed(int64 account_id, TimestampTz at)
+tl_read_lapsed(int64 account_id)
 {
-	Datum		values[] = {
-		Int64GetDatum(account_id),
-		TimestampTzGetDatum(at),
-	};
+	Datum		values[] = {Int64GetDatum(account_id)};
 	bool		isnull;
 	TlAmount	lapsed;
 

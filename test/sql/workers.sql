@@ -69,7 +69,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger_internal.refuse_missing('x', 'y', 'z')$$,
 	$$trainledger_internal.quantity('x', 1, true) + trainledger_internal.at_scale('x', 1, 0)$$,
 	$$trainledger_internal.explained_accounts(9600002, '96000000-0000-4000-8000-000000000001', NULL)$$,
-	$$trainledger_internal.lapsed(:account, 'infinity') + trainledger_internal.held(:account, '1')$$,
+	$$trainledger_internal.lapsed(:account) + trainledger_internal.held(:account, '1')$$,
 	$$trainledger.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_balance(9600002, 'parallel')$$,
 	$$trainledger_api.credit_token_balance('default', 'id', '9600002', 'default')$$,

@@ -117,7 +117,7 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM why(2, '$id02')$$,
 	$$SELECT * FROM hold_training_tokens(1, '$id01', 3, 'r') h, why_not(1, '$id01', 100000)$$,
 	$$SELECT * FROM trainledger_internal.held_at(2, '$id02', '2026-03-31T23:30:00Z')$$,
-	$$SELECT * FROM trainledger_internal.lapsed_on(2, '$id02', '2026-03-31T23:30:00Z'), trainledger_internal.lapsed($account, '2026-03-31T23:30:00Z')$$,
+	$$SELECT * FROM trainledger_internal.lapsed_on(2, '$id02', '2026-03-31T23:30:00Z'), trainledger_internal.lapsed($account)$$,
 	$$SELECT o.* FROM token_lot l, trainledger_internal.over_parts(l.id) o$$,
 	$$SELECT * FROM trainledger_internal.unswept()$$,
 	$$SELECT m.* FROM trainledger_internal.movements(ARRAY[$account], 2, '$id02', '2026-03-31T23:30:00Z') m$$,
