@@ -272,6 +272,10 @@ BEGIN
 	IF NOT FOUND OR idempotency_key IS NOT NULL THEN
 		PERFORM party(party_id);
 	END IF;
+	IF of_type.id IS NULL AND token_type <> 'default' THEN
+		-- refuses: there is no such type
+		PERFORM credit_account(party_id, account_name, token_type);
+	END IF;
 	IF idempotency_key IS NOT NULL AND of_type.id IS NOT NULL THEN
 		made_id := take_key(party_id, idempotency_key, 'credit_hold',
 			jsonb_build_array(trim_scale(trainledger.round_amount(amount,
@@ -283,16 +287,22 @@ BEGIN
 		END IF;
 	END IF;
 
-	-- refuses what is not there, and waits for who is posting to it
+	-- waits for who is posting to it
 	PERFORM require_home(party_id, 'party_id');
 	SELECT a.* INTO account FROM trainledger.account a
 	WHERE a.party_id = credit_hold.party_id AND a.token_type_id = of_type.id
 	AND a.name = account_name FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
-		PERFORM credit_account(party_id, account_name, token_type);
+		PERFORM party(party_id);
+		-- the type default, where nobody has needed it yet, is made with 2
+		of_type.scale := coalesce(of_type.scale, 2);
 	END IF;
 	hold.quantity := round_to_scale('amount', amount, of_type, rounding);
 	PERFORM check_hold_end(expires_at);
+	IF account.id IS NULL THEN
+		-- refuses: there is no such account
+		PERFORM credit_account(party_id, account_name, token_type);
+	END IF;
 	PERFORM require_active(of_type, 'token_type');
 	IF (SELECT p.is_suspended FROM trainledger.party p
 		WHERE p.id = credit_hold.party_id) THEN
