@@ -255,11 +255,11 @@ DECLARE
 	accounts bigint[];
 BEGIN
 	BEGIN
+		PERFORM trainledger_internal.quantity('quantity'::text, quantity, false);
 		accounts := trainledger_internal.explained_accounts(party_id,
 			token_type_id, account_name);
 		SELECT t.* INTO token_type FROM trainledger.token_type t
 		WHERE t.id = why_not.token_type_id;
-		PERFORM trainledger_internal.quantity('quantity'::text, quantity, false);
 		IF token_type.kind = 'training' THEN
 			PERFORM trainledger_internal.at_scale('quantity'::text, quantity,
 				token_type.scale);
