@@ -1,8 +1,9 @@
-# Random sales, transfers, voids, corrected expiries, redemptions and refunds of
-# training tokens over years, against a model of them that knows nothing of the
-# ledger: lots with a price and a rest, and a purse of each month's revenue.
-# After every call its answer and all balances are the model's; the report
-# token_revenue is, in every month and to the last digit, swept or not.
+# Random sales, transfers, voids, corrected expiries, redemptions, refunds and
+# holds of training tokens over years, against a model of them that knows nothing
+# of the ledger: lots with a price and a rest, and a purse of each month's revenue
+# and movements. After every call its answer and all balances are the model's; the
+# reports token_revenue and token_liability are, in every month and to the last
+# digit, swept or not.
 #
 # The model counts what is deferred from the lots that live when a month ends,
 # not from what came and went, so that the equation of the report is checked.
@@ -49,7 +50,7 @@ BEGIN
 	PERFORM set_config('role', 'none', false);
 	RETURN answer || '#' || coalesce((
 		SELECT string_agg(concat_ws(' ', i.id, i.party_id, i.initial_balance, i.booked_balance,
-			i.current_balance, coalesce(extract(epoch FROM i.expires_at)::bigint::text, 'never'),
+			i.current_balance, i.available_balance, coalesce(extract(epoch FROM i.expires_at)::bigint::text, 'never'),
 			coalesce(i.unit_price::text, '-')), '|' ORDER BY i.account_id)
 		FROM trainledger.token_issue i WHERE i.token_type_id = ANY (types)), '');
 END $$;
@@ -78,7 +79,7 @@ sub amount { return decimal($_[0], 2); }
 
 my $now = 1_767_517_200;    # 2026-01-04 09:00
 my (@types, @parties, @lots, @redemptions, @keyed, %purse, %closing, %first);
-my (%archived, %active, %suspended);
+my (%archived, %active, %suspended, @holds, %moved, %closing_left);
 
 sub month { return strftime('%Y-%m-01', gmtime $_[0]); }
 
@@ -100,17 +101,100 @@ sub count_in
 	return;
 }
 
+# Movements in tokens, by type and month
+sub tally
+{
+	my ($lot, $at, $column, $quantity) = @_;
+
+	$moved{ $lot->{type} }{ month($at) }{$column} += $quantity;
+	return;
+}
+
 sub is_over { return defined $_[0]{expires} && $_[0]{expires} <= $now; }
 
-# Lots end: what is left on them is breakage at that moment.
+sub has_ended { return $_[0]{expires} <= $now; }
+
+sub held
+{
+	my ($lot) = @_;
+	my $held = 0;
+
+	for my $hold (grep { $_->{open} && !has_ended($_) } @holds)
+	{
+		$held += $_->{left} for grep { $_->{lot} == $lot } @{ $hold->{parts} };
+	}
+	return $held;
+}
+
+sub free { return $_[0]{rest} - held($_[0]); }
+
+sub is_lost
+{
+	my ($lot, $at, $quantity) = @_;
+
+	$lot->{rest} -= $quantity;
+	count_in($lot, $at, breakage => $quantity);
+	tally($lot, $at, expired => $quantity);
+	return;
+}
+
+# Holds end, and then lots: what is left on them and not held is breakage at
+# that moment. A part that was held longer than its lot is so when its hold ends.
 sub lapse
 {
-	for my $lot (grep { $_->{rest} && is_over($_) } @lots)
+	for my $hold (grep { !$_->{is_past} && has_ended($_) } @holds)
 	{
-		count_in($lot, $lot->{expires}, breakage => $lot->{rest});
-		$lot->{rest} = 0;
+		$hold->{is_past} = 1;
+		for my $part (grep { $hold->{open} && $_->{left} } @{ $hold->{parts} })
+		{
+			my $expires = $part->{lot}{expires};
+			is_lost($part->{lot}, $hold->{expires}, $part->{left})
+			  if is_over($part->{lot}) && $expires < $hold->{expires};
+		}
+	}
+	for my $lot (grep { is_over($_) } @lots)
+	{
+		my $free = free($lot);
+		is_lost($lot, $lot->{expires}, $free) if $free;
 	}
 	return;
+}
+
+# Books off what lapse() has counted as lost with the end of a hold
+sub close_hold
+{
+	my ($hold) = @_;
+
+	$hold->{open} = 0;
+	for my $part (@{ $hold->{parts} })
+	{
+		my $expires = $part->{lot}{expires};
+		$part->{lot}{booked} -= $part->{left}
+		  if defined $expires && $expires < $hold->{expires};
+	}
+	return;
+}
+
+# Books off what is over of lots that are, and the holds on them that are over
+sub expire_lots
+{
+	for my $lot (@_)
+	{
+		close_hold($_)
+		  for grep {
+			$_->{open} && has_ended($_) && grep { $_->{lot} == $lot } @{ $_->{parts} }
+		  } @holds;
+		$lot->{booked} = $lot->{rest};
+	}
+	return;
+}
+
+sub outstanding
+{
+	my %sum;
+
+	$sum{ $_->{type} } += $_->{rest} for @lots;
+	return \%sum;
 }
 
 sub deferred
@@ -134,6 +218,7 @@ sub go_to
 		$now = $last - 1;
 		lapse();
 		$closing{$left} = deferred();
+		$closing_left{$left} = outstanding();
 		$now = $last;
 	}
 	$now = $then;
@@ -162,19 +247,25 @@ sub make_lot
 	return $lots[-1];
 }
 
+sub by_expiry
+{
+	my ($left, $right) = @_;
+	my ($one, $other) = map { defined $_->{expires} ? $_->{expires} : 9e15 } $left, $right;
+
+	return $one <=> $other || $left->{created} <=> $right->{created} || $left->{id} cmp $right->{id};
+}
+
 # The lots that give, each with what it gives; nothing where there is too little.
 sub draw
 {
 	my ($party, $type, $quantity) = @_;
 	my @taken;
 
-	for my $lot (sort {
-			(defined $a->{expires} ? $a->{expires} : 9e15) <=> (defined $b->{expires} ? $b->{expires} : 9e15)
-			  || $a->{created} <=> $b->{created} || $a->{id} cmp $b->{id} }
-		grep { $_->{party} == $party && $_->{type} eq $type && $_->{rest} } @lots)
+	for my $lot (sort { by_expiry($a, $b) }
+		grep { $_->{party} == $party && $_->{type} eq $type && !is_over($_) && free($_) } @lots)
 	{
 		last unless $quantity;
-		my $take = $lot->{rest} < $quantity ? $lot->{rest} : $quantity;
+		my $take = free($lot) < $quantity ? free($lot) : $quantity;
 		push @taken, { lot => $lot, quantity => $take, refunded => 0 };
 		$quantity -= $take;
 	}
@@ -188,6 +279,58 @@ sub move
 	$lot->{rest} += $quantity;
 	$lot->{booked} += $quantity;
 	count_in($lot, $now, $column, $column eq 'earned' ? -$quantity : $quantity);
+	tally($lot, $now, $column ne 'earned' ? $column : $quantity < 0 ? 'redeemed' : 'refunded',
+		$column eq 'earned' ? abs $quantity : $quantity);
+	return;
+}
+
+# What a call about a hold finds
+sub refuses_hold
+{
+	my ($hold) = @_;
+
+	return 'TL409' unless left_of($hold);
+	return 'TL410' if !$hold->{open} || has_ended($hold);
+	return undef;
+}
+
+sub left_of
+{
+	my ($hold) = @_;
+	my $left = 0;
+
+	$left += $_->{left} for @{ $hold->{parts} };
+	return $left;
+}
+
+# Shares a quantity out, soonest expiry first or latest: [part, share]
+sub share_out
+{
+	my ($hold, $quantity, $from_the_end) = @_;
+	my @parts = sort { by_expiry($a->{lot}, $b->{lot}) } @{ $hold->{parts} };
+	my @shares;
+
+	for my $part ($from_the_end ? reverse @parts : @parts)
+	{
+		my $share = $part->{left} < $quantity ? $part->{left} : $quantity;
+		push @shares, [ $part, $share ] if $share;
+		$quantity -= $share;
+	}
+	return @shares;
+}
+
+sub let_go
+{
+	my ($hold, $quantity) = @_;
+
+	for my $pair (share_out($hold, $quantity, 1))
+	{
+		my ($part, $share) = @$pair;
+		$part->{left} -= $share;
+		next unless is_over($part->{lot});
+		is_lost($part->{lot}, $now, $share);
+		$part->{lot}{booked} -= $share;
+	}
 	return;
 }
 
@@ -203,6 +346,7 @@ my %model = (
 		my $lot = make_lot({}, $c->{party}, $c->{quantity}, type => $c->{type}, price => $c->{price},
 			currency => $c->{currency}, expires => end_of(defined $c->{day} ? $c->{day} : int($now / $DAY) + 20));
 		count_in($lot, $now, sold => $c->{quantity});
+		tally($lot, $now, issued => $c->{quantity});
 		return 'ok';
 	},
 	adjust => sub {
@@ -210,7 +354,7 @@ my %model = (
 		return 'TL058' unless $active{ $c->{lot}{type} };
 		return 'TL410' if is_over($c->{lot});
 		return 'TL409' if $c->{quantity} > 0 && $suspended{ $c->{lot}{party} };
-		return 'TL055' if $c->{lot}{rest} + $c->{quantity} < 0;
+		return 'TL055' if $c->{quantity} < 0 && free($c->{lot}) + $c->{quantity} < 0;
 		move($c->{lot}, adjusted => $c->{quantity});
 		return 'ok';
 	},
@@ -218,8 +362,8 @@ my %model = (
 		my ($c) = @_;
 		return 'TL058' unless $active{ $c->{lot}{type} };
 		return 'TL410' if is_over($c->{lot});
-		return 'TL409' unless $c->{lot}{rest};
-		move($c->{lot}, adjusted => -$c->{lot}{rest});
+		return 'TL409' unless free($c->{lot});
+		move($c->{lot}, adjusted => -free($c->{lot}));
 		return 'ok';
 	},
 	expiry => sub {
@@ -263,12 +407,13 @@ my %model = (
 		return 'TL409' if $anew && $archived{ $redemption->{type} };
 		return 'TL409' if $suspended{ $redemption->{party} } && ($anew || @living);
 		move($_->[0]{lot}, earned => $_->[1]) for @living;
+		expire_lots(map { $_->[0]{lot} } @over);
 		for my $part (@over)
 		{
 			my ($taken, $share) = @$part;
 			count_in($taken->{lot}, $now, earned => -$share);
 			count_in($taken->{lot}, $now, breakage => $share) unless $anew;
-			$taken->{lot}{booked} = 0;
+			tally($taken->{lot}, $now, $_ => $share) for 'refunded', 'expired', $anew ? 'issued' : ();
 		}
 		$_->[0]{refunded} += $_->[1] for @living, @over;
 		make_lot($_->[0]{lot}, $redemption->{party}, $_->[1], expires => end_of(int($now / $DAY) + 20))
@@ -289,7 +434,55 @@ my %model = (
 		return 'ok';
 	},
 	sweep => sub {
-		$_->{booked} = $_->{rest} for grep { is_over($_) && $active{ $_->{type} } } @lots;
+		expire_lots(grep { is_over($_) && $_->{booked} > $_->{rest} && $active{ $_->{type} } } @lots);
+		return 'ok';
+	},
+	hold => sub {
+		my ($c) = @_;
+		return 'TL058' unless $active{ $c->{type} };
+		return 'TL409' if $suspended{ $c->{party} };
+		my @taken = draw($c->{party}, $c->{type}, $c->{quantity}) or return 'TL055';
+		push @holds, {
+			party => $c->{party}, type => $c->{type}, expires => $c->{expires}, open => 1,
+			parts => [ map { { lot => $_->{lot}, left => $_->{quantity} } } @taken ]
+		};
+		return 'ok';
+	},
+	capture => sub {
+		my ($c) = @_;
+		my $hold = $c->{hold};
+		my $refusal = refuses_hold($hold);
+		return $refusal if $refusal;
+		return 'TL058' unless $active{ $hold->{type} };
+		my $quantity = defined $c->{quantity} ? $c->{quantity} : left_of($hold);
+		return 'TL409' if $quantity > left_of($hold);
+		my @shares = share_out($hold, $quantity);
+		for my $pair (@shares)
+		{
+			my ($part, $share) = @$pair;
+			$part->{left} -= $share;
+			move($part->{lot}, earned => -$share);
+		}
+		push @redemptions, { party => $hold->{party}, type => $hold->{type},
+			taken => [ map { { lot => $_->[0]{lot}, quantity => $_->[1], refunded => 0 } } @shares ] };
+		let_go($hold, left_of($hold)) if $c->{final};
+		return 'ok';
+	},
+	release => sub {
+		my ($c) = @_;
+		my $hold = $c->{hold};
+		my $refusal = refuses_hold($hold);
+		return $refusal if $refusal;
+		my $quantity = defined $c->{quantity} ? $c->{quantity} : left_of($hold);
+		return 'TL409' if $quantity > left_of($hold);
+		# nothing is posted on an inactive type
+		return 'TL058'
+		  if !$active{ $hold->{type} } && grep { is_over($_->[0]{lot}) } share_out($hold, $quantity, 1);
+		let_go($hold, $quantity);
+		return 'ok';
+	},
+	lapse => sub {
+		close_hold($_) for grep { $_->{open} && left_of($_) && has_ended($_) && $active{ $_->{type} } } @holds;
 		return 'ok';
 	});
 
@@ -312,6 +505,12 @@ sub some_lot
 {
 	my @live = grep { !is_over($_) } @lots;
 	return one_of(@live && rand() < 0.85 ? @live : @lots);
+}
+
+sub some_hold
+{
+	my @open = grep { !refuses_hold($_) } @holds;
+	return one_of(@open && rand() < 0.85 ? @open : @holds);
 }
 
 my %make = (
@@ -344,7 +543,21 @@ my %make = (
 	transfer => sub {
 		return { party => one_of(@parties), other => one_of(@parties), type => one_of(@types), quantity => some() };
 	},
-	sweep => sub { return {}; });
+	sweep => sub { return {}; },
+	hold => sub {
+		my %c = (party => one_of(@parties), type => one_of(@types), quantity => 1 + int rand 400,
+			expires => $now + 1 + int rand(rand() < 0.3 ? 10 * $DAY : 150 * $DAY));
+		# mostly of what is there
+		my @there = grep { !is_over($_) && free($_) } @lots;
+		my $lot = @there && rand() < 0.8 ? one_of(@there) : undef;
+		@c{qw(party type)} = @$lot{qw(party type)} if $lot;
+		return \%c;
+	},
+	capture => sub {
+		return { hold => some_hold(), quantity => rand() < 0.5 ? undef : 1 + int rand 200, final => rand() < 0.5 ? 1 : 0 };
+	},
+	release => sub { return { hold => some_hold(), quantity => rand() < 0.5 ? undef : 1 + int rand 200 }; },
+	lapse => sub { return {}; });
 
 my %sql = (
 	issue => sub {
@@ -365,10 +578,26 @@ my %sql = (
 		my ($c) = @_;
 		return "SELECT id FROM trainledger.transfer_training_tokens($c->{party}, $c->{other}, '$c->{type}', @{[ amount($c->{quantity}) ]}, '$c->{notes}', $c->{key})";
 	},
-	sweep => sub { return 'SELECT trainledger.expire_training_tokens()'; });
+	sweep => sub { return 'SELECT trainledger.expire_training_tokens()'; },
+	hold => sub {
+		my ($c) = @_;
+		return "SELECT id FROM trainledger.hold_training_tokens($c->{party}, '$c->{type}', @{[ amount($c->{quantity}) ]}, 'r', '@{[ strftime('%Y-%m-%d %H:%M:%SZ', gmtime $c->{expires}) ]}', '$c->{notes}', $c->{key})";
+	},
+	capture => sub {
+		my ($c) = @_;
+		return "SELECT id FROM trainledger.capture_hold($c->{hold}{id}, "
+		  . (defined $c->{quantity} ? amount($c->{quantity}) : 'NULL') . ', ' . ($c->{final} ? 'true' : 'false') . ", '$c->{notes}', $c->{key})";
+	},
+	release => sub {
+		my ($c) = @_;
+		return "SELECT id FROM trainledger.release_hold($c->{hold}{id}, "
+		  . (defined $c->{quantity} ? amount($c->{quantity}) : 'NULL') . ", '$c->{notes}', $c->{key})";
+	},
+	lapse => sub { return 'SELECT trainledger.lapse_holds()'; });
 
-my @weights = ((issue => ) x 22, (redeem => ) x 22, (refund => ) x 17, (transfer => ) x 15,
-	(adjust => ) x 7, (void => ) x 4, (expiry => ) x 9, (sweep => ) x 4);
+my @weights = ((issue => ) x 19, (redeem => ) x 16, (refund => ) x 13, (transfer => ) x 11,
+	(adjust => ) x 6, (void => ) x 4, (expiry => ) x 8, (sweep => ) x 4,
+	(hold => ) x 14, (capture => ) x 8, (release => ) x 5, (lapse => ) x 2);
 
 sub ask
 {
@@ -383,7 +612,8 @@ sub ask
 sub state
 {
 	return join '|', map {
-		join ' ', $_->{id}, $_->{party}, amount($_->{initial}), amount($_->{booked}), amount($_->{rest}),
+		join ' ', $_->{id}, $_->{party}, amount($_->{initial}), amount($_->{booked}),
+		  amount(is_over($_) ? 0 : $_->{rest}), amount(is_over($_) ? 0 : free($_)),
 		  defined $_->{expires} ? $_->{expires} : 'never', defined $_->{price} ? decimal($_->{price}, 6) : '-'
 	} @lots;
 }
@@ -423,6 +653,26 @@ sub expected_report
 	return join "\n", @lines;
 }
 
+# The movements of a type, from the month of the first one on
+sub expected_liability
+{
+	my @lines;
+	my $present = outstanding();
+
+	for my $type (sort keys %moved)
+	{
+		my ($month) = sort keys %{ $moved{$type} };
+		for (; $month le month($now); $month = month_after($month))
+		{
+			my $m = $moved{$type}{$month} || {};
+			my $left = ($month eq month($now) ? $present : $closing_left{$month})->{$type} || 0;
+			push @lines, join ' ', $type, $month,
+			  map { amount($_) } (map { $_ || 0 } @$m{qw(issued adjusted redeemed refunded expired)}), $left;
+		}
+	}
+	return join "\n", @lines;
+}
+
 sub compare_report
 {
 	my ($what) = @_;
@@ -438,10 +688,19 @@ WHERE t.id = ANY ('$types') ORDER BY t.id::text COLLATE "C", r.currency, r.month
 SQL
 	my $wanted = expected_report();
 	is($got, $wanted, "$what: every month of token_revenue is the model's") if $got ne $wanted;
+	my $moved = join "\n", rows($node, <<"SQL");
+SET trainledger.clock = '$at';
+SET TimeZone = '$zone';
+SELECT concat_ws(' ', t.id, r.month, trim_scale(r.issued), trim_scale(r.adjusted), trim_scale(r.redeemed), trim_scale(r.refunded), trim_scale(r.expired), r.outstanding)
+FROM trainledger.token_liability r JOIN trainledger.token_type t ON t.name = r.token_type
+WHERE t.id = ANY ('$types') ORDER BY t.id::text COLLATE "C", r.month
+SQL
+	my $wanted_moved = expected_liability();
+	is($moved, $wanted_moved, "$what: every month of token_liability is the model's") if $moved ne $wanted_moved;
 	my $unbalanced = join "\n", rows($node, "SET trainledger.clock = '$at'; SELECT r FROM trainledger.token_revenue r"
 		  . ' WHERE deferred_opening + sold + adjusted - earned - breakage <> deferred_closing');
 	is($unbalanced, '', "$what: opening and movements are closing") if $unbalanced ne '';
-	return $got eq $wanted && $unbalanced eq '';
+	return $got eq $wanted && $moved eq $wanted_moved && $unbalanced eq '';
 }
 
 # ----------------------------------------------------------------------
@@ -454,7 +713,8 @@ my $serial = 0;
 sub start_chapter
 {
 	my ($number) = @_;
-	(@types, @parties, @lots, @redemptions, @keyed) = ();
+	(@types, @parties, @lots, @redemptions, @keyed, @holds) = ();
+	(%moved, %closing_left) = ();
 	(%purse, %closing, %first, %archived, %active, %suspended) = ();
 	@types = rows($node, "SELECT id FROM generate_series(1, 2) i, trainledger.add_training_token_type($number || ' ' || i, scale => 2, default_days_to_redeem => 20)");
 	@parties = rows($node, "SELECT id FROM generate_series(1, 3) i, trainledger.add_party('organisation', 'Party ' || i)");
@@ -477,7 +737,7 @@ for my $step (1 .. $steps)
 		start_chapter(int $step / $CHAPTER);
 	}
 	# to the next expiry now and then; about two years for a chapter
-	my @soon = sort { $a <=> $b } grep { defined && $_ > $now } map { $_->{expires} } @lots;
+	my @soon = sort { $a <=> $b } grep { defined && $_ > $now } map { $_->{expires} } @lots, @holds;
 	go_to(@soon && rand() < 0.1 ? $soon[0] - one_of(0, 1) : $now + 1 + int rand(rand() < 0.7 ? 2 * $DAY : 4 * $DAY));
 	toggle(\%suspended, $_, "update_party($_, is_suspended") for grep { rand() < ($suspended{$_} ? 0.2 : 0.01) } @parties;
 	toggle(\%archived, $_, "update_token_type('$_', is_archived") for grep { rand() < ($archived{$_} ? 0.2 : 0.01) } @types;
@@ -502,16 +762,20 @@ for my $step (1 .. $steps)
 	else
 	{
 		do { $op = one_of(@weights) }
-		  while (!@lots && $op ne 'issue') || (!@redemptions && $op eq 'refund');
+		  while (!@lots && $op ne 'issue') || (!@redemptions && $op eq 'refund')
+		  || (!@holds && $op =~ /capture|release/);
 		$call = { op => $op, notes => one_of('', 'note'), key => 'NULL', %{ $make{$op}->() } };
 		$call->{key} = sprintf "'%08x-0000-4000-8000-%012x'", $step, ++$serial
-		  if rand() < 0.3 && $op !~ /sweep|expiry/;
+		  if rand() < 0.3 && $op !~ /sweep|expiry|lapse/;
 		my $statement = $sql{$op}->($call);
 		$answer = $model{$op}->($call);
 		$seen{"$op $answer"}++;
 		($got, $state) = ask($statement);
 		push @keyed, $call if $answer eq 'ok' && $call->{key} ne 'NULL';
-		$redemptions[-1]{id} = $got if "$op $answer" eq 'redeem ok';
+		$redemptions[-1]{id} = $got if $answer eq 'ok' && $op eq 'redeem';
+		$redemptions[-1]{id} = $session->query('SELECT max(id) FROM trainledger.redemption')->{rows}[0]
+		  if $answer eq 'ok' && $op eq 'capture';
+		$holds[-1]{id} = $got if $answer eq 'ok' && $op eq 'hold';
 	}
 	# ids of the server's making, in the order in which lots were made
 	my @stored = split /\|/, $state;
@@ -542,8 +806,10 @@ my @wanted = (
 	(map { "issue $_" } qw(ok TL058 TL400 TL409)), (map { "adjust $_" } qw(ok TL055 TL410)),
 	(map { "void $_" } qw(ok TL410)), (map { "expiry $_" } qw(ok TL400 TL410)),
 	(map { "redeem $_" } qw(ok TL055)), (map { "refund $_" } qw(ok TL409)),
-	(map { "transfer $_" } qw(ok TL400 TL409 TL055)), 'sweep ok', 'repeated void ok');
-push @wanted, 'issue TL404', 'void TL409', 'void TL058', 'expiry TL409', 'refund TL058', 'several transfer',
+	(map { "transfer $_" } qw(ok TL400 TL409 TL055)), 'sweep ok',
+	(map { "hold $_" } qw(ok TL055)), (map { "capture $_" } qw(ok TL409 TL410)),
+	(map { "release $_" } qw(ok TL409)), 'lapse ok');
+push @wanted, 'repeated void ok', 'release TL410', 'issue TL404', 'void TL409', 'void TL058', 'expiry TL409', 'refund TL058', 'several transfer',
   'several refund', 'repeated transfer ok', 'repeated transfer TL422' if $steps > 2000;
 my @rare = grep { !$seen{$_} } @wanted;
 is(join(', ', @rare), '', 'every kind of answer was met') unless $failed;
