@@ -1,6 +1,6 @@
 # The whole server is killed by SIGKILL in the middle of load. After recovery
-# every posting that was acknowledged is in the books, none is there twice, and
-# the books are right.
+# every posting and hold that was acknowledged is in the books, none is there
+# twice, what is held agrees, and the books are right.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -80,16 +80,25 @@ sub is_alive
 	return defined $line && $line !~ /\) [ZX] /;
 }
 
+# What the training tokens are held of, in lots that holds span
+my ($type) = rows($node,
+	"SELECT id FROM trainledger.add_training_token_type('seats')");
+my ($office) = rows($node,
+	"SELECT id FROM trainledger.add_party('organisation', 'Office')");
+my @holds;    # that were acknowledged and are open
+
 my $serial = 0;
 for my $round (1 .. $rounds)
 {
 	my @sessions = sessions($node, 8);
 	my $until = time + 0.5 + rand 1.5;
-	my (@call, @cut_off, %acknowledged, %unknown, %state);
-	my $killed;
+	my (@call, @places, @cut_off, %acknowledged, %unknown, %state);
+	my ($killed, $captures) = (undef, 0);
 
 	$node->safe_psql('books',
 		"BEGIN; SELECT trainledger.post($prepared, 'add', 1, 'prepared'); PREPARE TRANSACTION 'posting'");
+	$node->safe_psql('books',
+		"SELECT trainledger.issue_training_tokens('$type', $office, 100) FROM generate_series(1, 40)");
 
 	# Every posting has a description of its own: that of a batch's rows too.
 	my $next = sub {
@@ -103,9 +112,10 @@ for my $round (1 .. $rounds)
 			$killed = kill_server();
 		}
 		my $id = $accounts[ rand @accounts ];
-		my $kind = int rand 4;
+		my $kind = int rand 8;
 		my @names = map { "round $round posting " . ++$serial } 0 .. ($kind ? 0 : rand 40);
 		$call[$i] = \@names;
+		$places[$i] = $kind == 4 || $kind == 5;
 		return
 			"SELECT ordinal FROM trainledger.post_batch(ARRAY["
 		  . join(',', map { $accounts[ rand @accounts ] } @names)
@@ -119,6 +129,17 @@ for my $round (1 .. $rounds)
 		return
 			"BEGIN\\; SELECT entry_no FROM trainledger.post($id, 'subtract', 1, 'load', '$names[0]')\\; COMMIT"
 		  if $kind == 2;
+		return "SELECT id FROM trainledger.credit_hold($holder, 1, 'load', '$names[0]', account_name => 'account @{[ 1 + int rand 10 ]}')"
+		  if $kind == 4;
+		return "SELECT id FROM trainledger.hold_training_tokens($office, '$type', @{[ 1 + int rand 150 ]}, 'load', notes => '$names[0]')"
+		  if $kind == 5;
+		if ($kind >= 6 && @holds)
+		{
+			# each of them once: a second time it would be refused
+			my $call = $kind == 6 ? 'release_hold' : 'capture_hold';
+			$captures++;
+			return "SELECT id FROM trainledger.$call(@{[ splice @holds, rand @holds, 1 ]}, notes => '$names[0]')";
+		}
 		return
 		  "SELECT entry_no FROM trainledger.credit_init($holder, 1, 'load', '$names[0]', now(), '$names[0]')";
 	};
@@ -130,12 +151,13 @@ for my $round (1 .. $rounds)
 		$acknowledged{$_} = 1 for $known ? @{ $call[$i] } : ();
 		$unknown{$_} = 1 for $known ? () : @{ $call[$i] };
 		push @cut_off, $call[$i] unless $known;
+		push @holds, $result->{rows}[0] if $known && $places[$i];
 		return undef;
 	};
 	drive(\@sessions, $next, $answer);
 	note "round $round: $killed processes killed; ",
 	  scalar(keys %acknowledged), ' postings acknowledged, ',
-	  scalar(keys %unknown), ' under way; ',
+	  scalar(keys %unknown), " under way, $captures captures and releases; ",
 	  join ', ', map { "$_ $state{$_}" } sort keys %state;
 	undef @sessions;
 
@@ -150,11 +172,15 @@ for my $round (1 .. $rounds)
 			"SELECT balance FROM trainledger.account WHERE id = $prepared"),
 		$round, "round $round: a prepared posting is committed");
 
+	# a capture has an entry for each lot, in one booking
 	my %booked;
-	$booked{$_}++
-	  for rows($node,
-		"SELECT description FROM trainledger.entry WHERE description LIKE 'round $round %'"
-	  );
+	$booked{ s/ in \d+\z//r }++ for rows($node, <<"SQL");
+SELECT DISTINCT e.description || ' in ' || e.booking_no FROM trainledger.entry e
+WHERE e.description LIKE 'round $round %'
+UNION ALL
+SELECT DISTINCT v.notes || ' in ' || v.booking_no FROM trainledger.hold_event v
+WHERE v.event IN ('placed', 'released') AND v.notes LIKE 'round $round %'
+SQL
 	cmp_ok(scalar(keys %acknowledged), '>', 50, "round $round: there was load");
 	is(join(' ', grep { !$booked{$_} } keys %acknowledged),
 		'', "round $round: every acknowledged posting is there");
@@ -169,8 +195,23 @@ for my $round (1 .. $rounds)
 			} @cut_off),
 		0,
 		"round $round: a batch is there as a whole or not at all");
+	is($node->safe_psql('books', <<'SQL'), '0', "round $round: and so is a hold");
+SELECT count(*) FROM trainledger.placed_hold h
+WHERE (h.quantity::numeric, h.captured::numeric, h.released::numeric) IS DISTINCT FROM (
+	SELECT ROW(sum(x.quantity), sum(x.captured), sum(x.released))
+	FROM trainledger.hold_allocation x WHERE x.hold_id = h.id)
+OR h.captured::numeric <> coalesce((
+	SELECT sum(r.quantity) FROM trainledger.redemption r WHERE r.hold_id = h.id), (
+	SELECT -sum(e.delta) FROM trainledger.hold_event v
+	JOIN trainledger.entry e ON e.account_id = v.account_id AND e.entry_no = v.entry_no
+	WHERE v.hold_id = h.id AND v.event = 'captured'), 0)
+SQL
 	note 'of those under way ', scalar(grep { $unknown{$_} } keys %booked),
 	  ' are there';
+	my %open = map { $_ => 1 } rows($node,
+		"SELECT id FROM trainledger.hold WHERE status = 'open'");
+	is(join(' ', grep { !$open{$_} } @holds),
+		'', "round $round: every acknowledged hold that nobody closed is open");
 	books_are_right($node, "round $round");
 }
 

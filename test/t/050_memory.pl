@@ -19,8 +19,12 @@ SELECT trainledger.add_credit_token_type('bounded', upper_bound => 1000000);
 SELECT trainledger.credit_init($holder, 0, 'setup', '', now(), 'account ' || i, 'bounded')
 FROM generate_series(0, 99) i;
 SELECT trainledger.credit_add($holder, 1, 'memory', 'twice', '2026-01-02', 'account 1', 'bounded', device => 'id:7');
+SELECT trainledger.add_credit_token_type('purse', lower_bound => 0);
+SELECT trainledger.credit_init($holder, 10, 'setup', '', now(), 'held', 'purse');
+SELECT trainledger.credit_hold($holder, 4, 'setup', '', account_name => 'held', token_type => 'purse');
 END
 my ($account) = rows($node, 'SELECT min(id) FROM trainledger.account');
+my ($held) = rows($node, "SELECT id FROM trainledger.account WHERE name = 'held'");
 my ($session) = sessions($node, 1);
 
 # Every kind of call, 50 accepted ones in a statement, and every refusal in a
@@ -30,6 +34,7 @@ my @accepted = (
 	sub { "SELECT count(*) FROM generate_series(1, 50) i, trainledger.credit_add($holder, 1, 'memory', 'add $serial', '2026-01-02', 'account ' || i, 'bounded', device => 'id:7')" },
 	sub { "SELECT count(*) FROM trainledger.account a, trainledger.post(a.id, 'adjust', 1.5, 'memory', idempotency_key => gen_random_uuid(), balance_expected => a.balance + 1.5) WHERE a.name < 'account 54' AND a.name <> 'account 9'" },
 	sub { "SELECT count(*) FROM trainledger.post_batch(ARRAY(SELECT id FROM trainledger.account LIMIT 50), array_fill('1'::trainledger.amount, ARRAY[50]), 'memory', skip_refused => true)" },
+	sub { "SELECT count(*) FROM generate_series(1, 10) i, trainledger.credit_hold($holder, 2, 'memory', 'hold', account_name => 'account ' || i, token_type => 'bounded') h, trainledger.capture_hold(h.id, 1, false) c, trainledger.release_hold(c.id)" },
 	sub { "SELECT count(*) FROM trainledger.account a, trainledger.balance_at(a.id, now()) WHERE a.name < 'account 54' AND a.name <> 'account 9'" },
 );
 my @refused = (
@@ -37,6 +42,9 @@ my @refused = (
 	[ TL400 => "SELECT trainledger.credit_add($holder, 'NaN', 'memory', '', now())" ],
 	[ TL404 => "SELECT trainledger.post(1, 'add', 1, 'memory')" ],
 	[ TL054 => "SELECT trainledger.post($account, 'add', 1000001, 'memory', recorded_at => now())" ],
+	[ TL055 => "SELECT trainledger.post($held, 'subtract', 7, 'memory')" ],
+	[ TL055 => "SELECT trainledger.credit_hold($holder, 7, 'memory', '', account_name => 'held', token_type => 'purse')" ],
+	[ TL404 => "SELECT trainledger.capture_hold(1)" ],
 	[ TL052 => "SELECT trainledger.post($account, 'add', 1, 'memory', balance_expected => -1)" ],
 	[ TL057 => "SELECT trainledger.credit_add($holder, 1, 'memory', '', now(), 'nothing', 'bounded')" ],
 	[ TL051 => "SELECT trainledger.credit_init($holder, 1, 'memory', '', now(), 'account 1', 'bounded')" ],
