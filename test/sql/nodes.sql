@@ -46,6 +46,8 @@ CREATE FUNCTION pg_temp.party(name text) RETURNS bigint LANGUAGE sql AS 'SELECT 
 SELECT m.name, c.balance FROM made m, credit_init(m.id, 100, 'test', '', '2026-03-01', token_type => 'nodes-credit') c;
 SELECT m.name, i.current_balance FROM made m, issue_training_tokens(md5('nodes-gold')::uuid, m.id, 10) i;
 SELECT m.name, r.quantity FROM made m, redeem_training_tokens(m.id, md5('nodes-gold')::uuid, 2, 'course') r;
+SELECT m.name, h.status FROM made m, hold_training_tokens(m.id, md5('nodes-gold')::uuid, 2, 'seat', '2026-03-10') h;
+SELECT m.name, h.status FROM made m, credit_hold(m.id, 10, 'test', 'over', '2026-03-02', token_type => 'nodes-credit') h;
 SELECT m.name, p.status FROM made m, issue_pass(820001, 820001, m.id) p;
 SELECT m.name, u.reference FROM made m, use_pass(m.id, 820001, 'seat') u;
 
@@ -60,9 +62,9 @@ EXCEPTION WHEN OTHERS THEN
 END $$;
 
 -- a call for a party of another home is refused, by whatever argument it names it
-CREATE FUNCTION pg_temp.ids(name text) RETURNS TABLE (party bigint, account bigint, issue uuid, redemption bigint, pass bigint, use bigint) LANGUAGE sql AS $$
+CREATE FUNCTION pg_temp.ids(name text) RETURNS TABLE (party bigint, account bigint, issue uuid, redemption bigint, pass bigint, use bigint, hold bigint) LANGUAGE sql AS $$
 	SELECT p, (SELECT a.id FROM account a WHERE a.party_id = p AND a.name IS NOT NULL), (SELECT l.id FROM token_lot l WHERE l.party_id = p AND l.expires_at IS NULL),
-		(SELECT r.id FROM redemption r WHERE r.party_id = p), (SELECT t.id FROM pass t WHERE t.party_id = p), (SELECT u.id FROM pass_use u WHERE u.party_id = p)
+		(SELECT r.id FROM redemption r WHERE r.party_id = p), (SELECT t.id FROM pass t WHERE t.party_id = p), (SELECT u.id FROM pass_use u WHERE u.party_id = p), (SELECT h.id FROM placed_hold h WHERE h.party_id = p AND h.account_id IS NULL)
 	FROM pg_temp.party($1) p $$;
 CREATE TEMPORARY TABLE call (argument text, function_name text, arguments text);
 INSERT INTO call VALUES
@@ -82,6 +84,11 @@ INSERT INTO call VALUES
 	('to_party_id', 'transfer_training_tokens', '%7$s, %1$s, md5(''nodes-gold'')::uuid, 1'),
 	('party_id', 'redeem_training_tokens', '%1$s, md5(''nodes-gold'')::uuid, 1, ''course'''),
 	('redemption_id', 'refund_training_tokens', '%4$s, 1'),
+	('party_id', 'hold_training_tokens', '%1$s, md5(''nodes-gold'')::uuid, 1, ''course'''),
+	('party_id', 'credit_hold', '%1$s, 1, ''test'', '''', token_type => ''nodes-credit'''),
+	('hold_id', 'capture_hold', '%10$s'),
+	('hold_id', 'release_hold', '%10$s, 1'),
+	('hold_id', 'extend_hold', '%10$s, ''2026-03-20'''),
 	('party_id', 'issue_pass', '820001, 820001, %1$s'),
 	('pass_id', 'renew_pass', '%5$s'),
 	('pass_id', 'revoke_pass', '%5$s'),
@@ -94,7 +101,7 @@ INSERT INTO call VALUES
 SELECT v.function_name AS not_called FROM privilege v JOIN pg_proc p ON p.proname = v.function_name AND p.provolatile = 'v' AND p.pronamespace = 'trainledger'::regnamespace
 WHERE v.route ~ '_id$|^pair$' AND v.function_name NOT IN (SELECT function_name FROM call);
 CREATE FUNCTION pg_temp.statement(call, owner text, neighbour text) RETURNS text LANGUAGE sql AS $$
-	SELECT format('SELECT * FROM trainledger.%I(%s)', ($1).function_name, format(($1).arguments, o.party, o.account, o.issue, o.redemption, o.pass, o.use, n.party, n.account, n.pass))
+	SELECT format('SELECT * FROM trainledger.%I(%s)', ($1).function_name, format(($1).arguments, o.party, o.account, o.issue, o.redemption, o.pass, o.use, n.party, n.account, n.pass, o.hold))
 	FROM pg_temp.ids(owner) o, pg_temp.ids(neighbour) n $$;
 SET LOCAL trainledger.homes = '{[6,7)}';
 SELECT c.argument, c.function_name, r.code, r.argument = c.argument AS is_blamed, r.message, r.hint
@@ -104,6 +111,7 @@ SELECT c.function_name, r.code, r.detail FROM (VALUES
 	('post', format('SELECT post(%s, ''add'', 1, ''x'')', 1024 * 900000 + 5)),
 	('adjust_training_tokens', 'SELECT adjust_training_tokens(''00000000-0000-4000-8000-000000000005'', 1)'),
 	('refund_training_tokens', format('SELECT refund_training_tokens(%s)', 1024 * 900000 + 5)),
+	('release_hold', format('SELECT release_hold(%s)', 1024 * 900000 + 5)),
 	('renew_pass', format('SELECT renew_pass(%s)', 1024 * 900000 + 5)),
 	('cancel_pass_use', format('SELECT cancel_pass_use(%s)', 1024 * 900000 + 5)),
 	('post, kept', format('SELECT post(%s, ''add'', 1, ''x'')', 1024 * 900000 + 6))) c(function_name, statement), pg_temp.blame(c.statement) r;
@@ -112,13 +120,17 @@ SELECT b.ordinal, b.balance, b.refusal FROM pg_temp.ids('five') f, pg_temp.ids('
 -- reading is not asked for
 SELECT system, quantity FROM holdings(pg_temp.party('five'));
 SELECT b FROM credit_balance(pg_temp.party('five'), token_type => 'nodes-credit') b;
--- the sweep books off what is kept here
+SELECT available_tokens(pg_temp.party('five'), md5('nodes-gold')::uuid);
+SELECT line, quantity FROM why(pg_temp.party('five'), md5('nodes-gold')::uuid) WHERE line IN ('held', 'available');
+-- sweeps book off what is kept here, and close it
 SET LOCAL trainledger.homes = '{[0,1024)}';
 SELECT current_balance FROM issue_training_tokens(md5('nodes-gold')::uuid, pg_temp.party('five'), 3, '2026-03-01');
 SELECT current_balance FROM issue_training_tokens(md5('nodes-gold')::uuid, pg_temp.party('six'), 3, '2026-03-01');
 SET LOCAL trainledger.clock = '2026-03-02 12:00:00Z';
 SET LOCAL trainledger.homes = '{[6,7)}';
 SELECT expire_training_tokens(1000000) > 0 AS some_expired;
+SELECT lapse_holds(1000000) > 0 AS some_lapsed;
+SELECT m.name, h.is_open FROM made m JOIN placed_hold h ON h.party_id = m.id AND h.account_id IS NOT NULL ORDER BY 1;
 SELECT m.name, l.is_open FROM made m JOIN token_lot l ON l.party_id = m.id AND l.expires_at IS NOT NULL ORDER BY 1;
 -- everything works for the other homes
 SET LOCAL trainledger.homes = '{[0,6),[7,1024)}';
@@ -179,11 +191,11 @@ SELECT forget_homes('{[5,6)}'), forget_homes('{}');
 SELECT count(*) FROM reconcile();
 SELECT count(*) FROM holdings(pg_temp.party('five'));
 -- guards are what they were
-SELECT r.code FROM unnest('{entry,account,token_lot,redemption,redemption_allocation,pass_period}'::text[]) t, regress.refusal(format('DELETE FROM trainledger.%I', t)) r;
+SELECT r.code FROM unnest('{entry,account,token_lot,redemption,redemption_allocation,placed_hold,hold_allocation,hold_event,pass_period}'::text[]) t, regress.refusal(format('DELETE FROM trainledger.%I', t)) r;
 
 -- a database whose books have foreign tables below them is a front
 RESET trainledger.homes;
-CREATE TEMPORARY TABLE kept_call AS SELECT c.function_name, pg_temp.statement(c, 'six', 'six') FROM call c WHERE c.function_name IN ('credit_add', 'use_pass', 'void_training_tokens');
+CREATE TEMPORARY TABLE kept_call AS SELECT c.function_name, pg_temp.statement(c, 'six', 'six') FROM call c WHERE c.function_name IN ('credit_add', 'use_pass', 'void_training_tokens', 'hold_training_tokens', 'release_hold');
 CREATE FOREIGN DATA WRAPPER regress_nodes;
 CREATE SERVER regress_node FOREIGN DATA WRAPPER regress_nodes;
 CREATE FOREIGN TABLE regress.node_account () INHERITS (trainledger.account) SERVER regress_node;

@@ -23,15 +23,22 @@ my $books = TrainLedger::Nodes->new(2,
 	"ALTER DATABASE books SET trainledger.clock = '$clock'");
 my $front = $books->front;
 
-# The same books on one node, whose ids are as big as those of node 3
+# The same books on one node, whose ids are as big as those of node 3.  Numbers of
+# each kind begin at a place of their own: answers are compared but for ids, and
+# no two kinds may have the same.
 my $single = $books->copy('single');
-$single->safe_psql('books', <<'END');
-SELECT setval(c.oid::regclass, 3::bigint << 38) FROM pg_class c
+my $number = 0;
+for my $server ($books->nodes, $single)
+{
+	$number++;
+	$server->safe_psql('books', <<"END");
+SELECT setval(c.oid::regclass, (${number}::bigint << 38) + 100000 * row_number() OVER (ORDER BY c.relname)) FROM pg_class c
 WHERE c.relnamespace = 'trainledger'::regnamespace AND c.relkind = 'S'
 AND c.oid <> ALL (ARRAY(SELECT pg_get_serial_sequence('trainledger.' || t, 'id')::regclass::oid
 	FROM unnest('{party,catalog_item,pass_type,pass_type_option,pass_type_option_price,enrolment,signup_claim}'::text[]) t
 	WHERE pg_get_serial_sequence('trainledger.' || t, 'id') IS NOT NULL));
 END
+}
 for my $level (qw(learner reader operator admin))
 {
 	$books->add_role("web_$level", $level);
@@ -350,7 +357,7 @@ is(booked(), $before, 'nothing is booked');
 $_->safe_psql('books', 'ALTER TABLE trainledger.redemption ADD COLUMN more integer NOT NULL DEFAULT 1') for $books->nodes;
 my $silver = ask("SELECT id FROM trainledger.token_type WHERE name = 'silver'");
 like(answer($front, "SELECT r FROM trainledger.redeem_training_tokens(1003, '$silver', 1, 'upgraded') r", 'web_operator'),
-	qr/\A\(\d+,1003,[0-9a-f-]+,1,0,upgraded,"[^"]+"\)\n\z/, 'a call to a node that is newer');
+	qr/\A\(\d+,1003,[0-9a-f-]+,1,0,upgraded,"[^"]+",\)\n\z/, 'a call to a node that is newer');
 is(answer($front, "SELECT count(*) FROM trainledger.redemption WHERE reference = 'upgraded'", 'web_reader'), "1\n", 'and a list');
 ask('ALTER TABLE trainledger.redemption ADD COLUMN more integer NOT NULL DEFAULT 1');
 $books->script($front, 'proxy');
@@ -551,6 +558,62 @@ SELECT * FROM trainledger.set_training_tokens_expiry(:'lot', '2026-06-01', 'mist
 SELECT * FROM trainledger_api.set_training_tokens_expiry(:'lot', NULL, 'mistake');
 SELECT * FROM trainledger.issue_training_tokens(:'gold', 1003, 1, id => '00000000-0000-4000-8000-0000000003eb');
 
+\echo == holds of training tokens
+:as_operator
+SELECT * FROM trainledger.hold_training_tokens(1003, :'silver', 3, 'seat 1', '2026-03-20', 'notes', '00000000-0000-4000-8000-000000000051');
+SELECT id AS hold FROM trainledger.hold_training_tokens(1003, :'silver', 3, 'seat 1', '2026-03-20', 'notes', '00000000-0000-4000-8000-000000000051') \gset
+SELECT * FROM trainledger.hold_training_tokens(1003, :'silver', 2, 'seat 1', '2026-03-20', 'notes', '00000000-0000-4000-8000-000000000051');
+SELECT * FROM trainledger_api.hold_training_tokens(1002, :'gold', 1, 'seat 2', '2026-03-06 09:00Z');
+SELECT id AS other_hold FROM trainledger.hold_training_tokens(1001, :'silver', 1, 'seat 3', '2026-03-06 09:30Z') \gset
+SELECT * FROM trainledger.hold_training_tokens(1003, :'silver', 100, 'seat 4');
+SELECT * FROM trainledger.hold_training_tokens(1003, :'silver', 1, 'seat 4', '2026-03-01');
+SELECT * FROM trainledger.hold_training_tokens(1003, :'silver', 1, 'seat 4', '2028-03-01');
+SELECT * FROM trainledger.hold_training_tokens(9999, :'silver', 1, 'seat 4');
+SELECT * FROM trainledger.hold_training_tokens(1003, NULL, 1, 'seat 4');
+SELECT * FROM trainledger.redeem_training_tokens(1003, :'silver', 4, 'course 9');
+SELECT trainledger.available_tokens(1003, :'silver'), trainledger_api.available_tokens(1002, :'gold');
+SELECT trainledger.available_tokens(1003, '00000000-0000-4000-8000-000000000000');
+SELECT trainledger.available_tokens(9999, :'silver');
+SELECT trainledger.available_balance((SELECT account_id FROM trainledger.token_issue WHERE party_id = 1001 AND token_type_id = :'silver'));
+SELECT * FROM trainledger.capture_hold(:hold, 1, false, 'taken', '00000000-0000-4000-8000-000000000052');
+SELECT * FROM trainledger.capture_hold(:hold, 1, false, 'taken', '00000000-0000-4000-8000-000000000052');
+SELECT * FROM trainledger.capture_hold(:hold, 5);
+SELECT * FROM trainledger.capture_hold(77);
+SELECT * FROM trainledger.capture_hold(NULL);
+SELECT * FROM trainledger_api.release_hold(:hold, 1, 'let go', '00000000-0000-4000-8000-000000000053');
+SELECT * FROM trainledger.release_hold(:hold, 0);
+SELECT * FROM trainledger_api.extend_hold(:hold, '2026-03-25');
+SELECT * FROM trainledger.extend_hold(:hold, '2026-03-24');
+SELECT * FROM trainledger.extend_hold((SELECT h.id FROM trainledger.hold h WHERE h.party_id = 1002), '2026-03-07');
+\echo == holds of credit
+SELECT * FROM trainledger.credit_hold(1001, 12.345, 'till', 'lunch', device => 'id:7', rounding => 'floor', idempotency_key => '00000000-0000-4000-8000-000000000054');
+SELECT id AS credit_hold FROM trainledger.credit_hold(1001, 12.345, 'till', 'lunch', device => 'id:7', rounding => 'floor', idempotency_key => '00000000-0000-4000-8000-000000000054') \gset
+SELECT * FROM trainledger_api.credit_hold(1002, 5, 'till', 'lunch', '2026-03-06 09:00Z');
+SELECT * FROM trainledger.credit_hold(1002, 5000, 'till', 'lunch');
+SELECT * FROM trainledger.credit_hold(1002, 5, 'till', 'lunch', token_type => 'none');
+SELECT * FROM trainledger.credit_hold(1002, 5, 'till', 'lunch', account_name => 'none');
+SELECT * FROM trainledger.credit_hold(1001, 0.001, 'till', 'lunch');
+SELECT trainledger.available_balance(:ann), trainledger_api.available_balance(:bob), trainledger.credit_balance(1001);
+SELECT trainledger.available_balance(:ann + 1024);
+SELECT trainledger.available_balance(NULL);
+SELECT * FROM trainledger.post(:bob, 'subtract', trainledger.credit_balance(1002) - 1, 'desk');
+SELECT * FROM trainledger_api.capture_hold(:credit_hold, 10, idempotency_key => '00000000-0000-4000-8000-000000000055');
+SELECT * FROM trainledger.capture_hold(:credit_hold, 1);
+SELECT * FROM trainledger.release_hold(:credit_hold);
+SELECT * FROM trainledger.credit_history(1001, max_entries => 1);
+\echo == why, why_not
+SELECT * FROM trainledger.why(1001, (SELECT t.id FROM trainledger.token_type t WHERE t.kind = 'credit' AND t.name = 'default'));
+SELECT * FROM trainledger_api.why(1001, :'silver');
+SELECT line, quantity, since, until, changed_by, count(booking_no) FROM trainledger.why(1003, :'gold', at => '2026-03-05 10:00:00Z') GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5;
+SELECT * FROM trainledger.why(1003, :'gold', at => '2026-01-01');
+SELECT * FROM trainledger.why(1003, :'gold', 'named');
+SELECT * FROM trainledger.why(1003, '00000000-0000-4000-8000-000000000000');
+SELECT * FROM trainledger.why_not(1001, :'silver', 1);
+SELECT * FROM trainledger_api.why_not(1002, :'gold', 100);
+SELECT * FROM trainledger.why_not(1003, :'silver', 1);
+SELECT * FROM trainledger.why_not(1003, :'silver', 0);
+SELECT * FROM trainledger.why_not(9999, :'silver', 1);
+
 \echo == passes
 :as_operator
 SELECT * FROM trainledger.issue_pass(:type, :year, 1001, idempotency_key => '00000000-0000-4000-8000-000000000041');
@@ -592,6 +655,16 @@ SELECT count(*) FROM trainledger.token_issue WHERE expires_at <= trainledger.clo
 SELECT trainledger_api.expire_training_tokens();
 SELECT count(*) FROM trainledger.token_issue WHERE expires_at <= trainledger.clock() AND booked_balance > 0;
 SELECT trainledger.expire_training_tokens(NULL);
+SELECT count(*) FROM trainledger.placed_hold h WHERE h.is_open AND h.expires_at <= trainledger.clock();
+SELECT name, value FROM trainledger.ledger_metrics WHERE name ~ 'holds' ORDER BY 1;
+SELECT trainledger.lapse_holds(0);
+SELECT trainledger.lapse_holds(1);
+SELECT count(*) FROM trainledger.placed_hold h WHERE h.is_open AND h.expires_at <= trainledger.clock();
+SELECT trainledger_api.lapse_holds();
+SELECT trainledger.lapse_holds(NULL);
+SELECT * FROM trainledger.capture_hold(:other_hold);
+SET ROLE web_operator;
+SELECT trainledger.lapse_holds();
 
 \echo == a suspended party
 :as_operator
@@ -619,6 +692,14 @@ SELECT * FROM trainledger.credit_history(1002);
 SELECT trainledger.balance_at(:bob, '2026-03-05');
 SELECT * FROM trainledger.account_statement(:bob, '2026-03-01', '2026-04-01');
 SELECT trainledger.pass_covers(1001, :course), trainledger.pass_covers(1002, :course);
+SELECT trainledger.available_balance(:ann), trainledger.available_tokens(1001, :'silver');
+SELECT trainledger.available_balance(:bob);
+SELECT trainledger.available_tokens(1002, :'gold');
+SELECT line, quantity FROM trainledger.why(1001, :'silver');
+SELECT line, quantity FROM trainledger.why(1002, :'gold');
+SELECT * FROM trainledger.why_not(1001, :'silver', 5);
+SELECT * FROM trainledger.why_not(1002, :'gold', 5);
+SELECT * FROM trainledger.credit_hold(1001, 1, 'till', '');
 SELECT trainledger_api.credit_token_balance('default', 'barcode', 'B2');
 SELECT * FROM trainledger.credit_add(1001, 1, 'till', '', '2026-03-10');
 SELECT * FROM trainledger_api.credit_add(1001, 1, 'till', '', '2026-03-10');
@@ -633,6 +714,10 @@ SELECT count(*) FROM trainledger.pass_event;
 SELECT count(*) FROM trainledger.token_issue_event;
 SELECT count(*) FROM trainledger.pass_period;
 SELECT count(*) FROM trainledger.redemption_allocation;
+SELECT party_id, quantity, status FROM trainledger_api.holds ORDER BY 1, 2, 3;
+SELECT quantity, captured, released FROM trainledger_api.hold_allocations ORDER BY 1, 2, 3;
+SELECT event, count(*) FROM trainledger_api.hold_events GROUP BY 1 ORDER BY 1;
+SELECT * FROM trainledger.hold_overview ORDER BY 1;
 SELECT * FROM trainledger.holdings(1001) ORDER BY 1, 2, 3;
 SELECT * FROM trainledger.holdings(1002);
 SELECT * FROM trainledger.tokens_expiring;
@@ -655,6 +740,11 @@ SELECT party_id, operation, delta, balance, notes, recorded_at, created_at, book
 SELECT * FROM trainledger_api.redemptions ORDER BY party_id, quantity;
 SELECT ordinal, quantity, refunded FROM trainledger_api.redemption_allocations ORDER BY 1, 2, 3;
 SELECT * FROM trainledger_api.training_passes ORDER BY party_id, status;
+SELECT * FROM trainledger_api.holds ORDER BY party_id, created_at, quantity, notes, status;
+SELECT party_id, quantity, status FROM trainledger.hold ORDER BY 1, 2, 3;
+SELECT ordinal, quantity, captured, released, issue_id IS NULL FROM trainledger_api.hold_allocations ORDER BY 1, 2, 3, 4, 5;
+SELECT event, quantity, expires_at, notes, changed_by, created_at FROM trainledger_api.hold_events ORDER BY 1, 2, 3, 4, 5, 6;
+SELECT * FROM trainledger_api.hold_overview ORDER BY 1;
 SELECT valid_from, valid_until FROM trainledger_api.pass_periods ORDER BY 1, 2;
 SELECT * FROM trainledger_api.training_pass_uses ORDER BY reference;
 SELECT party_id, name, booked, last_entry_at FROM (SELECT party_id, coalesce(account_name, token_type) AS name, booked, last_entry_at FROM trainledger_api.balances) b ORDER BY 1, 2, 3, 4;

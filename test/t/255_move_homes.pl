@@ -42,6 +42,7 @@ END
 $front->safe_psql('books', $_) for map { <<END } 1 .. $parties;
 SELECT trainledger.credit_init(1000 + $_, 0, 'open', '', now());
 SELECT trainledger.issue_training_tokens(md5('gold')::uuid, 1000 + $_, 100000);
+SELECT trainledger.credit_hold(1000 + $_, 5, 'open', 'captured in the end');
 END
 
 # --- PgBouncer before the front and before the nodes
@@ -95,8 +96,11 @@ sub client
 	{
 		my $party = 1001 + int rand $parties;
 		my $key = uuid();
-		my $call = rand() < 0.7
+		my $kind = rand;
+		my $call = $kind < 0.6
 		  ? "SELECT entry_no FROM trainledger.credit_add($party, 1, 'move', 'client $number call $done', '2026-11-01', idempotency_key => '$key')"
+		  : $kind < 0.7
+		  ? "SELECT id FROM trainledger.hold_training_tokens($party, md5('gold')::uuid, 1, 'client $number call $done', idempotency_key => '$key')"
 		  : "SELECT id FROM trainledger.redeem_training_tokens($party, md5('gold')::uuid, 1, 'client $number call $done', idempotency_key => '$key')";
 		my $began = time;
 
@@ -189,6 +193,7 @@ foreach my $move (1 .. $moves)
 		"$name: the map says so");
 	is($node{$from}->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.account WHERE trainledger.home(id) <@ '$set'::int4multirange)
 		+ (SELECT count(*) FROM trainledger.token_lot WHERE trainledger.home_of(id) <@ '$set'::int4multirange)
+		+ (SELECT count(*) FROM trainledger.placed_hold WHERE trainledger.home(id) <@ '$set'::int4multirange)
 		+ (SELECT count(*) FROM trainledger.entry WHERE trainledger.home(account_id) <@ '$set'::int4multirange)"), 0, "$name: nothing is left behind");
 	($from, $to) = ($to, $from);
 	append_to_file("$folder/over.refused", '');
@@ -209,9 +214,11 @@ foreach (@reports)
 note "$done calls, errors: ", join(' ', map { "$_ $errors{$_}" } sort keys %errors) || 'none';
 is(scalar @reports, 6, 'no client gave up');
 cmp_ok($done, '>', 500, 'there was load');
-is($front->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.entry WHERE source = 'move') + (SELECT count(*) FROM trainledger.redemption WHERE reference LIKE 'client %')"),
+is($front->safe_psql('books', "SELECT (SELECT count(*) FROM trainledger.entry WHERE source = 'move') + (SELECT count(*) FROM trainledger.redemption WHERE reference LIKE 'client %')
+	+ (SELECT count(*) FROM trainledger.placed_hold WHERE reference LIKE 'client %')"),
 	$done, 'what was acknowledged is booked');
 is($front->safe_psql('books', "SELECT count(*) FROM (SELECT description FROM trainledger.entry WHERE source = 'move' GROUP BY 1 HAVING count(*) > 1) x"), 0, 'and once');
+is($front->safe_psql('books', "SELECT sum((trainledger.capture_hold(h.id)).captured) FROM trainledger.hold h WHERE h.source = 'open'"), 5 * $parties, 'holds that moved are captured');
 is(join(' ', grep { /^paused/ } sort keys %errors), '', 'no error where PgBouncer lets callers wait');
 is(join(' ', grep { !/^(direct:)?(40001|TL058|08006|57P01|57P03|lost)$/ } sort keys %errors), '', 'every error is one that a retry ends');
 # alone on a machine; other tests run beside it in make test

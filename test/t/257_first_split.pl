@@ -41,6 +41,7 @@ BEGIN
 	END IF;
 END $$;
 SELECT trainledger.credit_init(p.id, 7, 'split', '', now(), 'split') FROM trainledger.party p;
+SELECT trainledger.credit_hold(p.id, 2, 'split', '', now() + interval '366 days', 'split') FROM trainledger.party p WHERE NOT p.is_suspended;
 END
 
 # What all views show, but for ids of sessions and times of now

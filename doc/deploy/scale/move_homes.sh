@@ -269,7 +269,7 @@ digest()
 {
     on_moved "$1" <<'SQL'
 SELECT format('SELECT %L, count(*), %s FROM trainledger.%I t WHERE %s',
-    table_name, CASE WHEN table_name IN ('account', 'token_lot', 'pass')
+    table_name, CASE WHEN table_name IN ('account', 'token_lot', 'placed_hold', 'pass')
         THEN 'sum(hashtextextended(t::text, 0)::numeric)' ELSE '''''' END,
     table_name, replace(condition, '%1$s', home_column))
 FROM moved WHERE table_name <> 'entry' ORDER BY ordinal
