@@ -12,6 +12,7 @@
 #                  VERSIONS (17 18 19), in throw-away roots of Debian's suites
 #   make test-upgrades   books moved between all pairs of those servers and the
 #                  machine's own, by pg_upgrade and by dumps
+#   make test-nodes   the tests that run against a front of four nodes (NODES)
 #   make test-packages   the Debian package: built, lintian, autopkgtest
 #   make soak      the same TAP tests with a bigger number: make soak N=20000
 #   make sanitize  regression tests under the address and UB sanitizers
@@ -65,7 +66,7 @@ TAP_TESTS := $(if $(PROVE_TESTS),1)
 # Commands that bring their own server, and the archive. None of them needs PGXS.
 
 OTHER_GOALS = demo serve scale test test-assert test-versions test-upgrades \
-	test-packages soak sanitize bench lint dist
+	test-nodes test-packages soak sanitize bench lint dist
 
 .PHONY: $(OTHER_GOALS)
 
@@ -87,6 +88,14 @@ test-assert test-versions sanitize:
 	@exec env REGRESS='$(REGRESS)' ISOLATION='$(ISOLATION)' DISCARD='$(DISCARD)' \
 		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(TAP_HERE))' \
 		'$(source)/test/harness/$@.sh'
+
+# test/nodes.list says which, and why the others do not.
+on_nodes = $(shell sed -nE 's,^(t/[^ ]+) +(runs|long)$$,test/\1.pl,p' '$(source)/test/nodes.list') \
+	test/t/251_regression_nodes.pl
+test-nodes:
+	@exec env NODES=$(or $(NODES),4) \
+		PROVE_TESTS='$(if $(findstring command line,$(origin PROVE_TESTS)),$(PROVE_TESTS),$(on_nodes))' \
+		'$(source)/test/harness/test.sh'
 
 test-upgrades:
 	@exec env UPGRADES=yes REGRESS= ISOLATION= \

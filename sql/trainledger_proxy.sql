@@ -324,7 +324,7 @@ AS $$
 DECLARE
 	size CONSTANT integer := cardinality(account_ids);
 	homes integer[] := ARRAY(
-		SELECT coalesce(trainledger.home(a), 0) FROM unnest(account_ids) a);
+		SELECT trainledger.home(a) FROM unnest(account_ids) a);
 	is_well_formed CONSTANT boolean := size > 0
 		AND greatest(array_ndims(account_ids), array_ndims(deltas),
 			array_ndims(descriptions), array_ndims(recorded_at),
@@ -355,11 +355,12 @@ BEGIN
 			FROM unnest(account_ids, deltas, descriptions, recorded_at,
 						idempotency_keys, homes) WITH ORDINALITY
 				AS r(account, amount, text, time, key, home, ordinal)
-			JOIN trainledger_proxy.home h ON h.home = r.home
+			JOIN trainledger_proxy.home h ON h.home = coalesce(r.home, 0)
 			GROUP BY h.node) AS p;
 	ELSE
 		IF is_well_formed THEN
-			homes := trainledger_proxy.common_node('{account_ids}', homes,
+			homes := trainledger_proxy.common_node('{account_ids}',
+				array_remove(homes, NULL),
 				'Give skip_refused and idempotency_keys, or make a call for each node.');
 		END IF;
 		parts := ARRAY[coalesce(homes[1], 0)];

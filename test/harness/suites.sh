@@ -47,7 +47,7 @@ install_test_packages()
     esac
     install_packages "${packages[@]}"
     # Not every version has these; their tests are skipped then.
-    case " ${PROVE_TESTS:-}" in
+    case " ${PROVE_TESTS:-} ${NODES:+t/250_}" in
         *t/120_*) install_packages "postgresql-$pg_version-cron" ||
             say "NOT RUN: test/t/120_pg_cron.pl: no postgresql-$pg_version-cron" ;;&
         *t/25[0-9]_*) install_packages "postgresql-$pg_version-plproxy" ||

@@ -95,7 +95,7 @@ my %expected = (
 		code => 409, message => 'Account already initialised', errorCode => 1051 } },
 	refused => { status => 409, count => undef, data => undef, error => {
 		code => 'TL051', message => 'account already initialised', hint => 'Use add or subtract.',
-		details => 'Account 1031 has 3 entries.' } },
+		details => 'Account ' . $node->safe_psql('books', 'SELECT id FROM trainledger.account WHERE name IS NOT NULL') . ' has 3 entries.' } },
 	missing => { status => 404, count => undef, data => undef, error => {
 		code => 'TL404', message => 'party not found', details => 'No party has this id.',
 		hint => 'Look it up in trainledger.party.' } },

@@ -104,8 +104,10 @@ my @pass = ('parties(name)', 'training_pass_types(name)', 'training_pass_type_op
 # People and catalogue
 call(add_party => { kind => 'organisation', name => 'Works', id => 3 }, []);
 call(add_party => { kind => 'person', name => 'Ada', organisation_id => 3, id => 7, data => [ 1, { a => "\x{e4}" } ] }, ['organisation(name)']);
-call(add_party => { kind => 'person', name => 'Ben', organisation_id => 3, id => 8 }, ['organisation(name)']);
-call(update_party => { party_id => 8, email => 'ben@example.org', flags => ['x'] }, ['organisation(name)']);
+# of Ada's home, so that a pass goes from one to the other on any node
+my $ben = 7 + 1024;
+call(add_party => { kind => 'person', name => 'Ben', organisation_id => 3, id => $ben }, ['organisation(name)']);
+call(update_party => { party_id => $ben, email => 'ben@example.org', flags => ['x'] }, ['organisation(name)']);
 call(find_party => { id_type => 'email', id => 'BEN@example.org' }, ['organisation(name)']);
 call(add_catalog_item => { kind => 'course', code => 'C-1', name => 'Swimming', id => 1 }, []);
 call(add_catalog_item => { kind => 'learning_path', code => 'P-1', name => 'Water', id => 2 }, []);
@@ -166,7 +168,7 @@ call(renew_pass => { pass_id => $pass->{id} }, \@pass);
 call(correct_pass => { pass_id => $pass->{id}, valid_from => undef, valid_until => '2099-12-31T00:00:00Z', reason => 'mistake' }, \@pass);
 my $use = call(use_pass => { party_id => 7, item_id => 1, reference => 'b' }, [ 'parties(name)', 'training_passes(status)', 'catalog_items(name)' ]);
 call(cancel_pass_use => { pass_use_id => $use->{id}, reason => 'ill' }, [ 'parties(name)', 'training_passes(status)', 'catalog_items(name)' ]);
-my $other = call(reassign_pass => { pass_id => $pass->{id}, party_id => 8 }, \@pass);
+my $other = call(reassign_pass => { pass_id => $pass->{id}, party_id => $ben }, \@pass);
 call(revoke_pass => { pass_id => $other->{id} }, \@pass);
 
 # Signup: learners may not read tokens, but claim them
@@ -191,8 +193,8 @@ my $program = call(add_program => { kind_id => $kind->{id}, name => 'Program', s
 call(update_program => { program_id => $program->{id}, priority => 3 }, ['program_kinds(name)']);
 my $cohort = call(confirm_cohort => { program_id => $program->{id}, cohort_name => 'Red' }, ['programs(name)']);
 my @member = ('parties(name)', 'programs(name)');
-call(modify_program_membership => { program_id => $program->{id}, party_id => 8 }, \@member);
-call(update_user_cohort_state => { program_id => $program->{id}, party_id => 8, state => 'completed', cohort_id => $cohort->{id} }, [ @member, 'cohorts(name)' ]);
+call(modify_program_membership => { program_id => $program->{id}, party_id => $ben }, \@member);
+call(update_user_cohort_state => { program_id => $program->{id}, party_id => $ben, state => 'completed', cohort_id => $cohort->{id} }, [ @member, 'cohorts(name)' ]);
 is($faces->request($admin, POST => '/rpc/create_program_ticket', { program_kind_id => $parent->{id}, party_id => 7, sku => $_ })->{body}, 1, 'a ticket') for 1, 2;
 my $ticket = call(consume_ticket => { party_id => 7, program_id => $program->{id} }, [ 'parties(name)', 'program_kinds(name)', 'programs(name)' ]);
 my ($ready) = rows($node, "SELECT id FROM trainledger.ticket WHERE state = 'ready'");
@@ -219,12 +221,12 @@ is_deeply(get('/rpc/find_party?id_type=id&id=7&select=name,organisation(name)'),
 	{ name => 'Ada', organisation => undef }, 'but not its organisation');
 is_deeply($faces->request($admin, GET => '/rpc/find_party?id_type=id&id=7&select=name,organisation(name)')->{json},
 	{ name => 'Ada', organisation => { name => 'Works' } }, 'whom an admin sees');
-like(get('/rpc/find_party?id_type=id&id=8'), qr/^404 .*TL404/, 'nor others');
+like(get("/rpc/find_party?id_type=id&id=$ben"), qr/^404 .*TL404/, 'nor others');
 my $own = '/rpc/credit_history?party_id=7&account_name=meals&token_type=meal';
 is_deeply(get("$own&select=balance,parties(name)&max_entries=1"),
 	[ { balance => 18.25, parties => { name => 'Ada' } } ], 'its history');
 is_deeply([ map { $_->{entry_no} } @{ get("$own&select=entry_no,operation&operation=eq.add&order=entry_no") } ], [2], 'filtered');
-like(get('/rpc/credit_history?party_id=8'), qr/^404 /, 'nobody else\'s');
+like(get("/rpc/credit_history?party_id=$ben"), qr/^404 /, 'nobody else\'s');
 
 # What is embedded is as it was before the call
 sub embedded

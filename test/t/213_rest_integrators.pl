@@ -95,10 +95,11 @@ sub event
 }
 
 # ----------------------------------------------------------------------
-# A call that is tried
+# A call that is tried: a front of nodes rolls back none
 # ----------------------------------------------------------------------
 
-{
+SKIP: {
+	skip 'a node commits each call', 6 if $ENV{TRAINLEDGER_NODES};
 	my $before = books();
 	my @tried = (
 		[ POST => '/rpc/credit_add', addition(), Prefer => 'tx=rollback' ],

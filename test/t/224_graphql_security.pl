@@ -32,7 +32,7 @@ SELECT trainledger.add_party('person', 'Ann', 'ann\@example.org', organisation_i
 	trainledger.add_party('person', 'OTHER Carl', organisation_id => 1, id => 5);
 SELECT trainledger.add_training_token_type('Gold', id => '$type');
 SELECT trainledger.issue_training_tokens('$type', 1, 100, '2100-01-01', 'of Acme'),
-	trainledger.issue_training_tokens('$type', 2, 31337, '2100-01-01', 'OTHER', id => '00000000-0000-0000-0000-0000000000a2'),
+	trainledger.issue_training_tokens('$type', 2, 31337, '2100-01-01', 'OTHER', id => '00000000-0000-0000-0000-000000000402'),
 	trainledger.issue_training_tokens('$type', 3, 5, '2100-01-01', 'of Ann'),
 	trainledger.issue_training_tokens('$type', 4, 31337, '2100-01-01', 'OTHER'),
 	trainledger.issue_training_tokens('$type', 5, 31337, '2100-01-01', 'OTHER');
@@ -250,7 +250,7 @@ is_deeply([ map { [ sort { $a->{held} <=> $b->{held} } @{ $held->{$_}{nodes} } ]
 	'of its organisation: how many are held, and not for whom');
 
 my ($data) = $face->read_answer($ann, '{
-	a: trainingTokenIssues(filters: [{field: id, operation: eq, value: "' . id_of('TokenIssue', '000000000000000000000000000000a2') . '"}]) { nodes { id } pageInfo { totalRecords } }
+	a: trainingTokenIssues(filters: [{field: id, operation: eq, value: "' . id_of('TokenIssue', '00000000000000000000000000000402') . '"}]) { nodes { id } pageInfo { totalRecords } }
 	b: trainingPasses(filters: [{field: id, operation: in, value: "' . id_of('TrainingPass', 3) . ',' . id_of('TrainingPass', 4) . '"}]) { nodes { id } pageInfo { totalRecords } }
 	c: contacts(filters: [{field: email, operation: like, value: "%OTHER%"}]) { nodes { id } pageInfo { totalRecords } } }');
 is_deeply($data, {
@@ -359,7 +359,7 @@ foreach my $role ('postgres', 'authenticator', 'pg_read_all_data', 'no_such_role
 }
 my $strange = qq{o'Brien \\' \\"x\\" \$1 \n, true); select 1; --};
 my ($done) = $face->read_answer({ role => 'web_operator', sub => $strange },
-	'mutation { trainingTokenIssues { extend(input: {tokenIssueId: "' . encode_base64('TokenIssue:000000000000000000000000000000a2', '') . '", expiresAt: "2199-03-03"})
+	'mutation { trainingTokenIssues { extend(input: {tokenIssueId: "' . encode_base64('TokenIssue:00000000000000000000000000000402', '') . '", expiresAt: "2199-03-03"})
 		{ errors { message } tokenIssue { events(last: 1) { nodes { changedBy } } } } } }');
 is_deeply($done->{trainingTokenIssues}{extend}{tokenIssue}{events}{nodes}, [ { changedBy => $strange } ],
 	'claims arrive as they are');
