@@ -17,7 +17,7 @@ use Time::HiRes qw(sleep);
 
 use TrainLedger::Session;
 
-our @EXPORT = qw(soak start_books sessions at_once drive books_are_right
+our @EXPORT = qw(soak start_books add_role sessions at_once drive books_are_right
   no_crash rows);
 
 # The size that `make soak N=...` asks for; make test asks for 2000.
@@ -50,6 +50,19 @@ sub start_books
 	$node->safe_psql('postgres', 'CREATE DATABASE books');
 	$node->safe_psql('books', 'CREATE EXTENSION trainledger');
 	return $node;
+}
+
+# A role that may log in, of a level, in the database "books".  At a front it is
+# one of the nodes too.
+sub add_role
+{
+	my ($node, $role, $level) = @_;
+
+	return TrainLedger::Nodes::kept()->add_role($role, $level)
+	  if $ENV{TRAINLEDGER_NODES};
+	$node->safe_psql('books',
+		"CREATE ROLE $role LOGIN; SELECT trainledger.grant_access('$role', '$level')");
+	return;
 }
 
 # The lines of a query's result

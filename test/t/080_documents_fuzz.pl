@@ -22,11 +22,11 @@ my $cases = soak();
 my $node = start_books('documents');
 my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 
+add_role($node, till => 'operator');
+
 # Calls a door and tells its status, its document and what is in the books,
 # all by one statement.
 $node->safe_psql('books', <<'SQL');
-CREATE ROLE till LOGIN;
-SELECT trainledger.grant_access('till', 'operator');
 CREATE FUNCTION written() RETURNS text LANGUAGE sql VOLATILE
 AS $$
 	SELECT concat_ws(' ', (SELECT count(*) FROM trainledger.entry),

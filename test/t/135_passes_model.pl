@@ -34,12 +34,8 @@ my $started = $node->safe_psql('postgres', 'SELECT pg_postmaster_start_time()');
 # zone, and how everything is after it
 # ----------------------------------------------------------------------
 
+add_role($node, "model_$_" => $_) for qw(operator admin);
 $node->safe_psql('books', <<'SQL');
-CREATE ROLE model_operator;
-CREATE ROLE model_admin;
-SELECT trainledger.grant_access('model_operator', 'operator');
-SELECT trainledger.grant_access('model_admin', 'admin');
-
 CREATE FUNCTION microseconds(at timestamptz) RETURNS text
 LANGUAGE sql STABLE
 AS $$ SELECT (extract(epoch FROM at) * 1000000)::bigint::text $$;

@@ -88,6 +88,9 @@ sub front_of
 	return $kept->front;
 }
 
+# The one that front_of has made
+sub kept { return $kept; }
+
 sub front { return shift->{front}; }
 sub node { my ($self, $i) = @_; return $self->{nodes}[ $i - 1 ]; }
 sub nodes { return @{ shift->{nodes} }; }
