@@ -1,0 +1,1 @@
+SELECT * FROM trainledger.capture_hold(:hold);
