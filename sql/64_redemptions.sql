@@ -40,14 +40,17 @@ BEGIN
 		AND l.is_open
 		AND (l.expires_at > greatest(trainledger.clock(), a.last_entry_at)
 			 OR l.expires_at IS NULL)
+	), ended AS (
+		SELECT p.*
+		FROM (SELECT greatest(trainledger.clock(), max(l.last_entry_at)) AS at
+			  FROM lot l WHERE l.held <> 0::trainledger.amount
+			  HAVING count(*) > 0) h
+		CROSS JOIN LATERAL lapsed_on(draw.party_id, draw.token_type_id, h.at) p
 	), free AS (
-		SELECT l.*, l.balance - l.held::numeric + coalesce(p.quantity, 0)
+		SELECT l.*, l.balance - l.held::numeric + coalesce(e.quantity, 0)
 				   AS available
 		FROM lot l
-		LEFT JOIN lapsed_on(draw.party_id, draw.token_type_id,
-			(SELECT greatest(trainledger.clock(), max(t.last_entry_at))
-			 FROM lot t WHERE t.held <> 0::trainledger.amount)) p
-			ON p.account_id = l.account_id
+		LEFT JOIN ended e ON e.account_id = l.account_id
 	)
 	SELECT array_agg(s.id ORDER BY s.ordinal),
 		   array_agg(s.account_id ORDER BY s.ordinal),
