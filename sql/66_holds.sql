@@ -36,11 +36,15 @@ COMMENT ON FUNCTION trainledger_internal.hold IS
 
 CREATE FUNCTION trainledger_internal.negative(amounts trainledger.amount[])
 RETURNS trainledger.amount[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-	SELECT array_agg(- a.amount ORDER BY a.ordinal)
-	FROM unnest(amounts) WITH ORDINALITY AS a(amount, ordinal);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	-- plpgsql keeps the plan, SQL would plan each call
+	RETURN (SELECT array_agg(- a.amount ORDER BY a.ordinal)
+			FROM unnest(amounts) WITH ORDINALITY AS a(amount, ordinal));
 END;
+$$;
 COMMENT ON FUNCTION trainledger_internal.negative IS
 'The same amounts with the other sign.';
 
@@ -127,6 +131,8 @@ CREATE FUNCTION trainledger_internal.hold_training_tokens(
 	idempotency_key uuid DEFAULT NULL) RETURNS trainledger.hold
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	token_type trainledger.token_type;

@@ -239,23 +239,27 @@ CREATE FUNCTION trainledger_internal.capture_lots(
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	ordinals integer[];
 	lots uuid[];
 	accounts bigint[];
 	shares trainledger.amount[];
+	takes trainledger.amount[];
 	made_id bigint;
 BEGIN
 	SELECT s.ordinals, s.lots, s.accounts, s.shares
 	INTO ordinals, lots, accounts, shares
 	FROM share_out(hold.id, quantity, true) s;
-	PERFORM change_held(accounts, negative(shares));
+	takes := negative(shares);
+	PERFORM change_held(accounts, takes);
 	made_id := make_redemption(hold.party_id, hold.token_type_id,
-		quantity, hold.reference, hold.id, lots, negative(shares));
-	PERFORM move_lots('redeem'::trainledger.operation, accounts,
-		negative(shares), coalesce(nullif(notes, ''), hold.notes),
-		NULL::timestamptz[], NULL::uuid[], NULL::bigint[]);
+		quantity, hold.reference, hold.id, lots, takes);
+	PERFORM move_lots('redeem'::trainledger.operation, accounts, takes,
+		coalesce(nullif(notes, ''), hold.notes), NULL::timestamptz[],
+		NULL::uuid[], NULL::bigint[]);
 	PERFORM take_off_hold(hold, 'captured'::trainledger.hold_event_kind,
 		ordinals, accounts, shares, notes, made_id, NULL::bigint);
 END;
