@@ -141,6 +141,8 @@ CREATE FUNCTION trainledger_internal.take_off_hold(
 	notes text, redemption_id bigint, entry_no bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
+-- A generic plan uses the keys; a plan for a long array may scan whole tables
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
 	taken CONSTANT numeric := (SELECT sum(s.share::numeric)
@@ -163,8 +165,10 @@ BEGIN
 		SET captured = x.captured::numeric + to_captured * s.share::numeric,
 			released = x.released::numeric
 				+ (1 - to_captured) * s.share::numeric
-		FROM unnest(ordinals, shares) AS s(ordinal, share)
-		WHERE x.hold_id = hold.id AND x.ordinal = s.ordinal
+		-- one by one by the primary key: what is not pulled up is no constant
+		FROM (SELECT hold.id AS hold_id, a.ordinal, a.share
+			  FROM unnest(ordinals, shares) AS a(ordinal, share) OFFSET 0) AS s
+		WHERE x.hold_id = s.hold_id AND x.ordinal = s.ordinal
 		RETURNING 1
 	), happened AS (
 		INSERT INTO trainledger.hold_event
