@@ -206,6 +206,8 @@ CREATE FUNCTION trainledger_internal.lapsed(account_id bigint)
 RETURNS trainledger.amount
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, trainledger_internal, pg_temp
+-- The instant is another one at each call, and looks worth a plan of its own
+SET plan_cache_mode = force_generic_plan
 AS $$
 BEGIN
 	RETURN coalesce((

@@ -523,8 +523,7 @@ BEGIN
 			AND k.token_type_id = l.token_type_id
 		WHERE l.is_open AND l.expires_at <= trainledger.clock() AND t.is_active
 		AND keeps_home(l.party_id)
-		AND (a.held = 0::trainledger.amount
-			 OR a.balance > held(a.id, a.held))
+		AND (a.balance > a.held OR a.balance > held(a.id, a.held))
 		ORDER BY l.expires_at
 		LIMIT max_issues
 		FOR NO KEY UPDATE OF k SKIP LOCKED) c;
@@ -535,7 +534,7 @@ BEGIN
 	JOIN trainledger.account a ON a.id = l.account_id
 	WHERE l.id = ANY (candidates) AND l.is_open
 	AND l.expires_at <= trainledger.clock()
-	AND (a.held = 0::trainledger.amount OR a.balance > held(a.id, a.held));
+	AND (a.balance > a.held OR a.balance > held(a.id, a.held));
 	IF accounts IS NULL THEN
 		RETURN 0;
 	END IF;
