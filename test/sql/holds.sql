@@ -51,6 +51,11 @@ SELECT captured, status FROM capture_hold(:hold, 1, false, idempotency_key => pg
 SELECT e.operation, e.delta, e.balance, e.source, e.description, e.device FROM credit_history(1600001, token_type => 'holds') e;
 SELECT v.event, v.quantity, v.account_id IS NOT NULL AS on_account, v.entry_no, v.notes, v.changed_by FROM hold_event v WHERE v.hold_id = :hold ORDER BY v.id;
 SELECT * FROM regress.holds_account WHERE type = 'holds';
+-- in the documents a capture reads as a subtraction, and what is held is refused
+-- by them too
+SELECT h->>'operation' AS operation, h->>'amount' AS amount FROM trainledger_api.credit_token_history('default', 'id', '1600001', 'holds') d, json_array_elements(d->'history') h LIMIT 2;
+SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_id": 1600001, "amount": 6, "source": "s", "description": "d", "recordedAt": 1, "tokenType": "holds below"}')->'errorCode' AS refused;
+SELECT subtracted FROM credit_liability WHERE token_type = 'holds';
 -- exempt from bounds: what was held was granted
 SELECT id AS hold FROM credit_hold(1600001, 1, 's', 'd', token_type => 'holds') \gset
 SELECT upper_inc(bounds) FROM update_token_type(pg_temp.id(1), lower_bound => 5);
