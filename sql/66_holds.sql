@@ -83,7 +83,9 @@ AS $$
 DECLARE
 	now CONSTANT timestamptz := trainledger.clock();
 	caller CONSTANT text := caller_name();
+	placed bigint;
 	allocated bigint;
+	happened bigint;
 BEGIN
 	hold.id := new_id('trainledger.hold_id_seq'::regclass, hold.party_id);
 	hold.expires_at := coalesce(hold.expires_at, now + interval '168 hours');
@@ -94,6 +96,7 @@ BEGIN
 		VALUES (hold.id, hold.party_id, hold.token_type_id, hold.account_id,
 				hold.quantity, hold.expires_at, now, hold.reference, hold.notes,
 				hold.source, hold.device, caller)
+		RETURNING 1
 	), allocated AS (
 		INSERT INTO trainledger.hold_allocation
 			(hold_id, ordinal, account_id, issue_id, quantity)
@@ -101,17 +104,22 @@ BEGIN
 		FROM ROWS FROM (unnest(accounts), unnest(lots), unnest(quantities))
 			WITH ORDINALITY AS x(account_id, issue_id, quantity, ordinal)
 		RETURNING 1
-	), event AS (
+	), happened AS (
 		INSERT INTO trainledger.hold_event
 			(id, hold_id, event, quantity, expires_at, notes, changed_by,
 			 created_at, booking_no)
 		VALUES (new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
 				hold.id, 'placed', hold.quantity, hold.expires_at, hold.notes,
 				caller, now, booking_no())
+		RETURNING 1
 	)
-	SELECT count(*) INTO allocated FROM allocated;
+	SELECT (SELECT count(*) FROM placed), (SELECT count(*) FROM allocated),
+		   (SELECT count(*) FROM happened)
+	INTO placed, allocated, happened;
+	PERFORM require_written('placed_hold', placed = 1);
 	PERFORM require_written('hold_allocation',
 							allocated = cardinality(accounts));
+	PERFORM require_written('hold_event', happened = 1);
 	PERFORM change_held(accounts, quantities);
 	RETURN hold.id;
 END;

@@ -151,6 +151,7 @@ DECLARE
 	to_captured CONSTANT numeric := CASE WHEN is_capture THEN 1 ELSE 0 END;
 	closed bigint;
 	changed bigint;
+	happened bigint;
 BEGIN
 	WITH closed AS (
 		UPDATE trainledger.placed_hold h
@@ -186,11 +187,15 @@ BEGIN
 			SELECT s.share, s.account_id
 			FROM unnest(accounts, shares) AS s(account_id, share)
 			WHERE NOT is_capture) AS e
+		RETURNING 1
 	)
-	SELECT (SELECT count(*) FROM closed), (SELECT count(*) FROM changed)
-	INTO closed, changed;
+	SELECT (SELECT count(*) FROM closed), (SELECT count(*) FROM changed),
+		   (SELECT count(*) FROM happened)
+	INTO closed, changed, happened;
 	PERFORM require_written('placed_hold', closed = 1);
 	PERFORM require_written('hold_allocation', changed = cardinality(ordinals));
+	PERFORM require_written('hold_event', happened = CASE WHEN is_capture THEN 1
+											  ELSE cardinality(ordinals) END);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.take_off_hold IS
