@@ -899,14 +899,18 @@ BEGIN
 		PERFORM trainledger_graphql._refuse_id(argument, types);
 	END IF;
 	-- no party, item or hold has id 0: the called function finds none (TL404),
-	-- after it has checked its other arguments
+	-- after it has checked its other arguments.  Holds are read for holds alone:
+	-- a front of nodes reads no more in a transaction than its first read saw.
+	IF type = 'TrainingTokenHold' THEN
+		RETURN CASE WHEN EXISTS (
+			SELECT FROM trainledger_graphql.training_token_hold h
+			WHERE h.hold_key = key AND h.id = _one_of.id) THEN key ELSE 0 END;
+	END IF;
 	RETURN CASE WHEN key IS NULL
 		OR EXISTS (SELECT FROM trainledger_graphql.account a
 				   WHERE a.party_key = key AND a.id = _one_of.id)
 		OR EXISTS (SELECT FROM trainledger_graphql.catalog_item c
 				   WHERE c.item_key = key AND c.id = _one_of.id)
-		OR EXISTS (SELECT FROM trainledger_graphql.training_token_hold h
-				   WHERE h.hold_key = key AND h.id = _one_of.id)
 		THEN key ELSE 0 END;
 END;
 $$;
