@@ -66,6 +66,13 @@ sub accounts
 	return @accounts;
 }
 
+# The account of a number; below 0 there is none
+sub account
+{
+	my ($self, $number) = @_;
+	return $number < 0 ? undef : $self->{accounts}[$number];
+}
+
 sub holds
 {
 	my ($self) = @_;
@@ -277,7 +284,7 @@ sub apply_post
 
 	return $refusal
 	  if $refusal = refuses_amount($call->{amount}, $call->{operation} eq 'adjust');
-	my $account = $self->{accounts}[ $call->{account} ] or return 'TL404';
+	my $account = $self->account($call->{account}) or return 'TL404';
 	my $type = $account->{type};
 	my $delta = rounded($call->{amount}, $type->{scale}, $call->{rounding});
 	return 'TL400' unless $delta;
@@ -300,11 +307,13 @@ sub apply_batch
 	for my $row (@{ $call->{rows} })
 	{
 		my ($number, $text) = @$row;
-		my $account = $self->{accounts}[$number];
+		my $account = $self->account($number);
 		my ($delta, $decimals) = TrainLedger::TokenModel::parse($text);
-		my $type = $account->{type};
+		my $type = $account ? $account->{type} : undef;
 		my $refusal =
-		    !$delta || $decimals > $type->{scale} ? 'TL400'
+		    !$delta ? 'TL400'
+		  : !$account ? 'TL404'
+		  : $decimals > $type->{scale} ? 'TL400'
 		  : !$type->{active} ? 'TL058'
 		  : $delta > 0 && $self->{parties}{ $account->{party} }{suspended} ? 'TL409'
 		  : $self->refuses_move($account, $delta);
@@ -338,7 +347,7 @@ sub apply_transfer
 
 	return $refusal if $refusal = refuses_amount($call->{amount});
 	return 'TL400' if $call->{from} == $call->{to};
-	my ($from, $to) = @{ $self->{accounts} }[ @$call{qw(from to)} ];
+	my ($from, $to) = map { $self->account($_) } @$call{qw(from to)};
 	return 'TL404' if !$from || !$to;
 	my $type = $from->{type};
 	my $amount = rounded($call->{amount}, $type->{scale}, 'round');
