@@ -151,7 +151,8 @@ for my $round (1 .. $rounds)
 		$acknowledged{$_} = 1 for $known ? @{ $call[$i] } : ();
 		$unknown{$_} = 1 for $known ? () : @{ $call[$i] };
 		push @cut_off, $call[$i] unless $known;
-		push @holds, $result->{rows}[0] if $known && $places[$i];
+		# psql's last words may come among the rows
+		push @holds, grep { /^\d+\z/ } @{ $result->{rows} } if $known && $places[$i];
 		return undef;
 	};
 	drive(\@sessions, $next, $answer);

@@ -739,6 +739,8 @@ SELECT * FROM trainledger_api.pass_utilisation ORDER BY 1;
 SELECT name, labels, value FROM trainledger_api.ledger_metrics ORDER BY 1, 2;
 SELECT p.id, h.* FROM trainledger.party p, trainledger.holdings(p.id) h ORDER BY 1, 2, 3, 4, 5;
 SELECT a.party_id, t.entry_no, t.delta FROM trainledger_api.credit_accounts a, trainledger_api.credit_transactions(a) t WHERE a.party_id = 1004 ORDER BY 1, 2;
+SELECT h.party_id, a.balance, h.quantity FROM trainledger_api.holds h, trainledger_api.account(h) a ORDER BY 1, 2, 3;
+SELECT a.party_id, h.quantity FROM trainledger_api.credit_accounts a, trainledger_api.holds(a) h ORDER BY 1, 2;
 SELECT i.party_id, (SELECT count(*) FROM trainledger_api.training_token_transactions(i)) FROM trainledger_api.training_token_issues i ORDER BY 1, 2;
 SELECT (SELECT count(*) FROM trainledger_api.credit_accounts(t)), (SELECT count(*) FROM trainledger_api.training_token_issues(u)) FROM (SELECT * FROM trainledger_api.credit_transactions LIMIT 1) t, (SELECT * FROM trainledger_api.training_token_transactions LIMIT 1) u;
 SELECT count(*) FROM trainledger_api.training_pass_uses((SELECT p FROM trainledger_api.parties p WHERE id = 1001));
