@@ -118,7 +118,7 @@ SELECT c.function_name, r.code, r.detail FROM (VALUES
 -- a row of a batch is refused for itself
 SELECT b.ordinal, b.balance, b.refusal FROM pg_temp.ids('five') f, pg_temp.ids('six') s, post_batch(ARRAY[f.account, s.account], '{1,1}'::amount[], 'test', skip_refused => true) b;
 -- reading is not asked for
-SELECT system, quantity FROM holdings(pg_temp.party('five'));
+SELECT system, quantity FROM holdings(pg_temp.party('five')) ORDER BY 1, 2;
 SELECT b FROM credit_balance(pg_temp.party('five'), token_type => 'nodes-credit') b;
 SELECT available_tokens(pg_temp.party('five'), md5('nodes-gold')::uuid);
 SELECT line, quantity FROM why(pg_temp.party('five'), md5('nodes-gold')::uuid) WHERE line IN ('held', 'available');
