@@ -185,12 +185,12 @@ COMMENT ON FUNCTION trainledger_internal.lock_lot IS
 'Locks the token account of an issue and returns its lot as it is then, or TL404.';
 
 /*
- * At the later of now and the lot's last entry: what was swept is over, even
- * for a call that began before the expiry and had to wait for the sweep.
+ * At the later of now and the lot's last entry, even for a call that had to wait
+ * for the sweep.  Volatile: an account may be rewritten while a query asks.
  */
 CREATE FUNCTION trainledger_internal.is_over(lot trainledger.token_lot)
 RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
@@ -208,7 +208,7 @@ COMMENT ON FUNCTION trainledger_internal.is_over IS
 
 CREATE FUNCTION trainledger_internal.require_not_expired(
 	lot trainledger.token_lot) RETURNS void
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN

@@ -14,13 +14,13 @@ COMMENT ON FUNCTION trainledger_internal.redemption IS
 
 /*
  * Which lots give how much of what no hold keeps back: soonest expiry first,
- * then oldest.  The caller has locked the token account.  What is over is judged
+ * then oldest.  The caller has locked the token account, or only asks.  What is over is judged
  * at the later of now and the last entry.
  */
 CREATE FUNCTION trainledger_internal.draw(
 	party_id bigint, token_type_id uuid, quantity numeric,
 	OUT lots uuid[], OUT accounts bigint[], OUT takes trainledger.amount[])
-LANGUAGE plpgsql STABLE PARALLEL SAFE
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- A generic plan uses the keys; a plan for a long array may scan whole tables
 SET plan_cache_mode = force_generic_plan

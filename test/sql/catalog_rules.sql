@@ -168,7 +168,7 @@ WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) 
 -- may (parallel.sql has them run there); the documents set response.status and the report response.headers, which a worker may not. A learner
 -- writes a claim of its own; a preview is for operators and only reads; the
 -- fields of a body are read with errors caught, in a subtransaction, as why_not
--- catches refusals.
+-- catches refusals; draw sees what was rewritten since its query began.
 SELECT p.oid::regprocedure AS not_truthful, v.level, p.provolatile, p.proparallel
 FROM function p JOIN (SELECT level, function_name, false AS internal FROM trainledger.privilege
 	UNION ALL SELECT level, function_name, true FROM trainledger_internal.privilege) v
@@ -176,7 +176,7 @@ FROM function p JOIN (SELECT level, function_name, false AS internal FROM trainl
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
 	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
-AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header', 'report', 'why_not');
+AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header', 'report', 'why_not', 'draw');
 SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'

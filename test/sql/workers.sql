@@ -114,7 +114,6 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger_internal.lapsed_on(9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
 	$$e FROM trainledger.token_lot l, trainledger_internal.over_parts(l.id) e$$,
 	$$e FROM trainledger_internal.unswept() e$$,
-	$$e FROM trainledger_internal.draw(9600002, '96000000-0000-4000-8000-000000000001', 1) e$$,
 	$$trainledger_internal.require_active(e, 'x') FROM trainledger.token_type e WHERE e.is_active$$,
 	$$trainledger_internal.round_to_scale('x', 1, e, 'round') FROM trainledger.token_type e$$,
 	$$trainledger_internal.check_available(a, t, 0) FROM trainledger.account a JOIN trainledger.token_type t ON t.id = a.token_type_id WHERE a.party_id IN (9600002, 9600003)$$,
