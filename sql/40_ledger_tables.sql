@@ -135,6 +135,8 @@ CREATE TABLE trainledger.entry (
 );
 CREATE UNIQUE INDEX entry_dedup ON trainledger.entry (dedup, account_id)
 	WHERE dedup IS NOT NULL;
+CREATE INDEX entry_booking_no_idx ON trainledger.entry
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON TABLE trainledger.entry IS
 'Every movement of every account, append-only: an entry is never changed or deleted.';
 COMMENT ON COLUMN trainledger.entry.account_id IS 'Account that was moved.';

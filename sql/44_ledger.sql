@@ -48,6 +48,11 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE ROWS 1;
 COMMENT ON FUNCTION trainledger.credit_transfer IS
 'Moves tokens from one credit account to another of the same token type, and returns both entries: both are booked or neither. Level operator.';
 
+CREATE FUNCTION trainledger_internal.booking_no() RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_new_booking_no' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.booking_no IS
+'Number of all that the running transaction books.';
+
 -- Reading
 
 /*

@@ -72,12 +72,15 @@ CREATE TABLE trainledger.token_issue_event (
 	new_expires_at timestamptz,
 	changed_by text NOT NULL,
 	created_at timestamptz NOT NULL,
-	reason text
+	reason text,
+	booking_no bigint NOT NULL
 );
 CREATE SEQUENCE trainledger.token_issue_event_id_seq
 	OWNED BY trainledger.token_issue_event.id;
 CREATE INDEX token_issue_event_issue_id_idx
 	ON trainledger.token_issue_event (issue_id);
+CREATE INDEX token_issue_event_booking_no_idx ON trainledger.token_issue_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON SEQUENCE trainledger.token_issue_event_id_seq IS
 'Numbers from which the ids of token-issue events are made.';
 COMMENT ON TABLE trainledger.token_issue_event IS
@@ -89,6 +92,7 @@ COMMENT ON COLUMN trainledger.token_issue_event.new_expires_at IS 'Expiry from t
 COMMENT ON COLUMN trainledger.token_issue_event.changed_by IS 'Who changed it: the claim sub of the request, else the role.';
 COMMENT ON COLUMN trainledger.token_issue_event.created_at IS 'When it was changed.';
 COMMENT ON COLUMN trainledger.token_issue_event.reason IS 'Why the expiry was corrected; null for an extension.';
+COMMENT ON COLUMN trainledger.token_issue_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
 
 CREATE TABLE trainledger.redemption (
 	id bigint CONSTRAINT redemption_pkey PRIMARY KEY,

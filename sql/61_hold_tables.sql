@@ -121,6 +121,8 @@ CREATE TABLE trainledger.hold_event (
 );
 CREATE SEQUENCE trainledger.hold_event_id_seq OWNED BY trainledger.hold_event.id;
 CREATE INDEX hold_event_hold_id_idx ON trainledger.hold_event (hold_id);
+CREATE INDEX hold_event_booking_no_idx ON trainledger.hold_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON SEQUENCE trainledger.hold_event_id_seq IS
 'Numbers from which the ids of hold events are made.';
 COMMENT ON TABLE trainledger.hold_event IS

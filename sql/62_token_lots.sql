@@ -501,11 +501,11 @@ BEGIN
 	PERFORM require_written('token_lot', FOUND);
 	INSERT INTO trainledger.token_issue_event AS v
 		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at,
-		 reason)
+		 reason, booking_no)
 	VALUES (new_id('trainledger.token_issue_event_id_seq'::regclass,
 				   lot.party_id),
 			lot.id, lot.expires_at, new_expiry, caller_name(),
-			trainledger.clock(), change_expiry.reason);
+			trainledger.clock(), change_expiry.reason, booking_no());
 	PERFORM require_written('token_issue_event', FOUND);
 END;
 $$;

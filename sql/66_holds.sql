@@ -8,11 +8,6 @@ AS 'MODULE_PATHNAME', 'tl_change_held' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.change_held IS
 'Adds to what holds keep back of accounts, which the caller has locked.';
 
-CREATE FUNCTION trainledger_internal.booking_no() RETURNS bigint
-AS 'MODULE_PATHNAME', 'tl_new_booking_no' LANGUAGE C VOLATILE PARALLEL UNSAFE;
-COMMENT ON FUNCTION trainledger_internal.booking_no IS
-'Number of all that the running transaction books.';
-
 CREATE FUNCTION trainledger_internal.post_capture(
 	account_id bigint, quantity trainledger.amount, freed trainledger.amount,
 	source text, description text, device text) RETURNS bigint

@@ -212,11 +212,14 @@ CREATE TABLE trainledger.pass_event (
 	created_at timestamptz NOT NULL,
 	run_from timestamptz NOT NULL,
 	pass_use_id bigint,
-	reason text
+	reason text,
+	booking_no bigint NOT NULL
 );
 CREATE SEQUENCE trainledger.pass_event_id_seq
 	OWNED BY trainledger.pass_event.id;
 CREATE INDEX pass_event_pass_id_idx ON trainledger.pass_event (pass_id);
+CREATE INDEX pass_event_booking_no_idx ON trainledger.pass_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON SEQUENCE trainledger.pass_event_id_seq IS
 'Numbers from which the ids of pass events are made.';
 COMMENT ON TABLE trainledger.pass_event IS
@@ -234,6 +237,7 @@ COMMENT ON COLUMN trainledger.pass_event.created_at IS 'When it was done.';
 COMMENT ON COLUMN trainledger.pass_event.run_from IS 'Start of its last run from then on.';
 COMMENT ON COLUMN trainledger.pass_event.pass_use_id IS 'Where a use was cancelled: which.';
 COMMENT ON COLUMN trainledger.pass_event.reason IS 'Reason of a correction or of a use that was cancelled; null for other events.';
+COMMENT ON COLUMN trainledger.pass_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
 
 CREATE TABLE trainledger.pass_use (
 	id bigint CONSTRAINT pass_use_pkey PRIMARY KEY,
@@ -247,6 +251,7 @@ CREATE TABLE trainledger.pass_use (
 	cancelled_at timestamptz,
 	cancelled_by text,
 	cancel_reason text,
+	booking_no bigint NOT NULL,
 	CONSTRAINT pass_use_cancelled_check CHECK (
 		num_nulls(cancelled_at, cancelled_by, cancel_reason) IN (0, 3))
 );
@@ -254,6 +259,8 @@ CREATE SEQUENCE trainledger.pass_use_id_seq OWNED BY trainledger.pass_use.id;
 CREATE INDEX pass_use_pass_id_idx ON trainledger.pass_use (pass_id);
 CREATE INDEX pass_use_party_id_idx ON trainledger.pass_use (party_id);
 CREATE INDEX pass_use_item_id_idx ON trainledger.pass_use (item_id);
+CREATE INDEX pass_use_booking_no_idx ON trainledger.pass_use
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON SEQUENCE trainledger.pass_use_id_seq IS
 'Numbers from which the ids of pass uses are made.';
 COMMENT ON TABLE trainledger.pass_use IS
@@ -267,6 +274,7 @@ COMMENT ON COLUMN trainledger.pass_use.created_at IS 'When it was booked.';
 COMMENT ON COLUMN trainledger.pass_use.cancelled_at IS 'When it was cancelled; null: it was not.';
 COMMENT ON COLUMN trainledger.pass_use.cancelled_by IS 'Who cancelled it: the claim sub of the request, else the role.';
 COMMENT ON COLUMN trainledger.pass_use.cancel_reason IS 'Why it was cancelled; may be empty.';
+COMMENT ON COLUMN trainledger.pass_use.booking_no IS 'Number of the booking that recorded the use; its cancellation has an event.';
 
 CREATE VIEW trainledger.training_pass WITH (security_invoker = true) AS
 SELECT p.id, p.pass_type_id, p.option_id, p.party_id, p.valid_from,

@@ -133,13 +133,14 @@ AS $$
 BEGIN
 	INSERT INTO trainledger.pass_event
 		(id, pass_id, event, option_id, party_id, valid_from, valid_until,
-		 other_pass_id, changed_by, created_at, run_from, pass_use_id, reason)
+		 other_pass_id, changed_by, created_at, run_from, pass_use_id, reason,
+		 booking_no)
 	VALUES (new_id('trainledger.pass_event_id_seq'::regclass, changed.party_id),
 			changed.id, record_pass.event, changed.option_id,
 			changed.party_id, changed.valid_from, changed.valid_until,
 			record_pass.other_pass_id, caller_name(),
 			trainledger.clock(), (last_run(changed.id)).valid_from,
-			record_pass.pass_use_id, record_pass.reason);
+			record_pass.pass_use_id, record_pass.reason, booking_no());
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.record_pass IS

@@ -86,10 +86,10 @@ BEGIN
 			party_id, item_id, trainledger.clock());
 	END LOOP;
 	INSERT INTO trainledger.pass_use AS u
-		(id, pass_id, party_id, item_id, reference, created_at)
+		(id, pass_id, party_id, item_id, reference, created_at, booking_no)
 	VALUES (new_id('trainledger.pass_use_id_seq'::regclass, use_pass.party_id),
 			covering, use_pass.party_id, use_pass.item_id,
-			use_pass.reference, trainledger.clock())
+			use_pass.reference, trainledger.clock(), booking_no())
 	RETURNING u.* INTO made;
 	PERFORM require_written('pass_use', FOUND);
 	PERFORM keep_result(party_id, idempotency_key, made.id::text);

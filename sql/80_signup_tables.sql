@@ -115,3 +115,47 @@ COMMENT ON COLUMN trainledger.signup_claim.created_at IS 'When it was claimed.';
 COMMENT ON COLUMN trainledger.signup_claim.cancelled_at IS 'When it was cancelled and gave its activation back; null: it counts.';
 COMMENT ON COLUMN trainledger.signup_claim.cancel_reason IS 'Why it was cancelled.';
 COMMENT ON COLUMN trainledger.signup_claim.cancelled_by IS 'Who cancelled it: the claim sub of the request, else the role.';
+
+CREATE TYPE trainledger.claim_event_kind AS ENUM ('claimed', 'cancelled');
+COMMENT ON TYPE trainledger.claim_event_kind IS
+'What happened to a claim of a signup token: claimed, cancelled.';
+
+CREATE TABLE trainledger.claim_event (
+	id bigint CONSTRAINT claim_event_pkey PRIMARY KEY,
+	claim_id bigint NOT NULL
+		CONSTRAINT claim_event_claim_id_fkey
+		REFERENCES trainledger.signup_claim,
+	event trainledger.claim_event_kind NOT NULL,
+	signup_token_id text COLLATE "C" NOT NULL,
+	party_id bigint NOT NULL,
+	reason text,
+	changed_by text NOT NULL,
+	created_at timestamptz NOT NULL,
+	booking_no bigint NOT NULL
+);
+CREATE SEQUENCE trainledger.claim_event_id_seq
+	OWNED BY trainledger.claim_event.id;
+CREATE INDEX claim_event_claim_id_idx ON trainledger.claim_event (claim_id);
+CREATE INDEX claim_event_party_id_idx ON trainledger.claim_event (party_id);
+CREATE INDEX claim_event_booking_no_idx ON trainledger.claim_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
+COMMENT ON SEQUENCE trainledger.claim_event_id_seq IS
+'Numbers from which the ids of claim events are made.';
+COMMENT ON TABLE trainledger.claim_event IS
+'What happened to claims of signup tokens, append-only.';
+COMMENT ON COLUMN trainledger.claim_event.id IS 'Identity of the event.';
+COMMENT ON COLUMN trainledger.claim_event.claim_id IS 'Claim that it happened to.';
+COMMENT ON COLUMN trainledger.claim_event.event IS 'What happened.';
+COMMENT ON COLUMN trainledger.claim_event.signup_token_id IS 'Token that was claimed.';
+COMMENT ON COLUMN trainledger.claim_event.party_id IS 'Party that claimed it.';
+COMMENT ON COLUMN trainledger.claim_event.reason IS 'Why it was cancelled; null where it was claimed.';
+COMMENT ON COLUMN trainledger.claim_event.changed_by IS 'Who did it: the claim sub of the request, else the role.';
+COMMENT ON COLUMN trainledger.claim_event.created_at IS 'When it was done.';
+COMMENT ON COLUMN trainledger.claim_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+	ON trainledger.claim_event FOR EACH STATEMENT
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
+		'Use the functions of signup tokens, such as cancel_signup_claim.');
+COMMENT ON TRIGGER append_only ON trainledger.claim_event IS
+'Events are never changed or deleted.';

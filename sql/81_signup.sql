@@ -311,6 +311,27 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.enrol IS
 'The enrolment of a party into an item, made where there is none.';
 
+CREATE FUNCTION trainledger_internal.record_claim(
+	changed trainledger.signup_claim, event trainledger.claim_event_kind)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.claim_event
+		(id, claim_id, event, signup_token_id, party_id, reason, changed_by,
+		 created_at, booking_no)
+	VALUES (new_id('trainledger.claim_event_id_seq'::regclass,
+				   changed.party_id),
+			changed.id, record_claim.event, changed.signup_token_id,
+			changed.party_id, changed.cancel_reason, caller_name(),
+			coalesce(changed.cancelled_at, changed.created_at), booking_no());
+	PERFORM require_written('claim_event', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.record_claim IS
+'Writes an event of a claim.';
+
 CREATE FUNCTION trainledger_internal.claim_signup_token(
 	code text, party_id bigint) RETURNS trainledger.signup_claim
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -364,6 +385,7 @@ BEGIN
 			trainledger.clock())
 	RETURNING c.* INTO claim;
 	PERFORM require_written('signup_claim', FOUND);
+	PERFORM record_claim(claim, 'claimed'::trainledger.claim_event_kind);
 	RETURN claim;
 END;
 $$;
@@ -414,6 +436,7 @@ BEGIN
 		WHERE e.id = claim.enrolment_id;
 		PERFORM require_written('enrolment', FOUND);
 	END IF;
+	PERFORM record_claim(claim, 'cancelled'::trainledger.claim_event_kind);
 	RETURN claim;
 END;
 $$;

@@ -140,12 +140,15 @@ CREATE TABLE trainledger.membership_event (
 	comments text,
 	state_detail text,
 	changed_by text NOT NULL,
-	created_at timestamptz NOT NULL
+	created_at timestamptz NOT NULL,
+	booking_no bigint NOT NULL
 );
 CREATE SEQUENCE trainledger.membership_event_id_seq
 	OWNED BY trainledger.membership_event.id;
 CREATE INDEX membership_event_party_id_idx
 	ON trainledger.membership_event (party_id, program_id);
+CREATE INDEX membership_event_booking_no_idx ON trainledger.membership_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
 COMMENT ON SEQUENCE trainledger.membership_event_id_seq IS
 'Numbers from which the ids of membership events are made.';
 COMMENT ON TABLE trainledger.membership_event IS
@@ -163,6 +166,7 @@ COMMENT ON COLUMN trainledger.membership_event.comments IS 'Comments from then o
 COMMENT ON COLUMN trainledger.membership_event.state_detail IS 'Detail of the state from then on.';
 COMMENT ON COLUMN trainledger.membership_event.changed_by IS 'Who did it: the claim sub of the request, else the role.';
 COMMENT ON COLUMN trainledger.membership_event.created_at IS 'When it was done.';
+COMMENT ON COLUMN trainledger.membership_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
 
 /*
  * A ticket is a person's (party_id), or nobody's yet: made out to an address
@@ -251,6 +255,54 @@ CREATE TRIGGER lifecycle BEFORE UPDATE OF state
 		'ready>consumed', 'ready>canceled');
 COMMENT ON TRIGGER lifecycle ON trainledger.ticket IS
 'A ticket is consumed or canceled once and for all.';
+
+CREATE TYPE trainledger.ticket_event_kind AS ENUM
+	('created', 'bound', 'consumed', 'canceled');
+COMMENT ON TYPE trainledger.ticket_event_kind IS
+'What happened to a ticket: created; bound, made out to an address and now the person''s who has it; consumed, canceled.';
+
+CREATE TABLE trainledger.ticket_event (
+	id bigint CONSTRAINT ticket_event_pkey PRIMARY KEY,
+	ticket_id uuid NOT NULL
+		CONSTRAINT ticket_event_ticket_id_fkey REFERENCES trainledger.ticket,
+	event trainledger.ticket_event_kind NOT NULL,
+	state trainledger.ticket_state NOT NULL,
+	party_id bigint,
+	email text,
+	program_kind_id uuid NOT NULL,
+	consumed_program_id uuid,
+	changed_by text NOT NULL,
+	created_at timestamptz NOT NULL,
+	booking_no bigint NOT NULL
+);
+CREATE SEQUENCE trainledger.ticket_event_id_seq
+	OWNED BY trainledger.ticket_event.id;
+CREATE INDEX ticket_event_ticket_id_idx
+	ON trainledger.ticket_event (ticket_id);
+CREATE INDEX ticket_event_booking_no_idx ON trainledger.ticket_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
+COMMENT ON SEQUENCE trainledger.ticket_event_id_seq IS
+'Numbers from which the ids of ticket events are made.';
+COMMENT ON TABLE trainledger.ticket_event IS
+'What happened to tickets, with the ticket as it was from then on, append-only.';
+COMMENT ON COLUMN trainledger.ticket_event.id IS 'Identity of the event.';
+COMMENT ON COLUMN trainledger.ticket_event.ticket_id IS 'Ticket that it happened to.';
+COMMENT ON COLUMN trainledger.ticket_event.event IS 'What happened.';
+COMMENT ON COLUMN trainledger.ticket_event.state IS 'State from then on.';
+COMMENT ON COLUMN trainledger.ticket_event.party_id IS 'Person who had it from then on; null: nobody yet.';
+COMMENT ON COLUMN trainledger.ticket_event.email IS 'Address that it was made out to.';
+COMMENT ON COLUMN trainledger.ticket_event.program_kind_id IS 'Kind of program that it is for.';
+COMMENT ON COLUMN trainledger.ticket_event.consumed_program_id IS 'Program that it was consumed for.';
+COMMENT ON COLUMN trainledger.ticket_event.changed_by IS 'Who did it: the claim sub of the request, else the role.';
+COMMENT ON COLUMN trainledger.ticket_event.created_at IS 'When it was done.';
+COMMENT ON COLUMN trainledger.ticket_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
+
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE
+	ON trainledger.ticket_event FOR EACH STATEMENT
+	EXECUTE FUNCTION trainledger_internal.refuse_change(
+		'Use the functions of tickets, such as cancel_ticket.');
+COMMENT ON TRIGGER append_only ON trainledger.ticket_event IS
+'Events are never changed or deleted.';
 
 CREATE VIEW trainledger.program_info WITH (security_invoker = true) AS
 SELECT p.id, p.name, p.created_at, p.updated_at, p.start_date, p.duration,

@@ -65,12 +65,13 @@ BEGIN
 	END LOOP;
 	INSERT INTO trainledger.membership_event
 		(id, program_id, party_id, old_cohort_id, cohort_id, old_role, role,
-		 old_state, state, comments, state_detail, changed_by, created_at)
+		 old_state, state, comments, state_detail, changed_by, created_at,
+		 booking_no)
 	VALUES (new_id('trainledger.membership_event_id_seq'::regclass,
 				   made.party_id),
 			made.program_id, made.party_id, old.cohort_id, made.cohort_id,
 			old.role, made.role, old.state, made.state, made.comments,
-			made.state_detail, caller_name(), made.updated_at);
+			made.state_detail, caller_name(), made.updated_at, booking_no());
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.put_membership IS
@@ -332,13 +333,13 @@ BEGIN
 			INSERT INTO trainledger.membership_event AS e
 				(id, program_id, party_id, old_cohort_id, cohort_id, old_role,
 				 role, old_state, state, comments, state_detail, changed_by,
-				 created_at)
+				 created_at, booking_no)
 			SELECT new_id(
 					   'trainledger.membership_event_id_seq'::regclass,
 					   c.party_id),
 				   $1, c.party_id, c.old_cohort_id, $2, c.old_role, new_role,
 				   c.old_state, c.state, c.comments, c.state_detail, caller,
-				   c.updated_at
+				   c.updated_at, (SELECT booking_no())
 			FROM (SELECT * FROM moved
 				  UNION ALL
 				  SELECT a.party_id, NULL, NULL, NULL, a.state, NULL, NULL,

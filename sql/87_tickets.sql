@@ -34,6 +34,32 @@ COMMENT ON FUNCTION trainledger.user_tickets IS
 'Tickets of a person, those made out to the person''s address included, oldest first, in one state where it is given. Level learner, for its own.';
 
 /*
+ * A ticket that nobody has yet has no home either, and its events are of home
+ * 0.
+ */
+CREATE FUNCTION trainledger_internal.record_ticket(
+	changed trainledger.ticket, event trainledger.ticket_event_kind)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.ticket_event
+		(id, ticket_id, event, state, party_id, email, program_kind_id,
+		 consumed_program_id, changed_by, created_at, booking_no)
+	VALUES (new_id('trainledger.ticket_event_id_seq'::regclass,
+				   coalesce(changed.party_id, 0)),
+			changed.id, record_ticket.event, changed.state, changed.party_id,
+			changed.email, changed.program_kind_id,
+			changed.consumed_program_id, caller_name(), trainledger.clock(),
+			booking_no());
+	PERFORM require_written('ticket_event', FOUND);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.record_ticket IS
+'Writes an event of a ticket.';
+
+/*
  * A ticket made out to an address is the person's who has it, from the moment
  * that there is one, and stays so when the address goes to somebody else.
  */
@@ -42,10 +68,18 @@ CREATE FUNCTION trainledger_internal.bind_tickets(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
+DECLARE
+	bound trainledger.ticket;
 BEGIN
 	IF holder.kind = 'person' AND address IS NOT NULL THEN
-		UPDATE trainledger.ticket t SET party_id = holder.id
-		WHERE t.holder_id = -1 AND t.made_out_to = folded(address);
+		FOR bound IN
+			UPDATE trainledger.ticket t SET party_id = holder.id
+			WHERE t.holder_id = -1 AND t.made_out_to = folded(address)
+			RETURNING t.*
+		LOOP
+			PERFORM record_ticket(bound,
+								  'bound'::trainledger.ticket_event_kind);
+		END LOOP;
 	END IF;
 END;
 $$;
@@ -78,6 +112,7 @@ DECLARE
 	holder trainledger.party;
 	for_party bigint := party_id;
 	owner_id bigint;
+	made trainledger.ticket;
 	holder_argument CONSTANT text :=
 		CASE WHEN party_id IS NULL THEN 'email' ELSE 'party_id' END;
 BEGIN
@@ -124,7 +159,7 @@ BEGIN
 		END IF;
 		PERFORM require_not_suspended(holder, holder_argument);
 	END IF;
-	INSERT INTO trainledger.ticket
+	INSERT INTO trainledger.ticket AS t
 		(id, party_id, email, program_kind_id, external_id, sku, base_sku,
 		 made_out_to, created_at)
 	VALUES (ticket_id(), for_party, create_program_ticket.email,
@@ -133,8 +168,12 @@ BEGIN
 			create_program_ticket.base_sku,
 			coalesce(for_party::text, folded(create_program_ticket.email)),
 			trainledger.clock())
-	ON CONFLICT DO NOTHING;
-	RETURN FOUND::integer;
+	ON CONFLICT DO NOTHING RETURNING t.* INTO made;
+	IF NOT FOUND THEN
+		RETURN 0;
+	END IF;
+	PERFORM record_ticket(made, 'created'::trainledger.ticket_event_kind);
+	RETURN 1;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.create_program_ticket IS
@@ -213,6 +252,7 @@ BEGIN
 		consumed_at = trainledger.clock()
 	WHERE t.id = taken.id RETURNING t.* INTO taken;
 	PERFORM require_written('ticket', FOUND);
+	PERFORM record_ticket(taken, 'consumed'::trainledger.ticket_event_kind);
 	RETURN taken;
 END;
 $$;
@@ -243,6 +283,7 @@ BEGIN
 	SET state = 'canceled', canceled_at = trainledger.clock()
 	WHERE t.id = changed.id RETURNING t.* INTO changed;
 	PERFORM require_written('ticket', FOUND);
+	PERFORM record_ticket(changed, 'canceled'::trainledger.ticket_event_kind);
 	RETURN changed;
 END;
 $$;

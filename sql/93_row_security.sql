@@ -154,6 +154,8 @@ BEGIN
 		('signup_token', reader, 'Readers see the tokens, a learner none.'),
 		('enrolment', own, 'Readers see all enrolments, a learner its own.'),
 		('signup_claim', own, 'Readers see all claims, a learner its own.'),
+		('claim_event', own,
+		 'Readers see all events, a learner those of its own claims.'),
 		('program_kind', 'true', 'Every level sees all kinds.'),
 		('program', 'true', 'Every level sees all programs.'),
 		('cohort', 'true', 'Every level sees all cohorts.'),
@@ -162,7 +164,10 @@ BEGIN
 		 'Readers see all events, a learner those of its own memberships.'),
 		('ticket', 'holder_id ' || ids || ' OR holder_id = -1'
 		 ' AND made_out_to = (SELECT trainledger_internal.visible_email())',
-		 'Readers see all tickets, a learner its own and those made out to its address.')
+		 'Readers see all tickets, a learner its own and those made out to its address.'),
+		('ticket_event', reader || ' OR EXISTS (SELECT'
+		 ' FROM trainledger.ticket t WHERE t.id = ticket_id)',
+		 'Whoever sees the ticket sees its events.')
 	) AS r(relation, condition, comment) LOOP
 		EXECUTE pg_catalog.format(
 			'CREATE POLICY visible ON trainledger.%I FOR SELECT USING (%s)',

@@ -107,7 +107,8 @@ SELECT n, :pass_type, :option, n, now(), now() + interval '1 year', now()
 FROM generate_series(1::bigint, :people) n;
 INSERT INTO pass_period SELECT n, now(), now() + interval '1 year'
 FROM generate_series(1::bigint, :people) n;
-INSERT INTO pass_use SELECT n, n, n, :course, 'a booking', now()
+INSERT INTO pass_use (id, pass_id, party_id, item_id, reference, created_at, booking_no)
+SELECT n, n, n, :course, 'a booking', now(), 0
 FROM generate_series(1::bigint, :people) n;
 INSERT INTO enrolment SELECT n, n, :course, now() FROM generate_series(1::bigint, :people) n;
 INSERT INTO ticket (id, party_id, program_kind_id, made_out_to, created_at)

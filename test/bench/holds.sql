@@ -139,6 +139,7 @@ AND c.relname IN ('token_account', 'token_lot', 'redemption',
 	'redemption_allocation', 'placed_hold', 'hold_allocation', 'hold_event') \gexec
 -- what is written by hand numbers no bookings
 ALTER TABLE twin.hold_event ALTER COLUMN booking_no DROP NOT NULL;
+DROP INDEX twin.hold_event_booking_no_idx;
 GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA twin TO bench_application;
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA trainledger TO bench_application;
 

@@ -41,6 +41,10 @@ CREATE TABLE bench_programs.membership
 		REFERENCES trainledger.cohort (program_id, id));
 CREATE TABLE bench_programs.membership_event
 	(LIKE trainledger.membership_event INCLUDING ALL);
+-- what is written by hand numbers no bookings
+ALTER TABLE bench_programs.membership_event
+	ALTER COLUMN booking_no DROP NOT NULL;
+DROP INDEX bench_programs.membership_event_booking_no_idx;
 CREATE SEQUENCE bench_programs.event_id;
 
 CREATE ROLE bench_programs_operator LOGIN;

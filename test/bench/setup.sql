@@ -51,6 +51,7 @@ CREATE TABLE twin.account (LIKE trainledger.account INCLUDING ALL)
 CREATE TABLE twin.entry (LIKE trainledger.entry INCLUDING ALL);
 -- what is written by hand numbers no bookings
 ALTER TABLE twin.entry ALTER COLUMN booking_no DROP NOT NULL;
+DROP INDEX twin.entry_booking_no_idx;
 INSERT INTO twin.token_type SELECT * FROM trainledger.token_type;
 INSERT INTO twin.account SELECT * FROM trainledger.account ORDER BY id;
 INSERT INTO twin.entry SELECT * FROM trainledger.entry

@@ -360,7 +360,8 @@ FROM account WHERE party_id > 7000000 AND name IS NULL;
 INSERT INTO pass (id, pass_type_id, option_id, party_id, valid_from, valid_until, created_at)
 SELECT 7000000 + n, :pass_type, :option, 7000000 + n, clock(), clock() + interval '1 month', clock() FROM generate_series(1, 6000) n;
 INSERT INTO pass_period SELECT id, valid_from, valid_until FROM pass WHERE id = party_id;
-INSERT INTO pass_use SELECT 7000000 + n, 7000000 + n, 7000000 + n, :course, 'x', clock() FROM generate_series(1, 6000) n;
+INSERT INTO pass_use (id, pass_id, party_id, item_id, reference, created_at, booking_no)
+SELECT 7000000 + n, 7000000 + n, 7000000 + n, :course, 'x', clock(), 0 FROM generate_series(1, 6000) n;
 INSERT INTO enrolment SELECT 7000000 + n, 7000000 + n, :course, clock() FROM generate_series(1, 6000) n;
 INSERT INTO program SELECT gen_random_uuid(), kind_id, 'Plan ' || n, start_date, duration, mode, priority, is_active, created_at, updated_at
 FROM program, generate_series(1, 20) n WHERE name = 'Reports fixed';
