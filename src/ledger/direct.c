@@ -25,7 +25,8 @@
  *					is generated.
  *	 kind of table	A plain heap table, not a partition, without children.
  *	 indexes		Any, also partial ones and ones on expressions; the
- *					executor's own function inserts into them.  No exclusion
+ *					executor's own function inserts into them, but into a
+ *					BRIN index on booking_no once per block.  No exclusion
  *					constraint, and no deferrable unique constraint.
  *	 privileges,	Checked every time, because a role can change when the
  *	 row security,	tables do not.  If SQL would refuse or filter, or if a
@@ -55,6 +56,7 @@
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_am.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
@@ -346,11 +348,53 @@ store_entry(const TlEntry *entry, TupleTableSlot *slot)
 	ExecStoreHeapTuple(tuple, slot, true);
 }
 
+/*
+ * The BRIN indexes on booking_no alone, of all entries.  They keep what numbers
+ * a range of blocks has, and entries written together have one number: it is
+ * enough to insert the first entry of each block.  Whoever summarizes the range
+ * at that time makes an empty summary before reading the blocks, so either that
+ * entry is read or its insertion changes the summary.
+ */
+static List *
+find_number_indexes(const ResultRelInfo *info)
+{
+	List	   *found = NIL;
+
+	for (int i = 0; i < info->ri_NumIndices; i++)
+	{
+		IndexInfo  *index = info->ri_IndexRelationInfo[i];
+
+		if (info->ri_IndexRelationDescs[i]->rd_rel->relam == BRIN_AM_OID &&
+			index->ii_NumIndexAttrs == 1 &&
+			index->ii_IndexAttrNumbers[0] ==
+			tl_attnum(TL_ENTRY, TL_ENTRY_BOOKING_NO) &&
+			index->ii_Predicate == NIL && index->ii_ReadyForInserts)
+			found = lappend(found, index);
+	}
+	return found;
+}
+
+/* Insert an entry into all indexes, or all but those on booking_no */
+static void
+index_entry(TupleTableSlot *slot, TlIndexes *indexes, List *number_indexes,
+			bool with_number)
+{
+	ListCell   *cell;
+
+	foreach(cell, number_indexes)
+		lfirst_node(IndexInfo, cell)->ii_ReadyForInserts = with_number;
+	tl_insert_index_tuples(indexes->info, slot, indexes->estate, false,
+						   TL_ALL_INDEXES);
+}
+
 /* Insert entries; count must not exceed the number of slots. */
 static void
 insert_some(Relation table, TlEntry *const *entries, int count,
-			TupleTableSlot **slots, TlIndexes *indexes, CommandId command)
+			TupleTableSlot **slots, TlIndexes *indexes, List *number_indexes,
+			CommandId command)
 {
+	BlockNumber last = InvalidBlockNumber;
+
 	for (int i = 0; i < count; i++)
 		store_entry(entries[i], slots[i]);
 	if (count == 1)
@@ -359,9 +403,11 @@ insert_some(Relation table, TlEntry *const *entries, int count,
 		table_multi_insert(table, slots, count, command, 0, NULL);
 	for (int i = 0; i < count; i++)
 	{
+		BlockNumber block = ItemPointerGetBlockNumber(&slots[i]->tts_tid);
+
 		CHECK_FOR_INTERRUPTS();
-		tl_insert_index_tuples(indexes->info, slots[i], indexes->estate,
-							   false, TL_ALL_INDEXES);
+		index_entry(slots[i], indexes, number_indexes, block != last);
+		last = block;
 		ExecClearTuple(slots[i]);
 	}
 }
@@ -373,6 +419,8 @@ insert_entries(Relation table, TlEntry *const *entries, int count,
 	int			slot_count = Min(count, MAX_INSERTED);
 	TupleTableSlot **slots = palloc_array(TupleTableSlot *, slot_count);
 	TlIndexes	indexes = tl_open_indexes(table);
+	List	   *number_indexes = count > 1 ? find_number_indexes(indexes.info) :
+		NIL;
 	MemoryContext scratch = GetPerTupleMemoryContext(indexes.estate);
 	TlProgress	progress;
 
@@ -386,7 +434,7 @@ insert_entries(Relation table, TlEntry *const *entries, int count,
 
 		tl_progress_step(&progress, done);
 		insert_some(table, entries + done, Min(slot_count, count - done),
-					slots, &indexes, command);
+					slots, &indexes, number_indexes, command);
 		MemoryContextSwitchTo(old);
 		ResetPerTupleExprContext(indexes.estate);
 	}

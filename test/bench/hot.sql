@@ -34,6 +34,7 @@ CREATE TABLE twin.account (LIKE trainledger.account INCLUDING ALL)
 	WITH (fillfactor = 60);
 CREATE TABLE twin.entry (LIKE trainledger.entry INCLUDING ALL);
 ALTER TABLE twin.entry ALTER COLUMN booking_no DROP NOT NULL;
+DROP INDEX twin.entry_booking_no_idx;
 INSERT INTO twin.token_type SELECT * FROM trainledger.token_type;
 INSERT INTO twin.account SELECT * FROM trainledger.account;
 INSERT INTO twin.entry SELECT * FROM trainledger.entry;

@@ -108,6 +108,10 @@ SELECT format('CREATE TABLE %1$I.%2$I (LIKE trainledger.%2$I INCLUDING ALL) %3$s
 		WHEN 'entry' THEN $$WHERE source = 'training-tokens'$$ ELSE '' END)
 FROM unnest('{linked,bare}'::text[]) twin,
 	unnest('{token_account,account,token_lot,redemption,redemption_allocation,entry}'::text[]) t \gexec
+-- what is written by hand numbers no bookings
+SELECT format('ALTER TABLE %I.entry ALTER COLUMN booking_no DROP NOT NULL', 'bench_' || twin),
+	format('DROP INDEX %I.entry_booking_no_idx', 'bench_' || twin)
+FROM unnest('{linked,bare}'::text[]) twin \gexec
 SELECT format('ALTER TABLE bench_linked.%I ADD %s', c.relname,
 	replace(pg_get_constraintdef(k.oid), 'REFERENCES trainledger.',
 		CASE WHEN f.relname IN ('party', 'token_type')
