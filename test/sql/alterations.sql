@@ -182,6 +182,12 @@ FROM (VALUES
 	(218, 'no account_pkey', 'ALTER TABLE trainledger.account DROP CONSTRAINT account_pkey CASCADE'),
 	(219, 'account_key deferrable', 'ALTER TABLE trainledger.account DROP CONSTRAINT account_key, ADD CONSTRAINT account_key UNIQUE (party_id, token_type_id, name) DEFERRABLE'),
 
+	-- of an index that no posting reads nothing is asked
+	(220, 'no entry_booking_no_idx', 'DROP INDEX trainledger.entry_booking_no_idx'),
+	(221, 'entry_booking_no_idx by B-tree', 'DROP INDEX trainledger.entry_booking_no_idx; CREATE INDEX entry_booking_no_idx ON trainledger.entry (booking_no)'),
+	(222, 'entry_booking_no_idx of more', 'DROP INDEX trainledger.entry_booking_no_idx; CREATE INDEX entry_booking_no_idx ON trainledger.entry USING brin (booking_no, source) WITH (pages_per_range = 1)'),
+	(223, 'entry_booking_no_idx not ready', $$UPDATE pg_index SET indisvalid = false, indisready = false WHERE indexrelid = 'trainledger.entry_booking_no_idx'::regclass$$),
+
 	-- indexes that are not ready were read
 	(300, 'entry_dedup not valid', $$UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'trainledger.entry_dedup'::regclass$$),
 	(301, 'party_suspended not valid', $$UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'trainledger.party_suspended'::regclass$$),

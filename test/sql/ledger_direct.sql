@@ -168,6 +168,8 @@ FROM (VALUES
 	(64, 'entry: BRIN', 'CREATE INDEX i ON entry USING brin (recorded_at) WITH (pages_per_range = 1)', $$SELECT pg_temp.by_index('recorded_at = ''2024-01-01'' AND source = ''singly''')$$),
 	(65, 'entry: hash', 'CREATE INDEX i ON entry USING hash (source)', $$SELECT pg_temp.by_index('source = ''together''')$$),
 	(66, 'entry: GIN', $$CREATE INDEX i ON entry USING gin (to_tsvector('simple', source))$$, $$SELECT pg_temp.by_index('to_tsvector(''simple'', source) @@ ''together''')$$),
+	(67, 'entry: no index on its number', 'DROP INDEX entry_booking_no_idx', NULL),
+	(68, 'entry: BRIN on its number', 'DROP INDEX entry_booking_no_idx; CREATE INDEX i ON entry USING brin (booking_no) WITH (pages_per_range = 1)', $$SELECT pg_temp.by_index('booking_no = (SELECT last_value FROM booking_no_seq)')$$),
 	(71, 'entry: unique index', 'CREATE UNIQUE INDEX i ON entry (account_id, entry_no, delta)', NULL),
 	(72, 'entry: unique index that is violated', $$CREATE UNIQUE INDEX entry_once ON entry (account_id, source) WHERE source = 'together'$$, NULL),
 	(73, 'account: index on what changes', 'CREATE INDEX i ON account (balance)', $$SELECT pg_temp.by_index('balance = 15 AND name = ''direct''', 'account')$$),
