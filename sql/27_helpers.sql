@@ -22,7 +22,7 @@ CREATE FUNCTION trainledger_internal.take_mutex(mutex text) RETURNS void
 AS 'MODULE_PATHNAME', 'tl_lock_by_name'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.take_mutex IS
-'Takes a mutex of the extension, signup codes or access, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
+'Takes a mutex of the extension, signup codes, access or log, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
 
 CREATE FUNCTION trainledger_internal.lock_address(
 	address text, for_ticket boolean) RETURNS void

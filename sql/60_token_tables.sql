@@ -36,6 +36,7 @@ CREATE TABLE trainledger.token_lot (
 	currency_code text CONSTRAINT token_lot_currency_code_fkey
 		REFERENCES trainledger.currency,
 	reissue_of uuid,
+	first_expires_at timestamptz,
 	CONSTRAINT token_lot_token_account_fkey
 		FOREIGN KEY (party_id, token_type_id)
 		REFERENCES trainledger.token_account,
@@ -62,6 +63,7 @@ COMMENT ON COLUMN trainledger.token_lot.is_open IS 'Whether anything is booked o
 COMMENT ON COLUMN trainledger.token_lot.unit_price IS 'What the customer paid for one token; null: not known. Never changes.';
 COMMENT ON COLUMN trainledger.token_lot.currency_code IS 'Currency of the price; null where there is none. Never changes.';
 COMMENT ON COLUMN trainledger.token_lot.reissue_of IS 'Expired issue whose refund this one replaces; null for all others.';
+COMMENT ON COLUMN trainledger.token_lot.first_expires_at IS 'Expiry that it was issued with; null: never. Never changes.';
 
 CREATE TABLE trainledger.token_issue_event (
 	id bigint CONSTRAINT token_issue_event_pkey PRIMARY KEY,

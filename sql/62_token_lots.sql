@@ -313,10 +313,10 @@ BEGIN
 	lot.created_at := trainledger.clock();
 	INSERT INTO trainledger.token_lot
 		(id, account_id, party_id, token_type_id, expires_at, created_at,
-		 unit_price, currency_code, reissue_of)
+		 unit_price, currency_code, reissue_of, first_expires_at)
 	VALUES (lot.id, lot.account_id, lot.party_id, lot.token_type_id,
 			lot.expires_at, lot.created_at, lot.unit_price, lot.currency_code,
-			lot.reissue_of)
+			lot.reissue_of, lot.expires_at)
 	ON CONFLICT DO NOTHING;
 	IF NOT FOUND THEN
 		PERFORM require_conflict('token_lot', EXISTS (

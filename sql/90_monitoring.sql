@@ -27,7 +27,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	problems CONSTANT bigint := (SELECT count(*) FROM reconcile(NULL::bigint));
+	problems CONSTANT bigint := (SELECT count(*) FROM reconcile(NULL::bigint))
+		+ (SELECT count(*) FROM verify(NULL::text, 0::bigint));
 BEGIN
 	INSERT INTO trainledger.books_check (id, checked_at, problems, checked_by)
 	VALUES (nextval('trainledger.books_check_id_seq'::regclass),
@@ -37,7 +38,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.check_books IS
-'Runs reconcile() over all accounts, keeps in books_check when and how many problems it found, and returns their number. Level admin.';
+'Runs reconcile() over all accounts and verify(), keeps in books_check when and how many problems they found, and returns their number. Level admin.';
 
 /*
  * This view reads the tables as its owner, whatever rows its reader may see:
@@ -87,6 +88,23 @@ FROM (
 	WHERE h.is_open AND h.expires_at <= trainledger.clock()
 	UNION ALL
 	SELECT f.name, '{}', f.value
+	FROM (SELECT l.size, pg_catalog.count(e.booking_no) AS entries,
+				 pg_catalog.min(e.created_at) AS oldest
+		  FROM (SELECT coalesce(pg_catalog.max(k.size), 0) AS size,
+					   coalesce(pg_catalog.max(k.last_booking_no), 0) AS last_no
+				FROM trainledger.checkpoint k
+				WHERE k.size = (SELECT pg_catalog.max(x.size)
+								FROM trainledger.checkpoint x)
+				HAVING EXISTS (SELECT FROM trainledger.log_origin)) l
+		  LEFT JOIN trainledger.entry e ON e.booking_no > l.last_no
+		  GROUP BY l.size) c
+	CROSS JOIN LATERAL (VALUES
+		('seal_lag_entries', c.entries::numeric),
+		('seal_lag_seconds', greatest(0, coalesce(
+			extract(epoch FROM trainledger.clock() - c.oldest), 0))),
+		('log_size', c.size)) f(name, value)
+	UNION ALL
+	SELECT f.name, '{}', f.value
 	FROM (SELECT b.problems, b.checked_at
 		  FROM trainledger.books_check b
 		  ORDER BY b.id DESC LIMIT 1) c
@@ -98,7 +116,7 @@ WHERE pg_catalog.has_function_privilege(
 OR pg_catalog.has_function_privilege(
 		'trainledger.monitor_access()'::pg_catalog.regprocedure, 'EXECUTE');
 COMMENT ON VIEW trainledger.ledger_metrics IS
-'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, open_holds, overdue_holds (over, and not closed by lapse_holds() yet), and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
+'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, open_holds, overdue_holds (over, and not closed by lapse_holds() yet), log_size, seal_lag_entries and seal_lag_seconds (entries that are not in the log yet, and the age of the oldest; missing where no log was started), and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
 COMMENT ON COLUMN trainledger.ledger_metrics.name IS 'What is counted.';
 COMMENT ON COLUMN trainledger.ledger_metrics.labels IS 'What distinguishes rows of one name, as kind of parties; else an empty object.';
 COMMENT ON COLUMN trainledger.ledger_metrics.value IS 'The figure; of check_time in seconds since 1970.';

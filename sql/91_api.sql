@@ -379,6 +379,13 @@ BEGIN
 END;
 $$;
 
+CREATE VIEW trainledger_api.checkpoints WITH (security_invoker = true) AS
+SELECT v.origin, v.size, encode(v.root, 'base64') AS root, v.last_booking_no,
+	   v.created_at, v.note
+FROM trainledger.checkpoint v;
+COMMENT ON VIEW trainledger_api.checkpoints IS
+'States of the log: size and root of the tree, and the note with the signatures.';
+
 /*
  * Relations without a foreign key, for embedding: an entry has none to its
  * account, nor has what refers to its own table.  PostgREST takes a function of

@@ -46,7 +46,13 @@ FROM (VALUES
 	(35, 'pass_event', 'home', 'id'),
 	(36, 'pass_use', 'home', 'id'),
 	(37, 'party_request', 'home', 'party_id'),
-	(38, 'books_check', 'node', NULL)
+	(38, 'party_salt', 'home', 'party_id'),
+	(39, 'log_origin', 'node', NULL),
+	(40, 'log_block', 'node', NULL),
+	(41, 'log_node', 'node', NULL),
+	(42, 'log_mark', 'node', NULL),
+	(43, 'checkpoint', 'node', NULL),
+	(44, 'books_check', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';

@@ -19,6 +19,9 @@ BEGIN
 			   pg_catalog.pg_get_function_result(p.oid) AS result,
 			   CASE p.provolatile WHEN 'v' THEN 'VOLATILE' ELSE 'STABLE' END
 				   AS volatility,
+			   -- workers do not know whose call it is
+			   CASE p.proparallel WHEN 'u' THEN 'UNSAFE' ELSE 'RESTRICTED' END
+				   AS parallel,
 			   pg_catalog.obj_description(p.oid, 'pg_proc') AS comment
 		FROM trainledger.privilege v
 		JOIN pg_catalog.pg_proc p ON p.proname = v.function_name
@@ -32,9 +35,9 @@ BEGIN
 	LOOP
 		EXECUTE pg_catalog.format(
 			'CREATE FUNCTION trainledger.%I(%s) RETURNS %s'
-			' AS %L, ''tl_as_owner'' LANGUAGE C %s PARALLEL UNSAFE',
+			' AS %L, ''tl_as_owner'' LANGUAGE C %s PARALLEL %s',
 			defined.name, defined.arguments, defined.result,
-			'MODULE_PATHNAME', defined.volatility);
+			'MODULE_PATHNAME', defined.volatility, defined.parallel);
 		EXECUTE pg_catalog.format(
 			'COMMENT ON FUNCTION trainledger.%I(%s) IS %L',
 			defined.name, defined.types, defined.comment);

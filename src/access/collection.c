@@ -43,6 +43,7 @@ static const struct
 	const char *columns[MAX_KEY_COLUMNS];
 }			keys[] =
 {
+	{"checkpoints", {"size", "origin"}},
 	{"credit_transactions", {"account_id", "entry_no"}},
 	{"currencies", {"code"}},
 	{"memberships", {"program_id", "party_id"}},

@@ -73,6 +73,15 @@
 	DecodeDateTime(field, ftype, nf, dtype, tm, fsec, tzp)
 #endif
 
+/* 17: a message can be flushed at once */
+#if PG_VERSION_NUM >= 170000
+#define tl_LogLogicalMessage(prefix, message, size) \
+	LogLogicalMessage((prefix), (message), (size), false, false)
+#else
+#define tl_LogLogicalMessage(prefix, message, size) \
+	LogLogicalMessage((prefix), (message), (size), false)
+#endif
+
 /* 16: one function checks the privileges of every kind of object */
 #if PG_VERSION_NUM >= 160000
 #define tl_may_execute(function, role) \

@@ -23,6 +23,7 @@ TL_MODULE_MAGIC;
 char	   *tl_clock_setting = NULL;
 char	   *tl_party_setting = NULL;
 char	   *tl_homes_setting = NULL;
+char	   *tl_log_key_file = NULL;
 int			tl_xml_max_bytes;
 
 void		_PG_init(void);
@@ -51,6 +52,13 @@ _PG_init(void)
 							64 * 1024 * 1024, 1024, MaxAllocSize,
 							PGC_SUSET, GUC_UNIT_BYTE,
 							NULL, NULL, NULL);
+	DefineCustomStringVariable("trainledger.log_key_file",
+							   "Sets the file with the key that signs checkpoints of the log.",
+							   "An Ed25519 key in PEM, on the server.",
+							   &tl_log_key_file,
+							   "",
+							   PGC_SUSET, GUC_SUPERUSER_ONLY,
+							   NULL, NULL, NULL);
 	DefineCustomStringVariable("trainledger.homes",
 							   "Sets the homes whose parties' rows this database keeps.",
 							   "The text of an int4multirange; there are homes 0 to 1023.",

@@ -24,6 +24,7 @@
 
 PG_FUNCTION_INFO_V1(tl_lock_by_name);
 PG_FUNCTION_INFO_V1(tl_lock_address);
+PG_FUNCTION_INFO_V1(tl_try_lock_log);
 
 /* Addresses share this many locks, so that a transaction needs no more. */
 #define ADDRESS_LOCKS			256
@@ -36,6 +37,7 @@ static const struct
 }			mutexes[] = {
 	[TL_MUTEX_SIGNUP_CODES] = {"signup codes", "INSERT or UPDATE"},
 	[TL_MUTEX_ACCESS] = {"access", "GRANT or REVOKE"},
+	[TL_MUTEX_LOG] = {"log", "seal()"},
 };
 
 /*
@@ -108,4 +110,17 @@ tl_lock_address(PG_FUNCTION_ARGS)
 	(void) LockAcquire(&tag, PG_GETARG_BOOL(1) ? RowExclusiveLock : ShareLock,
 					   false, false);
 	PG_RETURN_VOID();
+}
+
+/* try_lock_log() returns boolean: take the mutex of the log if nobody has it */
+Datum
+tl_try_lock_log(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	LOCKTAG		tag;
+
+	PreventCommandIfReadOnly(mutexes[TL_MUTEX_LOG].statements);
+	PreventCommandIfParallelMode(mutexes[TL_MUTEX_LOG].statements);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, TL_MUTEX_LOG, TL_LOCK_CLASS);
+	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) !=
+				   LOCKACQUIRE_NOT_AVAIL);
 }

@@ -145,6 +145,7 @@ extern void tl_trim_string(char *value);
 extern char *tl_clock_setting;
 extern char *tl_party_setting;
 extern char *tl_homes_setting;
+extern char *tl_log_key_file;
 extern int	tl_xml_max_bytes;
 
 /* clock.c */
@@ -216,7 +217,10 @@ typedef enum TlMutex
 	 * An address, between who makes a ticket out to it and who gives it to a
 	 * party; see tl_lock_address() in mutex.c
 	 */
-	TL_MUTEX_ADDRESS
+	TL_MUTEX_ADDRESS,
+
+	/* The log: only one session at a time appends to it. */
+	TL_MUTEX_LOG
 } TlMutex;
 
 extern void tl_lock(TlMutex mutex);

@@ -48,6 +48,34 @@ tl_is_own_update(void)
 }
 
 /*
+ * Refuse a number that the log has passed: a sequence that was set back would
+ * hide bookings from the log for ever.
+ */
+static void
+require_not_sealed(int64 booking_no)
+{
+	bool		is_null;
+	Datum		sealed;
+
+	SPI_connect();
+	SPI_execute("SELECT pg_catalog.max(c.last_booking_no)"
+				" FROM trainledger.checkpoint c"
+				" WHERE c.size OPERATOR(pg_catalog.=)"
+				" (SELECT pg_catalog.max(l.size) FROM trainledger.checkpoint l)",
+				false, 1);
+	sealed = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+						   &is_null);
+	if (!is_null && booking_no <= DatumGetInt64(sealed))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("sequence trainledger.booking_no_seq is behind the log"),
+				 errdetail("It gave " INT64_FORMAT ", and all bookings up to " INT64_FORMAT " are sealed.",
+						   booking_no, DatumGetInt64(sealed)),
+				 errhint("Use setval() to set it to a number that is not less.")));
+	SPI_finish();
+}
+
+/*
  * The booking number of the running transaction.  All its entries have the same
  * number, which costs one call of nextval.  ROLLBACK TO SAVEPOINT does not
  * change it.
@@ -62,11 +90,15 @@ tl_booking_no(void)
 {
 	static FullTransactionId taken_by = {0};
 	static int64 booking_no;
+	static bool is_checked = false;
 	FullTransactionId transaction = GetTopFullTransactionId();
 
 	if (!FullTransactionIdEquals(taken_by, transaction))
 	{
 		booking_no = nextval_internal(tl_catalog()->booking_no_seq, false);
+		if (!is_checked)
+			require_not_sealed(booking_no);
+		is_checked = true;		/* once per session */
 		taken_by = transaction;
 	}
 	return booking_no;

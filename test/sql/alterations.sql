@@ -106,7 +106,7 @@ BEGIN
 			WHEN d.classid = 'pg_proc'::regclass THEN format('ALTER EXTENSION trainledger DROP FUNCTION %1$s; DROP FUNCTION %1$s', d.objid::regprocedure)
 			WHEN d.classid = 'pg_policy'::regclass THEN (SELECT format('DROP POLICY %I ON %s', p.polname, p.polrelid::regclass) FROM pg_policy p WHERE p.oid = d.objid)
 			WHEN d.classid = 'pg_trigger'::regclass THEN (SELECT format('DROP TRIGGER %I ON %s', t.tgname, t.tgrelid::regclass) FROM pg_trigger t WHERE t.oid = d.objid)
-			ELSE (SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s', r.ev_class::regclass, string_agg(format('NULL::%s AS %I', format_type(a.atttypid, a.atttypmod), a.attname), ', ' ORDER BY a.attnum))
+			ELSE (SELECT format('CREATE OR REPLACE VIEW %s AS SELECT %s', r.ev_class::regclass, string_agg(format('NULL::%s%s AS %I', format_type(a.atttypid, a.atttypmod), ' COLLATE ' || nullif(nullif(a.attcollation, 0), 'default'::regcollation)::regcollation, a.attname), ', ' ORDER BY a.attnum))
 				FROM pg_rewrite r JOIN pg_attribute a ON a.attrelid = r.ev_class AND a.attnum > 0 WHERE r.oid = d.objid GROUP BY r.ev_class) END
 		INTO statement
 		FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
@@ -204,7 +204,7 @@ FROM (VALUES
 	(405, 'entry elsewhere', 'ALTER TABLE trainledger.entry SET SCHEMA regress'),
 	(406, 'account renamed to entry', 'ALTER TABLE trainledger.entry RENAME TO was; ALTER TABLE trainledger.account RENAME TO entry; ALTER TABLE trainledger.was RENAME TO account'),
 	(407, 'a column renamed', 'ALTER TABLE trainledger.account RENAME entry_count TO number_of_entries'),
-	(408, 'a column dropped', 'ALTER TABLE trainledger.entry DROP COLUMN keyed_call'),
+	(408, 'a column dropped', $$SELECT pg_temp.free('trainledger.entry', 'keyed_call'); ALTER TABLE trainledger.entry DROP COLUMN keyed_call$$),
 	(409, 'a label renamed', $$ALTER TYPE trainledger.operation RENAME VALUE 'expire' TO 'lapse'$$),
 	(410, 'a type renamed', 'ALTER TYPE trainledger.token_kind RENAME TO kind_of_tokens'),
 	(411, 'a sequence renamed', 'ALTER SEQUENCE trainledger.account_id_seq RENAME TO renamed'),

@@ -159,7 +159,7 @@ WHERE l.type IS NOT NULL AND NOT EXISTS (SELECT FROM function p
 ORDER BY 1, 2, 3;
 SELECT c.object, c.name AS leaves_defaults FROM call c
 WHERE (c.schema, c.name) IN (SELECT pronamespace::regnamespace::text, proname FROM function) AND NOT EXISTS (SELECT FROM function p
-	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND p.pronargs = cardinality(c.arguments)) ORDER BY 1, 2;
+	WHERE p.pronamespace::regnamespace::text = c.schema AND p.proname = c.name AND (p.pronargs = cardinality(c.arguments) OR p.provariadic <> 0)) ORDER BY 1, 2;
 -- and views run as their caller, but for figures of the whole books
 SELECT oid::regclass AS not_invoker FROM relation
 WHERE relkind = 'v' AND NOT coalesce('security_invoker=true' = ANY (reloptions) OR 'security_invoker=on' = ANY (reloptions), false) AND relname <> 'ledger_metrics';
@@ -195,7 +195,9 @@ WHERE left(i.relname, length(r.relname) + 1) <> r.relname || '_' OR i.relname ~ 
 SELECT r.oid::regclass AS not_dumped FROM relation r
 WHERE r.relkind IN ('r', 'S', 'p') AND NOT EXISTS (
 	SELECT FROM pg_extension e, unnest(e.extconfig, e.extcondition) AS c(relation, condition)
-	WHERE e.extname = 'trainledger' AND c.relation = r.oid AND c.condition = '');
+	WHERE e.extname = 'trainledger' AND c.relation = r.oid AND c.condition = '')
+-- of which transaction ids mean nothing elsewhere
+AND r.relname <> 'log_mark';
 -- no foreign key to its own table or in a circle
 WITH RECURSIVE reach AS (
 	SELECT c.conrelid, c.confrelid FROM pg_constraint c WHERE c.contype = 'f' AND c.conrelid IN (SELECT oid FROM relation)

@@ -522,6 +522,40 @@ INSERT INTO regress.call (before, call) VALUES
 	($$SELECT regress.done('issue_training_tokens(GOLD, ORG, 1, id => ''00000000-0000-4000-8000-000000000001'')'); SET LOCAL trainledger.homes = '{}'$$, $$forget_homes('{(,)}')$$),
 	($$SET LOCAL trainledger.homes = '{[321,322)}'$$, $$issue_training_tokens(GOLD, ORG, 1, id => '00000000-0000-4000-8000-000000000001')$$);
 
+-- The log. Nothing that this transaction has booked can be sealed in it, so
+-- the checkpoints are made by hand; and they may leave.
+CREATE OR REPLACE FUNCTION trainledger_internal.log_flush(made_by xid) RETURNS void LANGUAGE sql STABLE PARALLEL RESTRICTED AS '';
+CREATE FUNCTION regress.start_log() RETURNS void LANGUAGE sql VOLATILE AS $$
+	INSERT INTO trainledger.log_origin VALUES (1, 'refusals.example', 'test', 0, 'test', now())
+$$;
+CREATE FUNCTION regress.seal() RETURNS void LANGUAGE sql VOLATILE AS $$
+	SELECT regress.start_log();
+	INSERT INTO trainledger.checkpoint SELECT 'refusals.example', x.size, t.root, 1::bigint << 37, now(), x.note
+	FROM trainledger_internal.log_append(0, 1::bigint << 37) t, LATERAL (VALUES (1::bigint, 'note'), (t.size, NULL)) x(size, note)
+$$;
+INSERT INTO regress.call (before, call) VALUES
+	(NULL, $$start_log(NULL, 'x')$$),
+	(NULL, $$start_log('x', ' ')$$),
+	(NULL, $$start_log('a b', 'x')$$),
+	(NULL, $$seal()$$),
+	(NULL, $$verify('x')$$),
+	(NULL, $$verify(since => NULL)$$),
+	('SELECT regress.start_log()', $$start_log('refusals.example', 'x')$$),
+	('SELECT regress.start_log()', $$checkpoint_text()$$),
+	('SELECT regress.start_log()', $$prove_entry(NULL, 1)$$),
+	('SELECT regress.start_log()', $$prove_entry(ACCOUNT, NULL)$$),
+	('SELECT regress.start_log()', $$prove_entry(0, 1)$$),
+	('SELECT regress.start_log()', $$entry_leaf(ACCOUNT, 1)$$),
+	('SELECT regress.seal(); ALTER TABLE trainledger.checkpoint DISABLE TRIGGER functions_only; UPDATE trainledger.checkpoint SET note = NULL', $$prove_entry(ACCOUNT, 1)$$),
+	('SELECT regress.seal()', $$prove_entry(ACCOUNT, 2)$$),
+	('SELECT regress.seal()', $$prove_entry(ACCOUNT, 2, (SELECT max(c.size) FROM trainledger.checkpoint c))$$),
+	('SELECT regress.seal()', $$checkpoint_text(2)$$),
+	('SELECT regress.seal()', $$prove_consistency(-1)$$),
+	('SELECT regress.seal()', $$prove_consistency(NULL)$$),
+	('SELECT regress.seal()', $$add_signature(1, NULL)$$),
+	('SELECT regress.seal()', $$add_signature(NULL, 'x')$$),
+	('SELECT regress.seal()', $$add_signature(1, 'x')$$);
+
 DO $$
 DECLARE
 	this regress.call;
@@ -565,6 +599,9 @@ INSERT INTO regress.blameless VALUES
 	('body is not an object', 'it is no argument of a document'),
 	('no row was inserted into cohort', 'the trigger is to blame'),
 	('no row was written to program', 'the trigger is to blame'),
+	('log has not been started', 'the call is right'),
+	('nothing is sealed', 'the call is right'),
+	('no checkpoint is signed', 'the call is right'),
 	('token lot was not updated', 'the trigger is to blame');
 SELECT c.call, c.message AS no_argument FROM regress.call c
 WHERE c.argument IS NULL AND c.message NOT IN (SELECT b.message FROM regress.blameless b);
@@ -583,7 +620,8 @@ SELECT count(*) > 90 AS some FROM regress.place;
 SELECT place AS not_reached, line FROM regress.place
 WHERE place NOT IN (SELECT c.place FROM regress.call c WHERE c.place IS NOT NULL);
 SELECT call, place AS unknown FROM regress.call WHERE place NOT IN (SELECT p.place FROM regress.place p);
-SELECT proname AS raises_by_itself FROM regress.routine WHERE prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|\w+_\w+)';
+-- what seal() and prove_entry() raise is no refusal of the business
+SELECT proname AS raises_by_itself FROM regress.routine WHERE proname NOT IN ('seal', 'prove_entry') AND prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|\w+_\w+)';
 -- Checks are called with the name of an argument, and the work of a function
 -- has the names of its arguments, but for reconcile, which returns a column of the name
 SELECT p.proname, m[2] AS no_argument_of_it

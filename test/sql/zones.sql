@@ -82,6 +82,9 @@ INSERT INTO call SELECT replace(replace(s, '$account', :'account'), '$id', '0000
 	$$SELECT * FROM account_statement($account, '2026-03-08T07:30:00Z', '2026-02-28T23:59:59Z')$$,
 	$$SELECT * FROM account_statement($account, 'infinity', '-infinity')$$,
 	'SELECT * FROM reconcile()',
+	-- the log, of which there is no such checkpoint
+	$$SELECT * FROM add_signature(0, '— zones.example AAAAAAAA')$$,
+	'SELECT * FROM verify()',
 	$$SELECT trainledger_api.credit_token_balance('default', 'id', '2')$$,
 	$$SELECT trainledger_api.credit_token_history('default', 'barcode', 'zones')$$,
 	$$SELECT trainledger_api.credit_token_transaction('{"operation": "add", "delegate_id": 2, "amount": 1, "source": "s", "description": "d", "recordedAt": 1774999800}')$$,

@@ -51,6 +51,8 @@ sub run_examples
 
 my $node = PostgreSQL::Test::Cluster->new('documentation');
 $node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+# a transaction of autovacuum would hold the log back
+$node->append_conf('postgresql.conf', 'autovacuum = off');
 $node->start;
 
 foreach my $file (@files)

@@ -66,6 +66,13 @@ FROM (SELECT id, trainledger.modify_program_membership('00000000-0000-4000-8000-
 	FROM unnest('{5001,5003,9001}'::bigint[]) id OFFSET 0) p;
 SELECT trainledger.create_program_ticket('00000000-0000-4000-8000-000000000002', id, sku => 'sku of ' || id) FROM unnest('{5001,5003,9001}'::bigint[]) id;
 SELECT trainledger.create_program_ticket('00000000-0000-4000-8000-000000000002', email => 'to-come@private.example', sku => 'sku of nobody');
+SELECT trainledger.start_log('rest.example/log', 'what readers see');
+-- autovacuum may hold it back
+DO $$ BEGIN
+	WHILE trainledger.seal() = 0 LOOP
+		COMMIT;
+	END LOOP;
+END $$;
 END
 
 my $faces = TrainLedger::Faces->start($node, 'books');
@@ -81,6 +88,7 @@ my %seen_of = (
 	(map { $_ => 'hold_id IN (SELECT h.id FROM trainledger_api.holds h WHERE h.party_id = 5001)' } qw(hold_allocations hold_events)),
 	pass_periods => 'pass_id IN (SELECT p.id FROM trainledger_api.training_passes p WHERE p.party_id = 5001)',
 	signup_tokens => 'false',
+	checkpoints => 'false',
 	map { $_ => $all } qw(catalog_items regions currencies credit_token_types
 	  training_token_types token_types training_pass_types training_pass_type_contents
 	  training_pass_type_options training_pass_type_prices program_kinds
@@ -535,6 +543,7 @@ sub injection
 
 			$sent++;
 			next if $answer->{status} =~ /^4\d\d$/ && $answer->{json}{code} =~ /^(?:TL\d+|PGRST202|22P02)$/;
+			next if $answer->{status} == 204;	# returns nothing
 			if ($answer->{status} != 200)
 			{
 				fail("$function, $argument $i: $answer->{status} $answer->{body}");
@@ -595,6 +604,9 @@ sub good_calls
 	return (
 		add_party => sub { +{ kind => 'person', name => shift } },
 		update_party => sub { +{ party_id => 9001 } },
+		start_log => sub { +{ origin => shift =~ tr/ /-/r, reason => 'r' } },
+		verify => sub { +{} },
+		add_signature => sub { +{ size => 1 } },
 		find_party => sub { +{ id_type => 'id', id => '9001' } },
 		add_catalog_item => sub { +{ kind => 'course', code => shift, name => 'n' } },
 		update_catalog_item => sub { +{ item_id => 1, name => shift } },

@@ -1,0 +1,158 @@
+-- The log: what it keeps (contract, section 17)
+
+/*
+ * The one in use is the last.  A log that goes on from a backup after one of
+ * its checkpoints has left the house needs another name, because the two would
+ * say different things of trees of one size.
+ */
+CREATE TABLE trainledger.log_origin (
+	id integer CONSTRAINT log_origin_pkey PRIMARY KEY,
+	origin text COLLATE "C" NOT NULL
+		CONSTRAINT log_origin_origin_key UNIQUE,
+	reason text NOT NULL,
+	size bigint NOT NULL,
+	started_by text NOT NULL,
+	started_at timestamptz NOT NULL
+);
+COMMENT ON TABLE trainledger.log_origin IS
+'Names of the log, a row for each call of start_log(); the last one is in use.';
+COMMENT ON COLUMN trainledger.log_origin.id IS 'Number of the name: 1, 2, 3.';
+COMMENT ON COLUMN trainledger.log_origin.origin IS 'Name of the log in checkpoints, and of the key in signatures.';
+COMMENT ON COLUMN trainledger.log_origin.reason IS 'Why the log was started under this name.';
+COMMENT ON COLUMN trainledger.log_origin.size IS 'Leaves that were in the tree then.';
+COMMENT ON COLUMN trainledger.log_origin.started_by IS 'Who started it: the claim sub of the request, else the role.';
+COMMENT ON COLUMN trainledger.log_origin.started_at IS 'When it was started.';
+
+/*
+ * The last block is changed until it is full.  Hashes do not get smaller, so
+ * that nothing tries to compress them.
+ */
+CREATE TABLE trainledger.log_block (
+	block_no bigint CONSTRAINT log_block_pkey PRIMARY KEY,
+	booking_no bigint NOT NULL,
+	kind text COLLATE "C" NOT NULL,
+	id bigint NOT NULL,
+	entry_no bigint NOT NULL,
+	size integer NOT NULL,
+	hash bytea NOT NULL,
+	prefixes bytea NOT NULL,
+	names bytea
+);
+ALTER TABLE trainledger.log_block
+	ALTER hash SET STORAGE EXTERNAL,
+	ALTER prefixes SET STORAGE EXTERNAL,
+	ALTER names SET STORAGE EXTERNAL;
+COMMENT ON TABLE trainledger.log_block IS
+'Leaves of the log, 256 in each row but the last: how they are found, and what they were when they were sealed.';
+COMMENT ON COLUMN trainledger.log_block.block_no IS 'Number of the block: 0, 1, 2; leaf n is in block n / 256.';
+COMMENT ON COLUMN trainledger.log_block.booking_no IS 'Booking of its first leaf.';
+COMMENT ON COLUMN trainledger.log_block.kind IS 'Kind of its first leaf.';
+COMMENT ON COLUMN trainledger.log_block.id IS 'Of an entry the account, else the id of its first leaf.';
+COMMENT ON COLUMN trainledger.log_block.entry_no IS 'Of an entry its number in the account; 0 for other kinds.';
+COMMENT ON COLUMN trainledger.log_block.size IS 'Leaves in it.';
+COMMENT ON COLUMN trainledger.log_block.hash IS 'Hash of the node above its leaves; while it is not full, the hashes of its complete nodes, the largest first.';
+COMMENT ON COLUMN trainledger.log_block.prefixes IS 'First four bytes of each leaf''s hash, by which verify() says which one changed.';
+COMMENT ON COLUMN trainledger.log_block.names IS 'Which leaves are no entries, 11 bytes each (place in the block, kind, id), by which verify() says which one is gone; null: none.';
+
+CREATE TABLE trainledger.log_node (
+	level smallint NOT NULL,
+	node_no bigint NOT NULL,
+	hash bytea NOT NULL,
+	CONSTRAINT log_node_pkey PRIMARY KEY (level, node_no)
+);
+COMMENT ON TABLE trainledger.log_node IS
+'Hashes of nodes above 256 blocks (level 16) and above 65536 (level 24), so that a proof reads few rows.';
+COMMENT ON COLUMN trainledger.log_node.level IS 'Level of the node in the tree, 16 or 24; leaves are at level 0.';
+COMMENT ON COLUMN trainledger.log_node.node_no IS 'Number of the node in its level: 0, 1, 2.';
+COMMENT ON COLUMN trainledger.log_node.hash IS 'Hash of the node.';
+
+CREATE TABLE trainledger.checkpoint (
+	origin text COLLATE "C" NOT NULL
+		CONSTRAINT checkpoint_origin_fkey
+		REFERENCES trainledger.log_origin (origin),
+	size bigint NOT NULL,
+	root bytea NOT NULL,
+	last_booking_no bigint NOT NULL,
+	created_at timestamptz NOT NULL,
+	note text,
+	CONSTRAINT checkpoint_pkey PRIMARY KEY (size, origin)
+);
+COMMENT ON TABLE trainledger.checkpoint IS
+'States of the log, a row for each seal that added something.';
+COMMENT ON COLUMN trainledger.checkpoint.origin IS 'Name of the log.';
+COMMENT ON COLUMN trainledger.checkpoint.size IS 'Leaves in the tree.';
+COMMENT ON COLUMN trainledger.checkpoint.root IS 'Root of the tree of that size (RFC 6962).';
+COMMENT ON COLUMN trainledger.checkpoint.last_booking_no IS 'All bookings up to this number are in the tree.';
+COMMENT ON COLUMN trainledger.checkpoint.created_at IS 'When it was sealed.';
+COMMENT ON COLUMN trainledger.checkpoint.note IS 'The checkpoint with its signatures, as a C2SP signed note; null: nobody has signed it.';
+
+/*
+ * Once every transaction before next_xid is over, no more bookings up to last_no
+ * can appear.  Another cluster has other transaction ids, so a dump leaves
+ * these rows out.
+ */
+CREATE TABLE trainledger.log_mark (
+	last_no bigint CONSTRAINT log_mark_pkey PRIMARY KEY,
+	next_xid xid8 NOT NULL
+);
+COMMENT ON TABLE trainledger.log_mark IS
+'Numbers of bookings that seal() has read, and what must be over before they can be sealed.';
+COMMENT ON COLUMN trainledger.log_mark.last_no IS 'Last number that was given out.';
+COMMENT ON COLUMN trainledger.log_mark.next_xid IS 'Next transaction id, read after the number: older transactions may still have it.';
+
+/*
+ * The hash of texts that are easily guessed tells them, and a salt hides them.
+ * Whoever deletes it makes the hashes those of nothing.  No foreign key: there is
+ * a salt for what is nobody's too.
+ */
+CREATE TABLE trainledger.party_salt (
+	party_id bigint CONSTRAINT party_salt_pkey PRIMARY KEY,
+	salt bytea NOT NULL
+);
+COMMENT ON TABLE trainledger.party_salt IS
+'Random bytes, a row for each party with something in the log, that are hashed together with its texts.';
+COMMENT ON COLUMN trainledger.party_salt.party_id IS 'Party; 0: nobody, for tickets that are made out to an address.';
+COMMENT ON COLUMN trainledger.party_salt.salt IS 'Its 32 bytes.';
+
+-- Nothing of the log is changed by hand, nor are the events that it seals
+
+DO $$
+DECLARE
+	guarded record;
+BEGIN
+	FOR guarded IN SELECT g.* FROM (VALUES
+		('token_type_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Events are never changed or deleted.'),
+		('token_issue_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Events are never changed or deleted.'),
+		('pass_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Events are never changed or deleted.'),
+		('membership_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Events are never changed or deleted.'),
+		('log_origin', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Names of the log stay.'),
+		('log_block', 'functions_only', 'UPDATE', 'refuse_outside_functions',
+		 'Blocks are changed by seal() only.'),
+		('log_block', 'never_removed', 'DELETE OR TRUNCATE', 'refuse_change',
+		 'Blocks are never deleted.'),
+		('log_node', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Nodes never change.'),
+		('checkpoint', 'functions_only', 'UPDATE', 'refuse_outside_functions',
+		 'Checkpoints are changed by signing only.'),
+		('checkpoint', 'never_removed', 'DELETE OR TRUNCATE', 'refuse_change',
+		 'Checkpoints are never deleted.'),
+		('party_salt', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'The salt of a party never changes.')
+	) AS g(relation, name, events, guard, comment) LOOP
+		EXECUTE pg_catalog.format('CREATE TRIGGER %I BEFORE %s'
+			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'
+			' trainledger_internal.%I(%L)', guarded.name, guarded.events,
+			guarded.relation, guarded.guard,
+			CASE WHEN guarded.relation LIKE '%\_event'
+				 THEN 'Book a correction with the functions of trainledger.'
+				 ELSE 'Use the functions of the log, such as seal.' END);
+		EXECUTE pg_catalog.format('COMMENT ON TRIGGER %I ON trainledger.%I IS %L',
+			guarded.name, guarded.relation, guarded.comment);
+	END LOOP;
+END;
+$$;

@@ -1,0 +1,109 @@
+-- The lines of the log (contract, section 17)
+
+CREATE FUNCTION trainledger_internal.log_line(VARIADIC "values" "any")
+RETURNS text
+AS 'MODULE_PATHNAME', 'tl_log_line' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION trainledger_internal.log_line IS
+'Values as a line of COPY without its end, times in UTC.';
+
+CREATE FUNCTION trainledger_internal.log_texts(
+	salt bytea, VARIADIC "values" "any") RETURNS text
+AS 'MODULE_PATHNAME', 'tl_log_texts' LANGUAGE C STABLE PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION trainledger_internal.log_texts IS
+'SHA-256 of a salt and the line of values, in hexadecimal digits; null without a salt.';
+
+CREATE FUNCTION trainledger_internal.log_leaf_hash(leaf text) RETURNS bytea
+AS 'MODULE_PATHNAME', 'tl_log_leaf_hash'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 10;
+COMMENT ON FUNCTION trainledger_internal.log_leaf_hash IS
+'Hash of a leaf of the log (RFC 6962): SHA-256 of a zero byte and the leaf.';
+
+/*
+ * One line for each entry and event, whether it is sealed or not; entry_no is 0
+ * for events.  The columns
+ * of a kind never change, because the lines of old rows must stay what they
+ * were; what is to have others becomes another kind, such as E2.  What stands
+ * in other tables is in the line too where changing it would make the entry
+ * mean something else, such as the party of its account.
+ */
+CREATE VIEW trainledger.log_row WITH (security_invoker = true) AS
+SELECT e.booking_no, 'E1'::text COLLATE "C" AS kind,
+	   e.account_id AS id, e.entry_no,
+	   trainledger_internal.log_line('E1'::text, e.booking_no, e.account_id,
+		   e.entry_no, e.operation, e.delta, e.balance, e.created_at,
+		   e.recorded_at, e.imported_at, e.keyed_call, e.other_account_id,
+		   a.party_id, a.token_type_id, a.name, l.id, l.first_expires_at,
+		   l.unit_price, l.currency_code, l.reissue_of,
+		   trainledger_internal.log_texts(s.salt, e.source, e.description,
+			   e.device, e.booked_by, e.dedup)) AS leaf
+FROM trainledger.entry e
+LEFT JOIN trainledger.account a ON a.id = e.account_id
+LEFT JOIN trainledger.token_lot l ON l.account_id = e.account_id
+LEFT JOIN trainledger.party_salt s ON s.party_id = a.party_id
+UNION ALL
+SELECT v.booking_no, 'X1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('X1'::text, v.booking_no, v.id, v.issue_id,
+		   v.old_expires_at, v.new_expires_at, v.created_at, l.party_id,
+		   l.token_type_id,
+		   trainledger_internal.log_texts(s.salt, v.reason, v.changed_by))
+FROM trainledger.token_issue_event v
+LEFT JOIN trainledger.token_lot l ON l.id = v.issue_id
+LEFT JOIN trainledger.party_salt s ON s.party_id = l.party_id
+UNION ALL
+SELECT v.booking_no, 'H1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('H1'::text, v.booking_no, v.id, v.hold_id,
+		   v.event, v.quantity, v.redemption_id, v.account_id, v.entry_no,
+		   v.expires_at, v.created_at, h.party_id, h.token_type_id,
+		   h.account_id, h.quantity,
+		   trainledger_internal.log_texts(s.salt, v.notes, v.changed_by,
+			   h.reference, h.notes, h.source, h.device, h.placed_by))
+FROM trainledger.hold_event v
+LEFT JOIN trainledger.placed_hold h ON h.id = v.hold_id
+LEFT JOIN trainledger.party_salt s ON s.party_id = h.party_id
+UNION ALL
+SELECT v.booking_no, 'P1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('P1'::text, v.booking_no, v.id, v.pass_id,
+		   v.event, v.option_id, v.party_id, v.valid_from, v.valid_until,
+		   v.run_from, v.other_pass_id, v.pass_use_id, v.created_at,
+		   trainledger_internal.log_texts(s.salt, v.reason, v.changed_by))
+FROM trainledger.pass_event v
+LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id
+UNION ALL
+SELECT u.booking_no, 'U1'::text COLLATE "C", u.id, 0::bigint,
+	   trainledger_internal.log_line('U1'::text, u.booking_no, u.id, u.pass_id,
+		   u.party_id, u.item_id, u.created_at,
+		   trainledger_internal.log_texts(s.salt, u.reference))
+FROM trainledger.pass_use u
+LEFT JOIN trainledger.party_salt s ON s.party_id = u.party_id
+UNION ALL
+SELECT v.booking_no, 'C1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('C1'::text, v.booking_no, v.id, v.claim_id,
+		   v.event, v.signup_token_id, v.party_id, v.created_at,
+		   trainledger_internal.log_texts(s.salt, v.reason, v.changed_by))
+FROM trainledger.claim_event v
+LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id
+UNION ALL
+SELECT v.booking_no, 'T1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('T1'::text, v.booking_no, v.id,
+		   v.ticket_id, v.event, v.state, v.party_id, v.program_kind_id,
+		   v.consumed_program_id, v.created_at,
+		   trainledger_internal.log_texts(s.salt, v.email, v.changed_by))
+FROM trainledger.ticket_event v
+LEFT JOIN trainledger.party_salt s
+	ON s.party_id = coalesce(v.party_id, 0)
+UNION ALL
+SELECT v.booking_no, 'M1'::text COLLATE "C", v.id, 0::bigint,
+	   trainledger_internal.log_line('M1'::text, v.booking_no, v.id,
+		   v.program_id, v.party_id, v.old_cohort_id, v.cohort_id, v.old_role,
+		   v.role, v.old_state, v.state, v.created_at,
+		   trainledger_internal.log_texts(s.salt, v.comments, v.state_detail,
+			   v.changed_by))
+FROM trainledger.membership_event v
+LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id;
+COMMENT ON VIEW trainledger.log_row IS
+'Lines of the log for all that is booked, a row for each entry and event, sealed or not.';
+COMMENT ON COLUMN trainledger.log_row.booking_no IS 'Number of the booking.';
+COMMENT ON COLUMN trainledger.log_row.kind IS 'Kind of the leaf, such as E1.';
+COMMENT ON COLUMN trainledger.log_row.id IS 'Of an entry the account, else the id of the event.';
+COMMENT ON COLUMN trainledger.log_row.entry_no IS 'Of an entry its number in the account, else 0.';
+COMMENT ON COLUMN trainledger.log_row.leaf IS 'Line of the log.';

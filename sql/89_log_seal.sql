@@ -1,0 +1,271 @@
+-- The log: started and sealed (contract, section 17)
+
+CREATE FUNCTION trainledger_internal.log_next_xid() RETURNS xid8
+AS 'MODULE_PATHNAME', 'tl_log_next_xid' LANGUAGE C VOLATILE PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.log_next_xid IS
+'An id that no transaction has got yet.';
+
+CREATE FUNCTION trainledger_internal.log_append(
+	after bigint, last_no bigint, OUT size bigint, OUT root bytea)
+AS 'MODULE_PATHNAME', 'tl_log_append' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.log_append IS
+'Appends the leaves of the bookings after one number up to another, and returns the size and the root of the tree.';
+
+CREATE FUNCTION trainledger_internal.try_lock_log() RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_try_lock_log' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.try_lock_log IS
+'Takes the mutex of the log until the end of the transaction, if nobody has it.';
+
+CREATE FUNCTION trainledger_internal.log_root(size bigint) RETURNS bytea
+AS 'MODULE_PATHNAME', 'tl_log_root' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION trainledger_internal.log_root IS
+'Root of the tree of the first so many leaves.';
+
+CREATE FUNCTION trainledger_internal.tree_size() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce((SELECT b.block_no * 256 + b.size
+					 FROM trainledger.log_block b
+					 ORDER BY b.block_no DESC LIMIT 1), 0);
+END;
+COMMENT ON FUNCTION trainledger_internal.tree_size IS
+'Number of leaves in the log.';
+
+/*
+ * The numbers of node n begin at n * 2^38 + 1, and its log holds none of other
+ * nodes.
+ */
+CREATE FUNCTION trainledger_internal.sealed_upto() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT coalesce(
+		(SELECT c.last_booking_no FROM trainledger.checkpoint c
+		 ORDER BY c.size DESC LIMIT 1),
+		(SELECT (s.last_value - s.is_called::integer) >> 38 << 38
+		 FROM trainledger.booking_no_seq s));
+END;
+COMMENT ON FUNCTION trainledger_internal.sealed_upto IS
+'Number up to which all bookings are in the log.';
+
+CREATE VIEW trainledger.log_leaf WITH (security_invoker = true) AS
+SELECT r.booking_no, r.kind,
+	   CASE r.kind WHEN 'E1' THEN ARRAY[r.id, r.entry_no]
+			ELSE ARRAY[r.id] END AS key,
+	   r.leaf, trainledger_internal.log_leaf_hash(r.leaf) AS leaf_hash
+FROM trainledger.log_row r
+WHERE r.booking_no <= (
+	SELECT c.last_booking_no FROM trainledger.checkpoint c
+	ORDER BY c.size DESC LIMIT 1)
+-- a node has rows with the numbers of others
+AND r.booking_no > (
+	SELECT (c.last_booking_no - 1) >> 38 << 38 FROM trainledger.checkpoint c
+	ORDER BY c.size DESC LIMIT 1);
+COMMENT ON VIEW trainledger.log_leaf IS
+'The log, a row for each entry and event that is sealed; its order is booking_no, kind, key.';
+COMMENT ON COLUMN trainledger.log_leaf.booking_no IS 'Number of the booking.';
+COMMENT ON COLUMN trainledger.log_leaf.kind IS 'E1 entry, X1 expiry of an issue, H1 hold, P1 pass, U1 use of a pass, C1 claim, T1 ticket, M1 membership.';
+COMMENT ON COLUMN trainledger.log_leaf.key IS 'Of an entry account and number, else the id of the event.';
+COMMENT ON COLUMN trainledger.log_leaf.leaf IS 'The line that is sealed.';
+COMMENT ON COLUMN trainledger.log_leaf.leaf_hash IS 'Its hash in the tree.';
+
+-- Starting
+
+CREATE FUNCTION trainledger_internal.start_log(origin text, reason text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	started trainledger.log_origin;
+BEGIN
+	origin := require_text('origin', origin);
+	reason := require_text('reason', reason);
+	IF origin ~ '[[:space:][:cntrl:]+]' THEN
+		PERFORM refuse('TL400', 'invalid origin',
+			format('"%s" has a blank or a plus sign.', origin),
+			'Use a name like that of a web address without its scheme, such as books.example/ledger.',
+			'origin');
+	END IF;
+	PERFORM take_mutex('log');
+	SELECT o.* INTO started FROM trainledger.log_origin o
+	WHERE o.origin = start_log.origin;
+	IF FOUND THEN
+		PERFORM refuse('TL409', 'log was started already',
+			format('Its origin is "%s" since %s.', started.origin,
+				   to_char(started.started_at AT TIME ZONE 'UTC',
+						   'YYYY-MM-DD"T"HH24:MI:SS"Z"')),
+			'Only after a restore to a time before a checkpoint that others have, start the log again with another origin.',
+			'origin');
+	END IF;
+	INSERT INTO trainledger.log_origin
+		(id, origin, reason, size, started_by, started_at)
+	VALUES ((SELECT coalesce(max(o.id), 0) + 1 FROM trainledger.log_origin o),
+			origin, reason, tree_size(), caller_name(), trainledger.clock());
+	PERFORM require_written('log_origin', FOUND);
+	INSERT INTO trainledger.checkpoint
+		(origin, size, root, last_booking_no, created_at)
+	SELECT origin, tree_size(), log_root(tree_size()), sealed_upto(),
+		   trainledger.clock()
+	WHERE tree_size() > 0;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.start_log IS
+'Starts the log under a name, which is in every checkpoint and proof. Again, with another name, only where a restore went back behind a checkpoint that others have. Level admin.';
+
+CREATE FUNCTION trainledger_internal.current_log()
+RETURNS trainledger.log_origin
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	started trainledger.log_origin;
+BEGIN
+	SELECT o.* INTO started FROM trainledger.log_origin o
+	ORDER BY o.id DESC LIMIT 1;
+	IF NOT FOUND THEN
+		PERFORM refuse('TL409', 'log has not been started',
+			'Nothing is sealed without a name of the log.',
+			'Call start_log(origin, reason) first.', NULL);
+	END IF;
+	RETURN started;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.current_log IS
+'The name of the log in use, or TL409.';
+
+-- Sealing
+
+/*
+ * Keeps the last number that was given out together with a transaction id that
+ * is read after it, and returns the last number of which every transaction that
+ * may have it or one before is over.
+ *
+ * Whoever takes a number has its transaction id by then (src/ledger/write.c),
+ * so it is less than the id that is read here.  The number must be read first.
+ * There are few rows, however long a transaction stays open: once there are
+ * many, the last one moves on.
+ */
+CREATE FUNCTION trainledger_internal.pass_marks() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	given bigint := (
+		-- a fresh sequence says 1 before it has given 1
+		SELECT s.last_value - CASE WHEN s.is_called THEN 0 ELSE 1 END
+		FROM trainledger.booking_no_seq s);
+	unused xid8 := log_next_xid();
+	oldest xid8 := pg_snapshot_xmin(pg_current_snapshot());
+	passed bigint;
+	kept bigint;
+BEGIN
+	-- a mark that is not of this cluster would never pass, or too early
+	DELETE FROM trainledger.log_mark m
+	WHERE m.next_xid > unused OR m.last_no > given;
+	passed := CASE WHEN unused <= oldest THEN given
+			  ELSE (SELECT max(m.last_no) FROM trainledger.log_mark m
+					WHERE m.next_xid <= oldest) END;
+	DELETE FROM trainledger.log_mark m WHERE m.last_no <= passed;
+	IF passed IS DISTINCT FROM given THEN
+		SELECT count(*) INTO kept FROM trainledger.log_mark;
+		IF kept >= 32 THEN
+			DELETE FROM trainledger.log_mark m
+			WHERE m.last_no = (SELECT max(x.last_no) FROM trainledger.log_mark x);
+		END IF;
+		INSERT INTO trainledger.log_mark (last_no, next_xid)
+		VALUES (given, unused)
+		ON CONFLICT DO NOTHING;
+	END IF;
+	RETURN passed;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.pass_marks IS
+'Number up to which no more bookings can appear; null where that is not known yet.';
+
+CREATE FUNCTION trainledger_internal.make_salts(after bigint, last_no bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	INSERT INTO trainledger.party_salt (party_id, salt)
+	SELECT p.party_id, uuid_send(gen_random_uuid())
+		|| uuid_send(gen_random_uuid())
+	FROM (SELECT a.party_id
+		  FROM trainledger.account a
+		  WHERE a.id IN (SELECT e.account_id FROM trainledger.entry e
+						 WHERE e.booking_no > after AND e.booking_no <= last_no)
+		  UNION
+		  SELECT l.party_id FROM trainledger.token_issue_event v
+		  JOIN trainledger.token_lot l ON l.id = v.issue_id
+		  WHERE v.booking_no > after AND v.booking_no <= last_no
+		  UNION
+		  SELECT h.party_id FROM trainledger.hold_event v
+		  JOIN trainledger.placed_hold h ON h.id = v.hold_id
+		  WHERE v.booking_no > after AND v.booking_no <= last_no
+		  UNION
+		  SELECT v.party_id FROM trainledger.pass_event v
+		  WHERE v.booking_no > after AND v.booking_no <= last_no
+		  UNION
+		  SELECT u.party_id FROM trainledger.pass_use u
+		  WHERE u.booking_no > after AND u.booking_no <= last_no
+		  UNION
+		  SELECT v.party_id FROM trainledger.claim_event v
+		  WHERE v.booking_no > after AND v.booking_no <= last_no
+		  UNION
+		  SELECT coalesce(v.party_id, 0) FROM trainledger.ticket_event v
+		  WHERE v.booking_no > after AND v.booking_no <= last_no
+		  UNION
+		  SELECT v.party_id FROM trainledger.membership_event v
+		  WHERE v.booking_no > after AND v.booking_no <= last_no) p
+	WHERE NOT EXISTS (SELECT FROM trainledger.party_salt s
+					  WHERE s.party_id = p.party_id);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.make_salts IS
+'Makes a salt for each party that has none and is about to be sealed.';
+
+/*
+ * Each statement must see what was committed before it, or else an entry with
+ * a number that has passed could be left out for ever.
+ */
+CREATE FUNCTION trainledger_internal.seal() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	log trainledger.log_origin;
+	sealed bigint;
+	passed bigint;
+	size bigint;
+	root bytea;
+BEGIN
+	IF current_setting('transaction_isolation')
+	   NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE active_sql_transaction USING
+			MESSAGE = 'seal() needs isolation level READ COMMITTED',
+			DETAIL = format('The transaction is %s, so it may not see all that was committed.',
+				upper(current_setting('transaction_isolation'))),
+			HINT = 'Call it in a transaction of its own.';
+	END IF;
+	log := current_log();
+	IF NOT try_lock_log() THEN
+		RETURN tree_size();
+	END IF;
+	passed := pass_marks();
+	sealed := sealed_upto();
+	IF passed > sealed THEN
+		PERFORM make_salts(sealed, passed);
+		SELECT a.size, a.root INTO size, root FROM log_append(sealed, passed) a;
+		INSERT INTO trainledger.checkpoint
+			(origin, size, root, last_booking_no, created_at)
+		SELECT log.origin, size, root, passed, trainledger.clock()
+		WHERE size > 0
+		-- nothing but numbers that were rolled back
+		ON CONFLICT DO NOTHING;
+	END IF;
+	RETURN tree_size();
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.seal IS
+'Appends to the log what was booked since the last time, as far as every transaction that may book under those numbers is over, makes a checkpoint where there was something, and returns the number of leaves in the log. Where another session is sealing it returns at once. Level admin.';

@@ -1,0 +1,217 @@
+/*-------------------------------------------------------------------------
+ *
+ * seal.c
+ *		Appends what was booked to the log (contract, section 17).
+ *
+ * Copyright (c) 2026, trainledger contributors
+ *
+ * src/log/seal.c
+ *
+ *-------------------------------------------------------------------------
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/transam.h"
+#include "access/xact.h"
+#include "access/xlog.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "replication/message.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/xid8.h"
+
+#include "base/trainledger.h"
+#include "log/store.h"
+
+PG_FUNCTION_INFO_V1(tl_log_next_xid);
+PG_FUNCTION_INFO_V1(tl_log_append);
+PG_FUNCTION_INFO_V1(tl_log_flush);
+
+/* Booking numbers that are read at a time, so that sorts stay in memory */
+#define NUMBERS_AT_A_TIME		20000
+
+/*
+ * log_next_xid() returns xid8: an id that no transaction has got yet.  It is
+ * not pg_snapshot_xmax(), which the running ones may lie above.
+ */
+Datum
+tl_log_next_xid(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	PG_RETURN_FULLTRANSACTIONID(ReadNextFullTransactionId());
+}
+
+/* The end of the log while it grows */
+typedef struct Growth
+{
+	TlPeaks		blocks;			/* of full blocks, counted in leaves */
+	TlBlock		tail;			/* the block that has room; may be empty */
+	bool		is_new;			/* the tail is not in the table yet */
+	MemoryContext context;
+} Growth;
+
+static void
+save_made_node(void *context pg_attribute_unused(), int level, int64 number,
+			   const TlHash *hash)
+{
+	tl_save_node(level, number, hash);
+}
+
+static void
+begin_block(Growth *growth)
+{
+	TlBlock    *tail = &growth->tail;
+
+	tail->number = growth->blocks.size / TL_BLOCK_LEAVES;
+	tail->peaks.size = tail->peaks.count = 0;
+	resetStringInfo(&tail->names);
+	growth->is_new = true;
+}
+
+static void
+load_growth(Growth *growth)
+{
+	TlBlock    *tail = &growth->tail;
+	bool		is_found = tl_last_block(tail);
+	int64		full;
+
+	if (!is_found)
+	{
+		initStringInfo(&tail->names);
+		tail->peaks.size = 0;
+	}
+	full = !is_found ? 0 :
+		   tail->peaks.size == TL_BLOCK_LEAVES ? tail->number + 1 :
+												 tail->number;
+	tl_read_peaks(full * TL_BLOCK_LEAVES, tl_stored_node, tl_open_store(),
+				  &growth->blocks);
+	growth->is_new = false;
+	if (!is_found || tail->peaks.size == TL_BLOCK_LEAVES)
+		begin_block(growth);
+}
+
+static void
+append_leaf(Growth *growth, const TlLeaf *leaf)
+{
+	tl_add_leaf(&growth->tail, leaf);
+	if (growth->tail.peaks.size < TL_BLOCK_LEAVES)
+		return;
+	tl_save_block(&growth->tail, growth->is_new);
+	tl_append_node(&growth->blocks, TL_BLOCK_BITS,
+				   growth->tail.peaks.hashes[0], save_made_node, NULL);
+	begin_block(growth);
+}
+
+/* Append the bookings after one number up to another; whether there are any */
+static bool
+append_bookings(Growth *growth, int64 after, int64 last_no)
+{
+	TlPlace		from = {.booking_no = after + 1};
+	TlPlace		until = {.booking_no = last_no + 1};
+	TlLeafReader reader;
+	TlLeaf		leaf;
+	bool		is_any = false;
+
+	tl_open_leaves(&reader, &from, &until);
+	while (tl_next_leaf(&reader, &leaf))
+	{
+		append_leaf(growth, &leaf);
+		is_any = true;
+	}
+	tl_close_leaves(&reader);
+	return is_any;
+}
+
+static TlHash
+current_root(const Growth *growth, int64 *size)
+{
+	TlPeaks		whole = growth->blocks;
+	const TlPeaks *tail = &growth->tail.peaks;
+
+	memcpy(&whole.hashes[whole.count], tail->hashes,
+		   tail->count * sizeof(TlHash));
+	whole.count += tail->count;
+	whole.size += tail->size;
+	*size = whole.size;
+	return tl_peaks_root(&whole);
+}
+
+/*
+ * log_append(after bigint, last_no bigint, OUT size bigint, OUT root bytea):
+ * appends the leaves of the bookings after one number up to another
+ */
+Datum
+tl_log_append(PG_FUNCTION_ARGS)
+{
+	int64		after = PG_GETARG_INT64(0);
+	int64		last_no = PG_GETARG_INT64(1);
+	int64		begin = after;
+	int64		count = NUMBERS_AT_A_TIME;
+	Growth		growth;
+	TlProgress	progress;
+	MemoryContext step;
+	int64		size;
+	TlHash		root;
+	TupleDesc	columns;
+	bytea	   *bytes;
+	Datum		values[2];
+	bool		nulls[2] = {false, false};
+
+	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
+		elog(ERROR, "return type must be a row type");
+	SPI_connect();
+	load_growth(&growth);
+	tl_progress_start(&progress, "bookings sealed", last_no - after);
+	step = AllocSetContextCreate(CurrentMemoryContext, "trainledger seal",
+								 ALLOCSET_DEFAULT_SIZES);
+	while (begin < last_no)
+	{
+		int64		end = last_no - begin > count ? begin + count : last_no;
+		MemoryContext outer = MemoryContextSwitchTo(step);
+
+		/* a sequence that was set forward has left many numbers out */
+		if (append_bookings(&growth, begin, end))
+			count = NUMBERS_AT_A_TIME;
+		else
+			count *= 2;
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(step);
+		begin = end;
+		tl_progress_step(&progress, begin - after);
+	}
+	if (growth.tail.peaks.size > 0)
+		tl_save_block(&growth.tail, growth.is_new);
+	root = current_root(&growth, &size);
+	tl_progress_end(&progress);
+	SPI_finish();
+
+	bytes = palloc(VARHDRSZ + TL_HASH_BYTES);
+	SET_VARSIZE(bytes, VARHDRSZ + TL_HASH_BYTES);
+	memcpy(VARDATA(bytes), root.bytes, TL_HASH_BYTES);
+	values[0] = Int64GetDatum(size);
+	values[1] = PointerGetDatum(bytes);
+	PG_RETURN_DATUM(HeapTupleGetDatum(
+		heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
+}
+
+/*
+ * log_flush(made_by xid) returns void: brings everything that is visible to
+ * disk, which with synchronous_commit off it need not be.  A standby has got it
+ * from the disk of its primary.
+ *
+ * What the running transaction has made may still be rolled back.
+ */
+Datum
+tl_log_flush(PG_FUNCTION_ARGS)
+{
+	if (TransactionIdIsCurrentTransactionId(PG_GETARG_TRANSACTIONID(0)))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("checkpoint is not committed"),
+				 errdetail("The running transaction has made or signed it, and could still be rolled back."),
+				 errhint("Commit first.")));
+	if (!RecoveryInProgress())
+		XLogFlush(tl_LogLogicalMessage("trainledger", "", 0));
+	PG_RETURN_VOID();
+}
