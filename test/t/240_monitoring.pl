@@ -115,6 +115,23 @@ is_deeply([ sort map { /^trainledger_table_dead_rows\{table="(\w+)"\}$/ ? $1 : (
 is_deeply([ grep { /^trainledger_check/ } keys %$metric ], [],
 	'no figures of a check that never was');
 
+is_deeply([ grep { /^trainledger_log/ } keys %$metric ], [],
+	'no figures of a log that was not started');
+
+# The log: started, and sealed
+$node->safe_psql('books', "SELECT trainledger.start_log('books.example/ledger', 'Opening')");
+$metric = scrape();
+is($metric->{trainledger_log_size}, 0, 'the log is empty');
+is($metric->{trainledger_log_seal_lag_entries}, count('entry'), 'all entries are still to seal');
+cmp_ok($metric->{trainledger_log_seal_lag_seconds}, '>', 0, 'and have an age');
+$node->poll_query_until('books',
+	"SELECT trainledger.seal() = (SELECT count(*) FROM trainledger.log_leaf) AND value = 0 FROM trainledger.ledger_metrics WHERE name = 'seal_lag_entries'")
+  or die 'not everything was sealed';
+$metric = scrape();
+is($metric->{trainledger_log_size}, count('log_leaf'), 'the size of the log');
+is($metric->{trainledger_log_seal_lag_entries}, 0, 'none is left to seal');
+is($metric->{trainledger_log_seal_lag_seconds}, 0, 'nor an age');
+
 # Checks: one that finds nothing, and one that does
 is($node->safe_psql('books', 'SELECT trainledger.check_books()'), 0, 'a check');
 my $checked = $node->safe_psql('books',
@@ -179,6 +196,7 @@ SKIP:
 		TrainledgerBooksNeverChecked => [ 'trainledger_accounts', [ (1) x 50 ], 48 ],
 		TrainledgerSweepMissing => [ 'trainledger_expired_unswept_lots', [ 0, 1, 1, 1 ], 3 ],
 		TrainledgerHoldsOverdue => [ 'trainledger_overdue_holds', [ 0, (1) x 28 ], 27 ],
+		TrainledgerSealLag => [ 'trainledger_log_seal_lag_seconds', [ 900, 901, 901 ], 2 ],
 		TrainledgerServerDown => [ 'pg_up', [ 1, 0, 0 ], 2 ],
 		TrainledgerMetricsFail => [ 'pg_exporter_last_scrape_error', [ 0, 1, 1 ], 2 ],
 		TrainledgerLongTransaction => [ 'pg_stat_activity_max_tx_duration', [ 0, 4000 ], 1 ],
