@@ -114,6 +114,43 @@ COMMENT ON TABLE trainledger.party_salt IS
 COMMENT ON COLUMN trainledger.party_salt.party_id IS 'Party; 0: nobody, for tickets that are made out to an address.';
 COMMENT ON COLUMN trainledger.party_salt.salt IS 'Its 32 bytes.';
 
+/*
+ * What was forgotten stays in the log by the hash of its texts.  row_id and
+ * entry_no are the id and entry_no of log_row.
+ */
+CREATE TABLE trainledger.redaction (
+	id bigint CONSTRAINT redaction_pkey PRIMARY KEY,
+	booking_no bigint NOT NULL,
+	kind text COLLATE "C" NOT NULL,
+	row_id bigint NOT NULL,
+	entry_no bigint NOT NULL,
+	party_id bigint,
+	texts_hash bytea NOT NULL,
+	reason_code text NOT NULL,
+	redacted_by text NOT NULL,
+	created_at timestamptz NOT NULL,
+	CONSTRAINT redaction_row_key UNIQUE (row_id, entry_no, kind),
+	CONSTRAINT redaction_texts_hash_check
+		CHECK (pg_catalog.octet_length(texts_hash) = 32)
+);
+CREATE SEQUENCE trainledger.redaction_id_seq OWNED BY trainledger.redaction.id;
+CREATE INDEX redaction_booking_no_idx ON trainledger.redaction
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
+COMMENT ON SEQUENCE trainledger.redaction_id_seq IS
+'Numbers from which the ids of redactions are made.';
+COMMENT ON TABLE trainledger.redaction IS
+'Entries and events whose texts were emptied, append-only.';
+COMMENT ON COLUMN trainledger.redaction.id IS 'Identity of the redaction; its low 10 bits are the home of the row.';
+COMMENT ON COLUMN trainledger.redaction.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
+COMMENT ON COLUMN trainledger.redaction.kind IS 'Kind of the row''s leaf in the log, such as E1.';
+COMMENT ON COLUMN trainledger.redaction.row_id IS 'Of an entry the account, else the id of the event.';
+COMMENT ON COLUMN trainledger.redaction.entry_no IS 'Of an entry its number in the account, else 0.';
+COMMENT ON COLUMN trainledger.redaction.party_id IS 'Party that the row belongs to; null: nobody yet.';
+COMMENT ON COLUMN trainledger.redaction.texts_hash IS 'SHA-256 of the salt of the party and the texts that were there.';
+COMMENT ON COLUMN trainledger.redaction.reason_code IS 'Why, as a code.';
+COMMENT ON COLUMN trainledger.redaction.redacted_by IS 'Who did it: the claim sub of the request, else the role; not part of the log.';
+COMMENT ON COLUMN trainledger.redaction.created_at IS 'When it was done.';
+
 -- Nothing of the log is changed by hand, nor are the events that it seals
 
 DO $$
@@ -129,6 +166,8 @@ BEGIN
 		 'refuse_change', 'Events are never changed or deleted.'),
 		('membership_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
 		 'refuse_change', 'Events are never changed or deleted.'),
+		('redaction', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Redactions are never changed or deleted.'),
 		('log_origin', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
 		 'refuse_change', 'Names of the log stay.'),
 		('log_block', 'functions_only', 'UPDATE', 'refuse_outside_functions',
@@ -141,8 +180,10 @@ BEGIN
 		 'Checkpoints are changed by signing only.'),
 		('checkpoint', 'never_removed', 'DELETE OR TRUNCATE', 'refuse_change',
 		 'Checkpoints are never deleted.'),
-		('party_salt', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
-		 'refuse_change', 'The salt of a party never changes.')
+		('party_salt', 'append_only', 'UPDATE OR TRUNCATE',
+		 'refuse_change', 'The salt of a party never changes.'),
+		('party_salt', 'functions_only', 'DELETE', 'refuse_outside_functions',
+		 'The salt of a party goes when the party is forgotten.')
 	) AS g(relation, name, events, guard, comment) LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER %I BEFORE %s'
 			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'

@@ -250,6 +250,13 @@ AS $$
 DECLARE
 	entry trainledger.entry := find_sealed_entry(account_id, entry_no);
 BEGIN
+	IF EXISTS (SELECT FROM trainledger.redaction d
+			   WHERE d.kind = 'E1' AND d.row_id = entry.account_id
+			   AND d.entry_no = entry.entry_no) THEN
+		PERFORM refuse('TL409', 'texts of the entry were forgotten',
+			'The log keeps their hash alone.',
+			'What entry_leaf() returns can still be proved.', 'entry_no');
+	END IF;
 	RETURN (SELECT encode(s.salt, 'hex') || E'\n'
 				   || log_line(entry.source, entry.description, entry.device,
 							   entry.booked_by, entry.dedup)

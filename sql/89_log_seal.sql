@@ -63,7 +63,7 @@ AND r.booking_no > (
 COMMENT ON VIEW trainledger.log_leaf IS
 'The log, a row for each entry and event that is sealed; its order is booking_no, kind, key.';
 COMMENT ON COLUMN trainledger.log_leaf.booking_no IS 'Number of the booking.';
-COMMENT ON COLUMN trainledger.log_leaf.kind IS 'E1 entry, X1 expiry of an issue, H1 hold, P1 pass, U1 use of a pass, C1 claim, T1 ticket, M1 membership.';
+COMMENT ON COLUMN trainledger.log_leaf.kind IS 'E1 entry, X1 expiry of an issue, H1 hold, P1 pass, U1 use of a pass, C1 claim, T1 ticket, M1 membership, R1 redaction.';
 COMMENT ON COLUMN trainledger.log_leaf.key IS 'Of an entry account and number, else the id of the event.';
 COMMENT ON COLUMN trainledger.log_leaf.leaf IS 'The line that is sealed.';
 COMMENT ON COLUMN trainledger.log_leaf.leaf_hash IS 'Its hash in the tree.';
@@ -135,6 +135,26 @@ COMMENT ON FUNCTION trainledger_internal.current_log IS
 
 -- Sealing
 
+CREATE FUNCTION trainledger_internal.require_read_committed(function_name text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	IF current_setting('transaction_isolation')
+	   NOT IN ('read committed', 'read uncommitted') THEN
+		RAISE active_sql_transaction USING
+			MESSAGE = format('%s() needs isolation level READ COMMITTED',
+							 function_name),
+			DETAIL = format('The transaction is %s, so it may not see all that was committed.',
+				upper(current_setting('transaction_isolation'))),
+			HINT = 'Call it in a transaction of its own.';
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.require_read_committed IS
+'Refuses a transaction that keeps its snapshot (25001).';
+
 /*
  * Keeps the last number that was given out together with a transaction id that
  * is read after it, and returns the last number of which every transaction that
@@ -182,44 +202,43 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.pass_marks IS
 'Number up to which no more bookings can appear; null where that is not known yet.';
 
-CREATE FUNCTION trainledger_internal.make_salts(after bigint, last_no bigint)
+CREATE FUNCTION trainledger_internal.new_salt() RETURNS bytea
+LANGUAGE sql VOLATILE PARALLEL SAFE
+RETURN uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
+COMMENT ON FUNCTION trainledger_internal.new_salt IS
+'32 bytes, 244 bits of which are random.';
+
+CREATE FUNCTION trainledger_internal.make_salts_of(parties bigint[])
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
 	INSERT INTO trainledger.party_salt (party_id, salt)
-	SELECT p.party_id, uuid_send(gen_random_uuid())
-		|| uuid_send(gen_random_uuid())
-	FROM (SELECT a.party_id
-		  FROM trainledger.account a
-		  WHERE a.id IN (SELECT e.account_id FROM trainledger.entry e
-						 WHERE e.booking_no > after AND e.booking_no <= last_no)
-		  UNION
-		  SELECT l.party_id FROM trainledger.token_issue_event v
-		  JOIN trainledger.token_lot l ON l.id = v.issue_id
-		  WHERE v.booking_no > after AND v.booking_no <= last_no
-		  UNION
-		  SELECT h.party_id FROM trainledger.hold_event v
-		  JOIN trainledger.placed_hold h ON h.id = v.hold_id
-		  WHERE v.booking_no > after AND v.booking_no <= last_no
-		  UNION
-		  SELECT v.party_id FROM trainledger.pass_event v
-		  WHERE v.booking_no > after AND v.booking_no <= last_no
-		  UNION
-		  SELECT u.party_id FROM trainledger.pass_use u
-		  WHERE u.booking_no > after AND u.booking_no <= last_no
-		  UNION
-		  SELECT v.party_id FROM trainledger.claim_event v
-		  WHERE v.booking_no > after AND v.booking_no <= last_no
-		  UNION
-		  SELECT coalesce(v.party_id, 0) FROM trainledger.ticket_event v
-		  WHERE v.booking_no > after AND v.booking_no <= last_no
-		  UNION
-		  SELECT v.party_id FROM trainledger.membership_event v
-		  WHERE v.booking_no > after AND v.booking_no <= last_no) p
+	SELECT p.id, new_salt() FROM unnest(parties) AS p(id)
 	WHERE NOT EXISTS (SELECT FROM trainledger.party_salt s
-					  WHERE s.party_id = p.party_id);
+					  WHERE s.party_id = p.id)
+	-- another session may be making it
+	ON CONFLICT DO NOTHING;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.make_salts_of IS
+'Makes salts for those of some parties that have none.';
+
+CREATE FUNCTION trainledger_internal.make_salts(after bigint, last_no bigint)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM make_salts_of(ARRAY(
+		SELECT DISTINCT r.party_id FROM trainledger.log_row r
+		WHERE r.booking_no > after AND r.booking_no <= last_no
+		-- what has no texts, or none any more, needs none
+		AND r.kind <> 'R1' AND r.party_id IS NOT NULL
+		AND NOT EXISTS (SELECT FROM trainledger.redaction d
+						WHERE d.row_id = r.id AND d.entry_no = r.entry_no
+						AND d.kind = r.kind)) || 0::bigint);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.make_salts IS
@@ -240,14 +259,7 @@ DECLARE
 	size bigint;
 	root bytea;
 BEGIN
-	IF current_setting('transaction_isolation')
-	   NOT IN ('read committed', 'read uncommitted') THEN
-		RAISE active_sql_transaction USING
-			MESSAGE = 'seal() needs isolation level READ COMMITTED',
-			DETAIL = format('The transaction is %s, so it may not see all that was committed.',
-				upper(current_setting('transaction_isolation'))),
-			HINT = 'Call it in a transaction of its own.';
-	END IF;
+	PERFORM require_read_committed('seal');
 	log := current_log();
 	IF NOT try_lock_log() THEN
 		RETURN tree_size();

@@ -47,12 +47,13 @@ FROM (VALUES
 	(36, 'pass_use', 'home', 'id'),
 	(37, 'party_request', 'home', 'party_id'),
 	(38, 'party_salt', 'home', 'party_id'),
-	(39, 'log_origin', 'node', NULL),
-	(40, 'log_block', 'node', NULL),
-	(41, 'log_node', 'node', NULL),
-	(42, 'log_mark', 'node', NULL),
-	(43, 'checkpoint', 'node', NULL),
-	(44, 'books_check', 'node', NULL)
+	(39, 'redaction', 'home', 'id'),
+	(40, 'log_origin', 'node', NULL),
+	(41, 'log_block', 'node', NULL),
+	(42, 'log_node', 'node', NULL),
+	(43, 'log_mark', 'node', NULL),
+	(44, 'checkpoint', 'node', NULL),
+	(45, 'books_check', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';

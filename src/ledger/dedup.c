@@ -92,7 +92,18 @@ same_text(const text *a, const text *b)
 		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
-/* Whether a requested entry equals the request of a booked one */
+static bool
+same_texts(const TlEntry *asked, const TlEntry *booked)
+{
+	return same_text(asked->source, booked->source) &&
+		same_text(asked->description, booked->description) &&
+		same_text(asked->device, booked->device);
+}
+
+/*
+ * Whether a requested entry equals the request of a booked one.  Where texts
+ * were emptied, what is left counts.
+ */
 bool
 tl_same_request(const TlEntry *asked, const TlEntry *booked)
 {
@@ -104,9 +115,7 @@ tl_same_request(const TlEntry *asked, const TlEntry *booked)
 		asked->has_recorded_at == booked->has_recorded_at &&
 		(!asked->has_recorded_at ||
 		 asked->recorded_at == booked->recorded_at) &&
-		same_text(asked->source, booked->source) &&
-		same_text(asked->description, booked->description) &&
-		same_text(asked->device, booked->device);
+		(same_texts(asked, booked) || tl_is_redacted(booked));
 }
 
 static void

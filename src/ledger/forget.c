@@ -1,11 +1,13 @@
 /*-------------------------------------------------------------------------
  *
  * forget.c
- *		Deletes rows of homes that were moved to another node (contract,
- *		section 19).
+ *		What guards let through: the deletion of homes that were moved to
+ *		another node (contract, section 19), and the emptying of texts
+ *		(section 17).
  *
- * Books are append-only: guards refuse every DELETE but this one, which takes
- * no row of a home that the database keeps.
+ * Books are append-only: guards refuse every DELETE but that of delete_homes(),
+ * which takes no row of a home that the database keeps, and every UPDATE but
+ * that of empty_texts(), which only functions of forgetting may call.
  *
  * Copyright (c) 2026, trainledger contributors
  *
@@ -15,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "lib/stringinfo.h"
@@ -28,39 +31,42 @@
 #include "ledger/rows.h"
 
 PG_FUNCTION_INFO_V1(tl_delete_homes);
+PG_FUNCTION_INFO_V1(tl_empty_texts);
 
-/* Whether a DELETE that runs now is one of ours */
-static bool is_forgetting = false;
+/* Which command of ours runs now, if any */
+static CmdType running = CMD_UNKNOWN;
 
+/* Whether a DELETE or an UPDATE that runs now is one of ours */
 bool
-tl_is_forgetting(void)
+tl_is_forgetting(CmdType command)
 {
-	return is_forgetting;
+	return running == command;
 }
 
-/* Run a DELETE whose argument is homes; returns how many rows there were. */
+/* Run a command that guards let through; returns how many rows there were. */
 static uint64
-delete_rows(const char *table, const char *statement, Datum homes)
+run_unguarded(const char *table, CmdType command, const char *statement,
+			  int count, Oid *types, Datum *values)
 {
-	Oid			type = INT4MULTIRANGEOID;
-	uint64		deleted;
+	int			done = command == CMD_DELETE ? SPI_OK_DELETE : SPI_OK_UPDATE;
+	uint64		rows;
 
 	SPI_connect();
-	is_forgetting = true;
+	running = command;
 	PG_TRY();
 	{
-		if (SPI_execute_with_args(statement, 1, &type, &homes, NULL, false,
-								  0) != SPI_OK_DELETE)
+		if (SPI_execute_with_args(statement, count, types, values, NULL, false,
+								  0) != done)
 			tl_refuse_rewritten(table);
-		deleted = SPI_processed;
+		rows = SPI_processed;
 	}
 	PG_FINALLY();
 	{
-		is_forgetting = false;
+		running = CMD_UNKNOWN;
 	}
 	PG_END_TRY();
 	SPI_finish();
-	return deleted;
+	return rows;
 }
 
 /* Refuse (TL409) where one of the homes is kept here. */
@@ -89,18 +95,47 @@ tl_delete_homes(PG_FUNCTION_ARGS)
 	const char *table = (const char *) PG_GETARG_NAME(0);
 	const char *column = (const char *) PG_GETARG_NAME(1);
 	Oid			relid;
+	Oid			type = INT4MULTIRANGEOID;
 	bool		is_uuid;
+	Datum		homes = PG_GETARG_DATUM(2);
 	StringInfoData statement;
 
 	tl_refuse_nulls(fcinfo, 3);
 	relid = tl_find_relation("table", table);
 	is_uuid = get_atttype(relid, get_attnum(relid, column)) == UUIDOID;
-	require_none_kept(PG_GETARG_DATUM(2));
+	require_none_kept(homes);
 	initStringInfo(&statement);
 	appendStringInfo(&statement,
 					 "DELETE FROM %s WHERE trainledger.%s(%s) OPERATOR(pg_catalog.<@) $1",
 					 quote_qualified_identifier(TL_SCHEMA, table),
 					 is_uuid ? "home_of" : "home", quote_identifier(column));
-	PG_RETURN_INT64((int64) delete_rows(table, statement.data,
-										PG_GETARG_DATUM(2)));
+	PG_RETURN_INT64((int64) run_unguarded(table, CMD_DELETE, statement.data, 1,
+										  &type, &homes));
+}
+
+/*
+ * empty_texts(table_name name, assignments text, condition text, party_id
+ * bigint, names text[]) returns bigint: updates the rows of a table, which is t
+ * in both texts, that satisfy a condition.  In it $1 is the party and $2 are the
+ * names.
+ */
+Datum
+tl_empty_texts(PG_FUNCTION_ARGS)
+{
+	const char *table;
+	StringInfoData statement;
+	Oid			types[] = {INT8OID, TEXTARRAYOID};
+	Datum		values[2];
+
+	tl_refuse_nulls(fcinfo, 5);
+	table = (const char *) PG_GETARG_NAME(0);
+	values[0] = PG_GETARG_DATUM(3);
+	values[1] = PG_GETARG_DATUM(4);
+	initStringInfo(&statement);
+	appendStringInfo(&statement, "UPDATE %s t SET %s WHERE %s",
+					 quote_qualified_identifier(TL_SCHEMA, table),
+					 text_to_cstring(PG_GETARG_TEXT_PP(1)),
+					 text_to_cstring(PG_GETARG_TEXT_PP(2)));
+	PG_RETURN_INT64((int64) run_unguarded(table, CMD_UPDATE, statement.data,
+										  lengthof(types), types, values));
 }

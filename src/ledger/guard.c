@@ -70,14 +70,17 @@ refuse(TriggerData *data)
 
 /*
  * Refuses any event that fires it, but for the removal of what was moved to
- * another node (forget.c).
+ * another node and the emptying of texts (forget.c).
  */
 Datum
 tl_refuse_change(PG_FUNCTION_ARGS)
 {
 	TriggerData *data = trigger_data(fcinfo, "refuse_change");
 
-	if (!TRIGGER_FIRED_BY_DELETE(data->tg_event) || !tl_is_forgetting())
+	if (!(TRIGGER_FIRED_BY_DELETE(data->tg_event) &&
+		  tl_is_forgetting(CMD_DELETE)) &&
+		!(TRIGGER_FIRED_BY_UPDATE(data->tg_event) &&
+		  tl_is_forgetting(CMD_UPDATE)))
 		refuse(data);
 	return PointerGetDatum(NULL);
 }

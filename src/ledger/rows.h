@@ -12,6 +12,8 @@
 #ifndef TL_ROWS_H
 #define TL_ROWS_H
 
+#include "nodes/nodes.h"
+
 #include "ledger/books.h"
 #include "ledger/posting.h"
 
@@ -40,6 +42,7 @@ extern TlAmount tl_read_lapsed(int64 account_id);
 extern void tl_lock_account(int64 id, int64 locked_id);
 extern void tl_lock_party(int64 id);
 extern char *tl_read_party_request(const pg_uuid_t *key, int64 party_id);
+extern bool tl_is_redacted(const TlEntry *entry);
 extern bool tl_read_received(const TlEntry *from, TlEntry *to);
 extern int	tl_write_postings(TlBooks *books,
 							  const TlAccount *const *accounts,
@@ -49,7 +52,7 @@ extern bool tl_write_account(TlEntry *entry, const TlTarget *target,
 							 const pg_uuid_t *token_type_id);
 extern bool tl_write_default_type(TimestampTz now, pg_uuid_t *id);
 extern bool tl_is_own_update(void);
-extern bool tl_is_forgetting(void);
+extern bool tl_is_forgetting(CmdType command);
 
 /* direct.c: postings written without SQL */
 extern bool tl_direct_applies(const TlBooks *books);

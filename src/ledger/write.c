@@ -115,6 +115,7 @@ typedef enum Statement
 	LOCK_ACCOUNT,
 	LOCK_PARTY,
 	FIND_PARTY_REQUEST,
+	FIND_REDACTION,
 	FIND_RECEIVED
 } Statement;
 
@@ -195,6 +196,14 @@ static const struct
 		" WHERE idempotency_key OPERATOR(pg_catalog.=) $1"
 		" AND party_id OPERATOR(pg_catalog.=) $2",
 		.types = {TL_UUID, TL_INT8},
+	},
+	[FIND_REDACTION] = {
+		.table = "redaction", .count = 2,
+		.text = "SELECT FROM ONLY trainledger.redaction"
+		" WHERE kind OPERATOR(pg_catalog.=) 'E1'"
+		" AND row_id OPERATOR(pg_catalog.=) $1"
+		" AND entry_no OPERATOR(pg_catalog.=) $2",
+		.types = {TL_INT8, TL_INT8},
 	},
 
 	/*
@@ -630,4 +639,18 @@ tl_read_party_request(const pg_uuid_t *key, int64 party_id)
 												SPI_tuptable->tupdesc, 1));
 	SPI_finish();
 	return call;
+}
+
+/* Whether the texts of an entry were emptied */
+bool
+tl_is_redacted(const TlEntry *entry)
+{
+	Datum		values[] = {Int64GetDatum(entry->account_id),
+							Int64GetDatum(entry->entry_no)};
+	bool		found;
+
+	SPI_connect();
+	found = run(FIND_REDACTION, values, NULL, SPI_OK_SELECT) > 0;
+	SPI_finish();
+	return found;
 }

@@ -214,23 +214,34 @@ tl_log_line(PG_FUNCTION_ARGS)
 }
 
 /*
- * log_texts(salt bytea, VARIADIC "any") returns text: the SHA-256 of the salt
- * and the values' line of COPY, in hexadecimal digits; null without a salt
+ * log_texts(kept bytea, salt bytea, VARIADIC "any") returns text: the hash that
+ * was kept of texts that are gone, else the SHA-256 of the salt and the values'
+ * line of COPY, in hexadecimal digits; null without either
  */
 Datum
 tl_log_texts(PG_FUNCTION_ARGS)
 {
-	StringInfoData line;
-	bytea	   *salt;
 	TlHash		hash;
 	text	   *digits;
 
-	if (PG_ARGISNULL(0))
+	if (!PG_ARGISNULL(0))
+	{
+		bytea	   *kept = PG_GETARG_BYTEA_PP(0);
+
+		if (VARSIZE_ANY_EXHDR(kept) != TL_HASH_BYTES)
+			PG_RETURN_NULL();
+		memcpy(hash.bytes, VARDATA_ANY(kept), TL_HASH_BYTES);
+	}
+	else if (PG_ARGISNULL(1))
 		PG_RETURN_NULL();
-	salt = PG_GETARG_BYTEA_PP(0);
-	line = make_line(fcinfo, 1);
-	hash = tl_sha256((uint8 *) VARDATA_ANY(salt), VARSIZE_ANY_EXHDR(salt),
-					 line.data, line.len);
+	else
+	{
+		bytea	   *salt = PG_GETARG_BYTEA_PP(1);
+		StringInfoData line = make_line(fcinfo, 2);
+
+		hash = tl_sha256((uint8 *) VARDATA_ANY(salt), VARSIZE_ANY_EXHDR(salt),
+						 line.data, line.len);
+	}
 	digits = palloc(VARHDRSZ + 2 * TL_HASH_BYTES);
 	SET_VARSIZE(digits, VARHDRSZ + 2 * TL_HASH_BYTES);
 	hex_encode((char *) hash.bytes, TL_HASH_BYTES, VARDATA(digits));
