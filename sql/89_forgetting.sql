@@ -30,7 +30,9 @@ FROM (VALUES
 	('redemption', 'reference', $$'forgotten'$$),
 	('pass_event', 'reason', 'NULL'),
 	('pass_use', 'reference', $$'forgotten'$$),
-	('pass_use', 'cancel_reason', 'NULL'),
+	-- a use that was cancelled has a reason
+	('pass_use', 'cancel_reason',
+	 $$CASE WHEN t.cancel_reason IS NOT NULL THEN 'forgotten' END$$),
 	('party_request', 'request',
 	 'trainledger_internal.without_texts(t.request)'),
 	('signup_claim', 'cancel_reason', 'NULL'),
@@ -218,7 +220,8 @@ BEGIN
 						  c.column_name)
 			FROM name_column c) s
 		JOIN trainledger.table_class k ON k.table_name = s.table_name
-		WHERE writes_class(k.class)
+		-- redactions are where their rows are
+		WHERE writes_class(k.class) OR s.table_name = 'redaction'
 		-- tickets come before their events, and are found by their addresses
 		ORDER BY k.ordinal DESC
 	LOOP
@@ -272,7 +275,8 @@ BEGIN
 		ORDER BY h.id
 	LOOP
 		BEGIN
-			PERFORM release_hold(open_hold);
+			PERFORM release_hold(open_hold, NULL::numeric, ''::text,
+								 NULL::uuid);
 		EXCEPTION WHEN SQLSTATE 'TL410' THEN
 			PERFORM lapse(ARRAY[open_hold]);
 		END;
@@ -313,7 +317,7 @@ COMMENT ON FUNCTION trainledger_internal.notice_vacuum IS
  * Whatever was committed before must be seen, so each statement looks anew.
  */
 CREATE FUNCTION trainledger_internal.forget(
-	of_party bigint, reason_code text, subs text[],
+	party_id bigint, reason_code text, subs text[],
 	OUT entries bigint, OUT events bigint)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
@@ -323,27 +327,27 @@ DECLARE
 	folded_names text[];
 	changed text[];
 BEGIN
-	PERFORM require_given('party_id', of_party::text);
+	PERFORM require_given('party_id', party_id::text);
 	reason_code := check_reason_code(reason_code);
 	PERFORM require_read_committed('forget_party');
-	PERFORM party(of_party);
-	PERFORM lock_all_of_party(of_party);
-	forgotten := party(of_party);
+	PERFORM party(party_id);
+	PERFORM lock_all_party_id(party_id);
+	forgotten := party(party_id);
 	folded_names := ARRAY(
 		SELECT DISTINCT folded(n.name)
 		FROM unnest(ARRAY[forgotten.uuid::text, forgotten.email] || subs)
 			AS n(name)
 		WHERE n.name NOT IN ('', 'forgotten'));
-	PERFORM let_go_of_party(of_party, folded_names);
+	PERFORM let_go_party_id(party_id, folded_names);
 	SELECT h.entries, h.events INTO entries, events
-	FROM keep_hashes(of_party, folded_names, reason_code) h;
-	changed := empty_columns(of_party, folded_names);
+	FROM keep_hashes(party_id, folded_names, reason_code) h;
+	changed := empty_columns(party_id, folded_names);
 	IF 'party' = ANY (changed) THEN
 		UPDATE trainledger.party p
 		SET updated_at = greatest(trainledger.clock(), p.updated_at)
-		WHERE p.id = of_party;
+		WHERE p.id = forget.party_id;
 	END IF;
-	DELETE FROM trainledger.party_salt s WHERE s.party_id = of_party;
+	DELETE FROM ONLY trainledger.party_salt s WHERE s.party_id = forget.party_id;
 	IF FOUND THEN
 		changed := changed || 'party_salt'::text;
 	END IF;
@@ -409,7 +413,7 @@ BEGIN
 								  ', ')
 				FROM text_column c WHERE c.table_name = 'entry'),
 			format('t.account_id = %s AND t.entry_no = %s', $1, $2),
-			owner_id, '{}');
+			owner_id, '{}'::text[]);
 		-- the call that booked it has them too
 		texts := array_remove(ARRAY[entry.source, entry.description,
 									entry.device], '');

@@ -206,7 +206,7 @@ CREATE FUNCTION trainledger_internal.new_salt() RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE
 RETURN uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid());
 COMMENT ON FUNCTION trainledger_internal.new_salt IS
-'32 bytes, 244 bits of which are random.';
+'A new salt: 32 bytes, 244 bits of them random.';
 
 CREATE FUNCTION trainledger_internal.make_salts_of(parties bigint[])
 RETURNS void

@@ -488,6 +488,13 @@ JOIN pg_type t ON t.oid = p.prorettype
 CROSS JOIN LATERAL (SELECT CASE
 	WHEN a.nodes = 'in turn' THEN format(
 		'SELECT trainledger_proxy.sweep(%L, $1)', a.statement)
+	-- the front comes last: what goes wrong before can be repeated
+	WHEN a.name = 'forget_party' THEN format(
+		'SELECT $1, sum(q.entries)::bigint, sum(q.events)::bigint FROM ('
+		'SELECT %s FROM trainledger_proxy.ask(%s, %L, %s) AS a(fields)'
+		' UNION ALL SELECT f.* FROM trainledger_internal.forget_party($1, $2, $3) f'
+		') AS q(party_id, entries, events)',
+		a.answer, a.nodes, a.statement, a.given)
 	WHEN NOT p.proretset THEN format('trainledger_proxy.ask_value(%s, %L, %s)::%s',
 		a.nodes, a.statement, a.given, pg_get_function_result(p.oid))
 	ELSE format('SELECT %s FROM trainledger_proxy.%s AS a(fields)', a.answer,

@@ -132,7 +132,7 @@ tl_empty_texts(PG_FUNCTION_ARGS)
 	values[0] = PG_GETARG_DATUM(3);
 	values[1] = PG_GETARG_DATUM(4);
 	initStringInfo(&statement);
-	appendStringInfo(&statement, "UPDATE %s t SET %s WHERE %s",
+	appendStringInfo(&statement, "UPDATE ONLY %s t SET %s WHERE %s",
 					 quote_qualified_identifier(TL_SCHEMA, table),
 					 text_to_cstring(PG_GETARG_TEXT_PP(1)),
 					 text_to_cstring(PG_GETARG_TEXT_PP(2)));

@@ -75,6 +75,7 @@ INSERT INTO call VALUES
 	('account_ids', 'post_batch', 'ARRAY[%2$s], ''{1}''::amount[], ''test'''),
 	('from_account_id', 'credit_transfer', '%2$s, %8$s, 1, ''test'''),
 	('to_account_id', 'credit_transfer', '%8$s, %2$s, 1, ''test'''),
+	('account_id', 'redact_entry', '%2$s, 1, ''x'''),
 	('party_id', 'issue_training_tokens', 'md5(''nodes-gold'')::uuid, %1$s, 1'),
 	('issue_id', 'extend_training_tokens', '%3$L, ''2027-01-01'''),
 	('issue_id', 'adjust_training_tokens', '%3$L, 1'),

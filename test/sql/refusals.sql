@@ -538,6 +538,13 @@ INSERT INTO regress.call (before, call) VALUES
 	(NULL, $$start_log('x', ' ')$$),
 	(NULL, $$start_log('a b', 'x')$$),
 	(NULL, $$seal()$$),
+	(NULL, $$forget_party(NULL, 'x')$$),
+	(NULL, $$forget_party(0, 'x')$$),
+	(NULL, $$forget_party(ORG, ' ')$$),
+	(NULL, $$redact_entry(NULL, 1, 'x')$$),
+	(NULL, $$redact_entry(ACCOUNT, NULL, 'x')$$),
+	(NULL, $$redact_entry(ACCOUNT, 0, 'x')$$),
+	(NULL, $$redact_entry(ACCOUNT, 1, NULL)$$),
 	(NULL, $$verify('x')$$),
 	(NULL, $$verify(since => NULL)$$),
 	('SELECT regress.start_log()', $$start_log('refusals.example', 'x')$$),
@@ -547,6 +554,7 @@ INSERT INTO regress.call (before, call) VALUES
 	('SELECT regress.start_log()', $$prove_entry(0, 1)$$),
 	('SELECT regress.start_log()', $$entry_leaf(ACCOUNT, 1)$$),
 	('SELECT regress.seal(); ALTER TABLE trainledger.checkpoint DISABLE TRIGGER functions_only; UPDATE trainledger.checkpoint SET note = NULL', $$prove_entry(ACCOUNT, 1)$$),
+	('SELECT regress.seal(); INSERT INTO trainledger.redaction SELECT -a.id, 1, ''E1'', a.id, 1, NULL, sha256(''x''), ''x'', ''x'', now() FROM trainledger.account a', $$entry_texts(ACCOUNT, 1)$$),
 	('SELECT regress.seal()', $$prove_entry(ACCOUNT, 2)$$),
 	('SELECT regress.seal()', $$prove_entry(ACCOUNT, 2, (SELECT max(c.size) FROM trainledger.checkpoint c))$$),
 	('SELECT regress.seal()', $$checkpoint_text(2)$$),
@@ -620,8 +628,8 @@ SELECT count(*) > 90 AS some FROM regress.place;
 SELECT place AS not_reached, line FROM regress.place
 WHERE place NOT IN (SELECT c.place FROM regress.call c WHERE c.place IS NOT NULL);
 SELECT call, place AS unknown FROM regress.call WHERE place NOT IN (SELECT p.place FROM regress.place p);
--- what seal() and prove_entry() raise is no refusal of the business
-SELECT proname AS raises_by_itself FROM regress.routine WHERE proname NOT IN ('seal', 'prove_entry') AND prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|\w+_\w+)';
+-- these raise what is no refusal of the business
+SELECT proname AS raises_by_itself FROM regress.routine WHERE proname NOT IN ('require_read_committed', 'prove_entry') AND prosrc ~* '\mRAISE\s+(EXCEPTION|SQLSTATE|\w+_\w+)';
 -- Checks are called with the name of an argument, and the work of a function
 -- has the names of its arguments, but for reconcile, which returns a column of the name
 SELECT p.proname, m[2] AS no_argument_of_it

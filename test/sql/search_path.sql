@@ -282,7 +282,9 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.add_signature(pg_catalog.split_part(trainledger.checkpoint_text(), E'\n', 2)::pg_catalog.int8, '— search-path.example AAAAAAAA')$$),
 ($$SELECT trainledger.prove_entry(:account, 1), trainledger.entry_leaf(:account, 1), trainledger.entry_texts(:account, 1)$$),
 -- which calls log_line(, log_texts( and log_leaf_hash(
-($$SELECT l FROM trainledger.log_leaf l LIMIT 1$$);
+($$SELECT l FROM trainledger.log_leaf l LIMIT 1$$),
+($$SELECT trainledger.redact_entry(:account, 1, 'x'), trainledger_api.redact_entry(:account, 1, 'x')$$),
+($$SELECT trainledger.forget_party(9500003, 'x'), trainledger_api.forget_party(9500003, 'x')$$);
 -- every function that a level may call is called, but for the one that needs a key; of the credit system's four documents, which are one, only one
 RESET ROLE;
 SELECT p.function_name AS not_called FROM (SELECT function_name FROM trainledger.privilege UNION ALL SELECT function_name FROM trainledger_internal.privilege) p

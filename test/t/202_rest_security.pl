@@ -606,6 +606,11 @@ sub good_calls
 		update_party => sub { +{ party_id => 9001 } },
 		start_log => sub { +{ origin => shift =~ tr/ /-/r, reason => 'r' } },
 		verify => sub { +{} },
+		forget_party => sub {
+			my ($party) = rows($node, q{SELECT id FROM trainledger.add_party('person', 'To be forgotten')});
+			return { party_id => 0 + $party, reason_code => 'r', subs => [shift] };
+		},
+		redact_entry => sub { +{ account_id => 0 + $account, entry_no => 1, reason_code => 'r' } },
 		add_signature => sub { +{ size => 1 } },
 		find_party => sub { +{ id_type => 'id', id => '9001' } },
 		add_catalog_item => sub { +{ kind => 'course', code => shift, name => 'n' } },

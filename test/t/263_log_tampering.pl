@@ -53,6 +53,7 @@ SELECT trainledger.credit_hold(p, 1, 'till', 'open') FROM generate_series(20, 29
 SELECT trainledger.cancel_pass_use(u.id, 'ill') FROM (SELECT id FROM trainledger.pass_use ORDER BY id LIMIT 5) u;
 SELECT trainledger.cancel_signup_claim(c.id, 'ill') FROM (SELECT id FROM trainledger.signup_claim ORDER BY id LIMIT 5) c;
 SELECT trainledger.cancel_ticket(t.id) FROM (SELECT id FROM trainledger.ticket WHERE state = 'ready' ORDER BY id LIMIT 5) t;
+SELECT trainledger.forget_party(p, 'test') FROM unnest('{29,80,110}'::bigint[]) p;
 END
 my ($size) = answer('SELECT trainledger.seal()');
 my $kept = $node->safe_psql('books', 'SELECT trainledger.checkpoint_text()');
@@ -68,7 +69,8 @@ my %kind_of = (
 	pass_use => 'U1',
 	claim_event => 'C1',
 	ticket_event => 'T1',
-	membership_event => 'M1');
+	membership_event => 'M1',
+	redaction => 'R1');
 my %kinds = map { split /\|/ } answer('SELECT kind, count(*) FROM trainledger.log_leaf GROUP BY 1');
 is(join(' ', sort keys %kinds), join(' ', sort values %kind_of), 'every kind is in the log');
 is(join("\n", answer('SELECT * FROM trainledger.verify()')), '', 'verify() has nothing to say');
@@ -114,8 +116,16 @@ for (answer(q{
 	my ($table, @column) = split /\|/;
 	push @{ $columns{$table} }, \@column;
 }
-# of a use the log has that it was cancelled; who and when is in the event
-my %not_sealed = map { $_ => 1 } qw(cancelled_at cancelled_by cancel_reason);
+# of a use the log has that it was cancelled; who and when is in the event; of a
+# redaction not who did it
+my %not_sealed = map { $_ => 1 } qw(cancelled_at cancelled_by cancel_reason redacted_by);
+# what is forgotten has no texts, and the log keeps the hash of what was there
+my %texts;
+for (answer('SELECT table_name, column_name FROM trainledger_internal.text_column UNION SELECT table_name, column_name FROM trainledger_internal.name_column'))
+{
+	my ($table, $column) = split /\|/;
+	$texts{$table}{$column} = 1;
+}
 
 # Nothing stands in a superuser's way but constraints.
 answer("ALTER TABLE trainledger.$_ DISABLE TRIGGER ALL") for keys %kind_of, keys %beside, qw(log_node log_mark);
