@@ -180,10 +180,9 @@ BEGIN
 		 'Checkpoints are changed by signing only.'),
 		('checkpoint', 'never_removed', 'DELETE OR TRUNCATE', 'refuse_change',
 		 'Checkpoints are never deleted.'),
-		('party_salt', 'append_only', 'UPDATE OR TRUNCATE',
-		 'refuse_change', 'The salt of a party never changes.'),
-		('party_salt', 'functions_only', 'DELETE', 'refuse_outside_functions',
-		 'The salt of a party goes when the party is forgotten.')
+		('party_salt', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change',
+		 'The salt of a party never changes; it goes when the party is forgotten.')
 	) AS g(relation, name, events, guard, comment) LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER %I BEFORE %s'
 			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'

@@ -8,6 +8,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.empty_texts IS
 'Updates rows of a table, t in both texts, for a party, $1, and its names, $2, and returns how many there were; guards let it.';
 
+CREATE FUNCTION trainledger_internal.delete_salt(party_id bigint)
+RETURNS boolean
+AS 'MODULE_PATHNAME', 'tl_delete_salt'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.delete_salt IS
+'Deletes the salt of a party, and returns whether there was one; guards let it.';
+
 /*
  * Everything that people write or that tells who somebody is.  What must be
  * there becomes forgotten.
@@ -331,14 +338,14 @@ BEGIN
 	reason_code := check_reason_code(reason_code);
 	PERFORM require_read_committed('forget_party');
 	PERFORM party(party_id);
-	PERFORM lock_all_party_id(party_id);
+	PERFORM lock_all_of_party(party_id);
 	forgotten := party(party_id);
 	folded_names := ARRAY(
 		SELECT DISTINCT folded(n.name)
 		FROM unnest(ARRAY[forgotten.uuid::text, forgotten.email] || subs)
 			AS n(name)
 		WHERE n.name NOT IN ('', 'forgotten'));
-	PERFORM let_go_party_id(party_id, folded_names);
+	PERFORM let_go_of_party(party_id, folded_names);
 	SELECT h.entries, h.events INTO entries, events
 	FROM keep_hashes(party_id, folded_names, reason_code) h;
 	changed := empty_columns(party_id, folded_names);
@@ -347,8 +354,7 @@ BEGIN
 		SET updated_at = greatest(trainledger.clock(), p.updated_at)
 		WHERE p.id = forget.party_id;
 	END IF;
-	DELETE FROM ONLY trainledger.party_salt s WHERE s.party_id = forget.party_id;
-	IF FOUND THEN
+	IF delete_salt(party_id) THEN
 		changed := changed || 'party_salt'::text;
 	END IF;
 	PERFORM notice_vacuum(changed);

@@ -32,6 +32,7 @@
 
 PG_FUNCTION_INFO_V1(tl_delete_homes);
 PG_FUNCTION_INFO_V1(tl_empty_texts);
+PG_FUNCTION_INFO_V1(tl_delete_salt);
 
 /* Which command of ours runs now, if any */
 static CmdType running = CMD_UNKNOWN;
@@ -138,4 +139,16 @@ tl_empty_texts(PG_FUNCTION_ARGS)
 					 text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	PG_RETURN_INT64((int64) run_unguarded(table, CMD_UPDATE, statement.data,
 										  lengthof(types), types, values));
+}
+
+/* delete_salt(party_id bigint) returns boolean: whether there was one */
+Datum
+tl_delete_salt(PG_FUNCTION_ARGS)
+{
+	Oid			type = INT8OID;
+	Datum		party_id = PG_GETARG_DATUM(0);
+
+	PG_RETURN_BOOL(run_unguarded("party_salt", CMD_DELETE,
+								 "DELETE FROM ONLY trainledger.party_salt WHERE party_id OPERATOR(pg_catalog.=) $1",
+								 1, &type, &party_id) > 0);
 }

@@ -757,3 +757,22 @@ SELECT trainledger.entry_texts(:bob, 1);
 SELECT trainledger_api.prove_entry(:bob, 1);
 SELECT trainledger_api.entry_leaf(:bob, 1);
 SELECT trainledger_api.entry_texts(:ann, 1);
+
+\echo == forgotten
+:as_admin
+SET client_min_messages = warning;
+SELECT * FROM trainledger.redact_entry(:bob, 1, 'mistake');
+SELECT * FROM trainledger_api.redact_entry(:bob, 1, 'mistake');
+SELECT * FROM trainledger.redact_entry(:bob, 9999, 'mistake');
+SELECT * FROM trainledger.forget_party(1003, 'gdpr-17', '{olga}');
+SELECT * FROM trainledger.forget_party(1003, 'gdpr-17', '{olga}');
+SELECT * FROM trainledger_api.forget_party(1004, 'gdpr-17');
+SELECT * FROM trainledger.forget_party(9998, 'gdpr-17');
+SELECT * FROM trainledger.forget_party(1004, ' ');
+RESET client_min_messages;
+SELECT id, name, email, is_suspended FROM trainledger.party ORDER BY 1;
+SELECT account_id, entry_no, source, description, device, booked_by FROM trainledger_api.credit_transactions ORDER BY party_id, account_id, entry_no;
+SELECT party_id, reference, notes, source, status FROM trainledger_api.holds ORDER BY party_id, created_at, quantity, notes, status;
+SELECT party_id, reference FROM trainledger_api.redemptions ORDER BY 1, 2;
+SELECT kind, party_id, reason_code, redacted_by, count(*) FROM trainledger.redaction GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;
+SELECT * FROM trainledger.reconcile();

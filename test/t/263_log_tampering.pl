@@ -174,12 +174,24 @@ sub a_row
 	my @rows = answer("SELECT ctid FROM trainledger.$table WHERE $where ORDER BY random() LIMIT 1");
 
 	return unless @rows;
+	my @names = answer("SELECT l.* FROM trainledger.$table r CROSS JOIN LATERAL ($leaves) l WHERE r.ctid = '$rows[0]'");
+	my ($forgotten) = answer("SELECT count(*) FROM trainledger.redaction WHERE kind || '|{' || concat_ws(',', row_id, nullif(entry_no, 0)) || '}' = ANY ('{"
+		  . join(',', map { "\"$_\"" } @names) . "}')");
 	return {
 		table => $table,
 		at => "ctid = '$rows[0]'",
 		leaves => $leaves,
-		names => [ answer("SELECT l.* FROM trainledger.$table r CROSS JOIN LATERAL ($leaves) l WHERE r.ctid = '$rows[0]'") ]
+		names => \@names,
+		forgotten => $forgotten
 	};
+}
+
+# Whether a column of a row is sealed
+sub is_sealed
+{
+	my ($row, $column) = @_;
+
+	return !$not_sealed{$column} && !($row->{forgotten} && $texts{ $row->{table} }{$column});
 }
 
 # Each returns a statement, before which it may have begun the transaction and
@@ -188,7 +200,7 @@ my %tamper = (
 	column => sub {
 		my $table = any(sort keys %kind_of);
 		my $row = a_row($table);
-		my ($column, @type) = @{ any(grep { !$not_sealed{ $_->[0] } } @{ $columns{$table} }) };
+		my ($column, @type) = @{ any(grep { is_sealed($row, $_->[0]) } @{ $columns{$table} }) };
 
 		return ("UPDATE trainledger.$table SET $column = @{[ other($column, @type) ]} WHERE $row->{at}",
 			$row->{names});
@@ -196,7 +208,7 @@ my %tamper = (
 	beside => sub {
 		my $table = any(sort keys %beside);
 		my $row = a_row($table);
-		my $name = any(@{ $beside{$table}[0] });
+		my $name = any(grep { is_sealed($row, $_) } @{ $beside{$table}[0] });
 		my ($column, @type) = @{ (grep { $_->[0] eq $name } @{ $columns{$table} })[0] };
 
 		return ("UPDATE trainledger.$table SET $column = @{[ other($column, @type) ]} WHERE $row->{at}",
