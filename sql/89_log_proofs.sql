@@ -37,6 +37,12 @@ LANGUAGE C STABLE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION trainledger_internal.log_flush IS
 'Brings to disk what is about to leave the house; refuses what the running transaction has made (55000).';
 
+CREATE FUNCTION trainledger_internal.log_flush_all() RETURNS void
+AS 'MODULE_PATHNAME', 'tl_log_flush_all'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION trainledger_internal.log_flush_all IS
+'Brings to disk all that is visible.';
+
 CREATE FUNCTION trainledger_internal.key_id(name text, public_key bytea)
 RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

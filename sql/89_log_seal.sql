@@ -32,17 +32,25 @@ COMMENT ON FUNCTION trainledger_internal.tree_size IS
 'Number of leaves in the log.';
 
 /*
- * The numbers of node n begin at n * 2^38 + 1, and its log holds none of other
- * nodes.
+ * The numbers of node n begin at n * 2^38 + 1, and its log and its feed hold none
+ * of other nodes.
  */
+CREATE FUNCTION trainledger_internal.begin_of_numbers() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT (s.last_value - s.is_called::integer) >> 38 << 38
+	FROM trainledger.booking_no_seq s;
+END;
+COMMENT ON FUNCTION trainledger_internal.begin_of_numbers IS
+'Number after which the bookings of this node begin.';
+
 CREATE FUNCTION trainledger_internal.sealed_upto() RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT coalesce(
 		(SELECT c.last_booking_no FROM trainledger.checkpoint c
 		 ORDER BY c.size DESC LIMIT 1),
-		(SELECT (s.last_value - s.is_called::integer) >> 38 << 38
-		 FROM trainledger.booking_no_seq s));
+		trainledger_internal.begin_of_numbers());
 END;
 COMMENT ON FUNCTION trainledger_internal.sealed_upto IS
 'Number up to which all bookings are in the log.';
@@ -162,8 +170,9 @@ COMMENT ON FUNCTION trainledger_internal.require_read_committed IS
  *
  * Whoever takes a number has its transaction id by then (src/ledger/write.c),
  * so it is less than the id that is read here.  The number must be read first.
- * There are few rows, however long a transaction stays open: once there are
- * many, the last one moves on.
+ * The last mark that has passed stays: whoever may not write, as on a standby,
+ * reads up to it.  There are few rows, however long a transaction stays open:
+ * once there are many, the last one moves on.
  */
 CREATE FUNCTION trainledger_internal.pass_marks() RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -177,7 +186,7 @@ DECLARE
 	unused xid8 := log_next_xid();
 	oldest xid8 := pg_snapshot_xmin(pg_current_snapshot());
 	passed bigint;
-	kept bigint;
+	waiting bigint;
 BEGIN
 	-- a mark that is not of this cluster would never pass, or too early
 	DELETE FROM trainledger.log_mark m
@@ -185,22 +194,62 @@ BEGIN
 	passed := CASE WHEN unused <= oldest THEN given
 			  ELSE (SELECT max(m.last_no) FROM trainledger.log_mark m
 					WHERE m.next_xid <= oldest) END;
-	DELETE FROM trainledger.log_mark m WHERE m.last_no <= passed;
-	IF passed IS DISTINCT FROM given THEN
-		SELECT count(*) INTO kept FROM trainledger.log_mark;
-		IF kept >= 32 THEN
+	DELETE FROM trainledger.log_mark m WHERE m.last_no < passed;
+	IF NOT EXISTS (SELECT FROM trainledger.log_mark m
+				   WHERE m.last_no = given) THEN
+		SELECT count(*) INTO waiting FROM trainledger.log_mark m
+		WHERE m.last_no <= passed IS NOT TRUE;
+		IF waiting >= 32 THEN
 			DELETE FROM trainledger.log_mark m
 			WHERE m.last_no = (SELECT max(x.last_no) FROM trainledger.log_mark x);
 		END IF;
 		INSERT INTO trainledger.log_mark (last_no, next_xid)
-		VALUES (given, unused)
-		ON CONFLICT DO NOTHING;
+		VALUES (given, unused);
 	END IF;
 	RETURN passed;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.pass_marks IS
 'Number up to which no more bookings can appear; null where that is not known yet.';
+
+/*
+ * What a reader knows that may not write.  In its snapshot a transaction before
+ * a mark that has passed is over, whatever the isolation level is.
+ */
+CREATE FUNCTION trainledger_internal.known_watermark() RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT greatest(trainledger_internal.sealed_upto(), (
+		SELECT max(m.last_no) FROM trainledger.log_mark m
+		WHERE m.next_xid <= pg_snapshot_xmin(pg_current_snapshot())
+		-- else it is not of this cluster
+		AND m.last_no <= (SELECT s.last_value
+						  FROM trainledger.booking_no_seq s)));
+END;
+COMMENT ON FUNCTION trainledger_internal.known_watermark IS
+'Number up to which no more bookings can appear, as far as the log and its marks say.';
+
+/*
+ * A posting never notifies: those that commit would wait for each other.
+ * Numbers that were rolled back are nothing new.
+ */
+CREATE FUNCTION trainledger_internal.move_watermark() RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	known bigint := known_watermark();
+	passed bigint := greatest(known, pass_marks());
+BEGIN
+	IF EXISTS (SELECT FROM trainledger.log_row r
+			   WHERE r.booking_no > known AND r.booking_no <= passed) THEN
+		PERFORM pg_notify('trainledger_feed', passed::text);
+	END IF;
+	RETURN passed;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.move_watermark IS
+'Number up to which no more bookings can appear; tells those who listen on trainledger_feed if there are any that were not said before. For whoever has the mutex of the log.';
 
 CREATE FUNCTION trainledger_internal.new_salt() RETURNS bytea
 LANGUAGE sql VOLATILE PARALLEL SAFE
@@ -264,7 +313,7 @@ BEGIN
 	IF NOT try_lock_log() THEN
 		RETURN tree_size();
 	END IF;
-	passed := pass_marks();
+	passed := move_watermark();
 	sealed := sealed_upto();
 	IF passed > sealed THEN
 		PERFORM make_salts(sealed, passed);

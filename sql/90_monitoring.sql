@@ -104,6 +104,36 @@ FROM (
 			extract(epoch FROM trainledger.clock() - c.oldest), 0))),
 		('log_size', c.size)) f(name, value)
 	UNION ALL
+	SELECT f.name, pg_catalog.jsonb_build_object('consumer', c.consumer),
+		   f.value
+	FROM (SELECT k.consumer, n.last_no - k.booking_no AS bookings,
+				 -- one that was left behind is not to have everything read
+				 coalesce((
+					SELECT pg_catalog.min(e.created_at)
+					FROM trainledger.entry e
+					WHERE e.booking_no >= k.booking_no
+					AND e.booking_no <= least(k.booking_no + 1000, n.last_no)
+					AND (e.booking_no, 'E1'::text COLLATE "C", e.account_id,
+						 e.entry_no)
+						> (k.booking_no, k.kind, k.id, k.entry_no)), (
+					SELECT pg_catalog.min(e.created_at)
+					FROM trainledger.entry e
+					WHERE e.booking_no > k.booking_no + 1000
+					AND e.booking_no <= n.last_no)) AS oldest
+		  FROM (SELECT s.last_value - (NOT s.is_called)::integer AS last_no,
+					   (s.last_value - s.is_called::integer) >> 38 << 38
+						   AS begin_no
+				FROM trainledger.booking_no_seq s) n
+		  CROSS JOIN LATERAL (
+			SELECT x.consumer, greatest(x.booking_no, n.begin_no) AS booking_no,
+				   x.kind, x.id, x.entry_no
+			FROM trainledger.feed_consumer x) k) c
+	CROSS JOIN LATERAL (VALUES
+		('feed_lag_bookings', greatest(0, c.bookings)::numeric),
+		('feed_lag_seconds', greatest(0, coalesce(
+			extract(epoch FROM trainledger.clock() - c.oldest), 0))))
+		f(name, value)
+	UNION ALL
 	SELECT f.name, '{}', f.value
 	FROM (SELECT b.problems, b.checked_at
 		  FROM trainledger.books_check b
@@ -116,7 +146,7 @@ WHERE pg_catalog.has_function_privilege(
 OR pg_catalog.has_function_privilege(
 		'trainledger.monitor_access()'::pg_catalog.regprocedure, 'EXECUTE');
 COMMENT ON VIEW trainledger.ledger_metrics IS
-'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, open_holds, overdue_holds (over, and not closed by lapse_holds() yet), log_size, seal_lag_entries and seal_lag_seconds (entries that are not in the log yet, and the age of the oldest; missing where no log was started), and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
+'Figures of the whole books for monitoring, a row for each: parties (by kind), accounts, entries, expired_unswept_lots, open_holds, overdue_holds (over, and not closed by lapse_holds() yet), log_size, seal_lag_entries and seal_lag_seconds (entries that are not in the log yet, and the age of the oldest; missing where no log was started), feed_lag_bookings and feed_lag_seconds (by consumer of the feed: bookings after the one that it acknowledged last, and the age of the oldest entry among them), and check_problems and check_time of the last check_books(), which are missing if there was none. For readers and monitors; others see no rows.';
 COMMENT ON COLUMN trainledger.ledger_metrics.name IS 'What is counted.';
-COMMENT ON COLUMN trainledger.ledger_metrics.labels IS 'What distinguishes rows of one name, as kind of parties; else an empty object.';
+COMMENT ON COLUMN trainledger.ledger_metrics.labels IS 'What distinguishes rows of one name, as kind of parties and consumer of the feed; else an empty object.';
 COMMENT ON COLUMN trainledger.ledger_metrics.value IS 'The figure; of check_time in seconds since 1970.';

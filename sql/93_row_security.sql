@@ -127,6 +127,7 @@ BEGIN
 		('checkpoint', reader, 'Readers see all checkpoints, a learner none.'),
 		('party_salt', reader,
 		 'Readers see all salts, as they see all texts; a learner none.'),
+		('feed_consumer', reader, 'Readers see all consumers, a learner none.'),
 		('token_account', lots,
 		 'Readers see all, a learner its own and its organisation''s.'),
 		('token_lot', lots,

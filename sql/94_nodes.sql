@@ -53,7 +53,8 @@ FROM (VALUES
 	(42, 'log_node', 'node', NULL),
 	(43, 'log_mark', 'node', NULL),
 	(44, 'checkpoint', 'node', NULL),
-	(45, 'books_check', 'node', NULL)
+	(45, 'books_check', 'node', NULL),
+	(46, 'feed_consumer', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';

@@ -24,6 +24,7 @@
 
 PG_FUNCTION_INFO_V1(tl_log_root);
 PG_FUNCTION_INFO_V1(tl_log_inclusion);
+PG_FUNCTION_INFO_V1(tl_log_block_of);
 PG_FUNCTION_INFO_V1(tl_log_consistency);
 PG_FUNCTION_INFO_V1(tl_log_fold);
 
@@ -74,6 +75,27 @@ find_leaf(const TlPlace *place, TlStore *store)
 		return -1;
 	index = tl_find_in_block(store, number, place);
 	return index < 0 ? -1 : number * TL_BLOCK_LEAVES + index;
+}
+
+/*
+ * log_block_of(booking_no bigint, kind text, id bigint, entry_no bigint)
+ * returns bigint: the number of the last block that does not begin after this
+ * place; -1 if there is none
+ */
+Datum
+tl_log_block_of(PG_FUNCTION_ARGS)
+{
+	TlPlace		place = {.booking_no = PG_GETARG_INT64(0),
+						 .id = PG_GETARG_INT64(2),
+						 .entry_no = PG_GETARG_INT64(3)};
+	int64		number;
+
+	text_to_cstring_buffer(PG_GETARG_TEXT_PP(1), place.kind,
+						   sizeof(place.kind));
+	SPI_connect();
+	number = tl_block_of(&place);
+	SPI_finish();
+	PG_RETURN_INT64(number);
 }
 
 /*

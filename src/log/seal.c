@@ -28,6 +28,7 @@
 PG_FUNCTION_INFO_V1(tl_log_next_xid);
 PG_FUNCTION_INFO_V1(tl_log_append);
 PG_FUNCTION_INFO_V1(tl_log_flush);
+PG_FUNCTION_INFO_V1(tl_log_flush_all);
 
 /* Booking numbers that are read at a time, so that sorts stay in memory */
 #define NUMBERS_AT_A_TIME		20000
@@ -196,11 +197,21 @@ tl_log_append(PG_FUNCTION_ARGS)
 }
 
 /*
- * log_flush(made_by xid) returns void: brings everything that is visible to
- * disk, which with synchronous_commit off it need not be.  A standby has got it
- * from the disk of its primary.
- *
- * What the running transaction has made may still be rolled back.
+ * Bring everything that is visible to disk, which with synchronous_commit off
+ * it need not be.  A standby has got it from the disk of its primary.  The
+ * message has a place in the WAL that can be waited for; where all of it is on
+ * disk, none is written.
+ */
+static void
+flush_visible(void)
+{
+	if (!RecoveryInProgress() && GetFlushRecPtr(NULL) < GetXLogInsertRecPtr())
+		XLogFlush(tl_LogLogicalMessage("trainledger", "", 0));
+}
+
+/*
+ * log_flush(made_by xid) returns void: brings what is visible to disk.  What
+ * the running transaction has made may still be rolled back.
  */
 Datum
 tl_log_flush(PG_FUNCTION_ARGS)
@@ -211,7 +222,14 @@ tl_log_flush(PG_FUNCTION_ARGS)
 				 errmsg("checkpoint is not committed"),
 				 errdetail("The running transaction has made or signed it, and could still be rolled back."),
 				 errhint("Commit first.")));
-	if (!RecoveryInProgress())
-		XLogFlush(tl_LogLogicalMessage("trainledger", "", 0));
+	flush_visible();
+	PG_RETURN_VOID();
+}
+
+/* log_flush_all() returns void: brings what is visible to disk */
+Datum
+tl_log_flush_all(PG_FUNCTION_ARGS pg_attribute_unused())
+{
+	flush_visible();
 	PG_RETURN_VOID();
 }

@@ -176,7 +176,9 @@ FROM function p JOIN (SELECT level, function_name, false AS internal FROM trainl
 WHERE CASE WHEN v.level >= 'operator' AND p.proname !~ '_access$' OR p.proname ~ '^(grant|revoke)_access$'
 	THEN p.provolatile <> 'v' OR p.proparallel <> 'u'
 	ELSE p.provolatile = 'v' OR (p.proparallel = 'u' AND p.pronamespace <> 'trainledger_api'::regnamespace) END
-AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header', 'report', 'why_not', 'draw');
+AND p.proname NOT IN ('claim_signup_token', 'sync_cohort_preview', 'document_fields', 'signup_error', 'respond_header', 'report', 'why_not', 'draw')
+-- the feed is for readers, and keeps how far they are
+AND p.proname NOT IN ('feed_read', 'feed_ack', 'feed_drop');
 SELECT p.oid::regprocedure AS not_truthful, p.provolatile, p.proparallel
 FROM function p
 WHERE p.provolatile = 'i' AND p.language = 'plpgsql' AND p.prosrc ~* '(SELECT [^;]* FROM|clock|has_level|nextval|EXECUTE)'

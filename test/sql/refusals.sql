@@ -562,7 +562,18 @@ INSERT INTO regress.call (before, call) VALUES
 	('SELECT regress.seal()', $$prove_consistency(NULL)$$),
 	('SELECT regress.seal()', $$add_signature(1, NULL)$$),
 	('SELECT regress.seal()', $$add_signature(NULL, 'x')$$),
-	('SELECT regress.seal()', $$add_signature(1, 'x')$$);
+	('SELECT regress.seal()', $$add_signature(1, 'x')$$),
+	-- the feed
+	(NULL, $$feed_read(' ')$$),
+	(NULL, $$feed_read(repeat('x', 251))$$),
+	(NULL, $$feed_read('x', NULL)$$),
+	(NULL, $$feed_read('x', 0)$$),
+	(NULL, $$feed_read('x', 10001)$$),
+	(NULL, $$feed_ack('x', NULL)$$),
+	(NULL, $$feed_ack('x', '1.H1.2.3')$$),
+	(NULL, $$feed_ack('x', '99999999999.E1.1.1')$$),
+	('SELECT regress.seal(), trainledger.feed_ack(''x'', ''5.H1.7'')', $$feed_ack('x', '5.E1.1.1')$$),
+	(NULL, $$feed_drop('x')$$);
 
 DO $$
 DECLARE

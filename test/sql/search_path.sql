@@ -281,6 +281,8 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.checkpoint_text(), trainledger.prove_consistency(1)$$),
 ($$SELECT trainledger.add_signature(pg_catalog.split_part(trainledger.checkpoint_text(), E'\n', 2)::pg_catalog.int8, '— search-path.example AAAAAAAA')$$),
 ($$SELECT trainledger.prove_entry(:account, 1), trainledger.entry_leaf(:account, 1), trainledger.entry_texts(:account, 1)$$),
+($$SELECT trainledger.feed_read('search path')$$),
+($$SELECT trainledger.feed_ack('search path', 'end'), trainledger.feed_drop('search path')$$),
 -- which calls log_line(, log_texts( and log_leaf_hash(
 ($$SELECT l FROM trainledger.log_leaf l LIMIT 1$$),
 ($$SELECT trainledger.redact_entry(:account, 1, 'x'), trainledger_api.redact_entry(:account, 1, 'x')$$),

@@ -12,6 +12,7 @@ use Test::More;
 use Time::HiRes qw(sleep time);
 
 use TrainLedger;
+use TrainLedger::Crash;
 
 my $rounds = int(soak() / 500) || 1;
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261121;
@@ -32,53 +33,6 @@ my @accounts = rows($node, 'SELECT id FROM trainledger.account ORDER BY id');
 # A posting in a prepared transaction outlives the server too.
 my $prepared = $node->safe_psql('books',
 	"SELECT account_id FROM trainledger.credit_init($holder, 0, 'setup', '', now(), 'prepared')");
-
-# The processes of a server: the postmaster and its children
-sub server_processes
-{
-	my ($postmaster) = @_;
-	my @children;
-
-	for my $file (glob '/proc/[0-9]*/stat')
-	{
-		open my $stat, '<', $file or next;
-		my $line = <$stat>;
-		push @children, $1
-		  if defined $line && $line =~ /^(\d+) \(.*\) \S+ $postmaster /;
-	}
-	return ($postmaster, @children);
-}
-
-# Kills all of them, stopped first so that none is born or ends meanwhile.
-sub kill_server
-{
-	my $postmaster = $node->{_pid};
-
-	kill 'STOP', $postmaster;
-	my @all = server_processes($postmaster);
-	kill 'KILL', @all;
-	$node->kill9;
-	for (1 .. 600)
-	{
-		if (!grep { is_alive($_) } @all)
-		{
-			# or a dead process that nobody waits for looks like a server
-			unlink $node->data_dir . '/postmaster.pid';
-			return scalar @all;
-		}
-		sleep 0.1;
-	}
-	die 'processes of the server outlive SIGKILL';
-}
-
-sub is_alive
-{
-	my ($pid) = @_;
-
-	open my $stat, '<', "/proc/$pid/stat" or return 0;
-	my $line = <$stat>;
-	return defined $line && $line !~ /\) [ZX] /;
-}
 
 # What the training tokens are held of, in lots that holds span
 my ($type) = rows($node,
@@ -109,7 +63,7 @@ for my $round (1 .. $rounds)
 			&& time > $until
 			&& (keys %acknowledged > 50 || time > $until + 60))
 		{
-			$killed = kill_server();
+			$killed = kill_server($node);
 		}
 		my $id = $accounts[ rand @accounts ];
 		my $kind = int rand 8;
@@ -162,11 +116,7 @@ for my $round (1 .. $rounds)
 	  join ', ', map { "$_ $state{$_}" } sort keys %state;
 	undef @sessions;
 
-	for my $try (1 .. 20)
-	{
-		last if $node->start(fail_ok => 1);
-		sleep 0.5;
-	}
+	start_again($node);
 
 	$node->safe_psql('books', "COMMIT PREPARED 'posting'");
 	is($node->safe_psql('books',
@@ -246,13 +196,9 @@ for my $part (0.3, 0.6, 0.8, 0.9)
 
 	$session->send($import);
 	sleep $part * $takes;
-	kill_server();
+	kill_server($node);
 	my $result = $session->receive;
-	for my $try (1 .. 20)
-	{
-		last if $node->start(fail_ok => 1);
-		sleep 0.5;
-	}
+	start_again($node);
 	my $known = $result->{sqlstate} eq '00000' && !$result->{lost};
 	my $there = $node->safe_psql('books', 'SELECT count(*) FROM trainledger.signup_token');
 
