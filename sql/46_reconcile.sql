@@ -13,7 +13,7 @@ RETURNS TABLE (account_id bigint, problem text, expected numeric, found numeric)
 AS 'MODULE_PATHNAME', 'tl_as_owner' LANGUAGE C STABLE PARALLEL RESTRICTED
 ROWS 1;
 COMMENT ON FUNCTION trainledger.reconcile IS
-'Recomputes sums, running balances and numbering of one account, or of all, from the entries; no row means that the books are right. Level reader.';
+'Recomputes sums, running balances and numbering of one account, or of all accounts and the monthly summary, from the entries; no row means that the books are right. Level reader.';
 
 CREATE FUNCTION trainledger_internal.doubtful_accounts(
 	part integer, parts integer) RETURNS SETOF bigint
@@ -187,6 +187,10 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT p.account_id, 'held', p.expected, p.found
 	FROM held_problems(only_account) p;
+	IF only_account IS NULL THEN
+		RETURN QUERY SELECT NULL::bigint, p.problem, p.expected, p.found
+		FROM summary_problems() p;
+	END IF;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.reconcile IS

@@ -151,6 +151,38 @@ COMMENT ON COLUMN trainledger.redaction.reason_code IS 'Why, as a code.';
 COMMENT ON COLUMN trainledger.redaction.redacted_by IS 'Who did it: the claim sub of the request, else the role; not part of the log.';
 COMMENT ON COLUMN trainledger.redaction.created_at IS 'When it was done.';
 
+/*
+ * What reports over months read in place of entries that are sealed.  It goes up
+ * to the greatest last_booking_no of its rows.  A key cannot be null, so no
+ * currency is an empty text.
+ */
+CREATE TABLE trainledger.month_summary (
+	token_type_id uuid NOT NULL
+		CONSTRAINT month_summary_token_type_id_fkey
+		REFERENCES trainledger.token_type,
+	month date NOT NULL,
+	operation trainledger.operation NOT NULL,
+	is_reissue boolean NOT NULL,
+	currency_code text NOT NULL,
+	entries bigint NOT NULL,
+	quantity numeric NOT NULL,
+	value numeric NOT NULL,
+	last_booking_no bigint NOT NULL,
+	CONSTRAINT month_summary_pkey PRIMARY KEY
+		(token_type_id, month, operation, is_reissue, currency_code)
+);
+COMMENT ON TABLE trainledger.month_summary IS
+'Sums of the entries that are sealed, by month; reports read them. Kept by seal().';
+COMMENT ON COLUMN trainledger.month_summary.token_type_id IS 'Type of the tokens.';
+COMMENT ON COLUMN trainledger.month_summary.month IS 'First day of the month (in UTC); an expiry counts in the month in which the lot expired.';
+COMMENT ON COLUMN trainledger.month_summary.operation IS 'What the entries did.';
+COMMENT ON COLUMN trainledger.month_summary.is_reissue IS 'Whether they issued refunds of expired lots anew.';
+COMMENT ON COLUMN trainledger.month_summary.currency_code IS 'Currency of the prices of the lots; empty: they have no price, or are credit.';
+COMMENT ON COLUMN trainledger.month_summary.entries IS 'How many entries there are.';
+COMMENT ON COLUMN trainledger.month_summary.quantity IS 'What they added to balances; negative where they took more.';
+COMMENT ON COLUMN trainledger.month_summary.value IS 'The same at the prices of the lots.';
+COMMENT ON COLUMN trainledger.month_summary.last_booking_no IS 'Greatest number of a booking among them.';
+
 -- Nothing of the log is changed by hand, nor are the events that it seals
 
 DO $$
@@ -180,6 +212,10 @@ BEGIN
 		 'Checkpoints are changed by signing only.'),
 		('checkpoint', 'never_removed', 'DELETE OR TRUNCATE', 'refuse_change',
 		 'Checkpoints are never deleted.'),
+		('month_summary', 'functions_only', 'UPDATE OR DELETE',
+		 'refuse_outside_functions', 'The summary is changed by seal() only.'),
+		('month_summary', 'never_removed', 'TRUNCATE', 'refuse_change',
+		 'The summary is never truncated.'),
 		('party_salt', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
 		 'refuse_change',
 		 'The salt of a party never changes; it goes when the party is forgotten.')

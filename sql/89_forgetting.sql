@@ -11,7 +11,7 @@ COMMENT ON FUNCTION trainledger_internal.empty_texts IS
 CREATE FUNCTION trainledger_internal.delete_salt(party_id bigint)
 RETURNS boolean
 AS 'MODULE_PATHNAME', 'tl_delete_salt'
-LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.delete_salt IS
 'Deletes the salt of a party, and returns whether there was one; guards let it.';
 

@@ -324,9 +324,10 @@ BEGIN
 		WHERE size > 0
 		-- nothing but numbers that were rolled back
 		ON CONFLICT DO NOTHING;
+		PERFORM summarise(passed);
 	END IF;
 	RETURN tree_size();
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.seal IS
-'Appends to the log what was booked since the last time, as far as every transaction that may book under those numbers is over, makes a checkpoint where there was something, and returns the number of leaves in the log. Where another session is sealing it returns at once. Level admin.';
+'Appends to the log what was booked since the last time, as far as every transaction that may book under those numbers is over, makes a checkpoint where there was something, adds it to the monthly summary, and returns the number of leaves in the log. Where another session is sealing it returns at once. Level admin.';

@@ -63,6 +63,12 @@ COMMENT ON FUNCTION trainledger_internal.unswept IS
 'What is over of lots that have expired, and not booked off: by the instant at which it was.';
 
 /*
+ * Reports over months read the summary that seal() keeps, and entries after it
+ * (month_sums() says what is in it).  Where the summary cannot be used,
+ * summed_upto() is less than every number, and they read entries alone.  The
+ * figures are the same, and zeros at their ends, which sums of parts may have,
+ * are taken away.
+ *
  * A lot that has expired is worth nothing from then on, whether the sweep has
  * booked it off or not: either way it counts in the month of expires_at.  What
  * comes back to such a lot afterwards expires when it is booked, and its entry
@@ -71,30 +77,44 @@ COMMENT ON FUNCTION trainledger_internal.unswept IS
  */
 CREATE VIEW trainledger.token_liability WITH (security_invoker = true) AS
 WITH movement AS (
+	SELECT y.name, s.operation, s.month::timestamp AS month,
+		   s.quantity AS delta
+	FROM trainledger.token_type y
+	JOIN trainledger.month_summary s ON s.token_type_id = y.id
+	WHERE y.kind = 'training'
+	AND s.last_booking_no <= trainledger_internal.summed_upto()
+	UNION ALL
 	SELECT y.name, e.operation,
 		   date_trunc('month', CASE e.operation
 				WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
-				ELSE e.created_at END, 'UTC') AS month,
-		   sum(e.delta) AS delta
+				ELSE e.created_at END AT TIME ZONE 'UTC'),
+		   sum(e.delta)
 	FROM trainledger.token_type y
 	JOIN trainledger.token_lot l ON l.token_type_id = y.id
 	JOIN trainledger.entry e ON e.account_id = l.account_id
+	WHERE e.booking_no > trainledger_internal.summed_upto()
 	GROUP BY 1, 2, 3
 	UNION ALL
 	SELECT y.name, 'expire'::trainledger.operation,
-		   date_trunc('month', u.over_at, 'UTC'), -sum(u.quantity)
+		   date_trunc('month', u.over_at AT TIME ZONE 'UTC'),
+		   -sum(u.quantity)
 	FROM trainledger.token_type y
 	JOIN trainledger_internal.unswept() u ON u.token_type_id = y.id
 	GROUP BY 1, 2, 3
 ), total AS (
-	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
-		   sum(m.delta) FILTER (WHERE m.operation = 'issue') AS issued,
-		   sum(m.delta) FILTER (WHERE m.operation = 'adjust') AS adjusted,
-		   -sum(m.delta) FILTER (WHERE m.operation = 'redeem') AS redeemed,
-		   sum(m.delta) FILTER (WHERE m.operation = 'refund') AS refunded,
-		   -sum(m.delta) FILTER (WHERE m.operation = 'expire') AS expired,
+	SELECT m.name, m.month,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'issue'))
+			   AS issued,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'adjust'))
+			   AS adjusted,
+		   trim_scale(-sum(m.delta) FILTER (WHERE m.operation = 'redeem'))
+			   AS redeemed,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'refund'))
+			   AS refunded,
+		   trim_scale(-sum(m.delta) FILTER (WHERE m.operation = 'expire'))
+			   AS expired,
 		   trim_scale(sum(sum(m.delta)) OVER w) AS outstanding,
-		   lead(m.month AT TIME ZONE 'UTC') OVER w AS next_month
+		   lead(m.month) OVER w AS next_month
 	FROM movement m
 	GROUP BY m.name, m.month
 	WINDOW w AS (PARTITION BY m.name ORDER BY m.month)
@@ -140,33 +160,44 @@ COMMENT ON COLUMN trainledger.token_liability.outstanding IS 'How many could sti
  */
 CREATE VIEW trainledger.token_revenue WITH (security_invoker = true) AS
 WITH movement AS (
-	SELECT y.name, l.currency_code,
-		   CASE e.operation
-				WHEN 'issue' THEN
-					CASE WHEN l.reissue_of IS NULL THEN 'sold' ELSE 'breakage' END
-				WHEN 'redeem' THEN 'earned'
-				WHEN 'refund' THEN 'earned'
-				WHEN 'expire' THEN 'breakage'
-				ELSE 'adjusted' END AS kind,
+	SELECT y.name, s.currency_code, s.operation, s.is_reissue,
+		   s.month::timestamp AS month, s.value
+	FROM trainledger.token_type y
+	JOIN trainledger.month_summary s ON s.token_type_id = y.id
+	WHERE s.currency_code <> ''
+	AND s.last_booking_no <= trainledger_internal.summed_upto()
+	UNION ALL
+	SELECT y.name, l.currency_code, e.operation, l.reissue_of IS NOT NULL,
 		   date_trunc('month', CASE e.operation
 				WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
-				ELSE e.created_at END, 'UTC') AS month,
-		   sum(trainledger.amount_to_numeric(e.delta) * l.unit_price) AS value
+				ELSE e.created_at END AT TIME ZONE 'UTC'),
+		   sum(trainledger.amount_to_numeric(e.delta) * l.unit_price)
 	FROM trainledger.token_type y
 	JOIN trainledger.token_lot l ON l.token_type_id = y.id
 	JOIN trainledger.entry e ON e.account_id = l.account_id
 	WHERE l.unit_price IS NOT NULL
-	GROUP BY 1, 2, 3, 4
+	AND e.booking_no > trainledger_internal.summed_upto()
+	GROUP BY 1, 2, 3, 4, 5
 	UNION ALL
-	SELECT y.name, u.currency_code, 'breakage',
-		   date_trunc('month', u.over_at, 'UTC'),
+	SELECT y.name, u.currency_code, 'expire'::trainledger.operation, false,
+		   date_trunc('month', u.over_at AT TIME ZONE 'UTC'),
 		   -sum(u.quantity * u.unit_price)
 	FROM trainledger.token_type y
 	JOIN trainledger_internal.unswept() u ON u.token_type_id = y.id
 	WHERE u.unit_price IS NOT NULL
-	GROUP BY 1, 2, 3, 4
+	GROUP BY 1, 2, 3, 4, 5
+), sorted AS (
+	SELECT v.name, v.currency_code, v.month, v.value,
+		   CASE v.operation
+				WHEN 'issue' THEN
+					CASE WHEN v.is_reissue THEN 'breakage' ELSE 'sold' END
+				WHEN 'redeem' THEN 'earned'
+				WHEN 'refund' THEN 'earned'
+				WHEN 'expire' THEN 'breakage'
+				ELSE 'adjusted' END AS kind
+	FROM movement v
 ), monthly AS (
-	SELECT m.name, m.currency_code, m.month AT TIME ZONE 'UTC' AS month,
+	SELECT m.name, m.currency_code, m.month,
 		   coalesce(sum(m.value) FILTER (WHERE m.kind = 'sold'), 0) AS sold,
 		   coalesce(sum(m.value) FILTER (WHERE m.kind = 'adjusted'), 0)
 			   AS adjusted,
@@ -175,7 +206,7 @@ WITH movement AS (
 		   coalesce(-sum(m.value) FILTER (WHERE m.kind = 'breakage'), 0)
 			   AS breakage,
 		   sum(m.value) AS change
-	FROM movement m
+	FROM sorted m
 	GROUP BY m.name, m.currency_code, m.month
 ), total AS (
 	SELECT m.*, sum(m.change) OVER w AS closing,
@@ -226,23 +257,34 @@ COMMENT ON COLUMN trainledger.token_revenue.exercised_share IS 'Share of earned 
  */
 CREATE VIEW trainledger.credit_liability WITH (security_invoker = true) AS
 WITH movement AS (
+	SELECT y.name, s.operation, s.month::timestamp AS month,
+		   s.quantity AS delta
+	FROM trainledger.token_type y
+	JOIN trainledger.month_summary s ON s.token_type_id = y.id
+	WHERE y.kind = 'credit'
+	AND s.last_booking_no <= trainledger_internal.summed_upto()
+	UNION ALL
 	SELECT y.name, e.operation,
-		   date_trunc('month', e.created_at, 'UTC') AS month,
-		   sum(e.delta) AS delta
+		   date_trunc('month', e.created_at AT TIME ZONE 'UTC'),
+		   sum(e.delta)
 	FROM trainledger.token_type y
 	JOIN trainledger.account a ON a.token_type_id = y.id
 	JOIN trainledger.entry e ON e.account_id = a.id
 	WHERE y.kind = 'credit'
+	AND e.booking_no > trainledger_internal.summed_upto()
 	GROUP BY 1, 2, 3
 ), total AS (
-	SELECT m.name, m.month AT TIME ZONE 'UTC' AS month,
-		   sum(m.delta) FILTER (WHERE m.operation = 'init') AS opened,
-		   sum(m.delta) FILTER (WHERE m.operation = 'add') AS added,
-		   -sum(m.delta) FILTER (
-			   WHERE m.operation IN ('subtract', 'capture')) AS subtracted,
-		   sum(m.delta) FILTER (WHERE m.operation = 'adjust') AS adjusted,
+	SELECT m.name, m.month,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'init'))
+			   AS opened,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'add'))
+			   AS added,
+		   trim_scale(-sum(m.delta) FILTER (
+			   WHERE m.operation IN ('subtract', 'capture'))) AS subtracted,
+		   trim_scale(sum(m.delta) FILTER (WHERE m.operation = 'adjust'))
+			   AS adjusted,
 		   trim_scale(sum(sum(m.delta)) OVER w) AS outstanding,
-		   lead(m.month AT TIME ZONE 'UTC') OVER w AS next_month
+		   lead(m.month) OVER w AS next_month
 	FROM movement m
 	GROUP BY m.name, m.month
 	WINDOW w AS (PARTITION BY m.name ORDER BY m.month)

@@ -277,7 +277,7 @@ FROM (VALUES
 		  last_visible_party,first_visible_account,last_visible_account,
 		  visible_accounts,visible_organisation,visible_email,document_fields,
 		  document_time,given,program_document,program_kind_document,
-		  log_line,log_texts,log_leaf_hash}'::text[]),
+		  log_line,log_texts,log_leaf_hash,summed_upto}'::text[]),
 	('reader', '{respond_header,signup_document,signup_error,fits_xml,report_text,report_number,
 		report_month,report_rows,report_bar,report_table,report_plot,
 		report_months,report_tokens,report_credit,report_revenue,report_expiring,report_holds,

@@ -125,6 +125,7 @@ BEGIN
 		('log_node', reader, 'Readers see all nodes, a learner none.'),
 		('log_mark', reader, 'Readers see all marks, a learner none.'),
 		('checkpoint', reader, 'Readers see all checkpoints, a learner none.'),
+		('month_summary', reader, 'Readers see all sums, a learner none.'),
 		('party_salt', reader,
 		 'Readers see all salts, as they see all texts; a learner none.'),
 		('feed_consumer', reader, 'Readers see all consumers, a learner none.'),

@@ -53,8 +53,9 @@ FROM (VALUES
 	(42, 'log_node', 'node', NULL),
 	(43, 'log_mark', 'node', NULL),
 	(44, 'checkpoint', 'node', NULL),
-	(45, 'books_check', 'node', NULL),
-	(46, 'feed_consumer', 'node', NULL)
+	(45, 'month_summary', 'node', NULL),
+	(46, 'books_check', 'node', NULL),
+	(47, 'feed_consumer', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';
@@ -121,6 +122,7 @@ BEGIN
 		removed := removed + delete_homes(divided.table_name::name,
 			divided.home_column::name, homes);
 	END LOOP;
+	PERFORM forget_summary();
 	RETURN removed;
 END;
 $$;

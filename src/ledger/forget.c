@@ -148,6 +148,7 @@ tl_delete_salt(PG_FUNCTION_ARGS)
 	Oid			type = INT8OID;
 	Datum		party_id = PG_GETARG_DATUM(0);
 
+	tl_refuse_nulls(fcinfo, 1);
 	PG_RETURN_BOOL(run_unguarded("party_salt", CMD_DELETE,
 								 "DELETE FROM ONLY trainledger.party_salt WHERE party_id OPERATOR(pg_catalog.=) $1",
 								 1, &type, &party_id) > 0);

@@ -6,7 +6,8 @@
 -- expiry, which is due a month after that of the lot before it; half of the
 -- lots are still to come. Each person has a pass, an enrolment, a ticket and a
 -- membership too. What happened is spread over two years, and is booked in the
--- order of time: of one account hardly two entries lie on the same page.
+-- order of time: of one account hardly two entries lie on the same page. What a
+-- person books in a week is one booking.
 --
 -- Rows are written here as the functions write them, and reconcile() looks at
 -- them.
@@ -69,26 +70,29 @@ SELECT bench.account_id(n, lot), n, t.id, bench.recorded(n, lot * 5, :'began'), 
 	bench.recorded(n, CASE WHEN lot <= 10 THEN 100 ELSE lot * 5 END, :'began')
 FROM generate_series(1::bigint, :people) n, generate_series(1, 20) lot
 JOIN bench.type t ON t.digit = lot % 4;
-INSERT INTO token_lot (id, account_id, party_id, token_type_id, expires_at, created_at, is_open)
-SELECT gen_random_uuid(), a.id, n, a.token_type_id,
-	date_trunc('day', now(), 'UTC') + (lot - 10.5) * interval '720 hours',
-	a.created_at, lot > 10
+INSERT INTO token_lot (id, account_id, party_id, token_type_id, expires_at, created_at, is_open,
+	unit_price, currency_code, first_expires_at)
+SELECT gen_random_uuid(), a.id, n, a.token_type_id, x.expires_at, a.created_at, lot > 10,
+	40 + lot, 'EUR', x.expires_at
 FROM generate_series(1::bigint, :people) n CROSS JOIN generate_series(1, 20) lot
-JOIN account a ON a.id = bench.account_id(n, lot);
+JOIN account a ON a.id = bench.account_id(n, lot)
+CROSS JOIN LATERAL (SELECT date_trunc('day', now(), 'UTC')
+	+ (lot - 10.5) * interval '720 hours') AS x(expires_at);
 
 -- one hundred weeks, one after another
 SELECT format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
 		booking_no, recorded_at, dedup, operation, source, description, booked_by)
-	SELECT bench.account_id(n, 0), %1$s, 1, %1$s, bench.recorded(n, %1$s, %2$L), 0,
-		bench.recorded(n, %1$s, %2$L), bench.dedup(n, bench.recorded(n, %1$s, %2$L)),
+	SELECT bench.account_id(n, 0), %1$s, 1, %1$s, bench.recorded(n, %1$s, %2$L),
+		%3$s * (%1$s - 1) + n, bench.recorded(n, %1$s, %2$L), bench.dedup(n, bench.recorded(n, %1$s, %2$L)),
 		CASE %1$s WHEN 1 THEN 'init' ELSE 'add' END::operation, 'bench', '', 'bench_application'
 	FROM generate_series(1::bigint, %3$s) n $$, week, :'began', :people),
 	CASE WHEN week % 5 = 0 THEN format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
 		booking_no, recorded_at, operation, source, description, booked_by)
 	SELECT bench.account_id(n, %1$s / 5), e, CASE WHEN e = 1 THEN 10 WHEN e = 5 THEN -1 ELSE -2 END,
-		CASE WHEN e = 5 THEN 3 ELSE 12 - 2 * e END, bench.recorded(n, %1$s, %2$L), 0, NULL,
+		CASE WHEN e = 5 THEN 3 ELSE 12 - 2 * e END, bench.recorded(n, %1$s, %2$L),
+		%3$s * (%1$s - 1) + n, NULL,
 		CASE e WHEN 1 THEN 'issue' ELSE 'redeem' END::operation, 'training-tokens', '', 'bench_application'
 	FROM generate_series(1::bigint, %3$s) n, generate_series(1, CASE WHEN %1$s / 5 <= 10 THEN 4 ELSE 5 END) e $$,
 		week, :'began', :people) END,
@@ -96,7 +100,8 @@ SELECT format($$
 	CASE WHEN week = 100 THEN format($$
 	INSERT INTO entry (account_id, entry_no, delta, balance, created_at,
 		booking_no, recorded_at, operation, source, description, booked_by)
-	SELECT bench.account_id(n, lot), 5, -4, 0, bench.recorded(n, 100, %1$L), 0, l.expires_at,
+	SELECT bench.account_id(n, lot), 5, -4, 0, bench.recorded(n, 100, %1$L),
+		%2$s * 100 + n, l.expires_at,
 		'expire', 'training-tokens', '', 'bench_application'
 	FROM generate_series(1::bigint, %2$s) n CROSS JOIN generate_series(1, 10) lot
 	JOIN token_lot l ON l.account_id = bench.account_id(n, lot) $$, :'began', :people) END
@@ -108,7 +113,7 @@ FROM generate_series(1::bigint, :people) n;
 INSERT INTO pass_period SELECT n, now(), now() + interval '1 year'
 FROM generate_series(1::bigint, :people) n;
 INSERT INTO pass_use (id, pass_id, party_id, item_id, reference, created_at, booking_no)
-SELECT n, n, n, :course, 'a booking', now(), 0
+SELECT n, n, n, :course, 'a booking', now(), :people * 100 + n
 FROM generate_series(1::bigint, :people) n;
 INSERT INTO enrolment SELECT n, n, :course, now() FROM generate_series(1::bigint, :people) n;
 INSERT INTO ticket (id, party_id, program_kind_id, made_out_to, created_at)
@@ -116,5 +121,6 @@ SELECT gen_random_uuid(), n, :'kind', 'x', now() FROM generate_series(1::bigint,
 INSERT INTO membership (program_id, party_id, cohort_id, role, state, created_at, updated_at)
 SELECT :'program', n, :'cohort', 'member', 'active', now(), now()
 FROM generate_series(1::bigint, :people) n;
+SELECT setval('booking_no_seq', :people * 101);
 
 VACUUM ANALYZE;

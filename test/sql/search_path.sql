@@ -258,7 +258,7 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger.forget_homes('{}'::pg_catalog.int4multirange)$$),
 ($$SELECT trainledger.has_level('admin'), trainledger.learner_access(), trainledger.reader_access(), trainledger.operator_access(), trainledger.admin_access()$$),
 ($$SELECT trainledger.clock(), trainledger.current_party(), trainledger.home(1), trainledger.home_of('95000000-0000-4000-8000-000000000001')$$),
-($$SELECT trainledger_internal.first_visible_party(), trainledger_internal.last_visible_party(), trainledger_internal.first_visible_account(), trainledger_internal.last_visible_account()$$),
+($$SELECT trainledger_internal.first_visible_party(), trainledger_internal.last_visible_party(), trainledger_internal.first_visible_account(), trainledger_internal.last_visible_account(), trainledger_internal.summed_upto()$$),
 ($$SELECT trainledger_internal.visible_accounts(), trainledger_internal.visible_organisation(), trainledger_internal.visible_email()$$),
 ($$SELECT trainledger.global_id('Person', '1'), trainledger.global_id_key('UGVyc29uOjE=', 'Person'), trainledger.round_amount(1.5, 0), trainledger.format_amount(1, 2), trainledger_internal.document_time('now'::pg_catalog.timestamptz)$$),
 ($$SELECT trainledger_internal.document_fields('{"a": "b"}'::pg_catalog.json, '{"a": "text"}'::pg_catalog.jsonb, '{a}'::pg_catalog.text[])$$),

@@ -113,7 +113,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$e FROM trainledger_internal.held_at(9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
 	$$e FROM trainledger_internal.lapsed_on(9600002, '96000000-0000-4000-8000-000000000001', 'infinity') e$$,
 	$$e FROM trainledger.token_lot l, trainledger_internal.over_parts(l.id) e$$,
-	$$e FROM trainledger_internal.unswept() e$$,
+	$$e FROM trainledger_internal.unswept() e$$, $$trainledger_internal.summed_upto()$$,
 	$$trainledger.prove_entry(:account, 1)$$, $$trainledger_api.prove_entry(:account, 1)$$,
 	$$trainledger.entry_leaf(:account, 1)$$, $$trainledger_api.entry_leaf(:account, 1)$$,
 	$$trainledger.entry_texts(:account, 1)$$, $$trainledger_api.entry_texts(:account, 1)$$,

@@ -3,7 +3,7 @@
 # of the ledger: lots with a price and a rest, and a purse of each month's revenue
 # and movements. After every call its answer and all balances are the model's; the
 # reports token_revenue and token_liability are, in every month and to the last
-# digit, swept or not.
+# digit, swept or not, and however much of it seal() has summed up.
 #
 # The model counts what is deferred from the lots that live when a month ends,
 # not from what came and went, so that the equation of the report is checked.
@@ -34,6 +34,7 @@ $node->safe_psql('books', <<'SQL');
 CREATE ROLE model_admin;
 SELECT trainledger.grant_access('model_admin', 'admin');
 SELECT trainledger.add_currency(c, c, u) FROM (VALUES ('USD', 2), ('JPY', 0)) v(c, u);
+SELECT trainledger.start_log('revenue.example/log', 'model');
 CREATE FUNCTION step(at text, types uuid[], statement text) RETURNS text
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -55,7 +56,7 @@ BEGIN
 		FROM trainledger.token_issue i WHERE i.token_type_id = ANY (types)), '');
 END $$;
 SQL
-my ($session) = sessions($node, 1);
+my ($session, $sealer) = sessions($node, 2);
 
 # ----------------------------------------------------------------------
 # Amounts are hundredths, prices millionths, worth hundred-millionths
@@ -708,6 +709,7 @@ SQL
 # ----------------------------------------------------------------------
 
 my (%seen, $failed, $reports, $months);
+my ($seals, $summed) = (0, 0);
 my $serial = 0;
 
 sub start_chapter
@@ -792,8 +794,15 @@ for my $step (1 .. $steps)
 		$failed = 1;
 		last;
 	}
+	$seals += $sealer->query('SELECT trainledger.seal()')->{rows}[0] > 0 if rand() < 0.08;
 	if ($step % 25 == 0 || $step % $CHAPTER == 0 || $step == $steps)
 	{
+		# entries in the summary, and after it
+		my ($within, $after) = split /\|/, ($node->safe_psql('books', <<'SQL'))[0];
+SELECT count(*) FILTER (WHERE s.last_no >= e.booking_no), count(*) FILTER (WHERE s.last_no < e.booking_no)
+FROM trainledger.entry e, (SELECT max(last_booking_no) AS last_no FROM trainledger.month_summary) s
+SQL
+		$summed++ if $within && $after;
 		$failed = !compare_report("call $step");
 		last if $failed;
 		$reports++;
@@ -813,6 +822,7 @@ push @wanted, 'repeated void ok', 'release TL410', 'issue TL404', 'void TL409', 
   'several refund', 'repeated transfer ok', 'repeated transfer TL422' if $steps > 2000;
 my @rare = grep { !$seen{$_} } @wanted;
 is(join(', ', @rare), '', 'every kind of answer was met') unless $failed;
+cmp_ok($summed, '>', $reports / 2, "most reports read the summary and entries after it ($seals seals)") unless $failed;
 books_are_right($node, 'revenue');
 no_crash($node, $started, 'revenue');
 done_testing();
