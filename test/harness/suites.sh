@@ -43,6 +43,7 @@ install_test_packages()
         *t/006_*) packages+=(git unzip) ;;&
         *t/212_* | *t/230_*) packages+=(chromium) ;;&
         *t/215_* | *t/233_*) packages+=(curl) ;;&
+        *t/272_*) packages+=(python3 python3-psycopg2 openssl) ;;&
         *t/2[0-3]* | *t/256_*) command -v npm >/dev/null || packages+=(npm) ;;
     esac
     install_packages "${packages[@]}"

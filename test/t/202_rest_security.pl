@@ -611,6 +611,9 @@ sub good_calls
 			return { party_id => 0 + $party, reason_code => 'r', subs => [shift] };
 		},
 		redact_entry => sub { +{ account_id => 0 + $account, entry_no => 1, reason_code => 'r' } },
+		feed_read => sub { +{ consumer => shift, max_events => 1 } },
+		feed_ack => sub { +{ consumer => shift, position => 'end' } },
+		feed_drop => sub { +{ consumer => shift } },
 		add_signature => sub { +{ size => 1 } },
 		find_party => sub { +{ id_type => 'id', id => '9001' } },
 		add_catalog_item => sub { +{ kind => 'course', code => shift, name => 'n' } },

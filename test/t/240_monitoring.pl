@@ -132,6 +132,21 @@ is($metric->{trainledger_log_size}, count('log_leaf'), 'the size of the log');
 is($metric->{trainledger_log_seal_lag_entries}, 0, 'none is left to seal');
 is($metric->{trainledger_log_seal_lag_seconds}, 0, 'nor an age');
 
+# The feed: one consumer that has acknowledged the first event, and one all
+is_deeply([ grep { /^trainledger_feed/ } keys %$metric ], [],
+	'no figures of a feed that nobody reads');
+my ($first) = rows($node, q{SELECT position FROM trainledger.feed_read('slow "one"', 1)});
+$node->safe_psql('books', qq{SELECT trainledger.feed_ack('slow "one"', '$first'), trainledger.feed_ack('quick', 'end')});
+$metric = scrape();
+my %lag = map { /^trainledger_feed_lag_(\w+)\{.*(quick|slow)/ ? ("$2 $1" => $metric->{$_}) : () } keys %$metric;
+is($lag{'quick bookings'}, 0, 'no bookings after the end');
+is($lag{'quick seconds'}, 0, 'nor an age');
+is($lag{'slow bookings'},
+	$node->safe_psql('books', 'SELECT last_value - 1 FROM trainledger.booking_no_seq'),
+	'bookings after the first');
+cmp_ok(abs($lag{'slow seconds'} - $node->safe_psql('books', 'SELECT extract(epoch FROM now() - min(created_at)) FROM trainledger.entry WHERE booking_no > 1')),
+	'<', 60, 'and the age of their oldest entry');
+
 # Checks: one that finds nothing, and one that does
 is($node->safe_psql('books', 'SELECT trainledger.check_books()'), 0, 'a check');
 my $checked = $node->safe_psql('books',
@@ -197,6 +212,7 @@ SKIP:
 		TrainledgerSweepMissing => [ 'trainledger_expired_unswept_lots', [ 0, 1, 1, 1 ], 3 ],
 		TrainledgerHoldsOverdue => [ 'trainledger_overdue_holds', [ 0, (1) x 28 ], 27 ],
 		TrainledgerSealLag => [ 'trainledger_log_seal_lag_seconds', [ 900, 901, 901 ], 2 ],
+		TrainledgerFeedLag => [ 'trainledger_feed_lag_seconds', [ 900, 901, 901 ], 2 ],
 		TrainledgerServerDown => [ 'pg_up', [ 1, 0, 0 ], 2 ],
 		TrainledgerMetricsFail => [ 'pg_exporter_last_scrape_error', [ 0, 1, 1 ], 2 ],
 		TrainledgerLongTransaction => [ 'pg_stat_activity_max_tx_duration', [ 0, 4000 ], 1 ],

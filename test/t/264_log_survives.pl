@@ -1,6 +1,7 @@
 # The log goes on where the books go on: in a database that a dump was restored
-# to, on a standby and after its promotion, and on a subscriber after a logical
-# switch-over. verify() with a checkpoint from before agrees on each.
+# to, on a standby, which has the feed too, and after its promotion, and on a
+# subscriber after a logical switch-over. verify() with a checkpoint from before
+# agrees on each.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -72,11 +73,40 @@ is_verified($standby, 'standby');
 is($standby->safe_psql('books', 'SELECT trainledger.checkpoint_text()'),
 	$node->safe_psql('books', 'SELECT trainledger.checkpoint_text()'),
 	'standby: it has the checkpoint of the primary');
+# The feed goes as far as the primary has found out, and not behind a writer
+sub feed_of
+{
+	my ($where) = @_;
+	return $where->safe_psql('books', q{SELECT position, event FROM trainledger.feed_read('reader', 10000)});
+}
+my $writer = TrainLedger::Session->new($node, 'books');
+feed_of($node);
+$node->wait_for_catchup($standby);
+my $before = feed_of($node);
+is(feed_of($standby), $before, 'standby: it has the feed of the primary');
+$writer->query('BEGIN');
+$writer->query("SELECT trainledger.credit_add(20, 1, 'desk', 'early', clock_timestamp())");
+$node->safe_psql('books', "SELECT trainledger.credit_add(21, 1, 'desk', 'late', clock_timestamp())");
+is(feed_of($node), $before, 'primary: a writer holds the feed back');
+$node->wait_for_catchup($standby);
+is(feed_of($standby), $before, 'standby: there too');
+$writer->query('COMMIT');
+$node->wait_for_catchup($standby);
+my $after = feed_of($standby);
+like($after, qr/^\Q$before\E\n.*early.*\n.*late[^\n]*\z/, 'standby: then both are there, by the mark that waited');
+is(feed_of($node), $after, 'primary: there too');
+$node->safe_psql('books', "SELECT trainledger.credit_add(21, 1, 'desk', 'unknown', clock_timestamp())");
+$node->wait_for_catchup($standby);
+is(feed_of($standby), $after, 'standby: of what the primary has not looked for it knows nothing');
+$writer->quit;
+$node->safe_psql('books', 'SELECT trainledger.seal()');
+$node->wait_for_catchup($standby);
 my $session = TrainLedger::Session->new($standby, 'books');
+is($session->query("SELECT trainledger.feed_ack('reader', 'end')")->{sqlstate}, '25006', 'standby: nothing is acknowledged');
 is($session->query('SELECT trainledger.seal()')->{sqlstate}, '25006', 'standby: nothing is sealed');
 $session->quit;
 $standby->promote;
-goes_on($standby, 'promoted standby', $size + 1);
+goes_on($standby, 'promoted standby', $size + 4);
 $standby->stop;
 
 # A dump, in a cluster of its own with lower transaction ids: an open
@@ -103,12 +133,12 @@ is($other->safe_psql('books', 'SELECT count(*) FROM trainledger.log_mark'), '0',
 is($other->safe_psql('books', 'SELECT (SELECT pg_current_xact_id()::text::numeric) < 3000'), 't',
 	'dump: transaction ids are lower');
 is_verified($other, 'dump');
-is($other->safe_psql('books', 'SELECT trainledger.seal()'), $size + 2, 'dump: what was not sealed is');
-goes_on($other, 'dump', $size + 2);
+is($other->safe_psql('books', 'SELECT trainledger.seal()'), $size + 5, 'dump: what was not sealed is');
+goes_on($other, 'dump', $size + 5);
 
 # Marks that came in all the same, as with a copy of the table, are dropped.
 $other->safe_psql('books', 'INSERT INTO trainledger.log_mark VALUES (10000000, $$4000000$$)');
-goes_on($other, 'a mark of another cluster', $size + 3);
+goes_on($other, 'a mark of another cluster', $size + 6);
 $other->stop;
 
 # A logical switch-over: rows are copied, numbers are set behind them
