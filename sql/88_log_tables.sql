@@ -12,7 +12,8 @@ CREATE TABLE trainledger.log_origin (
 	reason text NOT NULL,
 	size bigint NOT NULL,
 	started_by text NOT NULL,
-	started_at timestamptz NOT NULL
+	started_at timestamptz NOT NULL,
+	after_booking_no bigint NOT NULL DEFAULT 0
 );
 COMMENT ON TABLE trainledger.log_origin IS
 'Names of the log, a row for each call of start_log(); the last one is in use.';
@@ -22,6 +23,7 @@ COMMENT ON COLUMN trainledger.log_origin.reason IS 'Why the log was started unde
 COMMENT ON COLUMN trainledger.log_origin.size IS 'Leaves that were in the tree then.';
 COMMENT ON COLUMN trainledger.log_origin.started_by IS 'Who started it: the claim sub of the request, else the role.';
 COMMENT ON COLUMN trainledger.log_origin.started_at IS 'When it was started.';
+COMMENT ON COLUMN trainledger.log_origin.after_booking_no IS 'What is sealed under this name has higher numbers of bookings.';
 
 /*
  * The last block is changed until it is full.  Hashes do not get smaller, so
@@ -183,6 +185,61 @@ COMMENT ON COLUMN trainledger.month_summary.quantity IS 'What they added to bala
 COMMENT ON COLUMN trainledger.month_summary.value IS 'The same at the prices of the lots.';
 COMMENT ON COLUMN trainledger.month_summary.last_booking_no IS 'Greatest number of a booking among them.';
 
+/*
+ * Homes move from node to node, and leaves do not: the log goes on as if the rows
+ * were there.  kind, id and entry_no are as in log_block.
+ */
+CREATE TABLE trainledger.log_kept (
+	booking_no bigint NOT NULL,
+	kind text COLLATE "C" NOT NULL,
+	id bigint NOT NULL,
+	entry_no bigint NOT NULL,
+	hash bytea NOT NULL,
+	CONSTRAINT log_kept_pkey PRIMARY KEY (booking_no, kind, id, entry_no)
+);
+COMMENT ON TABLE trainledger.log_kept IS
+'Leaves of the log whose rows have moved to another node, written by forget_homes(); gone again when their home comes back.';
+COMMENT ON COLUMN trainledger.log_kept.booking_no IS 'Number of the booking.';
+COMMENT ON COLUMN trainledger.log_kept.kind IS 'Kind of the leaf, such as E1.';
+COMMENT ON COLUMN trainledger.log_kept.id IS 'Of an entry the account, else the id of the event.';
+COMMENT ON COLUMN trainledger.log_kept.entry_no IS 'Of an entry its number in the account, else 0.';
+COMMENT ON COLUMN trainledger.log_kept.hash IS 'Hash of the leaf in the tree.';
+
+/*
+ * A home has a row for each node whose numbers its rows have, because that is
+ * where they were sealed.  Rows that came cannot be leaves here: the log had
+ * passed their place.  Their digest is in one.
+ */
+CREATE TABLE trainledger.home_event (
+	id bigint CONSTRAINT home_event_pkey PRIMARY KEY,
+	home integer NOT NULL,
+	direction text COLLATE "C" NOT NULL
+		CONSTRAINT home_event_direction_check
+		CHECK (direction IN ('in', 'out')),
+	node_no integer,
+	leaves bigint NOT NULL,
+	digest bytea NOT NULL,
+	origin text COLLATE "C",
+	created_at timestamptz NOT NULL,
+	booking_no bigint NOT NULL
+);
+CREATE SEQUENCE trainledger.home_event_id_seq OWNED BY trainledger.home_event.id;
+CREATE INDEX home_event_booking_no_idx ON trainledger.home_event
+	USING brin (booking_no) WITH (pages_per_range = 64, autosummarize = on);
+COMMENT ON TABLE trainledger.home_event IS
+'Homes that came from another node or left for one, a row for each node in whose range the bookings of their rows are numbered.';
+COMMENT ON COLUMN trainledger.home_event.id IS 'Id of the event.';
+COMMENT ON COLUMN trainledger.home_event.home IS 'The home.';
+COMMENT ON COLUMN trainledger.home_event.direction IS 'in: it came; out: it left.';
+COMMENT ON COLUMN trainledger.home_event.node_no IS 'Number of the node that booked these rows; null: there were none.';
+COMMENT ON COLUMN trainledger.home_event.leaves IS 'How many leaves of the log the rows are; of a home that came, without those that are in this log.';
+COMMENT ON COLUMN trainledger.home_event.digest IS 'SHA-256 of the hashes of these leaves, in the order of the log.';
+COMMENT ON COLUMN trainledger.home_event.origin IS 'Name of the log that they are in; null: they are in none.';
+COMMENT ON COLUMN trainledger.home_event.created_at IS 'When it was recorded.';
+COMMENT ON COLUMN trainledger.home_event.booking_no IS 'Number of the booking: the same for all that one transaction wrote.';
+COMMENT ON SEQUENCE trainledger.home_event_id_seq IS
+'Numbers that ids of events of homes are made of.';
+
 -- Nothing of the log is changed by hand, nor are the events that it seals
 
 DO $$
@@ -218,7 +275,11 @@ BEGIN
 		 'The summary is never truncated.'),
 		('party_salt', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
 		 'refuse_change',
-		 'The salt of a party never changes; it goes when the party is forgotten.')
+		 'The salt of a party never changes; it goes when the party is forgotten.'),
+		('log_kept', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'What is kept of leaves never changes.'),
+		('home_event', 'append_only', 'UPDATE OR DELETE OR TRUNCATE',
+		 'refuse_change', 'Events are never changed or deleted.')
 	) AS g(relation, name, events, guard, comment) LOOP
 		EXECUTE pg_catalog.format('CREATE TRIGGER %I BEFORE %s'
 			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'

@@ -24,7 +24,8 @@ COMMENT ON FUNCTION trainledger_internal.log_leaf_hash IS
  * must stay what they were; what is to have others becomes another kind, such as
  * E2.  What stands in other tables is in the line too where changing it would
  * make the entry mean something else, such as the party of its account.  The
- * last column stands for the texts, but in a redaction, which has none.
+ * last column stands for the texts, where a kind has any.  ONLY: a front has the
+ * salts and redactions of nodes as children, and they are not those of its log.
  */
 CREATE VIEW trainledger.log_row WITH (security_invoker = true) AS
 SELECT e.booking_no, 'E1'::text COLLATE "C" AS kind,
@@ -40,8 +41,8 @@ SELECT e.booking_no, 'E1'::text COLLATE "C" AS kind,
 FROM trainledger.entry e
 LEFT JOIN trainledger.account a ON a.id = e.account_id
 LEFT JOIN trainledger.token_lot l ON l.account_id = e.account_id
-LEFT JOIN trainledger.party_salt s ON s.party_id = a.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'E1' AND d.row_id = e.account_id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = a.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'E1' AND d.row_id = e.account_id
 	AND d.entry_no = e.entry_no
 UNION ALL
 SELECT v.booking_no, 'X1'::text COLLATE "C", v.id, 0::bigint, l.party_id,
@@ -53,8 +54,8 @@ SELECT v.booking_no, 'X1'::text COLLATE "C", v.id, 0::bigint, l.party_id,
 			   v.changed_by))
 FROM trainledger.token_issue_event v
 LEFT JOIN trainledger.token_lot l ON l.id = v.issue_id
-LEFT JOIN trainledger.party_salt s ON s.party_id = l.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'X1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = l.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'X1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT v.booking_no, 'H1'::text COLLATE "C", v.id, 0::bigint, h.party_id,
@@ -68,8 +69,8 @@ SELECT v.booking_no, 'H1'::text COLLATE "C", v.id, 0::bigint, h.party_id,
 			   h.placed_by))
 FROM trainledger.hold_event v
 LEFT JOIN trainledger.placed_hold h ON h.id = v.hold_id
-LEFT JOIN trainledger.party_salt s ON s.party_id = h.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'H1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = h.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'H1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT v.booking_no, 'P1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
@@ -80,8 +81,8 @@ SELECT v.booking_no, 'P1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.reason,
 			   v.changed_by))
 FROM trainledger.pass_event v
-LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'P1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'P1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT u.booking_no, 'U1'::text COLLATE "C", u.id, 0::bigint, u.party_id,
@@ -90,8 +91,8 @@ SELECT u.booking_no, 'U1'::text COLLATE "C", u.id, 0::bigint, u.party_id,
 		   u.party_id, u.item_id, u.created_at,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, u.reference))
 FROM trainledger.pass_use u
-LEFT JOIN trainledger.party_salt s ON s.party_id = u.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'U1' AND d.row_id = u.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = u.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'U1' AND d.row_id = u.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT v.booking_no, 'C1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
@@ -101,8 +102,8 @@ SELECT v.booking_no, 'C1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.reason,
 			   v.changed_by))
 FROM trainledger.claim_event v
-LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'C1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'C1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 -- what happened before it was somebody's belongs to that person too
@@ -115,9 +116,9 @@ SELECT v.booking_no, 'T1'::text COLLATE "C", v.id, 0::bigint, t.party_id,
 			   v.changed_by))
 FROM trainledger.ticket_event v
 LEFT JOIN trainledger.ticket t ON t.id = v.ticket_id
-LEFT JOIN trainledger.party_salt s
+LEFT JOIN ONLY trainledger.party_salt s
 	ON s.party_id = coalesce(v.party_id, 0)
-LEFT JOIN trainledger.redaction d ON d.kind = 'T1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'T1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT v.booking_no, 'M1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
@@ -128,8 +129,8 @@ SELECT v.booking_no, 'M1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.comments,
 			   v.state_detail, v.changed_by))
 FROM trainledger.membership_event v
-LEFT JOIN trainledger.party_salt s ON s.party_id = v.party_id
-LEFT JOIN trainledger.redaction d ON d.kind = 'M1' AND d.row_id = v.id
+LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
+LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'M1' AND d.row_id = v.id
 	AND d.entry_no = 0
 UNION ALL
 SELECT v.booking_no, 'R1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
@@ -137,7 +138,14 @@ SELECT v.booking_no, 'R1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 	   trainledger_internal.log_line('R1'::text, v.booking_no, v.id, v.kind,
 		   v.row_id, v.entry_no, v.party_id, v.reason_code, v.created_at,
 		   pg_catalog.encode(v.texts_hash, 'hex'))
-FROM trainledger.redaction v;
+FROM trainledger.redaction v
+UNION ALL
+SELECT v.booking_no, 'V1'::text COLLATE "C", v.id, 0::bigint, NULL::bigint,
+	   '{}'::text[],
+	   trainledger_internal.log_line('V1'::text, v.booking_no, v.id, v.home,
+		   v.direction, v.node_no, v.leaves, encode(v.digest, 'hex'), v.origin,
+		   v.created_at)
+FROM trainledger.home_event v;
 COMMENT ON VIEW trainledger.log_row IS
 'Lines of the log for all that is booked, a row for each entry and event, sealed or not.';
 COMMENT ON COLUMN trainledger.log_row.booking_no IS 'Number of the booking.';
@@ -147,3 +155,28 @@ COMMENT ON COLUMN trainledger.log_row.entry_no IS 'Of an entry its number in the
 COMMENT ON COLUMN trainledger.log_row.party_id IS 'Party that it belongs to; null: nobody yet.';
 COMMENT ON COLUMN trainledger.log_row.names IS 'Who did it, and addresses, as far as they are among its texts.';
 COMMENT ON COLUMN trainledger.log_row.leaf IS 'Line of the log.';
+
+/*
+ * What the tree is made of.  Rows of a home that is not kept here are gone, or
+ * come back just now and are not complete: what is kept of them counts.
+ */
+CREATE VIEW trainledger.tree_leaf WITH (security_invoker = true) AS
+SELECT r.booking_no, r.kind, r.id, r.entry_no, r.leaf,
+	   trainledger_internal.log_leaf_hash(r.leaf) AS hash
+FROM trainledger.log_row r
+WHERE trainledger_internal.keeps_home(r.id)
+OR NOT EXISTS (SELECT FROM trainledger.log_kept k
+			   WHERE k.booking_no = r.booking_no AND k.kind = r.kind
+			   AND k.id = r.id AND k.entry_no = r.entry_no)
+UNION ALL
+SELECT k.booking_no, k.kind, k.id, k.entry_no, NULL, k.hash
+FROM trainledger.log_kept k
+WHERE NOT trainledger_internal.keeps_home(k.id);
+COMMENT ON VIEW trainledger.tree_leaf IS
+'Leaves of the log, sealed or not: rows of log_row, and what is kept of rows that have moved to another node.';
+COMMENT ON COLUMN trainledger.tree_leaf.booking_no IS 'Number of the booking.';
+COMMENT ON COLUMN trainledger.tree_leaf.kind IS 'Kind of the leaf, such as E1.';
+COMMENT ON COLUMN trainledger.tree_leaf.id IS 'Of an entry the account, else the id of the event.';
+COMMENT ON COLUMN trainledger.tree_leaf.entry_no IS 'Of an entry its number in the account, else 0.';
+COMMENT ON COLUMN trainledger.tree_leaf.leaf IS 'Line of the log; null: its row has moved to another node.';
+COMMENT ON COLUMN trainledger.tree_leaf.hash IS 'Hash of the leaf in the tree.';

@@ -220,7 +220,7 @@ BEGIN
 							   'entry_no');
 	END IF;
 	PERFORM current_log();
-	IF entry.booking_no > sealed_upto() THEN
+	IF entry.booking_no > sealed_upto() AND entry.booking_no <@ own_numbers() THEN
 		PERFORM refuse('TL409', 'entry is not sealed yet',
 			format('The log ends at booking %s, and the entry is in %s.',
 				   sealed_upto(), entry.booking_no),
@@ -230,7 +230,48 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.find_sealed_entry IS
-'An entry that is in the log and that the caller may see; else TL404 or TL409.';
+'An entry that is in the log, or came with its home, and that the caller may see; else TL404 or TL409.';
+
+/*
+ * The place of an entry in this log.  Of one whose home has left, the number of
+ * its booking is enough for a reader.
+ */
+CREATE FUNCTION trainledger_internal.find_leaf(
+	account_id bigint, entry_no bigint) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	found_no bigint;
+	origin text;
+BEGIN
+	IF NOT keeps_home(account_id)
+	   AND trainledger.has_level('reader'::trainledger.access_level) THEN
+		SELECT k.booking_no INTO found_no FROM trainledger.log_kept k
+		WHERE k.kind = 'E1' AND k.id = find_leaf.account_id
+		AND k.entry_no = find_leaf.entry_no;
+		IF FOUND THEN
+			RETURN found_no;
+		END IF;
+	END IF;
+	found_no := (find_sealed_entry(account_id, entry_no)).booking_no;
+	IF NOT found_no <@ sealed_numbers() THEN
+		SELECT v.origin INTO origin FROM last_home_events() v
+		WHERE v.home = trainledger.home(account_id)
+		AND v.node_no = (found_no - 1) >> 38;
+		PERFORM refuse('TL409', 'entry is not in this log',
+			format('It came with its home from another node, which booked it as %s.',
+				   found_no),
+			CASE WHEN origin IS NULL
+				THEN 'No log is known to have it; verify() compares it with what came.'
+				ELSE format('The log "%s" has it: ask the node of that log.', origin)
+			END, 'entry_no');
+	END IF;
+	RETURN found_no;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.find_leaf IS
+'Number of the booking of an entry that is a leaf of this log; else TL404 or TL409.';
 
 CREATE FUNCTION trainledger_internal.entry_leaf(
 	account_id bigint, entry_no bigint) RETURNS text
@@ -290,19 +331,19 @@ LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	entry trainledger.entry := find_sealed_entry(account_id, entry_no);
+	booking_no bigint := find_leaf(account_id, entry_no);
 	checkpoint trainledger.checkpoint := find_checkpoint(size, true);
 	index bigint;
 	path bytea[];
 BEGIN
 	SELECT i.index, i.path INTO index, path
-	FROM log_inclusion(entry.booking_no, 'E1', entry.account_id,
-					   entry.entry_no, checkpoint.size) i;
+	FROM log_inclusion(booking_no, 'E1', account_id, entry_no,
+					   checkpoint.size) i;
 	IF index IS NULL THEN
 		RAISE data_corrupted USING
 			MESSAGE = 'the log does not have the entry',
 			DETAIL = format('Entry %s of account %s is not what was sealed.',
-							entry.entry_no, entry.account_id),
+							entry_no, account_id),
 			HINT = 'verify() says what was changed.';
 	END IF;
 	IF path IS NULL THEN

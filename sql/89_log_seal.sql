@@ -38,8 +38,7 @@ COMMENT ON FUNCTION trainledger_internal.tree_size IS
 CREATE FUNCTION trainledger_internal.begin_of_numbers() RETURNS bigint
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
-	SELECT (s.last_value - s.is_called::integer) >> 38 << 38
-	FROM trainledger.booking_no_seq s;
+	SELECT s.last_value >> 38 << 38 FROM trainledger.booking_no_seq s;
 END;
 COMMENT ON FUNCTION trainledger_internal.begin_of_numbers IS
 'Number after which the bookings of this node begin.';
@@ -50,30 +49,104 @@ BEGIN ATOMIC
 	SELECT coalesce(
 		(SELECT c.last_booking_no FROM trainledger.checkpoint c
 		 ORDER BY c.size DESC LIMIT 1),
-		trainledger_internal.begin_of_numbers());
+		greatest(
+			trainledger_internal.begin_of_numbers(),
+			(SELECT o.after_booking_no FROM trainledger.log_origin o
+			 ORDER BY o.id LIMIT 1)));
 END;
 COMMENT ON FUNCTION trainledger_internal.sealed_upto IS
 'Number up to which all bookings are in the log.';
 
+/*
+ * Books that were sealed before they became those of a node have two ranges of
+ * numbers, and what the front books lies between.  Checkpoints are in the order
+ * of their numbers, so the last one of a range is found by halving.
+ */
+CREATE FUNCTION trainledger_internal.sealed_numbers() RETURNS int8multirange
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	-- what was booked before, is in no log
+	begin_no bigint := (SELECT o.after_booking_no FROM trainledger.log_origin o
+						ORDER BY o.id LIMIT 1);
+	last trainledger.checkpoint;
+	sealed trainledger.checkpoint;
+	probe trainledger.checkpoint;
+	range_no bigint;
+	lower_size bigint;
+	upper_size bigint;
+	middle bigint;
+	numbers int8multirange := '{}';
+BEGIN
+	SELECT c.* INTO last FROM trainledger.checkpoint c
+	ORDER BY c.size DESC LIMIT 1;
+	LOOP
+		SELECT c.* INTO sealed FROM trainledger.checkpoint c
+		WHERE c.size > coalesce(sealed.size, 0) ORDER BY c.size LIMIT 1;
+		EXIT WHEN sealed.size IS NULL;
+		range_no := (sealed.last_booking_no - 1) >> 38;
+		IF range_no = (last.last_booking_no - 1) >> 38 THEN
+			sealed := last;
+		END IF;
+		lower_size := sealed.size;
+		upper_size := last.size;
+		WHILE lower_size < upper_size LOOP
+			middle := lower_size + (upper_size - lower_size + 1) / 2;
+			SELECT c.* INTO probe FROM trainledger.checkpoint c
+			WHERE c.size <= middle ORDER BY c.size DESC LIMIT 1;
+			IF (probe.last_booking_no - 1) >> 38 = range_no THEN
+				sealed := probe;
+				lower_size := middle;
+			ELSE
+				upper_size := probe.size - 1;
+			END IF;
+		END LOOP;
+		begin_no := greatest(begin_no, range_no << 38);
+		IF begin_no < sealed.last_booking_no THEN
+			numbers := numbers + int8multirange(
+				int8range(begin_no, sealed.last_booking_no, '(]'));
+		END IF;
+	END LOOP;
+	RETURN numbers;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.sealed_numbers IS
+'Numbers of bookings that are in the log.';
+
+CREATE FUNCTION trainledger_internal.own_numbers() RETURNS int8multirange
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_internal.sealed_numbers() + int8multirange(int8range(
+		CASE WHEN u.sealed >> 38 = s.last_value >> 38 THEN u.sealed
+			 ELSE s.last_value >> 38 << 38 END,
+		((s.last_value >> 38) + 1) << 38, '(]'))
+	FROM trainledger.booking_no_seq s,
+		 (SELECT trainledger_internal.sealed_upto()) AS u(sealed);
+END;
+COMMENT ON FUNCTION trainledger_internal.own_numbers IS
+'Numbers of bookings that are in the log or will be; a node has rows of others, which came with their homes.';
+
 CREATE VIEW trainledger.log_leaf WITH (security_invoker = true) AS
-SELECT r.booking_no, r.kind,
-	   CASE r.kind WHEN 'E1' THEN ARRAY[r.id, r.entry_no]
-			ELSE ARRAY[r.id] END AS key,
-	   r.leaf, trainledger_internal.log_leaf_hash(r.leaf) AS leaf_hash
-FROM trainledger.log_row r
-WHERE r.booking_no <= (
+SELECT l.booking_no, l.kind,
+	   CASE l.kind WHEN 'E1' THEN ARRAY[l.id, l.entry_no]
+			ELSE ARRAY[l.id] END AS key,
+	   l.leaf, l.hash AS leaf_hash
+FROM trainledger.tree_leaf l
+WHERE l.booking_no <= (
 	SELECT c.last_booking_no FROM trainledger.checkpoint c
 	ORDER BY c.size DESC LIMIT 1)
 -- a node has rows with the numbers of others
-AND r.booking_no > (
-	SELECT (c.last_booking_no - 1) >> 38 << 38 FROM trainledger.checkpoint c
-	ORDER BY c.size DESC LIMIT 1);
+AND l.booking_no >= (SELECT lower(trainledger_internal.sealed_numbers()))
+AND NOT l.booking_no <@ (
+	SELECT int8multirange(range_merge(n.sealed)) - n.sealed
+	FROM (SELECT trainledger_internal.sealed_numbers()) AS n(sealed));
 COMMENT ON VIEW trainledger.log_leaf IS
 'The log, a row for each entry and event that is sealed; its order is booking_no, kind, key.';
 COMMENT ON COLUMN trainledger.log_leaf.booking_no IS 'Number of the booking.';
-COMMENT ON COLUMN trainledger.log_leaf.kind IS 'E1 entry, X1 expiry of an issue, H1 hold, P1 pass, U1 use of a pass, C1 claim, T1 ticket, M1 membership, R1 redaction.';
+COMMENT ON COLUMN trainledger.log_leaf.kind IS 'E1 entry, X1 expiry of an issue, H1 hold, P1 pass, U1 use of a pass, C1 claim, T1 ticket, M1 membership, R1 redaction, V1 home that moved.';
 COMMENT ON COLUMN trainledger.log_leaf.key IS 'Of an entry account and number, else the id of the event.';
-COMMENT ON COLUMN trainledger.log_leaf.leaf IS 'The line that is sealed.';
+COMMENT ON COLUMN trainledger.log_leaf.leaf IS 'The line that is sealed; null: its row has moved to another node.';
 COMMENT ON COLUMN trainledger.log_leaf.leaf_hash IS 'Its hash in the tree.';
 
 -- Starting
@@ -106,9 +179,13 @@ BEGIN
 			'origin');
 	END IF;
 	INSERT INTO trainledger.log_origin
-		(id, origin, reason, size, started_by, started_at)
+		(id, origin, reason, size, started_by, started_at, after_booking_no)
 	VALUES ((SELECT coalesce(max(o.id), 0) + 1 FROM trainledger.log_origin o),
-			origin, reason, tree_size(), caller_name(), trainledger.clock());
+			origin, reason, tree_size(), caller_name(), trainledger.clock(),
+			-- what left before cannot be sealed any more, not even if it comes back
+			greatest(sealed_upto(), (
+				SELECT max(v.booking_no) FROM trainledger.home_event v
+				WHERE NOT EXISTS (SELECT FROM trainledger.log_origin))));
 	PERFORM require_written('log_origin', FOUND);
 	INSERT INTO trainledger.checkpoint
 		(origin, size, root, last_booking_no, created_at)
@@ -265,7 +342,7 @@ AS $$
 BEGIN
 	INSERT INTO trainledger.party_salt (party_id, salt)
 	SELECT p.id, new_salt() FROM unnest(parties) AS p(id)
-	WHERE NOT EXISTS (SELECT FROM trainledger.party_salt s
+	WHERE NOT EXISTS (SELECT FROM ONLY trainledger.party_salt s
 					  WHERE s.party_id = p.id)
 	-- another session may be making it
 	ON CONFLICT DO NOTHING;
@@ -314,7 +391,8 @@ BEGIN
 		RETURN tree_size();
 	END IF;
 	passed := move_watermark();
-	sealed := sealed_upto();
+	-- numbers between two ranges are not of this log
+	sealed := greatest(sealed_upto(), passed >> 38 << 38);
 	IF passed > sealed THEN
 		PERFORM make_salts(sealed, passed);
 		SELECT a.size, a.root INTO size, root FROM log_append(sealed, passed) a;

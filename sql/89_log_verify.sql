@@ -96,7 +96,8 @@ COMMENT ON FUNCTION trainledger_internal.log_node_problems IS
 
 /*
  * What is not in the log, and can never come into it: numbers that were never
- * given out here.  A node keeps rows of others, with their numbers.
+ * given out here.  A node keeps rows of others, with their numbers, and so do
+ * books that are about to be split.
  */
 CREATE FUNCTION trainledger_internal.log_stray_rows()
 RETURNS TABLE (kind text, id bigint, entry_no bigint, booking_no bigint)
@@ -105,9 +106,10 @@ BEGIN ATOMIC
 	SELECT r.kind, r.id, r.entry_no, r.booking_no
 	FROM trainledger.log_row r
 	WHERE trainledger_internal.keeps_all_homes()
+	AND EXISTS (SELECT FROM trainledger.booking_no_seq s
+				WHERE s.last_value < 1::bigint << 38)
 	AND (r.booking_no > (SELECT s.last_value FROM trainledger.booking_no_seq s)
-		 OR r.booking_no <=
-			(SELECT (trainledger_internal.sealed_upto() - 1) >> 38 << 38));
+		 OR r.booking_no <= 0);
 END;
 COMMENT ON FUNCTION trainledger_internal.log_stray_rows IS
 'Rows with a number of a booking that was never given out.';
@@ -397,6 +399,12 @@ BEGIN
 				ELSE ARRAY[r.id] END,
 		   r.booking_no, 'Its number was never given out.'
 	FROM log_stray_rows() r
+	UNION ALL
+	SELECT p.problem, p.kind,
+		   CASE p.kind WHEN 'E1' THEN ARRAY[p.id, p.entry_no]
+				ELSE ARRAY[p.id] END,
+		   p.booking_no, p.detail
+	FROM home_problems($2) p
 	UNION ALL
 	SELECT 'changed', p.kind,
 		   CASE p.kind WHEN 'E1' THEN ARRAY[p.id, p.entry_no]

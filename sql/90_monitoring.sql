@@ -96,7 +96,10 @@ FROM (
 				WHERE k.size = (SELECT pg_catalog.max(x.size)
 								FROM trainledger.checkpoint x)
 				HAVING EXISTS (SELECT FROM trainledger.log_origin)) l
-		  LEFT JOIN trainledger.entry e ON e.booking_no > l.last_no
+		  CROSS JOIN trainledger.booking_no_seq q
+		  -- a node has entries with the numbers of others
+		  LEFT JOIN trainledger.entry e ON e.booking_no <= q.last_value
+			AND e.booking_no > greatest(l.last_no, q.last_value >> 38 << 38)
 		  GROUP BY l.size) c
 	CROSS JOIN LATERAL (VALUES
 		('seal_lag_entries', c.entries::numeric),

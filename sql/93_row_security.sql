@@ -129,6 +129,8 @@ BEGIN
 		('party_salt', reader,
 		 'Readers see all salts, as they see all texts; a learner none.'),
 		('feed_consumer', reader, 'Readers see all consumers, a learner none.'),
+		('log_kept', reader, 'Readers see what is kept, a learner nothing.'),
+		('home_event', reader, 'Readers see all events, a learner none.'),
 		('token_account', lots,
 		 'Readers see all, a learner its own and its organisation''s.'),
 		('token_lot', lots,

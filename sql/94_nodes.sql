@@ -55,7 +55,9 @@ FROM (VALUES
 	(44, 'checkpoint', 'node', NULL),
 	(45, 'month_summary', 'node', NULL),
 	(46, 'books_check', 'node', NULL),
-	(47, 'feed_consumer', 'node', NULL)
+	(47, 'feed_consumer', 'node', NULL),
+	(48, 'log_kept', 'node', NULL),
+	(49, 'home_event', 'node', NULL)
 ) AS c(ordinal, table_name, class, home_column);
 COMMENT ON VIEW trainledger.table_class IS
 'Where rows of each table lie when there are several nodes.';
@@ -92,7 +94,7 @@ CREATE FUNCTION trainledger_internal.delete_homes(
 AS 'MODULE_PATHNAME', 'tl_delete_homes'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.delete_homes IS
-'Deletes the rows of a table that belong to homes which are not kept here, and returns how many there were; guards let it.';
+'Deletes the rows of a table that belong to homes which are not kept here, or of log_kept, and returns how many there were; guards let it.';
 
 CREATE FUNCTION trainledger_internal.forget_homes(homes int4multirange)
 RETURNS bigint
@@ -115,6 +117,9 @@ BEGIN
 			'Read strays(): books that have any are not split over nodes.',
 			'homes');
 	END IF;
+	PERFORM keep_leaves(homes) WHERE NOT EXISTS (
+		SELECT FROM generate_series(0, 1023) h
+		WHERE h <@ homes AND keeps_home(h));
 	FOR divided IN
 		SELECT c.table_name, c.home_column FROM trainledger.table_class c
 		WHERE c.class = 'home' ORDER BY c.ordinal DESC
@@ -127,4 +132,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.forget_homes IS
-'Removes the rows of homes that this database does not keep (trainledger.homes), after they were moved to another node, and returns how many there were. Level admin.';
+'Removes the rows of homes that this database does not keep (trainledger.homes), after they were moved to another node, and returns how many there were. The log keeps the hashes of their leaves; all of them must be sealed. Level admin.';

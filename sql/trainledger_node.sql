@@ -29,16 +29,23 @@
 \if :{?homes}
 	\set given :homes
 \endif
+
+-- The numbers of bookings jump: what was booked before must be in the log first
+SELECT trainledger.seal() FROM pg_catalog.generate_series(1, 2)
+WHERE EXISTS (SELECT FROM trainledger.log_origin) \g /dev/null
 BEGIN;
 SET LOCAL client_min_messages = warning;
 
 -- A new node must say its homes: those of a new database are all.  And it finds
 -- a row by the home in its id, so books that are to be split have no others.
-SELECT pg_catalog.set_config('trainledger_node.homes', :'given', true) \g /dev/null
+SELECT pg_catalog.set_config('trainledger_node.homes', :'given', true),
+	pg_catalog.set_config('trainledger_node.number', :'number', true) \g /dev/null
 DO $do$
 DECLARE
 	homes CONSTANT int4multirange := nullif(
 		pg_catalog.current_setting('trainledger_node.homes'), '')::int4multirange;
+	first_no CONSTANT bigint :=
+		pg_catalog.current_setting('trainledger_node.number')::bigint << 38;
 	stray record;
 BEGIN
 	IF homes IS NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_subscription s
@@ -55,6 +62,15 @@ BEGIN
 			DETAIL = pg_catalog.format('In %s, %s belongs to party %s.',
 				stray.table_name, stray.id, stray.party_id),
 			HINT = 'Read trainledger.strays(): books that have any stay on one node.';
+	END IF;
+	IF EXISTS (SELECT FROM trainledger.log_origin)
+	   AND EXISTS (SELECT FROM trainledger.booking_no_seq s
+				   WHERE s.last_value < first_no)
+	   AND EXISTS (SELECT FROM trainledger_internal.unsealed_leaves('{(,)}')) THEN
+		RAISE object_not_in_prerequisite_state USING
+			MESSAGE = 'bookings are not sealed yet',
+			DETAIL = 'The log goes on with other numbers once this is a node.',
+			HINT = 'Let nobody write, and run this again when older transactions are over.';
 	END IF;
 END;
 $do$;

@@ -134,6 +134,8 @@ BEGIN
 		FOR kept IN
 			SELECT t.table_name AS name, t.table_name || '_' || server.node AS child
 			FROM trainledger.table_class t WHERE t.class = 'home'
+			-- a party has one for the log of its node, and one for that of the front
+			AND t.table_name <> 'party_salt'
 		LOOP
 			CONTINUE WHEN to_regclass(format('trainledger_proxy.%I', kept.child)) IS NOT NULL;
 			EXECUTE format('CREATE FOREIGN TABLE trainledger_proxy.%I () INHERITS (trainledger.%I) SERVER %I OPTIONS (schema_name ''trainledger'', table_name %L)',
@@ -542,6 +544,18 @@ SELECT format('ALTER POLICY %I ON %s USING (%s)', p.polname,
 FROM trainledger.table_class t
 JOIN pg_policy p ON p.polrelid = format('trainledger.%I', t.table_name)::regclass
 WHERE t.class = 'home'
+\gexec
+
+-- The log of the front has what the front books, and nothing of the nodes.
+SELECT format('CREATE OR REPLACE VIEW trainledger.log_row WITH (security_invoker = true) AS %s',
+	regexp_replace(pg_get_viewdef('trainledger.log_row'::regclass),
+		'((?:FROM|JOIN) \(*)trainledger\.', '\1ONLY trainledger.', 'g'))
+\gexec
+SELECT regexp_replace(pg_get_functiondef(p.oid),
+	'((?:FROM|JOIN) \(*)trainledger\.', '\1ONLY trainledger.', 'g')
+FROM pg_proc p
+WHERE p.pronamespace = 'trainledger_internal'::regnamespace
+AND p.proname IN ('make_salts', 'missing_entries', 'state_problems')
 \gexec
 
 /*

@@ -89,6 +89,8 @@ require_none_kept(Datum homes)
 /*
  * delete_homes(table_name name, home_column name, homes int4multirange) returns
  * bigint: deletes the rows of a table whose home_column has one of the homes.
+ * What log_kept has is for homes that are elsewhere, so that those which are
+ * kept here lose it.  The salt of party 0 is nobody's, and no home's.
  */
 Datum
 tl_delete_homes(PG_FUNCTION_ARGS)
@@ -104,12 +106,16 @@ tl_delete_homes(PG_FUNCTION_ARGS)
 	tl_refuse_nulls(fcinfo, 3);
 	relid = tl_find_relation("table", table);
 	is_uuid = get_atttype(relid, get_attnum(relid, column)) == UUIDOID;
-	require_none_kept(homes);
+	if (strcmp(table, "log_kept") != 0)
+		require_none_kept(homes);
 	initStringInfo(&statement);
 	appendStringInfo(&statement,
 					 "DELETE FROM %s WHERE trainledger.%s(%s) OPERATOR(pg_catalog.<@) $1",
 					 quote_qualified_identifier(TL_SCHEMA, table),
 					 is_uuid ? "home_of" : "home", quote_identifier(column));
+	if (strcmp(table, "party_salt") == 0)
+		appendStringInfoString(&statement,
+							   " AND party_id OPERATOR(pg_catalog.<>) 0");
 	PG_RETURN_INT64((int64) run_unguarded(table, CMD_DELETE, statement.data, 1,
 										  &type, &homes));
 }

@@ -60,16 +60,15 @@ tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
 	 * lines are made: one booking may have many.
 	 */
 	static const char *const text =
-		"SELECT r.booking_no, r.kind, r.id, r.entry_no,"
-		" trainledger_internal.log_leaf_hash(r.leaf)"
-		" FROM trainledger.log_row r"
-		" WHERE r.booking_no OPERATOR(pg_catalog.>=) $1"
-		" AND r.booking_no OPERATOR(pg_catalog.<=) $5"
-		" AND (r.booking_no, r.kind, r.id, r.entry_no)"
+		"SELECT l.booking_no, l.kind, l.id, l.entry_no, l.hash"
+		" FROM trainledger.tree_leaf l"
+		" WHERE l.booking_no OPERATOR(pg_catalog.>=) $1"
+		" AND l.booking_no OPERATOR(pg_catalog.<=) $5"
+		" AND (l.booking_no, l.kind, l.id, l.entry_no)"
 		" OPERATOR(pg_catalog.>=) ($1, $2, $3, $4)"
-		" AND (r.booking_no, r.kind, r.id, r.entry_no)"
+		" AND (l.booking_no, l.kind, l.id, l.entry_no)"
 		" OPERATOR(pg_catalog.<) ($5, $6, $7, $8)"
-		" ORDER BY r.booking_no, r.kind, r.id, r.entry_no";
+		" ORDER BY l.booking_no, l.kind, l.id, l.entry_no";
 	static const Oid types[] = {INT8OID, TEXTOID, INT8OID, INT8OID,
 								INT8OID, TEXTOID, INT8OID, INT8OID};
 	Datum		values[] = {
@@ -78,6 +77,7 @@ tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
 		Int64GetDatum(until->booking_no), CStringGetTextDatum(until->kind),
 		Int64GetDatum(until->id), Int64GetDatum(until->entry_no)};
 
+	reader->own = tl_own_numbers(&reader->own_count);
 	reader->portal = SPI_cursor_open_with_args(NULL, text, lengthof(types),
 											   (Oid *) types, values,
 											   NULL, true,
@@ -87,9 +87,20 @@ tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
 	reader->rows = NULL;
 }
 
-/* The next leaf, or false at the end */
-bool
-tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf)
+/* What is kept of a leaf may be altered: a hash of another length is none */
+static void
+read_hash(Datum value, TlHash *hash)
+{
+	bytea	   *bytes = DatumGetByteaPP(value);
+
+	memset(hash, 0, sizeof(*hash));
+	if (VARSIZE_ANY_EXHDR(bytes) == TL_HASH_BYTES)
+		memcpy(hash->bytes, VARDATA_ANY(bytes), TL_HASH_BYTES);
+}
+
+/* The next row, or false at the end */
+static bool
+next_row(TlLeafReader *reader, TlLeaf *leaf)
 {
 	Datum		values[5];
 	bool		nulls[5];
@@ -109,9 +120,32 @@ tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf)
 	heap_deform_tuple(reader->rows->vals[reader->next++],
 					  reader->rows->tupdesc, values, nulls);
 	tl_read_place(values, &leaf->place);
-	memcpy(leaf->hash.bytes, VARDATA_ANY(DatumGetByteaPP(values[4])),
-		   TL_HASH_BYTES);
+	read_hash(values[4], &leaf->hash);
 	return true;
+}
+
+static bool
+is_own(const TlLeafReader *reader, int64 booking_no)
+{
+	for (int i = 0; i < reader->own_count; i++)
+	{
+		if (booking_no < reader->own[i].until)
+			return booking_no >= reader->own[i].from;
+	}
+	return false;
+}
+
+/* The next leaf of this log, or false at the end */
+bool
+tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf)
+{
+	bool		is_any;
+
+	do
+	{
+		is_any = next_row(reader, leaf);
+	} while (is_any && !is_own(reader, leaf->place.booking_no));
+	return is_any;
 }
 
 void

@@ -66,9 +66,18 @@ typedef struct TlLeafName
 	int64		id;
 } TlLeafName;
 
+/* Numbers of bookings from one up to another, which is not among them */
+typedef struct TlNumbers
+{
+	int64		from;
+	int64		until;
+} TlNumbers;
+
 /* Reads leaves in their order, a few hundred at a time */
 typedef struct TlLeafReader
 {
+	TlNumbers  *own;			/* those of this log, in their order */
+	int			own_count;
 	Portal		portal;
 	SPITupleTable *rows;
 	uint64		count;
@@ -89,7 +98,7 @@ extern TlStore *tl_open_store(void);
 extern int	tl_find_in_block(TlStore *store, int64 number,
 							 const TlPlace *place);
 extern TlHash tl_stored_node(void *store, int level, int64 number);
-extern int64 tl_begin_of_log(void);
+extern TlNumbers *tl_own_numbers(int *count);
 extern void tl_end_of_log(TlPlace *place);
 
 /* leaves.c */

@@ -464,8 +464,10 @@ check_group(LeafGroup *group, int64 number)
 	start = block->first;
 	if (number == 0)
 	{
+		int			count;
+
 		/* whatever stands before the first leaf was added */
-		start.booking_no = tl_begin_of_log();
+		start.booking_no = tl_own_numbers(&count)[0].from;
 		start.kind[0] = '\0';
 	}
 	if (!tl_find_block(first + GROUP_BLOCKS, next))

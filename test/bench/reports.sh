@@ -2,8 +2,7 @@
 # Reports over months, of books that are sealed and of books that are not: what
 # the summary that seal() keeps saves, and what it costs.
 #
-#   ENTRIES=2000000  entries (growth.sql); the published figures are those of
-#                    ENTRIES=20000000, which takes half an hour and 12 GB
+#   ENTRIES=2000000  entries (growth.sql); 20000000 take half an hour and 12 GB
 #   ROUNDS=5         rounds of each measurement, 3 of the reports that read all
 #                    entries
 #

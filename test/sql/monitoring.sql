@@ -42,6 +42,7 @@ SELECT initial_balance, expires_at FROM issue_training_tokens(regress.type('moni
 SELECT initial_balance, expires_at FROM issue_training_tokens(regress.type('monitoring', 'training'), regress.party('monitoring'), 9, '2024-01-07');
 SELECT (redeem_training_tokens(regress.party('monitoring'), regress.type('monitoring', 'training'), 5, 'x')).id IS NOT NULL AS first_is_empty;
 SELECT count(credit_init(regress.party('monitoring-' || g), 1, 's', 'd', '2024-01-01')) FROM generate_series(1, 3) g;
+SELECT feed_ack('monitoring', 'end');
 
 -- The same figures by other ways, as their reader counts rows
 CREATE VIEW regress.counted AS
@@ -52,6 +53,9 @@ UNION ALL SELECT 'entries', '{}', count(*) FROM entry
 UNION ALL SELECT 'expired_unswept_lots', '{}', count(*) FROM token_issue i WHERE i.expires_at <= clock() AND i.booked_balance > i.held
 UNION ALL SELECT 'open_holds', '{}', count(*) FROM hold WHERE status = 'open'
 UNION ALL SELECT 'overdue_holds', '{}', count(*) FROM placed_hold h JOIN hold v USING (id) WHERE h.is_open AND v.status = 'lapsed'
+UNION ALL SELECT 'feed_lag_bookings', jsonb_build_object('consumer', c.consumer), s.last_value - c.booking_no FROM feed_consumer c, booking_no_seq s
+UNION ALL SELECT 'feed_lag_seconds', jsonb_build_object('consumer', c.consumer), (SELECT greatest(0, extract(epoch FROM clock() - min(e.created_at))) FROM entry e
+	WHERE (e.booking_no, 'E1' COLLATE "C", e.account_id, e.entry_no) > (c.booking_no, c.kind, c.id, c.entry_no)) FROM feed_consumer c
 UNION ALL SELECT 'check_problems', '{}', c.problems FROM books_check c WHERE c.id = (SELECT max(id) FROM books_check)
 UNION ALL SELECT 'check_time', '{}', extract(epoch FROM c.checked_at) FROM books_check c WHERE c.id = (SELECT max(id) FROM books_check);
 CREATE FUNCTION regress.differences() RETURNS TABLE (side text, name text, labels jsonb, value numeric) LANGUAGE sql VOLATILE

@@ -9,7 +9,7 @@ SET search_path = trainledger, public;
 SELECT a.attrelid::regclass AS table, a.attnotnull, x.relname, x.reloptions
 FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid AND t.relkind = 'r'
 LEFT JOIN (pg_index i JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam AND m.amname = 'brin') ON i.indrelid = t.oid AND i.indkey::text = a.attnum::text
-WHERE t.relnamespace = 'trainledger'::regnamespace AND a.attname = 'booking_no' AND NOT a.attisdropped AND t.relname NOT IN ('log_block', 'feed_consumer') ORDER BY t.relname;
+WHERE t.relnamespace = 'trainledger'::regnamespace AND a.attname = 'booking_no' AND NOT a.attisdropped AND t.relname NOT IN ('log_block', 'log_kept', 'feed_consumer') ORDER BY t.relname;
 
 -- What there is to book with
 SELECT name FROM add_party('person', 'Una', 'una@numbers.example', barcode => 'numbers-1', id => 971001, attributes => '{"numbers": 1}');
@@ -37,7 +37,7 @@ BEGIN
 	FOR "table" IN
 		SELECT t.relname FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid AND t.relkind = 'r'
 		WHERE t.relnamespace = 'trainledger'::regnamespace AND a.attname = 'booking_no'
-		AND t.relname NOT IN ('log_block', 'feed_consumer')
+		AND t.relname NOT IN ('log_block', 'log_kept', 'feed_consumer')
 	LOOP
 		RETURN QUERY EXECUTE format('SELECT %L, e.booking_no FROM trainledger.%I e', "table", "table");
 	END LOOP;

@@ -119,7 +119,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger.entry_texts(:account, 1)$$, $$trainledger_api.entry_texts(:account, 1)$$,
 	$$trainledger.checkpoint_text()$$, $$trainledger_api.checkpoint_text()$$,
 	$$trainledger.prove_consistency(1)$$, $$trainledger_api.prove_consistency(1)$$,
-	$$trainledger_internal.log_line(1::bigint, 'x'::text)$$, $$trainledger_internal.log_texts('x', 'x'::text)$$, $$trainledger_internal.log_leaf_hash('x')$$,
+	$$trainledger_internal.log_line(1::bigint, 'x'::text)$$, $$trainledger_internal.log_texts('x', 'x'::text)$$, $$trainledger_internal.log_leaf_hash('x')$$, $$trainledger_internal.keeps_home(1)$$, $$trainledger_internal.sealed_numbers()$$,
 	$$e FROM trainledger.verify() e$$, $$e FROM trainledger_api.verify() e$$,
 	$$trainledger_internal.require_active(e, 'x') FROM trainledger.token_type e WHERE e.is_active$$,
 	$$trainledger_internal.round_to_scale('x', 1, e, 'round') FROM trainledger.token_type e$$,

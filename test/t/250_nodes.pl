@@ -301,7 +301,7 @@ like(answer($front, 'BEGIN; DELETE FROM trainledger_proxy.home WHERE home = 0; S
 ask("UPDATE trainledger_proxy.node SET connection = connection || ' connect_timeout=5' WHERE name = 'n1'; DROP FOREIGN TABLE trainledger_proxy.pass_use_n2; SELECT trainledger_proxy.apply_map()");
 is(ask(q{SELECT srvname FROM pg_foreign_server WHERE 'connect_timeout=5' = ANY (srvoptions)}), 'trainledger_node_n1', 'a connection changes');
 is(ask(q{SELECT count(*) FROM pg_inherits WHERE inhrelid::regclass::text ~ '^trainledger_proxy'}),
-	ask(q{SELECT 2 * count(*) FROM trainledger.table_class WHERE class = 'home'}), 'every table has a child for each node');
+	ask(q{SELECT 2 * count(*) FROM trainledger.table_class WHERE class = 'home' AND table_name <> 'party_salt'}), 'every table has a child for each node, but for that of salts');
 ask("DELETE FROM trainledger_proxy.node WHERE name = 'n3'; INSERT INTO trainledger_proxy.node VALUES ('n3', 3, 'host=nowhere'); SELECT trainledger_proxy.apply_map(); DELETE FROM trainledger_proxy.node WHERE name = 'n3'; SELECT trainledger_proxy.apply_map()");
 is(ask(q{SELECT count(*) FROM pg_foreign_server WHERE srvname ~ 'node_n3'}), 0, 'a node that is gone has no server');
 

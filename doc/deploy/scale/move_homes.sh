@@ -20,7 +20,8 @@
 #   3. When TO has all of it, both sides are compared, and the front's map
 #      changes, in one transaction. TO keeps the homes (trainledger.homes).
 #   4. FROM no longer keeps the homes, the fence goes, and forget_homes() removes
-#      the rows.
+#      the rows. Where there are logs, that of FROM seals them before and keeps
+#      their hashes, and that of TO records what came.
 #
 # If a step fails before the map has changed, everything is taken back: FROM
 # keeps the homes, and TO has none of their rows. After that it can only go on.
@@ -39,7 +40,7 @@ if [ "${1:-}" = -p ]; then
     pgbouncer=$2
     shift 2
 fi
-[ $# -eq 4 ] || { sed -n '2,31s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+[ $# -eq 4 ] || { sed -n '2,32s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 readonly front=$1 from=$2 to=$3 homes=$4
 
 say()
@@ -61,6 +62,7 @@ at()
 
     PGOPTIONS='-c client_min_messages=warning' psql -X -q -A -t \
         -v ON_ERROR_STOP=1 -v homes="$homes" -v lock_timeout="$lock_timeout" \
+        -v has_log="$has_log" \
         -d "$connection" "$@"
 }
 
@@ -71,7 +73,8 @@ ask()
 }
 
 # The tables whose rows move, each with the condition that a row is of the homes.
-# A row filter takes no functions of ours, but bits of a key.
+# A row filter takes no functions of ours, but bits of a key. The salt of party 0 is
+# nobody's, and stays.
 moved_tables()
 {
     cat <<'SQL'
@@ -79,9 +82,10 @@ SET search_path = pg_catalog, pg_temp;
 SELECT trainledger.home(0) \g /dev/null
 CREATE TEMPORARY TABLE moved AS
 SELECT t.ordinal, t.table_name, t.home_column,
+       format(CASE WHEN t.table_name = 'party_salt' THEN '%%1$s <> 0 AND (%s)' ELSE '%s' END,
        string_agg(format('(%s) BETWEEN %s AND %s', CASE WHEN a.is_uuid
            THEN '(get_byte(uuid_send(%1$s), 14) & 3) << 8 | get_byte(uuid_send(%1$s), 15)'
-           ELSE '%1$s & 1023' END, lower(r.homes), upper(r.homes) - 1), ' OR ') AS condition
+           ELSE '%1$s & 1023' END, lower(r.homes), upper(r.homes) - 1), ' OR ')) AS condition
 FROM trainledger.table_class t
 CROSS JOIN LATERAL (SELECT p.atttypid = 'uuid'::regtype AS is_uuid
     FROM pg_attribute p WHERE p.attname = t.home_column
@@ -170,6 +174,10 @@ check()
         WHERE trainledger.home(party_id) <@ :'homes'::int4multirange")
     [ "$strays" = 0 ] ||
         die "$strays ids at $from have another home than their party: read trainledger.strays()"
+    log_from=$(ask "$from_connection" 'SELECT count(*) > 0 FROM trainledger.log_origin')
+    log_to=$(ask "$to_connection" 'SELECT count(*) > 0 FROM trainledger.log_origin')
+    has_log=false
+    [ "$log_from$log_to" = ff ] || has_log=true
 }
 
 copy()
@@ -233,6 +241,8 @@ SELECT format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE',
     string_agg(format('trainledger.%I', table_name), ', ' ORDER BY ordinal))
 FROM moved
 \gexec
+-- both logs hash a party's texts with one salt
+SELECT trainledger_internal.make_home_salts(:'homes') WHERE :has_log \g /dev/null
 CREATE OR REPLACE FUNCTION trainledger_node.fence() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -284,6 +294,37 @@ compare()
     wait $!
     diff "$folder/from" "$folder/to" >&2 ||
         die "$to does not have what $from has (tables, numbers of rows and digests above)"
+}
+
+# Seals what FROM has booked, where it has a log, or all but what is booked just
+# now.
+seal()
+{
+    [ "$log_from" = f ] || ask "$from_connection" 'SELECT trainledger.seal()' >/dev/null
+}
+
+seal_all()
+{
+    local since=$SECONDS
+
+    [ "$log_from" = t ] || return 0
+    until seal && [ "$(ask "$from_connection" "SELECT count(*) FROM trainledger_internal.unsealed_leaves(:'homes')")" = 0 ]; do
+        [ $((SECONDS - since)) -lt "$catch_up_seconds" ] ||
+            die "$from has transactions that do not end, and cannot seal: see pg_stat_activity, and run this again later"
+        sleep 0.1
+    done
+}
+
+# Tells the log of TO what came, while FROM has it still.
+receive()
+{
+    [ "$log_to" = t ] || return 0
+    ask "$from_connection" "SELECT coalesce(jsonb_agg(l), '[]')
+        FROM trainledger_internal.home_leaves(:'homes', false) l" >"$folder/sent"
+    at "$to_connection" -v file="$folder/sent" <<'SQL'
+\set sent `cat :'file'`
+SELECT trainledger_internal.receive_homes(:'homes', :'sent') \g /dev/null
+SQL
 }
 
 pause()
@@ -350,6 +391,8 @@ finish()
     keep "$from_connection" -
     unfence
     unsubscribe
+    seal_all
+    receive
     say "removing the rows from $from"
     ask "$from_connection" "SELECT trainledger.forget_homes(:'homes')" >/dev/null
     [ "$(ask "$to_connection" 'SELECT count(*) FROM trainledger.reconcile()')" = 0 ] ||
@@ -380,6 +423,7 @@ errors=$folder/errors
 started=""
 changed=""
 paused=""
+has_log=false
 trap at_exit EXIT
 trap 'exit 130' INT TERM HUP
 
@@ -399,6 +443,7 @@ fi
 take_back
 started=yes
 copy
+seal
 catch_up
 keep "$to_connection" +
 pause

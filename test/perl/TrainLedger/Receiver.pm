@@ -4,7 +4,7 @@
 #   my $receiver = TrainLedger::Receiver->start($folder, $secret, ...);
 #   $receiver->answers('500');          # from now on; 'good' is where it begins
 #   $receiver->answers('good', 'hang'); # one in ten is bad
-#   my @received = $receiver->received; # what came so far
+#   my @received = $receiver->received; # what came so far; in scalar context how many
 #   $receiver->stop; $receiver->restart;
 #
 # One that came is { id => webhook-id, problem => '' or what is wrong with it,
@@ -97,12 +97,14 @@ sub answers
 	return;
 }
 
-# What came, but for the first so many
+# What came, but for the first so many; or how many came
 sub received
 {
 	my ($self, $skip) = @_;
-	my @lines = split /\n/, slurp_file("$self->{folder}/received");
+	my $text = slurp_file("$self->{folder}/received");
 
+	return $text =~ tr/\n// if !wantarray;
+	my @lines = split /\n/, $text;
 	splice @lines, 0, $skip // 0;
 	return map {
 		my %event;
