@@ -395,6 +395,38 @@ END;
 COMMENT ON FUNCTION trainledger_internal.report_holds IS
 'The section of the report on open holds. Level reader.';
 
+CREATE FUNCTION trainledger_internal.report_log() RETURNS xml
+LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+	SELECT trainledger_internal.report_table('State of the log',
+		'{Log,"Last seal","Last signed seal","Last check",Leaves,"Entries not sealed",Problems}',
+		array_agg(ARRAY[o.origin, to_char(o.sealed_at AT TIME ZONE 'UTC',
+										  'YYYY-MM-DD HH24:MI'),
+						to_char(o.signed_at AT TIME ZONE 'UTC',
+								'YYYY-MM-DD HH24:MI'),
+						to_char(o.checked_at AT TIME ZONE 'UTC',
+								'YYYY-MM-DD HH24:MI')]),
+		array_agg(ARRAY[o.size, o.lag, o.problems]::numeric[]),
+		NULL::integer[], 1::bigint)
+	FROM (SELECT l.origin, k.size, k.sealed_at, k.signed_at, b.checked_at,
+				 b.problems,
+				 (SELECT m.value FROM trainledger.ledger_metrics m
+				  WHERE m.name = 'seal_lag_entries') AS lag
+		  FROM trainledger.log_origin l
+		  CROSS JOIN (
+			SELECT coalesce(max(c.size), 0) AS size,
+				   max(c.created_at) AS sealed_at,
+				   max(c.created_at) FILTER (WHERE c.note IS NOT NULL)
+						AS signed_at
+			FROM trainledger.checkpoint c) k
+		  LEFT JOIN (
+			SELECT x.checked_at, x.problems FROM trainledger.books_check x
+			ORDER BY x.id DESC LIMIT 1) b ON true
+		  ORDER BY l.id DESC LIMIT 1) o;
+END;
+COMMENT ON FUNCTION trainledger_internal.report_log IS
+'The section of the report on the log. Level reader.';
+
 CREATE FUNCTION trainledger_internal.report_page() RETURNS xml
 LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
@@ -456,7 +488,11 @@ BEGIN ATOMIC
 		(8, 'cohorts', 'Cohorts',
 		 'Members of programs by cohort and state, the programs that started last first.',
 		 'No program has members.',
-		 trainledger_internal.report_cohorts())
+		 trainledger_internal.report_cohorts()),
+		(9, 'log', 'The log',
+		 'What was booked is sealed, so that it shows where a row was changed; the last check is that of check_books(). Times are in UTC.',
+		 'No log was started.',
+		 trainledger_internal.report_log())
 	) AS s(place, id, heading, description, otherwise, content);
 END;
 COMMENT ON FUNCTION trainledger_internal.report_page IS
@@ -485,4 +521,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION trainledger.report IS
-'The report on the books as an HTML page: training tokens, credit, revenue, expiring tokens, holds, passes, sign-ups and cohorts, in tables and plots. Level reader.';
+'The report on the books as an HTML page: training tokens, credit, revenue, expiring tokens, holds, passes, sign-ups, cohorts and the state of the log, in tables and plots. Level reader.';

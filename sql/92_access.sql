@@ -282,7 +282,7 @@ FROM (VALUES
 	('reader', '{respond_header,signup_document,signup_error,fits_xml,report_text,report_number,
 		report_month,report_rows,report_bar,report_table,report_plot,
 		report_months,report_tokens,report_credit,report_revenue,report_expiring,report_holds,
-		report_passes,report_signups,report_cohorts,report_style,report_page}')
+		report_passes,report_signups,report_cohorts,report_log,report_style,report_page}')
 ) AS n(level, function_names)
 CROSS JOIN LATERAL pg_catalog.unnest(n.function_names) AS p(function_name);
 COMMENT ON VIEW trainledger_internal.privilege IS

@@ -123,8 +123,8 @@ tl_delete_homes(PG_FUNCTION_ARGS)
 /*
  * empty_texts(table_name name, assignments text, condition text, party_id
  * bigint, names text[]) returns bigint: updates the rows of a table, which is t
- * in both texts, that satisfy a condition.  In it $1 is the party and $2 are the
- * names.
+ * in both texts, that satisfy a condition.  In it $1 is the party and $2 are
+ * the names.
  */
 Datum
 tl_empty_texts(PG_FUNCTION_ARGS)

@@ -92,7 +92,8 @@ layout()
 #   fro        going to and fro
 #   isnt       a function of Test::More
 #   anothers   a column of tests: what is another's
-known_words=fro,isnt,anothers
+#   inout      a mode of parameters in SQL
+known_words=fro,isnt,anothers,inout
 # Answers of other systems, and what npm and the tests write
 skipped="test/api/*.md,*/package-lock.json,test/results"
 

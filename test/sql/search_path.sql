@@ -213,7 +213,7 @@ INSERT INTO call (statement) VALUES
 ($$SELECT trainledger_internal.signup_error('x', 'y')$$),
 ($$SELECT trainledger.report()$$),
 ($$SELECT trainledger_api.report()$$),
-($$SELECT trainledger_internal.report_page(), trainledger_internal.report_style(), trainledger_internal.report_tokens(), trainledger_internal.report_credit(), trainledger_internal.report_revenue(), trainledger_internal.report_holds(), trainledger_internal.report_expiring(), trainledger_internal.report_passes(), trainledger_internal.report_signups(), trainledger_internal.report_cohorts()$$),
+($$SELECT trainledger_internal.report_page(), trainledger_internal.report_style(), trainledger_internal.report_tokens(), trainledger_internal.report_credit(), trainledger_internal.report_revenue(), trainledger_internal.report_holds(), trainledger_internal.report_expiring(), trainledger_internal.report_passes(), trainledger_internal.report_signups(), trainledger_internal.report_cohorts(), trainledger_internal.report_log()$$),
 ($$SELECT trainledger_internal.fits_xml('a'), trainledger_internal.report_text(pg_catalog.chr(1)), trainledger_internal.report_number(1234.5), trainledger_internal.report_month(), trainledger_internal.report_rows()$$),
 ($$SELECT trainledger_internal.report_bar('{a}'::pg_catalog.text[], '{1}'::pg_catalog.numeric[], '{1}'::pg_catalog.int4[]), trainledger_internal.report_plot('a', '{b,c}'::pg_catalog.text[], '{1,-2}'::pg_catalog.numeric[])$$),
 ($$SELECT trainledger_internal.report_table('a', '{b,c}'::pg_catalog.text[], '{{d}}'::pg_catalog.text[], '{{1}}'::pg_catalog.numeric[], '{1}'::pg_catalog.int4[], 2)$$),

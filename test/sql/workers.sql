@@ -90,7 +90,7 @@ INSERT INTO regress.read SELECT r, false FROM unnest(ARRAY[
 	$$trainledger_internal.report_plot('a', '{b,c}', '{1,2}')::text$$,
 	$$trainledger_internal.report_months('a', '{b,c}', 1, '{1}', '{d}', NULL, '{2023-04-01}', '{{1}}', 2)::text$$,
 	$$md5(concat(trainledger_internal.report_tokens(), trainledger_internal.report_credit(), trainledger_internal.report_revenue(), trainledger_internal.report_expiring(), trainledger_internal.report_holds()))$$,
-	$$md5(concat(trainledger_internal.report_passes(), trainledger_internal.report_signups(), trainledger_internal.report_cohorts()))$$,
+	$$md5(concat(trainledger_internal.report_passes(), trainledger_internal.report_signups(), trainledger_internal.report_cohorts(), trainledger_internal.report_log()))$$,
 	$$trainledger_internal.document_fields('{"a": "b"}', '{"a": "text"}', '{a}')$$,
 	$$trainledger.lookup_program('96000000-0000-4000-8000-000000000002')$$,
 	$$trainledger.lookup_program_instance('96000000-0000-4000-8000-000000000003')$$,
