@@ -109,7 +109,7 @@ foreach my $name (sort keys %$screens)
 		$screen->{sections},
 		[
 			'Training tokens', 'Credit', 'Token revenue', 'Expiring tokens',
-			'Holds', 'Training passes', 'Sign-ups', 'Cohorts'
+			'Holds', 'Training passes', 'Sign-ups', 'Cohorts', 'The log'
 		],
 		"$name: every section");
 	is("$screen->{scripts} $screen->{handlers}", '0 0', "$name: nothing runs or loads");
