@@ -156,6 +156,8 @@ sub serve
 	my $select = IO::Select->new($listener);
 	my (%text, %drip);
 
+	# the bad answers go on where the receiver was before it was restarted
+	$self->{turn} = grep { !$is_good{ $_->{answer} } } $self->received;
 	open $self->{log}, '>>', "$self->{folder}/received" or die $!;
 	$self->{log}->autoflush(1);
 	srand $$;
