@@ -28,12 +28,8 @@
 #include <libxml/parser.h>
 
 #include "catalog/namespace.h"
-#include "catalog/pg_type.h"
-#include "common/string.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
-#include "utils/datetime.h"
-#include "utils/timestamp.h"
 #include "utils/memutils.h"
 #include "utils/xml.h"
 
@@ -58,16 +54,8 @@
 /* libxml2 detects the encoding from the first bytes */
 #define FIRST_BYTES			4
 
-/* Room for the longest text, 250 characters of 4 bytes */
-#define TEXT_BYTES			1024
-
-#define MAX_CODE_CHARS		250
-#define OVERLONG_CODE		"longer than 250 characters"
-#define MAX_ID_CHARS		50
 #define NAME_CHARS \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define OVERLONG_ID			"longer than 50 characters"
-
 /* Depth of elements: Tokens, Token, and the elements of a token */
 #define TOKENS_DEPTH		1
 #define TOKEN_DEPTH			2
@@ -78,30 +66,6 @@
 #define WRONG_ENCODING		"bytes that are not valid in the encoding"
 #define OVERLONG_MARKUP		"a tag, comment or other markup is too long"
 
-/* clang-format off */
-const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT] = {
-	{.element = "TokenId", .column = "id", .type = TEXTOID},
-	{.element = "TokenCode", .column = "code", .type = TEXTOID},
-	{.element = "TokenType", .column = "type", .type = INT4OID,
-	 .is_needed = true},
-	{.element = "TokenTypeId", .column = "type_id", .type = TEXTOID,
-	 .is_needed = true},
-	{.element = "Active", .column = "active", .type = BOOLOID},
-	{.element = "MaximumActivations", .column = "maximum_activations",
-	 .type = INT4OID, .is_needed = true},
-	{.element = "TokenExpiration", .column = "expiration",
-	 .type = TIMESTAMPTZOID},
-};
-/* clang-format on */
-
-/* The text of an element, in UTF-8 */
-typedef struct Text
-{
-	int			length;
-	bool		is_overlong;
-	char		bytes[TEXT_BYTES + 1];
-} Text;
-
 /* The first fault of the document; its field "what" is NULL if none */
 typedef struct Fault
 {
@@ -109,7 +73,7 @@ typedef struct Fault
 	int64		position;		/* of the token, 0 if outside tokens */
 	SignupElement element;
 	int64		line;
-	char		named[MAX_ID_CHARS + 1];	/* element or encoding to name */
+	char		named[SIGNUP_ID_CHARS + 1];	/* element or encoding to name */
 } Fault;
 
 typedef struct Reader
@@ -126,7 +90,7 @@ typedef struct Reader
 	int64		position;		/* of the current token, from 1 */
 	SignupElement element;		/* current element */
 	bool		given[SIGNUP_ELEMENT_COUNT];
-	Text		texts[SIGNUP_ELEMENT_COUNT];
+	SignupText	texts[SIGNUP_ELEMENT_COUNT];
 
 	SignupToken *first;			/* complete tokens, in document order */
 	SignupToken **end;
@@ -246,7 +210,7 @@ refuse_encoding(Reader *reader, const char *what, const char *name)
 	bool		is_first = reader->fault.what == NULL;
 
 	refuse_form(reader, what);
-	if (is_first && name != NULL && strlen(name) <= MAX_ID_CHARS &&
+	if (is_first && name != NULL && strlen(name) <= SIGNUP_ID_CHARS &&
 		name[strspn(name, NAME_CHARS "0123456789-._:")] == '\0')
 		strlcpy(reader->fault.named, name, sizeof(reader->fault.named));
 }
@@ -265,133 +229,9 @@ raise_fault(const Reader *reader)
 }
 
 /* ---------------------------------------------------------------------
- * Values
- * ---------------------------------------------------------------------
- */
-
-/*
- * Append to the text of an element.  Leading blanks, and those beyond the room
- * that there is, are skipped here; trim_text() removes all white space.
- */
-static void
-append_text(Text *text, const xmlChar *chars, int length)
-{
-	for (int i = 0; i < length; i++)
-	{
-		if (xmlIsBlank_ch(chars[i]) &&
-			(text->length == 0 || text->length == TEXT_BYTES))
-			continue;
-		if (text->length == TEXT_BYTES)
-		{
-			text->is_overlong = true;
-			return;
-		}
-		text->bytes[text->length++] = (char) chars[i];
-	}
-}
-
-static void
-trim_text(Text *text)
-{
-	text->bytes[text->length] = '\0';
-	tl_trim_string(text->bytes);
-	text->length = (int) strlen(text->bytes);
-}
-
-/* Parse an integer from 1 to 2^31 - 1. */
-static bool
-parse_number(const Text *text, int32 *number)
-{
-	char	   *end;
-
-	if (text->bytes[0] < '0' || text->bytes[0] > '9')
-		return false;
-	errno = 0;
-	*number = strtoint(text->bytes, &end, 10);
-	return errno == 0 && *end == '\0' && *number > 0;
-}
-
-static bool
-parse_truth(const Text *text, bool *truth)
-{
-	*truth = pg_strcasecmp(text->bytes, "true") == 0 ||
-		strcmp(text->bytes, "1") == 0;
-	return *truth || pg_strcasecmp(text->bytes, "false") == 0 ||
-		strcmp(text->bytes, "0") == 0;
-}
-
-/* Whether a text begins with a shape, in which d is a digit */
-static bool
-has_shape(const char *text, const char *shape)
-{
-	for (; *shape != '\0'; shape++, text++)
-	{
-		if (*shape == 'd' ? (*text < '0' || *text > '9') : *text != *shape)
-			return false;
-	}
-	return true;
-}
-
-/* The time at the start of a year, UTC */
-static TimestampTz
-start_of_year(int year)
-{
-	return (date2j(year, 1, 1) - POSTGRES_EPOCH_JDATE) * USECS_PER_DAY;
-}
-
-/*
- * Parse YYYY-MM-DDTHH:MM:SS in UTC.  A blank may replace T; a fraction of the
- * second may follow, and Z or an offset, +HH:MM or +HHMM.
- */
-static bool
-parse_expiration(const Text *text, TimestampTz *expiration)
-{
-	const char *end = text->bytes + strlen("dddd-dd-ddTdd:dd:dd");
-
-	if (!has_shape(text->bytes, "dddd-dd-ddTdd:dd:dd") &&
-		!has_shape(text->bytes, "dddd-dd-dd dd:dd:dd"))
-		return false;
-	if (has_shape(end, ".d"))
-		end += 1 + strspn(end + 1, "0123456789");
-	if (*end == 'Z')
-		end++;
-	else if (*end == '+' || *end == '-')
-	{
-		if (has_shape(end + 1, "dd:dd"))
-			end += strlen("+dd:dd");
-		else if (has_shape(end + 1, "dddd"))
-			end += strlen("+dddd");
-	}
-	if (*end != '\0')
-		return false;
-
-	/* a leap second, an offset or rounding may lead to another year */
-	return tl_parse_utc(text->bytes, expiration) &&
-		*expiration >= start_of_year(1) && *expiration < start_of_year(10000);
-}
-
-/* ---------------------------------------------------------------------
  * Tokens
  * ---------------------------------------------------------------------
  */
-
-/* Copy a text as an SQL value; if out of memory, hand_on() raises that. */
-static Datum
-keep_text(Reader *reader, const Text *text)
-{
-	Size		size = VARHDRSZ + text->length;
-	struct varlena *copy = MemoryContextAllocExtended(reader->context, size,
-													  MCXT_ALLOC_NO_OOM);
-
-	if (copy == NULL)
-	{
-		reader->out_of_memory = true;
-		return (Datum) 0;
-	}
-	SET_VARSIZE(copy, size);
-	memcpy(VARDATA(copy), text->bytes, text->length);
-	return PointerGetDatum(copy);
-}
 
 /*
  * Check which elements are given.  Returns what is wrong and sets *element, or
@@ -409,61 +249,6 @@ find_missing(const Reader *reader, SignupElement *element)
 	{
 		if (tl_signup_elements[*element].is_needed && !reader->given[*element])
 			return "missing";
-	}
-	return NULL;
-}
-
-/*
- * Convert the text of an element to a value of the token.  Returns what is
- * wrong, or NULL.
- */
-static const char *
-read_value(Reader *reader, SignupElement element, SignupToken *token)
-{
-	Text	   *text = &reader->texts[element];
-	int			most = element == SIGNUP_CODE ? MAX_CODE_CHARS : MAX_ID_CHARS;
-	Datum	   *value = &token->values[element];
-	int32		number;
-	bool		truth;
-	TimestampTz time;
-
-	trim_text(text);
-	token->nulls[element] = false;
-	if (text->length == 0)
-	{
-		if (element != SIGNUP_EXPIRATION)
-			return "empty";
-		token->nulls[element] = token->clears_expiration = true;
-		return NULL;
-	}
-	if (text->is_overlong ||
-		pg_verify_mbstr_len(PG_UTF8, text->bytes, text->length, true) > most)
-		return element == SIGNUP_CODE ? OVERLONG_CODE : OVERLONG_ID;
-
-	switch (element)
-	{
-		case SIGNUP_TYPE:
-			if (!parse_number(text, &number) || number > 4)
-				return "not 1, 2, 3 or 4";
-			*value = Int32GetDatum(number);
-			break;
-		case SIGNUP_ACTIVE:
-			if (!parse_truth(text, &truth))
-				return "not true or false";
-			*value = BoolGetDatum(truth);
-			break;
-		case SIGNUP_MAXIMUM:
-			if (!parse_number(text, &number))
-				return "not a positive number";
-			*value = Int32GetDatum(number);
-			break;
-		case SIGNUP_EXPIRATION:
-			if (!parse_expiration(text, &time))
-				return "not a date such as 2023-12-31T23:59:59";
-			*value = TimestampTzGetDatum(time);
-			break;
-		default:
-			*value = keep_text(reader, text);
 	}
 	return NULL;
 }
@@ -494,7 +279,8 @@ end_token(Reader *reader)
 		token->nulls[element] = true;
 		if (!reader->given[element])
 			continue;
-		what = read_value(reader, element, token);
+		what = tl_signup_value(&reader->texts[element], element, token,
+							   reader->context, &reader->out_of_memory);
 		if (what != NULL)
 		{
 			refuse(reader, element, what);
@@ -531,7 +317,7 @@ start_element(Reader *reader, const char *name)
 	}
 
 	/* show the name only if it is short and of letters; it might be a code */
-	if (strlen(name) <= MAX_ID_CHARS &&
+	if (strlen(name) <= SIGNUP_ID_CHARS &&
 		name[strspn(name, NAME_CHARS)] == '\0')
 		strlcpy(reader->fault.named, name, sizeof(reader->fault.named));
 	refuse(reader, SIGNUP_NO_ELEMENT, "unknown element");
@@ -603,7 +389,8 @@ on_characters(void *user_data, const xmlChar *chars, int length)
 		return;
 	if (reader->depth == ELEMENT_DEPTH)
 	{
-		append_text(&reader->texts[reader->element], chars, length);
+		tl_signup_append(&reader->texts[reader->element],
+						 (const char *) chars, length);
 		return;
 	}
 	for (int i = 0; i < length; i++)

@@ -38,7 +38,19 @@ typedef struct SignupElementName
 	bool		is_needed;		/* a new token must have it */
 } SignupElementName;
 
-extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
+/* Room for the longest text, 250 characters of 4 bytes */
+#define SIGNUP_TEXT_BYTES		1024
+
+/* Longest text but a code */
+#define SIGNUP_ID_CHARS			50
+
+/* The text of an element, in UTF-8 */
+typedef struct SignupText
+{
+	int			length;
+	bool		is_overlong;
+	char		bytes[SIGNUP_TEXT_BYTES + 1];
+} SignupText;
 
 /* A token of a document; elements that are not given are null */
 typedef struct SignupToken
@@ -55,6 +67,13 @@ typedef struct SignupToken
  * Called for each token in document order.  The token is freed after the call.
  */
 typedef void (*SignupHandler)(const SignupToken *token, void *arg);
+
+/* value.c */
+extern const SignupElementName tl_signup_elements[SIGNUP_ELEMENT_COUNT];
+extern void tl_signup_append(SignupText *text, const char *chars, int length);
+extern const char *tl_signup_value(SignupText *text, SignupElement element,
+								   SignupToken *token, MemoryContext context,
+								   bool *out_of_memory);
 
 /* reader.c */
 extern void tl_read_signup_tokens(const char *document, size_t size,
