@@ -1,4 +1,5 @@
--- Holds: to place them, and what is available besides (contract, section 16)
+-- Holds: to place them, what is available besides, and what a capture takes of a
+-- credit account (contract, section 16)
 
 -- The ledger's engine, for holds (src/ledger/holds.c)
 
@@ -7,6 +8,13 @@ CREATE FUNCTION trainledger_internal.change_held(
 AS 'MODULE_PATHNAME', 'tl_change_held' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.change_held IS
 'Adds to what holds keep back of accounts, which the caller has locked.';
+
+CREATE FUNCTION trainledger_internal.hold_back(
+	party_id bigint, token_type_id uuid, account_name text,
+	quantity trainledger.amount) RETURNS bigint
+AS 'MODULE_PATHNAME', 'tl_hold_back' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION trainledger_internal.hold_back IS
+'Adds to what holds keep back of a credit account and returns its id; null, and nothing is written, where something is in the way or somebody else was faster.';
 
 CREATE FUNCTION trainledger_internal.post_capture(
 	account_id bigint, quantity trainledger.amount, freed trainledger.amount,
@@ -247,6 +255,72 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.check_available IS
 'TL055 where less than the lower bound would be left of an account besides what is held.';
 
+/*
+ * Keeps a quantity back of an account that hold_back() did not: waits for who is
+ * posting to it, and says what is in the way.
+ */
+CREATE FUNCTION trainledger_internal.hold_back_locked(
+	party_id bigint, amount numeric, expires_at timestamptz, account_name text,
+	token_type text, of_type trainledger.token_type,
+	rounding trainledger.rounding,
+	OUT account_id bigint, OUT quantity trainledger.amount)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	account trainledger.account;
+BEGIN
+	PERFORM require_home(party_id, 'party_id');
+	SELECT a.* INTO account FROM trainledger.account a
+	WHERE a.party_id = hold_back_locked.party_id
+	AND a.token_type_id = of_type.id AND a.name = account_name
+	FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		PERFORM party(party_id);
+		-- the type default, where nobody has needed it yet, is made with 2
+		of_type.scale := coalesce(of_type.scale, 2);
+	END IF;
+	quantity := round_to_scale('amount', amount, of_type, rounding);
+	PERFORM check_hold_end(expires_at);
+	IF account.id IS NULL THEN
+		-- refuses: there is no such account
+		PERFORM credit_account(party_id, account_name, token_type);
+	END IF;
+	PERFORM require_active(of_type, 'token_type');
+	PERFORM require_not_suspended(party(party_id), 'party_id');
+	PERFORM check_available(account, of_type, quantity::numeric);
+	account_id := account.id;
+	PERFORM change_held(ARRAY[account_id], ARRAY[quantity]);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.hold_back_locked IS
+'Locks a credit account and adds to what holds keep back of it, or refuses to.';
+
+CREATE FUNCTION trainledger_internal.check_credit_hold(
+	party_id bigint, amount numeric, source text, description text, device text)
+RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	PERFORM require_given('party_id', party_id::text);
+	PERFORM quantity('amount', amount, false);
+	PERFORM require_given('source', nullif(source, ''));
+	PERFORM check_notes('source', source);
+	PERFORM require_given('description', description);
+	PERFORM check_notes('description', description);
+	PERFORM check_notes('device', device);
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.check_credit_hold IS
+'TL400 for arguments of credit_hold that show by themselves that they are wrong.';
+
+/*
+ * A till calls this for each drink, so what nearly always holds is tested here,
+ * and the helper that refuses is called only where the test fails.  Where
+ * hold_back() does nothing, hold_back_locked() refuses or does the same.  One
+ * statement for each table costs less than one for all.
+ */
 CREATE FUNCTION trainledger_internal.credit_hold(
 	party_id bigint,
 	amount numeric,
@@ -262,18 +336,24 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
+	-- far from what an amount can hold: rounding it cannot fail
+	is_plain CONSTANT boolean := amount > 0 AND amount < 1000000000000;
 	of_type trainledger.token_type;
-	account trainledger.account;
-	hold trainledger.placed_hold;
+	held_on bigint;
+	quantity trainledger.amount;
+	now timestamptz;
+	caller CONSTANT text := caller_name();
 	made_id bigint;
+	-- RETURNING refuses a rule that would write nothing, and whose plan would
+	-- outlive it
+	is_written boolean;
 BEGIN
-	PERFORM require_given('party_id', party_id::text);
-	PERFORM quantity('amount', amount, false);
-	PERFORM require_given('source', nullif(source, ''));
-	PERFORM check_notes('source', source);
-	PERFORM require_given('description', description);
-	PERFORM check_notes('description', description);
-	PERFORM check_notes('device', device);
+	IF (party_id IS NOT NULL AND is_plain
+		AND octet_length(source) BETWEEN 1 AND 8192
+		AND octet_length(description) <= 8192
+		AND (device IS NULL OR octet_length(device) <= 8192)) IS NOT TRUE THEN
+		PERFORM check_credit_hold(party_id, amount, source, description, device);
+	END IF;
 	account_name := coalesce(trimmed(account_name), 'default');
 	token_type := coalesce(trimmed(token_type), 'default');
 	SELECT t.* INTO of_type FROM trainledger.token_type t
@@ -296,43 +376,103 @@ BEGIN
 		END IF;
 	END IF;
 
-	-- waits for who is posting to it
-	PERFORM require_home(party_id, 'party_id');
-	SELECT a.* INTO account FROM trainledger.account a
-	WHERE a.party_id = credit_hold.party_id AND a.token_type_id = of_type.id
-	AND a.name = account_name FOR NO KEY UPDATE;
+	IF is_plain AND of_type.id IS NOT NULL THEN
+		quantity := trainledger.round_amount(amount, of_type.scale,
+											 coalesce(rounding, 'round'));
+		held_on := hold_back(party_id, of_type.id, account_name, quantity);
+	END IF;
+	IF held_on IS NULL THEN
+		SELECT b.account_id, b.quantity INTO held_on, quantity
+		FROM hold_back_locked(party_id, amount, expires_at, account_name,
+							  token_type, of_type, rounding) b;
+	ELSIF expires_at IS NOT NULL THEN
+		PERFORM check_hold_end(expires_at);
+	END IF;
+
+	now := trainledger.clock();
+	made_id := new_id('trainledger.hold_id_seq'::regclass, party_id);
+	expires_at := coalesce(expires_at, now + interval '168 hours');
+	INSERT INTO trainledger.placed_hold
+		(id, party_id, token_type_id, account_id, quantity, expires_at,
+		 created_at, notes, source, device, placed_by)
+	VALUES (made_id, party_id, of_type.id, held_on, quantity, expires_at, now,
+			description, source, device, caller)
+	RETURNING true INTO is_written;
 	IF NOT FOUND THEN
-		PERFORM party(party_id);
-		-- the type default, where nobody has needed it yet, is made with 2
-		of_type.scale := coalesce(of_type.scale, 2);
+		PERFORM require_written('placed_hold', false);
 	END IF;
-	hold.quantity := round_to_scale('amount', amount, of_type, rounding);
-	PERFORM check_hold_end(expires_at);
-	IF account.id IS NULL THEN
-		-- refuses: there is no such account
-		PERFORM credit_account(party_id, account_name, token_type);
+	INSERT INTO trainledger.hold_allocation
+		(hold_id, ordinal, account_id, quantity)
+	VALUES (made_id, 1, held_on, quantity)
+	RETURNING true INTO is_written;
+	IF NOT FOUND THEN
+		PERFORM require_written('hold_allocation', false);
 	END IF;
-	PERFORM require_active(of_type, 'token_type');
-	IF (SELECT p.is_suspended FROM trainledger.party p
-		WHERE p.id = credit_hold.party_id) THEN
-		PERFORM require_not_suspended(party(party_id), 'party_id');
+	INSERT INTO trainledger.hold_event
+		(id, hold_id, event, quantity, expires_at, notes, changed_by,
+		 created_at, booking_no)
+	VALUES (new_id('trainledger.hold_event_id_seq'::regclass, party_id), made_id,
+			'placed', quantity, expires_at, description, caller, now,
+			booking_no())
+	RETURNING true INTO is_written;
+	IF NOT FOUND THEN
+		PERFORM require_written('hold_event', false);
 	END IF;
-	PERFORM check_available(account, of_type, hold.quantity::numeric);
-	hold.party_id := party_id;
-	hold.token_type_id := of_type.id;
-	hold.account_id := account.id;
-	hold.expires_at := expires_at;
-	hold.notes := description;
-	hold.source := source;
-	hold.device := device;
-	made_id := place_hold(hold, ARRAY[NULL]::uuid[], ARRAY[account.id],
-						  ARRAY[hold.quantity]);
-	PERFORM keep_result(party_id, idempotency_key, made_id::text);
-	RETURN hold(made_id);
+	IF idempotency_key IS NOT NULL THEN
+		PERFORM keep_result(party_id, idempotency_key, made_id::text);
+	END IF;
+	RETURN (SELECT h FROM trainledger.hold h WHERE h.id = made_id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.credit_hold IS
 'Keeps tokens of a party''s credit account back until they are captured or released; the lower bound is for what is left. Without an end of its own the hold lapses after 7 days. Level operator.';
+
+/*
+ * For capture_hold(), which has locked the account, what take_off_hold() does for
+ * lots.
+ */
+CREATE FUNCTION trainledger_internal.capture_credit(
+	hold trainledger.placed_hold, taken trainledger.amount, notes text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+DECLARE
+	entry_no CONSTANT bigint := post_capture(hold.account_id, taken, taken,
+		hold.source, coalesce(nullif(notes, ''), hold.notes), hold.device);
+	is_written boolean;		-- as in credit_hold()
+BEGIN
+	UPDATE trainledger.placed_hold h
+	SET captured = h.captured::numeric + taken::numeric,
+		is_open = h.captured::numeric + h.released::numeric + taken::numeric
+			< h.quantity::numeric
+	WHERE h.id = hold.id
+	RETURNING true INTO is_written;
+	IF NOT FOUND THEN
+		PERFORM require_written('placed_hold', false);
+	END IF;
+	UPDATE trainledger.hold_allocation x
+	SET captured = x.captured::numeric + taken::numeric
+	WHERE x.hold_id = hold.id AND x.ordinal = 1
+	RETURNING true INTO is_written;
+	IF NOT FOUND THEN
+		PERFORM require_written('hold_allocation', false);
+	END IF;
+	INSERT INTO trainledger.hold_event
+		(id, hold_id, event, quantity, account_id, entry_no, expires_at, notes,
+		 changed_by, created_at, booking_no)
+	VALUES (new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
+			hold.id, 'captured', taken, hold.account_id, entry_no,
+			hold.expires_at, coalesce(capture_credit.notes, ''), caller_name(),
+			trainledger.clock(), booking_no())
+	RETURNING true INTO is_written;
+	IF NOT FOUND THEN
+		PERFORM require_written('hold_event', false);
+	END IF;
+END;
+$$;
+COMMENT ON FUNCTION trainledger_internal.capture_credit IS
+'Takes what a hold keeps back of a credit account, by an entry capture.';
 
 -- What is available
 

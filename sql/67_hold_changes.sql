@@ -138,7 +138,7 @@ COMMENT ON FUNCTION trainledger_internal.share_out IS
 CREATE FUNCTION trainledger_internal.take_off_hold(
 	hold trainledger.placed_hold, event trainledger.hold_event_kind,
 	ordinals integer[], accounts bigint[], shares trainledger.amount[],
-	notes text, redemption_id bigint, entry_no bigint) RETURNS void
+	notes text, redemption_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- A generic plan uses the keys; a plan for a long array may scan whole tables
@@ -173,12 +173,11 @@ BEGIN
 		RETURNING 1
 	), happened AS (
 		INSERT INTO trainledger.hold_event
-			(id, hold_id, event, quantity, redemption_id, account_id, entry_no,
+			(id, hold_id, event, quantity, redemption_id, account_id,
 			 expires_at, notes, changed_by, created_at, booking_no)
 		SELECT new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
 			   hold.id, take_off_hold.event, e.quantity,
-			   take_off_hold.redemption_id, e.account_id,
-			   take_off_hold.entry_no, hold.expires_at,
+			   take_off_hold.redemption_id, e.account_id, hold.expires_at,
 			   coalesce(take_off_hold.notes, ''), caller_name(),
 			   trainledger.clock(), booking_no()
 		FROM (
@@ -223,7 +222,7 @@ BEGIN
 	INTO ordinals, lots, accounts, shares
 	FROM share_out(hold.id, quantity, false) s;
 	PERFORM take_off_hold(hold, 'released'::trainledger.hold_event_kind,
-		ordinals, accounts, shares, notes, NULL::bigint, NULL::bigint);
+		ordinals, accounts, shares, notes, NULL::bigint);
 	PERFORM change_held(accounts, negative(shares));
 	IF hold.account_id IS NULL THEN
 		SELECT array_agg(l.account_id), array_agg(-s.share),
@@ -270,7 +269,7 @@ BEGIN
 		coalesce(nullif(notes, ''), hold.notes), NULL::timestamptz[],
 		NULL::uuid[], NULL::bigint[]);
 	PERFORM take_off_hold(hold, 'captured'::trainledger.hold_event_kind,
-		ordinals, accounts, shares, notes, made_id, NULL::bigint);
+		ordinals, accounts, shares, notes, made_id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.capture_lots IS
@@ -290,43 +289,73 @@ DECLARE
 	token_type trainledger.token_type;
 	taken trainledger.amount;
 	left_over trainledger.amount;
+	locked trainledger.placed_hold;
+	last_entry_at timestamptz;
+	is_good boolean;
 BEGIN
-	PERFORM require_given('hold_id', hold_id::text);
-	IF quantity IS NOT NULL THEN
-		PERFORM quantity('quantity', quantity, false);
+	IF hold_id IS NULL OR quantity IS NOT NULL OR notes <> '' THEN
+		PERFORM require_given('hold_id', hold_id::text);
+		IF quantity IS NOT NULL THEN
+			PERFORM quantity('quantity', quantity, false);
+		END IF;
+		PERFORM check_notes('notes', notes);
 	END IF;
-	PERFORM check_notes('notes', notes);
 	is_final := coalesce(is_final, true);
-	hold := find_hold(hold_id);
+	SELECT h.* INTO hold FROM trainledger.placed_hold h
+	WHERE h.id = capture_hold.hold_id;
+	IF NOT FOUND THEN
+		hold := find_hold(hold_id);
+	END IF;
 	SELECT t.* INTO token_type FROM trainledger.token_type t
 	WHERE t.id = hold.token_type_id;
-	IF take_key(hold.party_id, idempotency_key, 'capture_hold',
-		jsonb_build_array(hold.id, trim_scale(quantity), is_final,
-			coalesce(notes, ''))) IS NOT NULL
-	THEN
-		RETURN hold(hold.id);
+	IF idempotency_key IS NOT NULL THEN
+		IF take_key(hold.party_id, idempotency_key, 'capture_hold',
+			jsonb_build_array(hold.id, trim_scale(quantity), is_final,
+				coalesce(notes, ''))) IS NOT NULL
+		THEN
+			RETURN hold(hold.id);
+		END IF;
 	END IF;
-	PERFORM at_scale('quantity', quantity, token_type.scale);
-	hold := lock_hold(hold);
-	PERFORM require_active(token_type, 'hold_id');
-	taken := part_of_hold(hold, quantity);
-	left_over := CASE WHEN is_final
-		THEN hold.quantity::numeric - hold.captured::numeric
-			 - hold.released::numeric - taken::numeric
-		ELSE 0 END;
+	IF quantity IS NOT NULL THEN
+		PERFORM at_scale('quantity', quantity, token_type.scale);
+	END IF;
+	IF hold.account_id IS NOT NULL AND keeps_home(hold.party_id) THEN
+		-- as lock_hold() does, which refuses what does not pass here
+		SELECT a.last_entry_at INTO last_entry_at FROM trainledger.account a
+		WHERE a.id = hold.account_id FOR NO KEY UPDATE;
+		SELECT h.* INTO locked FROM trainledger.placed_hold h
+		WHERE h.id = capture_hold.hold_id;
+		is_good := locked.is_open
+			AND locked.expires_at > greatest(trainledger.clock(), last_entry_at);
+	END IF;
+	IF is_good THEN
+		hold := locked;
+	ELSE
+		hold := lock_hold(hold);
+	END IF;
+	IF NOT token_type.is_active THEN
+		PERFORM require_active(token_type, 'hold_id');
+	END IF;
+	left_over := hold.quantity::numeric - hold.captured::numeric
+		- hold.released::numeric;
+	IF quantity IS NULL THEN
+		taken := left_over;
+	ELSE
+		taken := part_of_hold(hold, quantity);
+	END IF;
 	IF hold.account_id IS NULL THEN
 		PERFORM capture_lots(hold, taken, notes);
 	ELSE
-		PERFORM take_off_hold(hold, 'captured'::trainledger.hold_event_kind,
-			ARRAY[1], ARRAY[hold.account_id], ARRAY[taken], notes, NULL::bigint,
-			post_capture(hold.account_id, taken, taken, hold.source,
-				coalesce(nullif(notes, ''), hold.notes), hold.device));
+		PERFORM capture_credit(hold, taken, notes);
 	END IF;
-	IF left_over::numeric > 0 THEN
+	left_over := left_over::numeric - taken::numeric;
+	IF is_final AND left_over::numeric > 0 THEN
 		PERFORM let_go(hold, left_over, notes);
 	END IF;
-	PERFORM keep_result(hold.party_id, idempotency_key, hold.id::text);
-	RETURN hold(hold.id);
+	IF idempotency_key IS NOT NULL THEN
+		PERFORM keep_result(hold.party_id, idempotency_key, hold.id::text);
+	END IF;
+	RETURN (SELECT h FROM trainledger.hold h WHERE h.id = capture_hold.hold_id);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.capture_hold IS

@@ -461,7 +461,7 @@ tl_direct_write(TlBooks *books, const TlAccount *const *accounts,
 	command = GetCurrentCommandId(true);
 	updated = update_accounts(books->tables[TL_ACCOUNT], accounts,
 							  account_count, command);
-	if (updated == account_count)
+	if (updated == account_count && entry_count > 0)
 		insert_entries(books->tables[TL_ENTRY], entries, entry_count, command);
 
 	/* make the rows visible to what follows, as after a statement */

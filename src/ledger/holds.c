@@ -18,16 +18,20 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/int.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "access/access.h"
 #include "ledger/ledger.h"
 #include "ledger/rows.h"
 
 PG_FUNCTION_INFO_V1(tl_change_held);
+PG_FUNCTION_INFO_V1(tl_hold_back);
 PG_FUNCTION_INFO_V1(tl_new_booking_no);
 PG_FUNCTION_INFO_V1(tl_post_capture);
 
@@ -60,6 +64,73 @@ tl_change_held(PG_FUNCTION_ARGS)
 		tl_update_held(id[i], change[i]);
 	}
 	PG_RETURN_VOID();
+}
+
+/*
+ * Whether an account has so much that holds may keep back, of an active type and
+ * for a party that is not suspended.
+ */
+static bool
+may_hold_back(TlBooks *books, const TlTokenType *type, TlAccount *account,
+			  TlAmount quantity)
+{
+	TlAmount	rest;
+
+	return type->is_active && !tl_is_suspended(books, account->party_id) &&
+		!pg_sub_s64_overflow(account->balance, quantity, &rest) &&
+		!tl_takes_too_much(type, account, rest);
+}
+
+/*
+ * Keep a quantity back of an account as it is now, as a posting changes it.
+ * False: that may not be, takes SQL, or somebody else has changed the account
+ * since it was read.
+ */
+static bool
+hold_back(TlBooks *books, int64 party_id, const pg_uuid_t *type_id, text *name,
+		  TlAmount quantity, TlAccount *account)
+{
+	const TlAccount *accounts[] = {account};
+	TlTokenType type;
+
+	if (!tl_read_type(books, type_id, &type) ||
+		!tl_read_named_account(books, party_id, type_id, name, account) ||
+		!may_hold_back(books, &type, account, quantity) ||
+		pg_add_s64_overflow(account->held, quantity, &account->held) ||
+		!tl_direct_applies(books))
+		return false;
+	return tl_direct_write(books, accounts, 1, NULL, 0) == 1;
+}
+
+/*
+ * hold_back(party_id, token_type_id, account_name, quantity) returns bigint:
+ * adds to what holds keep back of a credit account, and returns its id.  Null:
+ * nothing was written.  The caller then locks the account, reads it again, and
+ * refuses or calls change_held(), so nothing is said here about the reason.
+ */
+Datum
+tl_hold_back(PG_FUNCTION_ARGS)
+{
+	TlBooks		books;
+	TlAccount	account;
+	TlAmount	quantity;
+	int64		party_id;
+	bool		is_held;
+
+	tl_refuse_nulls(fcinfo, 4);
+	party_id = PG_GETARG_INT64(0);
+	quantity = PG_GETARG_AMOUNT(3);
+	if (XactReadOnly || quantity <= 0 || !tl_keeps_home(party_id))
+		PG_RETURN_NULL();
+	tl_books_open(&books, true);
+	tl_books_push_snapshot(true);
+	is_held = hold_back(&books, party_id, PG_GETARG_UUID_P(1),
+						PG_GETARG_TEXT_PP(2), quantity, &account);
+	PopActiveSnapshot();
+	tl_books_close(&books);
+	if (!is_held)
+		PG_RETURN_NULL();
+	PG_RETURN_INT64(account.id);
 }
 
 /* booking_no() returns bigint: the number of all that this transaction books */

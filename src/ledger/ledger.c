@@ -220,8 +220,9 @@ is_held_back(const TlTokenType *type, TlAmount balance, TlAmount held)
  * passed keep back nothing, whether they were closed or not; they are looked
  * for only if the rest would not do.
  */
-static bool
-takes_too_much(const TlTokenType *type, TlAccount *account, TlAmount balance)
+bool
+tl_takes_too_much(const TlTokenType *type, TlAccount *account,
+				  TlAmount balance)
 {
 	if (!is_held_back(type, balance, account->held - account->lapsed))
 		return false;
@@ -248,7 +249,7 @@ tl_check_within(const TlTokenType *type, TlAccount *account, TlAmount delta,
 
 	if (delta > 0 && (overflows || is_above(type, *result)))
 		return refuse_above(type, account->balance, delta, refusal);
-	if (delta < 0 && (overflows || takes_too_much(type, account, *result)))
+	if (delta < 0 && (overflows || tl_takes_too_much(type, account, *result)))
 		return refuse_below(type, account->balance,
 							account->held - account->lapsed, delta, refusal);
 	return true;

@@ -29,6 +29,8 @@ extern void tl_start_entry(const TlRequest *request, TlAmount delta,
 						   TlEntry *entry);
 extern bool tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
 						  TlRefusal *refusal);
+extern bool tl_takes_too_much(const TlTokenType *type, TlAccount *account,
+							  TlAmount balance);
 extern bool tl_check_within(const TlTokenType *type, TlAccount *account,
 							TlAmount delta, TlAmount *result,
 							TlRefusal *refusal);
