@@ -54,6 +54,7 @@ COMMIT;
 -- above READ COMMITTED it would not see what was committed meanwhile
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT trainledger.seal();
+\echo :LAST_ERROR_SQLSTATE
 ROLLBACK;
 BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY;
 SELECT trainledger.seal();

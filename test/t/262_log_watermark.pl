@@ -37,11 +37,17 @@ sub adding
 
 ask("SELECT trainledger.start_log('books.example/ledger', 'Opening')");
 is(seal() . seal(), '00', 'nothing is sealed before anything is booked');
+is(ask('SELECT max(last_no) FROM trainledger.log_mark'), 0, 'and no number is taken as given');
+# a consumer that skips all until now
+ask("SELECT trainledger.feed_ack('early', 'end')");
 my @parties = map {
 	ask("SELECT id FROM trainledger.add_party('person', 'Person $_')")
 } 1 .. 3;
 ask("SELECT balance FROM trainledger.credit_init($parties[0], 0, 'bar', '', now())");
 is(seal(), 1, 'the first booking is sealed');
+is(ask("SELECT string_agg(position, ' ') FROM trainledger.feed_read('early')"),
+	ask("SELECT booking_no || '.E1.' || account_id || '.1' FROM trainledger.entry"),
+	'and comes to who has skipped what was before it');
 ask("SELECT balance FROM trainledger.credit_init($_, 0, 'bar', '', now())")
   for @parties[ 1, 2 ];
 is(seal(), 3, 'and the next two');
@@ -73,6 +79,22 @@ for my $end ('COMMIT', "PREPARE TRANSACTION 'late'", 'ROLLBACK')
 	is(ask("SELECT count(*) FROM trainledger.log_leaf WHERE booking_no = $number"),
 		$end eq 'ROLLBACK' ? 0 : 1, "$end: with its number");
 }
+
+# ----------------------------------------------------------------------
+# Whoever takes a number has its transaction id by then
+# ----------------------------------------------------------------------
+
+my ($locker, $taker) = sessions($node, 2);
+my $activity = 'FROM pg_stat_activity WHERE pid = ' . $taker->backend;
+$locker->query('BEGIN');
+$locker->query('ALTER SEQUENCE trainledger.booking_no_seq CACHE 1');
+$taker->send('SELECT trainledger_internal.booking_no()');
+ok($node->poll_query_until('books', "SELECT wait_event_type = 'Lock' $activity"),
+	'a transaction waits for its number');
+is(ask("SELECT backend_xid IS NOT NULL $activity"), 't', 'and has its id');
+$locker->query('ROLLBACK');
+like($taker->receive->{rows}[0], qr/^\d+\z/, 'then it gets the number');
+$_->quit for $locker, $taker;
 
 # ----------------------------------------------------------------------
 # A sequence that was altered
