@@ -1,7 +1,8 @@
 # Books are moved to another server, by pg_upgrade (copying files, linking them)
 # and by dumps. All tables are the same, rights are, every level sees what it
 # saw and may do what it could, and so are a user's own objects over our types
-# and the schema of the GraphQL face.
+# and the schema of the GraphQL face. The log is what a checkpoint from before
+# says, and goes on.
 #
 # TRAINLEDGER_SERVERS names the pg_configs of all servers, between spaces, with
 # the extension in each: every pair of an older and a later one is tried, as
@@ -22,11 +23,16 @@ use Test::More;
 
 use TrainLedger;
 use TrainLedger::Compare;
+use TrainLedger::Transparency;
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
 my $dir = PostgreSQL::Test::Utils::tempdir;
 my @levels = qw(learner reader operator admin);
 my $person = 35;
+my $origin = 'books.example/ledger';
+my $folder = PostgreSQL::Test::Utils::tempdir_short;
+my ($pem, $public) = make_key();
+append_to_file("$folder/log.pem", $pem);
 
 # A server: its major version, its folder, its pg_config
 sub server
@@ -51,7 +57,7 @@ sub cluster
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8',
 		$server->{version} >= 18 ? '--no-data-checksums' : () ]);
-	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\n");
+	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\ntrainledger.log_key_file = '$folder/log.pem'\n");
 	return $node;
 }
 
@@ -126,8 +132,11 @@ my @calls = (
 sub state_of
 {
 	my ($node) = @_;
-	my @lines = (contents($node, 'books'), granted($node, 'books'),
-		map { seen($node, 'books', "web_$_", $person) =~ s/^/$_ /gmr } @levels);
+	my @lines = map { split /\n/ } contents($node, 'books'), granted($node, 'books'),
+	  map { seen($node, 'books', "web_$_", $person) =~ s/^/$_ /gmr } @levels;
+
+	# marks are of a cluster, and no dump has them
+	@lines = grep { !/\blog_mark\|/ } @lines;
 
 	for my $call (@calls)
 	{
@@ -142,10 +151,56 @@ sub state_of
 	return join "\n", @lines;
 }
 
+# Everything is sealed; returns the last checkpoint, signed
+sub seal_all
+{
+	my ($node) = @_;
+
+	$node->safe_psql('books', "SELECT trainledger.start_log('$origin', 'test'); SELECT trainledger.seal()");
+	return $node->safe_psql('books', 'SELECT trainledger.sign_checkpoint()');
+}
+
+# The log is what the checkpoint says, and so is a proof of an entry
+sub check_log
+{
+	my ($node, $kept, $what) = @_;
+	my $vkey = make_vkey($origin, $public);
+	my $checkpoint = parse_checkpoint(verify_note($kept, $vkey));
+
+	is($node->safe_psql('books', "SELECT * FROM trainledger.verify(\$c\$$kept\$c\$)"),
+		'', "$what: verify() agrees with the checkpoint");
+	my ($id) = rows($node, "SELECT array_to_string(key, ', ') FROM trainledger.log_leaf WHERE kind = 'E1' ORDER BY booking_no OFFSET 100 LIMIT 1");
+	my $proof = parse_proof($node->safe_psql('books', "SELECT trainledger.prove_entry($id, $checkpoint->{size})"));
+	is(verify_note($proof->{note}, $vkey), verify_note($kept, $vkey), "$what: a proof has the checkpoint");
+	ok( proves_inclusion($proof->{index}, $checkpoint->{size},
+			leaf_hash($node->safe_psql('books', "SELECT trainledger.entry_leaf($id)")),
+			$proof->{path}, $checkpoint->{root}),
+		"$what: and is that of the entry");
+	return $checkpoint;
+}
+
+# What was booked since is sealed, and the log begins as the checkpoint says
+sub check_log_goes_on
+{
+	my ($node, $kept, $what) = @_;
+	my ($booked) = rows($node, 'SELECT count(*) FROM trainledger.log_row');
+	my $checkpoint = check_log($node, $kept, $what);
+	my $size = $node->safe_psql('books', 'SELECT trainledger.seal()');
+
+	cmp_ok($booked, '>', $checkpoint->{size}, "$what: there is something to seal");
+	is($size, $booked, "$what: all of it is sealed");
+	check_log($node, $kept, "$what, sealed");
+	my $now = parse_checkpoint(verify_note($node->safe_psql('books', 'SELECT trainledger.sign_checkpoint()'), make_vkey($origin, $public)));
+	ok( proves_consistency($checkpoint->{size}, $size, $checkpoint->{root}, $now->{root},
+			hashes_of($node->safe_psql('books', "SELECT trainledger.prove_consistency($checkpoint->{size})"))),
+		"$what: the log begins as it did");
+	return;
+}
+
 # The same as before, and the books go on
 sub check_moved
 {
-	my ($node, $before, $what) = @_;
+	my ($node, $before, $kept, $what) = @_;
 
 	is(difference(state_of($node), $before), '', "$what: all is as it was");
 	books_are_right($node, $what);
@@ -157,6 +212,7 @@ sub check_moved
 	is($node->safe_psql('books', "SET ROLE web_admin; SELECT name FROM trainledger.add_party('person', 'New')"),
 		'New', "$what: people are added");
 	books_are_right($node, "$what, afterwards");
+	check_log_goes_on($node, $kept, $what);
 	return;
 }
 
@@ -201,6 +257,7 @@ sub books_of
 		$plain->stop;
 		$node->start;
 		fill($node, $server);
+		my $kept = seal_all($node);
 		my $before = state_of($node);
 		for my $form ([ 'pg_dump', '-Fc', '-f', "$dir/$from.dump", $node->connstr('books') ],
 			[ 'pg_dump', '-Fd', '-j4', '-f', "$dir/$from.folder", $node->connstr('books') ],
@@ -216,7 +273,7 @@ sub books_of
 		$node->safe_psql('books', 'ALTER TABLE trainledger.party ADD COLUMN nickname text');
 		my $altered = state_of($node);
 		$node->stop;
-		{ node => $node, plain => $plain, before => $before, altered => $altered };
+		{ node => $node, plain => $plain, before => $before, altered => $altered, kept => $kept };
 	};
 }
 
@@ -257,7 +314,7 @@ sub check_upgrade
 	if ($done)
 	{
 		$moved->start;
-		check_moved($moved, $books->{altered}, $what);
+		check_moved($moved, $books->{altered}, $books->{kept}, $what);
 		$moved->stop;
 	}
 	$moved->clean_node;
@@ -296,7 +353,7 @@ sub check_restores
 			local $ENV{PGOPTIONS} = '-c session_replication_role=replica' if $form eq 'parallel';
 			ok(IPC::Run::run([ "$new->{bin}/$program", @arguments ], '2>', \$error), "$what: restored") or diag $error;
 		}
-		check_moved($restored, $books->{before}, $what);
+		check_moved($restored, $books->{before}, $books->{kept}, $what);
 	}
 	$restored->stop;
 	$restored->clean_node;
