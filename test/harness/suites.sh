@@ -154,7 +154,7 @@ run_tap()
     case "$*" in
         *test/t/2[01]* | *test/t/256*) install_rest "$private/rest" ;;&
         *test/t/25[056]*) fetch_pgbouncer "$private/pgbouncer" ;;&
-        *test/t/206* | *test/t/211* | *test/t/212* | *test/t/2[23]*)
+        *test/t/206* | *test/t/211* | *test/t/212* | *test/t/217* | *test/t/2[23]*)
             say "Installing PostGraphile"
             export POSTGRAPHILE_FOLDER=$private/graphql
             as_server test/harness/graphql.sh install "$POSTGRAPHILE_FOLDER"
