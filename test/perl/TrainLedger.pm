@@ -9,15 +9,16 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use Fcntl qw(:flock);
 use IO::Select;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use TrainLedger::Session;
 
-our @EXPORT = qw(soak start_books add_role sessions at_once drive books_are_right
+our @EXPORT = qw(soak start_books copy_of_books add_role sessions at_once drive books_are_right
   no_crash rows);
 
 # The size that `make soak N=...` asks for; make test asks for 2000.
@@ -40,17 +41,50 @@ sub start_books
 	}
 	my $node = PostgreSQL::Test::Cluster->new($name);
 
+	copy_of_books($node);
+	$node->append_conf('postgresql.conf', join "\n", @settings, '');
+	$node->start;
+	return $node;
+}
+
+# Makes the files of a server that was not started yet: with books as they are
+# when they are new.  The first test of a run that needs one makes a server with
+# books, and all copy that; it is stopped, and so its backup is its folder.
+sub copy_of_books
+{
+	my ($node) = @_;
+	my $folder = $PostgreSQL::Test::Utils::tmp_check;
+	my $original = bless { folder => $folder }, 'TrainLedger::Original';
+
+	open my $lock, '>', "$folder/books.lock" or die "$folder/books.lock: $!";
+	flock $lock, LOCK_EX or die "$folder/books.lock: $!";
+	make_books("$folder/books") unless -d "$folder/books";
+	close $lock;
+	$node->init_from_backup($original, 'books');
+	return;
+}
+
+sub make_books
+{
+	my ($folder) = @_;
+	my $node = PostgreSQL::Test::Cluster->new('original');
+
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf(
 		'postgresql.conf', join "\n",
 		"log_statement = none", "timezone = 'UTC'",
-		"lc_messages = 'C'", "max_connections = 40",
-		@settings, '');
+		"lc_messages = 'C'", "max_connections = 40", '');
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE books');
 	$node->safe_psql('books', 'CREATE EXTENSION trainledger');
-	return $node;
+	$node->stop;
+	rename $node->data_dir, $folder or die "$folder: $!";
+	return;
 }
+
+# Where init_from_backup finds it
+sub TrainLedger::Original::backup_dir { return shift->{folder}; }
+sub TrainLedger::Original::name { return 'original'; }
 
 # A role that may log in, of a level, in the database "books".  At a front it is
 # one of the nodes too.
@@ -77,8 +111,14 @@ sub sessions
 {
 	my ($node, $count) = @_;
 
-	return map { TrainLedger::Session->new($node, 'books') } 1 .. $count;
+	my @sessions = map { TrainLedger::Session->start($node, 'books') } 1 .. $count;
+
+	$_->greet for @sessions;
+	return @sessions;
 }
+
+# The session that keeps a gate shut, for each server
+my %gate;
 
 # Sends one statement to each session such that all begin at the same moment,
 # and returns the answers in order: they wait for a lock that is let go when
@@ -86,23 +126,29 @@ sub sessions
 sub at_once
 {
 	my ($node, $sessions, @statements) = @_;
-	my $gate = TrainLedger::Session->new($node, 'books');
+	my $shut = 'SELECT pg_advisory_lock(1)';
+	my $gate = $gate{ $node->name };
+	my $count = @$sessions;
+	my $until = time + $PostgreSQL::Test::Utils::timeout_default;
 
-	$gate->query('SELECT pg_advisory_lock(1)');
+	# the server may have been started again
+	if (!$gate || $gate->query($shut)->{lost})
+	{
+		$gate = $gate{ $node->name } = TrainLedger::Session->new($node, 'books');
+		$gate->query($shut);
+	}
 	for my $i (0 .. $#$sessions)
 	{
-		$sessions->[$i]->query("SET application_name = 'at_once'");
 		$sessions->[$i]->send(
 			"SELECT pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1)",
 			$statements[$i % @statements]);
 	}
-	$node->poll_query_until(
-		'books',
-		"SELECT count(*) = @{[ scalar @$sessions ]} FROM pg_stat_activity"
-		  . " WHERE application_name = 'at_once' AND wait_event_type = 'Lock'")
-	  or die 'the sessions do not come to the gate';
+	until ($gate->query("SELECT count(*) = $count FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND NOT granted")->{rows}[0] eq 't')
+	{
+		die 'the sessions do not come to the gate' if time > $until;
+		sleep 0.005;
+	}
 	$gate->query('SELECT pg_advisory_unlock(1)');
-	$gate->quit;
 	return map { $_->receive; $_->receive } @$sessions;
 }
 

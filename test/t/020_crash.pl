@@ -14,7 +14,7 @@ use Time::HiRes qw(sleep time);
 use TrainLedger;
 use TrainLedger::Crash;
 
-my $rounds = int(soak() / 500) || 1;
+my $rounds = int(soak() / 1000) || 1;
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261121;
 note "seed $seed, $rounds rounds";
 srand $seed;
@@ -190,7 +190,7 @@ $node->safe_psql('books', "BEGIN; $import; ROLLBACK");
 my $takes = time - $began;
 my $indexes = $node->safe_psql('books', $indexes_are_sound);
 
-for my $part (0.3, 0.6, 0.8, 0.9)
+for my $part (soak() > 2000 ? (0.3, 0.6, 0.8, 0.9) : (0.4, 0.8))
 {
 	my ($session) = sessions($node, 1);
 

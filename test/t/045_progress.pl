@@ -11,7 +11,7 @@ use strict;
 use warnings;
 
 use Test::More;
-use Time::HiRes qw(sleep);
+use Time::HiRes qw(sleep time);
 
 use TrainLedger;
 
@@ -52,9 +52,12 @@ sub watch
 
 	for my $try (1 .. 50)
 	{
+		my $begun = time;
 		$worker->send($statement);
 		sleep 0.01 + 0.002 * ($try % 10);
 		kill STOP => $pid;
+		# where all is slow, its first second is over
+		my $is_late = time - $begun > 0.9;
 		my @first = seen();
 		sleep 1.1;
 		kill CONT => $pid;
@@ -65,7 +68,7 @@ sub watch
 		kill CONT => $pid;
 		my $answer = $worker->receive;
 		return (\@first, \@second, $answer)
-		  if $second[2] =~ m{^/\*} && $first[0] eq 'active';
+		  if $second[2] =~ m{^/\*} && $first[0] eq 'active' && !$is_late;
 	}
 	return;
 }

@@ -149,10 +149,12 @@ sub start_chapter
 	my ($number) = @_;
 
 	$model->close_chapter;
+	# by the server's own clock
+	$session->ask('RESET trainledger.clock');
 	$first_redemption = @{ $model->{redemptions} };
 	(@parties, @types, @keyed, @past) = ();
 	$goes_forward = $number % 2;
-	push @parties, rows($node, <<"SQL");
+	push @parties, $session->ask(<<"SQL");
 SELECT id FROM trainledger.add_party('organisation', 'Org $number');
 SELECT id FROM trainledger.add_party('organisation', 'Other $number');
 SELECT p.id FROM trainledger.party o, trainledger.add_party('person', 'Ann $number', organisation_id => o.id) p WHERE o.name = 'Org $number';
@@ -162,8 +164,7 @@ SQL
 	for my $kind (@kinds)
 	{
 		my ($scale, $days) = @$kind;
-		my ($id) = rows($node,
-			"SELECT id FROM trainledger.add_training_token_type('$number, $scale', default_days_to_redeem => "
+		my ($id) = $session->ask("SELECT id FROM trainledger.add_training_token_type('$number, $scale', default_days_to_redeem => "
 			  . (defined $days ? $days : 'NULL')
 			  . ", scale => $scale)");
 		push @types, $id;

@@ -97,16 +97,16 @@ sub start_chapter
 	my ($number) = @_;
 
 	$model->close_chapter;
+	# by the server's own clock
+	$session->ask('RESET trainledger.clock');
 	(@parties, @types, @keyed, @past) = ();
 	$goes_forward = $number % 2;
-	@parties = rows($node,
-		"SELECT id FROM generate_series(1, 3) i, trainledger.add_party('person', 'Person ' || i)");
+	@parties = $session->ask("SELECT id FROM generate_series(1, 3) i, trainledger.add_party('person', 'Person ' || i)");
 	$model->{parties}{$_} = { suspended => 0 } for @parties;
 	for my $kind (@kinds)
 	{
 		my ($name, $scale, $lower, $upper) = @$kind;
-		my ($id) = rows($node,
-			"SELECT id FROM trainledger.add_credit_token_type('$name $number', scale => $scale, lower_bound => "
+		my ($id) = $session->ask("SELECT id FROM trainledger.add_credit_token_type('$name $number', scale => $scale, lower_bound => "
 			  . literal($lower) . ', upper_bound => ' . literal($upper) . ')');
 		push @types, "$name $number";
 		$model->{types}{"$name $number"} = {

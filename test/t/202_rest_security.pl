@@ -102,6 +102,8 @@ $seen_of{$_} = $all for keys %is_report;
 $seen_of{$_} = 'party_id IN (5001, 5002)'
   for qw(training_token_issues training_token_transactions);
 
+my %first;	# rows that first_row() has found
+
 my @views = rows($node, q{SELECT c.relname FROM pg_class c WHERE c.relkind IN ('v', 'r', 'm', 'f', 'p')
 	AND c.relnamespace = 'trainledger_api'::regnamespace ORDER BY 1});
 my %columns;
@@ -263,8 +265,8 @@ sub filters_and_orders
 		my @queries = ('or=(and(not.and()))', 'limit=1000&offset=0', "offset=$most");
 		foreach my $column (@{ $columns{$view} })
 		{
-			push @queries, "order=$column.desc.nullsfirst", "$column=not.is.null",
-			  "or=($column.is.null,$column.not.is.null)", "select=$column,x:$column";
+			push @queries, "order=$column.desc.nullsfirst&$column=not.is.null",
+			  "or=($column.is.null,$column.not.is.null)&select=$column,x:$column";
 		}
 		push @queries, map { "party_id=eq.$_" } 5003, 9001, 9002
 		  if grep { $_ eq 'party_id' } @{ $columns{$view} };
@@ -279,7 +281,7 @@ sub filters_and_orders
 			  if $query =~ /^party_id=eq/ && grep { $_->{party_id} != 5002 } @{ $answer->{json} };
 		}
 	}
-	ok($asked > 500 && $rows > 500, "$asked filters and orders bring $rows rows, no row of others");
+	ok($asked > 400 && $rows > 400, "$asked filters and orders bring $rows rows, no row of others");
 
 	# and by the values that she may not see, no row at all
 	my @guesses = grep { /^[\w-]+$/ } @secrets;
@@ -326,6 +328,14 @@ sub embedding
 	return;
 }
 
+# The first row of a query that is asked again and again
+sub first_row
+{
+	my ($query) = @_;
+
+	return $first{$query} //= (rows($node, $query))[0];
+}
+
 # A value for an argument, of Bob's where there is one
 sub argument
 {
@@ -352,10 +362,10 @@ sub argument
 
 	$value = $of_type{$type} if defined $value && $type eq 'uuid' && $value !~ /^\w{8}-|^SELECT/;
 	$value //= exists $of_type{$type} ? $of_type{$type} : undef;
-	$value = (rows($node, $value))[0] if defined $value && $value =~ /^SELECT/;
+	$value = first_row($value) if defined $value && $value =~ /^SELECT/;
 	return $value if defined $value || exists $of_type{$type};
-	my ($label) = rows($node, "SELECT enumlabel FROM pg_enum WHERE enumtypid = '$type'::regtype LIMIT 1") if $type =~ /^trainledger\./;
-	return $label // 'some text';
+	return 'some text' if $type !~ /^trainledger\./;
+	return first_row("SELECT coalesce(min(enumlabel), 'some text') FROM pg_enum WHERE enumtypid = '$type'::regtype");
 }
 
 # What she may not call is 403; what she may call tells nothing of Bob.

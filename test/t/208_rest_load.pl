@@ -66,7 +66,8 @@ my $take = sub {
 		$count{ decode_json($answer->{content})->{errorCode} }++;
 	}
 };
-my $took = load($faces->{web_port}, $clients, $seconds, $next, $take);
+my $took = load($faces->{web_port}, $clients, $seconds, $next, $take,
+	sub { return %booked > 100 && $count{1054} });
 
 note sprintf '%d requests in %.1f s: %.0f/s; %s', $number, $took, $number / $took,
   join ', ', map { "$_: $count{$_}" } sort keys %count;

@@ -198,6 +198,9 @@ foreach my $move (1 .. $moves)
 	($from, $to) = ($to, $from);
 	append_to_file("$folder/over.refused", '');
 }
+# whatever the machine does in that time
+$front->poll_query_until('books', "SELECT count(*) > 500 FROM trainledger.entry WHERE source = 'move'")
+  or die 'there is no load';
 append_to_file("$folder/over", '');
 waitpid $_, 0 for @clients;
 

@@ -15,12 +15,13 @@ use TrainLedger::Http;
 
 our @EXPORT = qw(load);
 
-# Keeps connections busy for so many seconds: $next->($client) gives the
-# arguments of the next request, $answer->($client, $answer) takes what came
-# back. Returns the seconds that it took.
+# Keeps connections busy for so many seconds, and then until $is_enough->(), where
+# that is given, is true: $next->($client) gives the arguments of the next request,
+# $answer->($client, $answer) takes what came back. Returns the seconds that it
+# took.
 sub load
 {
-	my ($port, $clients, $seconds, $next, $answer) = @_;
+	my ($port, $clients, $seconds, $next, $answer, $is_enough) = @_;
 	my $select = IO::Select->new;
 	my $started = time;
 	my (@connections, %number);
@@ -44,7 +45,7 @@ sub load
 			my $result = $connection->take or next;
 			$answer->($i, $result);
 			$select->remove($handle);
-			next if time - $started >= $seconds;
+			next if time - $started >= $seconds && (!$is_enough || $is_enough->());
 			$connection->send($next->($i));
 			$number{ $connection->handle->fileno } = $i;
 			$select->add($connection->handle);

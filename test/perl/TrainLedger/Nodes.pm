@@ -22,6 +22,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
+use TrainLedger;
+
 my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
 	'fsync = off', 'full_page_writes = off',
@@ -41,12 +43,10 @@ sub new
 
 	my $template = PostgreSQL::Test::Cluster->new('template');
 
-	$template->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
+	TrainLedger::copy_of_books($template);
 	$template->append_conf('postgresql.conf', join "\n", @settings, '');
 	$template->start;
-	$template->safe_psql('postgres', 'CREATE DATABASE books');
-	$template->safe_psql('books', join ";\n",
-		'CREATE EXTENSION trainledger', @setup);
+	$template->safe_psql('books', join ";\n", @setup) if @setup;
 	$template->stop;
 	$template->backup_fs_cold('books');
 	$self->{template} = $template;

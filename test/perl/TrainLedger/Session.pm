@@ -25,6 +25,15 @@ my $end = '==== end of answer';
 
 sub new
 {
+	my $self = start(@_);
+
+	$self->greet;
+	return $self;
+}
+
+# The same in two steps, so that several connect at a time
+sub start
+{
 	my ($class, $node, $database, $connection) = @_;
 	my $self = bless { text => '', answers => [] }, $class;
 
@@ -36,8 +45,15 @@ sub new
 	binmode $self->{in};
 	binmode $self->{out};
 	$self->{in}->autoflush(1);
-	$self->{backend} = $self->query('SELECT pg_backend_pid()')->{rows}[0];
 	return $self;
+}
+
+sub greet
+{
+	my ($self) = @_;
+
+	$self->{backend} = $self->query('SELECT pg_backend_pid()')->{rows}[0];
+	return;
 }
 
 # The same program with another server process, in this database
@@ -118,6 +134,18 @@ sub query
 
 	$self->send($statement);
 	return $self->receive;
+}
+
+# The lines of a query's result, or of several, which must not fail; where one is
+# wanted, the first.  For a test with many small queries, this is much quicker
+# than a psql for each.
+sub ask
+{
+	my ($self, $sql) = @_;
+	my $answer = $self->query($sql);
+
+	die "$sql: $answer->{sqlstate}" if $answer->{sqlstate} ne '00000';
+	return wantarray ? @{ $answer->{rows} } : $answer->{rows}[0];
 }
 
 sub quit
