@@ -162,6 +162,25 @@ SELECT refusal, detail, hint FROM why_not(1600001, pg_temp.id(2), 15.01);
 SELECT refusal, message FROM why_not(1600001, pg_temp.id(1), 1, 'none');
 SELECT count(*) FROM why_not(1600001, pg_temp.id(4), 1);
 
+-- Where a trigger hangs on accounts, SQL keeps back what the engine does else
+CREATE FUNCTION regress.hold_once() RETURNS SETOF text LANGUAGE plpgsql AS $$
+DECLARE
+	h hold := credit_hold(1600002, 4, 's', 'd', token_type => 'holds');
+BEGIN
+	RETURN NEXT format('%s %s', h.quantity, h.status);
+	RETURN QUERY SELECT format('balance %s, held %s', a.balance, a.held) FROM account a WHERE a.id = h.account_id;
+	RETURN NEXT regress.sqlstate('SELECT trainledger.credit_hold(1600002, 6.01, ''s'', ''d'', token_type => ''holds'')');
+	h := capture_hold(h.id, 3);
+	RETURN NEXT format('%s %s %s', h.captured, h.released, h.status);
+	RETURN QUERY SELECT format('balance %s, held %s', a.balance, a.held) FROM account a WHERE a.id = h.account_id;
+END $$;
+SELECT balance FROM credit_init(1600002, 10, 'till', 'open', '2026-04-01Z', token_type => 'holds');
+SELECT regress.hold_once();
+CREATE FUNCTION regress.holds_pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN new; END';
+CREATE TRIGGER holds_pass BEFORE UPDATE ON account FOR EACH ROW EXECUTE FUNCTION regress.holds_pass();
+SELECT regress.hold_once();
+DROP TRIGGER holds_pass ON account;
+
 -- Learners see their own, readers all; only operators hold, only admins sweep
 SELECT count(issue_training_tokens(pg_temp.id(5), 1600002, 3)), count(hold_training_tokens(1600002, pg_temp.id(5), 1, 'secret')) FROM add_training_token_type('holds of Bob', id => pg_temp.id(5));
 SET LOCAL ROLE regress_learner;
