@@ -28,6 +28,8 @@ SELECT create_program_ticket('00000000-0000-4000-8000-000000973006', email => 'o
 SELECT email FROM update_party(973001, email => 'old.secret@forget.example');
 SELECT email FROM update_party(973001, email => 'una.secret@forget.example');
 SELECT create_program_ticket('00000000-0000-4000-8000-000000973006', 973001, 'Una.Secret@forget.example') AS made;
+-- and one is made out to an address that she had and that no party has
+SELECT create_program_ticket('00000000-0000-4000-8000-000000973006', email => 'earlier.secret@forget.example', external_id => '00000000-0000-4000-8000-000000973021') AS made;
 SET LOCAL request.jwt.claims = '{"sub": "Secret Desk"}';
 SELECT balance FROM credit_init(973001, 100, 'secret', 'secret', '2024-01-01', 'forget', 'forget', idempotency_key => '00000000-0000-4000-8000-000000973011');
 SELECT balance FROM credit_init(973002, 100, 'till', 'a drink', '2024-01-01', 'forget', 'forget');
@@ -38,9 +40,10 @@ SELECT entry_no FROM post(:account, 'subtract', 10, 'secret', 'found by its text
 SELECT id AS lot FROM issue_training_tokens('00000000-0000-4000-8000-000000973003', 973001, 10, '2100-01-01', 'notes secret', idempotency_key => '00000000-0000-4000-8000-000000973013') \gset
 SELECT expires_at FROM set_training_tokens_expiry(:'lot', '2100-02-01', 'reason secret');
 SELECT id AS redemption FROM redeem_training_tokens(973001, '00000000-0000-4000-8000-000000973003', 2, 'reference secret', 'notes secret', '00000000-0000-4000-8000-000000973014') \gset
-SELECT id AS hold FROM credit_hold(973001, 4, 'secret', 'secret', device => 'secret', account_name => 'forget', token_type => 'forget') \gset
+SELECT id AS hold FROM credit_hold(973001, 4, 'secret', 'secret', now() + interval '20 days', device => 'secret', account_name => 'forget', token_type => 'forget') \gset
 SELECT captured FROM capture_hold(:hold, 1, false, 'secret');
 SELECT quantity FROM hold_training_tokens(973001, '00000000-0000-4000-8000-000000973003', 3, 'secret', notes => 'secret');
+SELECT quantity FROM hold_training_tokens(973001, '00000000-0000-4000-8000-000000973003', 1, 'secret', now() + interval '20 days', 'secret');
 SELECT id AS pass FROM issue_pass(973004, 973005, 973001) \gset
 SELECT id AS use FROM use_pass(973001, :course, 'secret') \gset
 SELECT cancel_reason FROM cancel_pass_use(:use, 'secret');
@@ -106,18 +109,22 @@ SELECT kind, row_id = :account AS of_account, entry_no, party_id, octet_length(t
 SELECT p.entries FROM token_lot l, redact_entry(l.account_id, 1, 'mistake') p WHERE l.id = :'lot';
 SELECT call, request FROM party_request WHERE party_id = 973001 ORDER BY created_at, call;
 
--- The party, with another name under which it booked
+-- The party, with other names under which it booked
 RESET ROLE;
 CREATE TEMP TABLE left_over AS SELECT id, balance, held FROM trainledger.account WHERE party_id = 973001;
 GRANT SELECT ON left_over TO regress_admin;
+-- when one of the open holds is over
+SELECT to_char(now() AT TIME ZONE 'UTC' + interval '10 days', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS later \gset
+SET LOCAL trainledger.clock = :'later';
 SET LOCAL ROLE regress_admin;
-SELECT p.party_id, p.entries, p.events FROM forget_party(973001, 'gdpr-17', '{secret desk}') p;
+SELECT p.party_id, p.entries, p.events FROM forget_party(973001, 'gdpr-17', '{secret desk,Earlier.Secret@forget.example}') p;
 SELECT * FROM pg_temp.with_word('secret');
 SELECT p.id, p.uuid, p.name, p.email, p.rfid, p.barcode, p.external_id, p.data, p.flags, p.sources, p.attributes, p.is_suspended FROM party p WHERE id = 973001;
 SELECT count(*) FROM party_salt WHERE party_id = 973001;
 -- balances stay, but for what was held
 SELECT a.name, l.balance = a.balance AS same, l.held AS was_held, a.held FROM left_over l JOIN account a USING (id) ORDER BY a.id;
 SELECT state, count(*), count(email) AS addresses, bool_and(made_out_to = id::text) AS unnamed FROM ticket WHERE party_id = 973001 GROUP BY 1;
+SELECT state, party_id, email, made_out_to = id::text AS unnamed FROM ticket WHERE external_id = '00000000-0000-4000-8000-000000973021';
 SELECT lifecycle_state FROM pass WHERE id = :pass;
 SELECT status, captured, released, reference, notes, source, device FROM hold WHERE party_id = 973001 ORDER BY id;
 -- whoever booked is forgotten in the rows of others, whose texts stay
@@ -125,8 +132,30 @@ SELECT entry_no, source, description, booked_by FROM entry e JOIN account a ON a
 SELECT kind, party_id, count(*) FROM redaction WHERE reason_code = 'gdpr-17' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT * FROM reconcile() WHERE account_id IN (SELECT id FROM account WHERE party_id = 973001);
 
--- Again: nothing
-SELECT p.party_id, p.entries, p.events FROM forget_party(973001, 'gdpr-17', '{secret desk}') p;
+-- Again, at another time: nothing
+RESET ROLE;
+CREATE FUNCTION pg_temp.books() RETURNS text LANGUAGE plpgsql
+AS $$
+DECLARE
+	of_table text;
+	found text;
+	books text := '';
+BEGIN
+	FOR of_table IN SELECT c.relname FROM pg_class c WHERE c.relnamespace = 'trainledger'::regnamespace AND c.relkind = 'r' ORDER BY c.relname COLLATE "C" LOOP
+		EXECUTE format('SELECT md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), %L)) FROM trainledger.%I t', '', of_table) INTO found;
+		books := books || found;
+	END LOOP;
+	RETURN md5(books);
+END
+$$;
+SELECT pg_temp.books() AS books \gset
+SET LOCAL trainledger.clock = '2090-01-01';
+SET LOCAL ROLE regress_admin;
+SELECT p.party_id, p.entries, p.events FROM forget_party(973001, 'gdpr-17', '{secret desk,Earlier.Secret@forget.example}') p;
+RESET ROLE;
+SET LOCAL trainledger.clock = :'later';
+SELECT pg_temp.books() = :'books' AS same_books;
+SET LOCAL ROLE regress_admin;
 
 -- A key that is kept answers with what is left; another amount is another request
 SELECT entry_no, description FROM post(:account, 'subtract', 10, 'secret', 'keyed secret', '2024-01-02', device => 'secret', idempotency_key => '00000000-0000-4000-8000-000000973012');

@@ -32,7 +32,7 @@ my $node = start_books('forgotten_faces', "trainledger.log_key_file = '$folder/l
 my $graphql = TrainLedger::GraphQL->start($node);
 my $json = JSON::PP->new->canonical->allow_nonref->allow_bignum;
 
-in_every_subject($node, $word);
+in_every_subject($node, $word, 'faces.example/log');
 $node->safe_psql('books', <<'END');
 SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', 2050, 10, '2100-01-01', 'notes of Duo');
 SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', p, 5, current_date + 20)
@@ -40,7 +40,6 @@ FROM unnest('{2049,2050}'::bigint[]) p;
 SELECT trainledger.redeem_training_tokens(2050, '00000000-0000-4000-8000-000000000001', 2, 'reference of Duo');
 SELECT trainledger.issue_pass(1, 1, 2050);
 SELECT trainledger.use_pass(2050, 11, 'booked by Duo');
-SELECT trainledger.start_log('faces.example/log', 'what faces show');
 -- autovacuum may hold it back
 DO $$ BEGIN
 	WHILE trainledger.seal() = 0 LOOP
@@ -114,8 +113,9 @@ my %document = (
 	'POST /core/UserTickets' => [ 200, { userId => $uuid } ]);
 
 # The lists of GraphQL, with all values of their nodes
-my ($schema) = $graphql->read_answer('reader', '{ __schema { queryType { name } types { name fields { name args { name }
+my ($schema, $problems) = $graphql->read_answer('reader', '{ __schema { queryType { name } types { name fields { name args { name }
 	type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }');
+die $json->encode($problems) if $problems;
 my %type = map { $_->{name} => $_ } @{ $schema->{__schema}{types} };
 
 sub named

@@ -27,8 +27,7 @@ my $node = start_books('forgetting', "trainledger.log_key_file = '$folder/log.pe
 # In each text of party 2049 and nowhere else
 my $word = 'xqzword';
 
-$node->safe_psql('books', "SELECT trainledger.start_log('$origin', 'test')");
-in_every_subject($node, $word);
+in_every_subject($node, $word, $origin);
 $node->safe_psql('books', <<"END");
 SELECT trainledger.seal();
 SELECT trainledger.sign_checkpoint();
@@ -38,7 +37,7 @@ END
 my $kept = $node->safe_psql('books', 'SELECT note FROM trainledger.checkpoint ORDER BY size DESC LIMIT 1');
 
 is( join(' ', tables_with($node, $word)),
-	'claim_event entry hold_event membership membership_event party party_request pass_event pass_use placed_hold redemption signup_claim ticket ticket_event token_issue_event',
+	'books_check claim_event entry hold_event log_origin membership membership_event party party_request pass_event pass_use placed_hold redemption signup_claim ticket ticket_event token_issue_event',
 	'the texts are in every subject');
 
 # ----------------------------------------------------------------------

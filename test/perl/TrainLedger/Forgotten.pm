@@ -1,7 +1,7 @@
 # A party that is to be forgotten: it has something in every subject, and a word
 # in each of its texts that is nowhere else.
 #
-#   in_every_subject($node, 'xqzword');
+#   in_every_subject($node, 'xqzword', 'books.example/ledger');
 #   is(join(' ', tables_with($node, 'xqzword')), '', 'no row has the word');
 #
 # Copyright (c) 2026, trainledger contributors
@@ -17,10 +17,11 @@ use TrainLedger;
 
 our @EXPORT = qw(in_every_subject tables_with);
 
-# Party 2049, with another one, 2050, that has a part of it too
+# Party 2049, with another one, 2050, that has a part of it too.  The log begins
+# with this origin.
 sub in_every_subject
 {
-	my ($node, $word) = @_;
+	my ($node, $word, $origin) = @_;
 
 	$node->safe_psql('books', <<"END");
 SELECT trainledger.add_party('person', 'Una $word', 'una\@$word.example', 'rfid $word', 'barcode $word', 'external $word',
@@ -48,6 +49,8 @@ SELECT trainledger.credit_subtract(p, 1, CASE p WHEN 2049 THEN '$word' ELSE 'til
 FROM generate_series(1, 20) i, unnest('{2049,2050}'::bigint[]) p;
 SET request.jwt.claims = '{"sub": "desk of $word"}';
 SELECT trainledger.credit_add(2050, 1, 'till', 'booked by her', clock_timestamp());
+SELECT trainledger.check_books();
+SELECT trainledger.start_log('$origin', 'test');
 RESET request.jwt.claims;
 SELECT id AS lot FROM trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', 2049, 10, '2100-01-01', 'notes $word', gen_random_uuid()) \\gset
 SELECT trainledger.set_training_tokens_expiry(:'lot', '2100-02-01', 'reason $word');
