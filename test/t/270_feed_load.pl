@@ -26,7 +26,7 @@ srand $seed;
 # What is not flushed by somebody is lost when the server is killed.
 my $node = start_books('feed_load', 'autovacuum = off', 'fsync = on',
 	'synchronous_commit = off', 'wal_writer_delay = 10s', 'wal_buffers = 16MB',
-	'deadlock_timeout = 50ms', 'max_prepared_transactions = 20');
+	'deadlock_timeout = 50ms', 'max_prepared_transactions = 30');
 
 sub ask
 {
@@ -84,7 +84,7 @@ note $kept > $number ? 'and what was not' : 'and not what was not';
 # The load
 # ----------------------------------------------------------------------
 
-my $writers = 6;
+my $writers = soak() > 2000 ? 16 : 6;
 my $serial = 0;
 
 sub one_of { return $_[ rand @_ ]; }
