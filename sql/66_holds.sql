@@ -1,5 +1,4 @@
--- Holds: to place them, what is available besides, and what a capture takes of a
--- credit account (contract, section 16)
+-- Holds: to place them, and what is available besides (contract, section 16)
 
 -- The ledger's engine, for holds (src/ledger/holds.c)
 
@@ -426,53 +425,6 @@ END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.credit_hold IS
 'Keeps tokens of a party''s credit account back until they are captured or released; the lower bound is for what is left. Without an end of its own the hold lapses after 7 days. Level operator.';
-
-/*
- * For capture_hold(), which has locked the account, what take_off_hold() does for
- * lots.
- */
-CREATE FUNCTION trainledger_internal.capture_credit(
-	hold trainledger.placed_hold, taken trainledger.amount, notes text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, trainledger_internal, pg_temp
-AS $$
-DECLARE
-	entry_no CONSTANT bigint := post_capture(hold.account_id, taken, taken,
-		hold.source, coalesce(nullif(notes, ''), hold.notes), hold.device);
-	is_written boolean;		-- as in credit_hold()
-BEGIN
-	UPDATE trainledger.placed_hold h
-	SET captured = h.captured::numeric + taken::numeric,
-		is_open = h.captured::numeric + h.released::numeric + taken::numeric
-			< h.quantity::numeric
-	WHERE h.id = hold.id
-	RETURNING true INTO is_written;
-	IF NOT FOUND THEN
-		PERFORM require_written('placed_hold', false);
-	END IF;
-	UPDATE trainledger.hold_allocation x
-	SET captured = x.captured::numeric + taken::numeric
-	WHERE x.hold_id = hold.id AND x.ordinal = 1
-	RETURNING true INTO is_written;
-	IF NOT FOUND THEN
-		PERFORM require_written('hold_allocation', false);
-	END IF;
-	INSERT INTO trainledger.hold_event
-		(id, hold_id, event, quantity, account_id, entry_no, expires_at, notes,
-		 changed_by, created_at, booking_no)
-	VALUES (new_id('trainledger.hold_event_id_seq'::regclass, hold.party_id),
-			hold.id, 'captured', taken, hold.account_id, entry_no,
-			hold.expires_at, coalesce(capture_credit.notes, ''), caller_name(),
-			trainledger.clock(), booking_no())
-	RETURNING true INTO is_written;
-	IF NOT FOUND THEN
-		PERFORM require_written('hold_event', false);
-	END IF;
-END;
-$$;
-COMMENT ON FUNCTION trainledger_internal.capture_credit IS
-'Takes what a hold keeps back of a credit account, by an entry capture.';
 
 -- What is available
 

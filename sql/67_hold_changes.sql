@@ -275,6 +275,10 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.capture_lots IS
 'Redeems what a hold keeps back, of the lots that expire soonest.';
 
+/*
+ * As credit_hold(): what nearly always holds is tested here, and each table has a
+ * statement of its own where take_off_hold() has one for all.
+ */
 CREATE FUNCTION trainledger_internal.capture_hold(
 	hold_id bigint,
 	quantity numeric DEFAULT NULL,
@@ -292,6 +296,8 @@ DECLARE
 	locked trainledger.placed_hold;
 	last_entry_at timestamptz;
 	is_good boolean;
+	entry_no bigint;
+	is_written boolean;		-- as in credit_hold()
 BEGIN
 	IF hold_id IS NULL OR quantity IS NOT NULL OR notes <> '' THEN
 		PERFORM require_given('hold_id', hold_id::text);
@@ -336,8 +342,8 @@ BEGIN
 	IF NOT token_type.is_active THEN
 		PERFORM require_active(token_type, 'hold_id');
 	END IF;
-	left_over := hold.quantity::numeric - hold.captured::numeric
-		- hold.released::numeric;
+	left_over := hold.quantity OPERATOR(trainledger.-) hold.captured
+		OPERATOR(trainledger.-) hold.released;
 	IF quantity IS NULL THEN
 		taken := left_over;
 	ELSE
@@ -346,11 +352,38 @@ BEGIN
 	IF hold.account_id IS NULL THEN
 		PERFORM capture_lots(hold, taken, notes);
 	ELSE
-		PERFORM capture_credit(hold, taken, notes);
+		entry_no := post_capture(hold.account_id, taken, taken, hold.source,
+			coalesce(nullif(notes, ''), hold.notes), hold.device);
+		UPDATE trainledger.placed_hold h
+		SET captured = h.captured OPERATOR(trainledger.+) taken,
+			is_open = taken OPERATOR(trainledger.<) left_over
+		WHERE h.id = capture_hold.hold_id
+		RETURNING true INTO is_written;
+		IF NOT FOUND THEN
+			PERFORM require_written('placed_hold', false);
+		END IF;
+		UPDATE trainledger.hold_allocation x
+		SET captured = x.captured OPERATOR(trainledger.+) taken
+		WHERE x.hold_id = capture_hold.hold_id AND x.ordinal = 1
+		RETURNING true INTO is_written;
+		IF NOT FOUND THEN
+			PERFORM require_written('hold_allocation', false);
+		END IF;
+		INSERT INTO trainledger.hold_event
+			(id, hold_id, event, quantity, account_id, entry_no, expires_at,
+			 notes, changed_by, created_at, booking_no)
+		VALUES (new_id('trainledger.hold_event_id_seq'::regclass,
+					   hold.party_id),
+				capture_hold.hold_id, 'captured', taken, hold.account_id,
+				entry_no, hold.expires_at, coalesce(capture_hold.notes, ''),
+				caller_name(), trainledger.clock(), booking_no())
+		RETURNING true INTO is_written;
+		IF NOT FOUND THEN
+			PERFORM require_written('hold_event', false);
+		END IF;
 	END IF;
-	left_over := left_over::numeric - taken::numeric;
-	IF is_final AND left_over::numeric > 0 THEN
-		PERFORM let_go(hold, left_over, notes);
+	IF is_final AND taken OPERATOR(trainledger.<) left_over THEN
+		PERFORM let_go(hold, left_over OPERATOR(trainledger.-) taken, notes);
 	END IF;
 	IF idempotency_key IS NOT NULL THEN
 		PERFORM keep_result(hold.party_id, idempotency_key, hold.id::text);
