@@ -19,7 +19,7 @@ case "$(stat -f -c %T "$PRIVATE_BASE")" in
     tmpfs | ramfs) die "$PRIVATE_BASE is in memory: give PRIVATE_BASE=FOLDER" ;;
 esac
 
-scripts=${BENCH:-run tokens signup programs transfers holds double_entry hot growth rest}
+scripts=${BENCH:-run tokens signup programs transfers holds double_entry hot growth log reports rest}
 case " $scripts " in
     *" compare "* | *" documents "* | *" graphql "*)
         [ -n "${BASE:-}" ] || die "what to compare with? give BASE=REVISION"
