@@ -7,7 +7,9 @@ COMMENT ON FUNCTION trainledger_internal.log_next_xid IS
 
 CREATE FUNCTION trainledger_internal.log_append(
 	after bigint, last_no bigint, OUT size bigint, OUT root bytea)
-AS 'MODULE_PATHNAME', 'tl_log_append' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'tl_log_append' LANGUAGE C VOLATILE PARALLEL UNSAFE
+-- there is a plan for each range, which is not worth being compiled
+SET jit = off;
 COMMENT ON FUNCTION trainledger_internal.log_append IS
 'Appends the leaves of the bookings after one number up to another, and returns the size and the root of the tree.';
 
@@ -342,29 +344,50 @@ AS $$
 BEGIN
 	INSERT INTO trainledger.party_salt (party_id, salt)
 	SELECT p.id, new_salt() FROM unnest(parties) AS p(id)
-	WHERE NOT EXISTS (SELECT FROM ONLY trainledger.party_salt s
-					  WHERE s.party_id = p.id)
-	-- another session may be making it
+	-- a join with what it fills could take the square of its time
 	ON CONFLICT DO NOTHING;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.make_salts_of IS
 'Makes salts for those of some parties that have none.';
 
+/*
+ * Whoever was forgotten has no salt.  Rows of which the hash of the texts is kept
+ * need none; they are looked for among the rows of such parties alone.
+ */
 CREATE FUNCTION trainledger_internal.make_salts(after bigint, last_no bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
+SET plan_cache_mode = force_custom_plan
+SET jit = off
 AS $$
+DECLARE
+	saltless bigint[] := ARRAY(
+		SELECT p.id
+		FROM (SELECT DISTINCT r.party_id AS id FROM trainledger.log_row r
+			  WHERE r.booking_no > after AND r.booking_no <= last_no
+			  AND r.kind <> 'R1') p
+		WHERE p.id IS NOT NULL
+		AND NOT EXISTS (SELECT FROM ONLY trainledger.party_salt s
+						WHERE s.party_id = p.id));
+	redacted bigint[] := ARRAY(
+		SELECT DISTINCT d.party_id FROM ONLY trainledger.redaction d
+		WHERE d.party_id = ANY (saltless));
 BEGIN
-	PERFORM make_salts_of(ARRAY(
-		SELECT DISTINCT r.party_id FROM trainledger.log_row r
-		WHERE r.booking_no > after AND r.booking_no <= last_no
-		-- what has no texts, or none any more, needs none
-		AND r.kind <> 'R1' AND r.party_id IS NOT NULL
-		AND NOT EXISTS (SELECT FROM trainledger.redaction d
-						WHERE d.row_id = r.id AND d.entry_no = r.entry_no
-						AND d.kind = r.kind)) || 0::bigint);
+	IF redacted <> '{}'::bigint[] THEN
+		saltless := ARRAY(
+			SELECT p.id FROM unnest(saltless) AS p(id)
+			WHERE p.id <> ALL (redacted)
+			UNION
+			SELECT r.party_id FROM trainledger.log_row r
+			WHERE r.booking_no > after AND r.booking_no <= last_no
+			AND r.kind <> 'R1' AND r.party_id = ANY (redacted)
+			AND NOT EXISTS (SELECT FROM ONLY trainledger.redaction d
+							WHERE d.row_id = r.id AND d.entry_no = r.entry_no
+							AND d.kind = r.kind));
+	END IF;
+	PERFORM make_salts_of(saltless);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.make_salts IS
@@ -394,7 +417,8 @@ BEGIN
 	-- numbers between two ranges are not of this log
 	sealed := greatest(sealed_upto(), passed >> 38 << 38);
 	IF passed > sealed THEN
-		PERFORM make_salts(sealed, passed);
+		-- for what is nobody's; log_append() makes those of others
+		PERFORM make_salts_of('{0}'::bigint[]);
 		SELECT a.size, a.root INTO size, root FROM log_append(sealed, passed) a;
 		INSERT INTO trainledger.checkpoint
 			(origin, size, root, last_booking_no, created_at)

@@ -23,21 +23,58 @@
 
 #include "base/trainledger.h"
 #include "log/tree.h"
+#include "types/amount.h"
 
 PG_FUNCTION_INFO_V1(tl_log_line);
 PG_FUNCTION_INFO_V1(tl_log_texts);
 PG_FUNCTION_INFO_V1(tl_log_leaf_hash);
 
+/* How to print values of a type */
+typedef enum Form
+{
+	FORM_OTHER,					/* with the type's own function */
+	FORM_INT8,
+	FORM_TIME,
+	FORM_UUID,
+	FORM_TEXT,
+	FORM_AMOUNT,
+	FORM_ENUM
+} Form;
+
+typedef struct Column
+{
+	Form		form;
+	FmgrInfo	output;
+	Oid			label_of;		/* value of an enum that was printed last */
+	NameData	label;
+} Column;
+
 /* How to print the arguments of one call site */
 typedef struct Columns
 {
 	int			count;
-	struct
-	{
-		Oid			type;
-		FmgrInfo	output;
-	}			columns[FLEXIBLE_ARRAY_MEMBER];
+	StringInfoData line;		/* the last one, whose memory is used again */
+	Column		columns[FLEXIBLE_ARRAY_MEMBER];
 } Columns;
+
+static Form
+form_of(Oid type, const FmgrInfo *output)
+{
+	switch (type)
+	{
+		case INT8OID:
+			return FORM_INT8;
+		case TIMESTAMPTZOID:
+			return FORM_TIME;
+		case UUIDOID:
+			return FORM_UUID;
+		case TEXTOID:
+			return FORM_TEXT;
+		default:
+			return output->fn_addr == tl_amount_out ? FORM_AMOUNT :
+				type_is_enum(type) ? FORM_ENUM : FORM_OTHER;
+	}
+}
 
 static Columns *
 look_up_columns(FunctionCallInfo fcinfo)
@@ -45,6 +82,7 @@ look_up_columns(FunctionCallInfo fcinfo)
 	FmgrInfo   *flinfo = fcinfo->flinfo;
 	int			count = PG_NARGS();
 	Columns    *made;
+	MemoryContext outer;
 
 	if (flinfo->fn_extra != NULL)
 		return flinfo->fn_extra;
@@ -55,13 +93,18 @@ look_up_columns(FunctionCallInfo fcinfo)
 	made->count = count;
 	for (int i = 0; i < count; i++)
 	{
+		Column	   *column = &made->columns[i];
+		Oid			type = get_fn_expr_argtype(flinfo, i);
 		Oid			output;
 		bool		is_varlena;
 
-		made->columns[i].type = get_fn_expr_argtype(flinfo, i);
-		getTypeOutputInfo(made->columns[i].type, &output, &is_varlena);
-		fmgr_info_cxt(output, &made->columns[i].output, flinfo->fn_mcxt);
+		getTypeOutputInfo(type, &output, &is_varlena);
+		fmgr_info_cxt(output, &column->output, flinfo->fn_mcxt);
+		column->form = form_of(type, &column->output);
 	}
+	outer = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	initStringInfo(&made->line);
+	MemoryContextSwitchTo(outer);
 	flinfo->fn_extra = made;
 	return made;
 }
@@ -150,53 +193,81 @@ append_uuid(StringInfo line, const pg_uuid_t *uuid)
 	appendBinaryStringInfo(line, printed, sizeof(printed));
 }
 
+/* An enum has few values, and a column often the same one again */
+static void
+append_label(StringInfo line, Column *column, Datum value)
+{
+	Oid			label_of = DatumGetObjectId(value);
+
+	if (label_of != column->label_of)
+	{
+		namestrcpy(&column->label, OutputFunctionCall(&column->output, value));
+		column->label_of = label_of;
+	}
+	append_escaped(line, NameStr(column->label),
+				   strlen(NameStr(column->label)));
+}
+
 /* Types that lines are full of are printed here; the others by their own */
 static void
-append_value(StringInfo line, FmgrInfo *output, Oid type, Datum value)
+append_value(StringInfo line, Column *column, Datum value)
 {
-	if (type == INT8OID)
-	{
-		char		digits[MAXINT8LEN + 1];
+	char		digits[Max(MAXINT8LEN + 1, TL_AMOUNT_BUFLEN)];
+	text	   *bytes;
+	char	   *printed;
 
-		appendBinaryStringInfo(line, digits,
-							   pg_lltoa(DatumGetInt64(value), digits));
-	}
-	else if (type == TIMESTAMPTZOID)
-		append_time(line, DatumGetTimestampTz(value));
-	else if (type == UUIDOID)
-		append_uuid(line, DatumGetUUIDP(value));
-	else if (type == TEXTOID)
+	switch (column->form)
 	{
-		text	   *bytes = DatumGetTextPP(value);
-
-		append_escaped(line, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
-	}
-	else
-	{
-		char	   *printed = OutputFunctionCall(output, value);
-
-		append_escaped(line, printed, strlen(printed));
-		pfree(printed);
+		case FORM_INT8:
+			appendBinaryStringInfo(line, digits,
+								   pg_lltoa(DatumGetInt64(value), digits));
+			break;
+		case FORM_AMOUNT:
+			appendBinaryStringInfo(line, digits,
+								   tl_amount_to_text(DatumGetAmount(value),
+													 digits));
+			break;
+		case FORM_TIME:
+			append_time(line, DatumGetTimestampTz(value));
+			break;
+		case FORM_UUID:
+			append_uuid(line, DatumGetUUIDP(value));
+			break;
+		case FORM_TEXT:
+			bytes = DatumGetTextPP(value);
+			append_escaped(line, VARDATA_ANY(bytes),
+						   VARSIZE_ANY_EXHDR(bytes));
+			break;
+		case FORM_ENUM:
+			append_label(line, column, value);
+			break;
+		case FORM_OTHER:
+			printed = OutputFunctionCall(&column->output, value);
+			append_escaped(line, printed, strlen(printed));
+			pfree(printed);
+			break;
 	}
 }
 
-/* The arguments from the given one on, as a line of COPY without its end */
-static StringInfoData
+/*
+ * The arguments from the given one on, as a line of COPY without its end; it is
+ * the caller's until the next call of the same call site
+ */
+static StringInfo
 make_line(FunctionCallInfo fcinfo, int first)
 {
 	Columns    *columns = look_up_columns(fcinfo);
-	StringInfoData line;
+	StringInfo	line = &columns->line;
 
-	initStringInfo(&line);
+	resetStringInfo(line);
 	for (int i = first; i < columns->count; i++)
 	{
 		if (i > first)
-			appendStringInfoChar(&line, '\t');
+			appendStringInfoCharMacro(line, '\t');
 		if (PG_ARGISNULL(i))
-			appendBinaryStringInfo(&line, "\\N", 2);
+			appendBinaryStringInfo(line, "\\N", 2);
 		else
-			append_value(&line, &columns->columns[i].output,
-						 columns->columns[i].type, PG_GETARG_DATUM(i));
+			append_value(line, &columns->columns[i], PG_GETARG_DATUM(i));
 	}
 	return line;
 }
@@ -208,9 +279,9 @@ make_line(FunctionCallInfo fcinfo, int first)
 Datum
 tl_log_line(PG_FUNCTION_ARGS)
 {
-	StringInfoData line = make_line(fcinfo, 0);
+	StringInfo	line = make_line(fcinfo, 0);
 
-	PG_RETURN_TEXT_P(cstring_to_text_with_len(line.data, line.len));
+	PG_RETURN_TEXT_P(cstring_to_text_with_len(line->data, line->len));
 }
 
 /*
@@ -237,10 +308,10 @@ tl_log_texts(PG_FUNCTION_ARGS)
 	else
 	{
 		bytea	   *salt = PG_GETARG_BYTEA_PP(1);
-		StringInfoData line = make_line(fcinfo, 2);
+		StringInfo	line = make_line(fcinfo, 2);
 
 		hash = tl_sha256((uint8 *) VARDATA_ANY(salt), VARSIZE_ANY_EXHDR(salt),
-						 line.data, line.len);
+						 line->data, line->len);
 	}
 	digits = palloc(VARHDRSZ + 2 * TL_HASH_BYTES);
 	SET_VARSIZE(digits, VARHDRSZ + 2 * TL_HASH_BYTES);

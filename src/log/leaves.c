@@ -11,16 +11,27 @@
  */
 #include "postgres.h"
 
-#include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "executor/tuptable.h"
 #include "miscadmin.h"
+#include "nodes/params.h"
+#include "tcop/dest.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 
 #include "base/trainledger.h"
 #include "log/store.h"
 
-/* Leaves that are fetched at a time */
-#define FETCH_COUNT			512
+/* Leaves that there is room for at first */
+#define FIRST_ROOM			512
+
+/* What the executor hands the rows of a query to */
+typedef struct LeafReceiver
+{
+	DestReceiver receiver;		/* must come first */
+	TlLeafReader *reader;
+} LeafReceiver;
 
 int
 tl_compare_places(const TlPlace *a, const TlPlace *b)
@@ -49,84 +60,46 @@ tl_read_place(const Datum *values, TlPlace *place)
 }
 
 /*
- * Begin to read the leaves from one place up to another, which is not read.
- * Ends of the caller's memory context and of SPI close the reader too.
+ * The hash of a leaf, from its line or from what is kept of it.  That may be
+ * altered: a hash of another length is none.
  */
-void
-tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
+static TlHash
+hash_of(const Datum *values, const bool *nulls)
 {
-	/*
-	 * The plain bounds use the index.  The others leave rows out before their
-	 * lines are made: one booking may have many.
-	 */
-	static const char *const text =
-		"SELECT l.booking_no, l.kind, l.id, l.entry_no, l.hash"
-		" FROM trainledger.tree_leaf l"
-		" WHERE l.booking_no OPERATOR(pg_catalog.>=) $1"
-		" AND l.booking_no OPERATOR(pg_catalog.<=) $5"
-		" AND (l.booking_no, l.kind, l.id, l.entry_no)"
-		" OPERATOR(pg_catalog.>=) ($1, $2, $3, $4)"
-		" AND (l.booking_no, l.kind, l.id, l.entry_no)"
-		" OPERATOR(pg_catalog.<) ($5, $6, $7, $8)"
-		" ORDER BY l.booking_no, l.kind, l.id, l.entry_no";
-	static const Oid types[] = {INT8OID, TEXTOID, INT8OID, INT8OID,
-								INT8OID, TEXTOID, INT8OID, INT8OID};
-	Datum		values[] = {
-		Int64GetDatum(from->booking_no), CStringGetTextDatum(from->kind),
-		Int64GetDatum(from->id), Int64GetDatum(from->entry_no),
-		Int64GetDatum(until->booking_no), CStringGetTextDatum(until->kind),
-		Int64GetDatum(until->id), Int64GetDatum(until->entry_no)};
+	TlHash		hash = {{0}};
+	bytea	   *bytes;
 
-	reader->own = tl_own_numbers(&reader->own_count);
-	reader->portal = SPI_cursor_open_with_args(NULL, text, lengthof(types),
-											   (Oid *) types, values,
-											   NULL, true,
-											   CURSOR_OPT_NO_SCROLL);
-	reader->next = 0;
-	reader->count = 0;
-	reader->rows = NULL;
-}
-
-/* What is kept of a leaf may be altered: a hash of another length is none */
-static void
-read_hash(Datum value, TlHash *hash)
-{
-	bytea	   *bytes = DatumGetByteaPP(value);
-
-	memset(hash, 0, sizeof(*hash));
-	if (VARSIZE_ANY_EXHDR(bytes) == TL_HASH_BYTES)
-		memcpy(hash->bytes, VARDATA_ANY(bytes), TL_HASH_BYTES);
-}
-
-/* The next row, or false at the end */
-static bool
-next_row(TlLeafReader *reader, TlLeaf *leaf)
-{
-	Datum		values[5];
-	bool		nulls[5];
-
-	if (reader->next == reader->count)
+	if (!nulls[4])
 	{
-		if (reader->rows != NULL)
-			SPI_freetuptable(reader->rows);
-		SPI_cursor_fetch(reader->portal, true, FETCH_COUNT);
-		reader->rows = SPI_tuptable;
-		reader->count = SPI_processed;
-		reader->next = 0;
-		CHECK_FOR_INTERRUPTS();
-		if (reader->count == 0)
-			return false;
+		text	   *line = DatumGetTextPP(values[4]);
+
+		return tl_leaf_hash(VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line));
 	}
-	heap_deform_tuple(reader->rows->vals[reader->next++],
-					  reader->rows->tupdesc, values, nulls);
-	tl_read_place(values, &leaf->place);
-	read_hash(values[4], &leaf->hash);
-	return true;
+	bytes = DatumGetByteaPP(values[5]);
+	if (VARSIZE_ANY_EXHDR(bytes) == TL_HASH_BYTES)
+		memcpy(hash.bytes, VARDATA_ANY(bytes), TL_HASH_BYTES);
+	return hash;
+}
+
+/*
+ * Whether the last column, the hash of the texts, is null: there is neither a
+ * salt nor a hash that was kept
+ */
+static bool
+is_saltless(Datum value)
+{
+	text	   *line = DatumGetTextPP(value);
+	size_t		length = VARSIZE_ANY_EXHDR(line);
+
+	return length >= 3 &&
+		memcmp(VARDATA_ANY(line) + length - 3, "\t\\N", 3) == 0;
 }
 
 static bool
 is_own(const TlLeafReader *reader, int64 booking_no)
 {
+	if (reader->own == NULL)
+		return true;
 	for (int i = 0; i < reader->own_count; i++)
 	{
 		if (booking_no < reader->own[i].until)
@@ -135,23 +108,202 @@ is_own(const TlLeafReader *reader, int64 booking_no)
 	return false;
 }
 
-/* The next leaf of this log, or false at the end */
+/* Take a row of the query, if it is a leaf of this log; false: no more */
+static bool
+receive_leaf(TupleTableSlot *slot, DestReceiver *self)
+{
+	TlLeafReader *reader = ((LeafReceiver *) self)->reader;
+	TlLeaf	   *leaf;
+
+	slot_getallattrs(slot);
+	if (!is_own(reader, DatumGetInt64(slot->tts_values[0])))
+		return true;
+	reader->is_cut = reader->most > 0 && reader->count == reader->most;
+	reader->is_saltless = reader->needs_salts && !slot->tts_isnull[4] &&
+		is_saltless(slot->tts_values[4]);
+	if (reader->is_cut || reader->is_saltless)
+		return false;
+	if (reader->count == reader->room)
+	{
+		reader->room *= 2;
+		reader->leaves = repalloc_huge(reader->leaves,
+									   reader->room * sizeof(TlLeaf));
+	}
+	leaf = &reader->leaves[reader->count++];
+	tl_read_place(slot->tts_values, &leaf->place);
+	leaf->hash = hash_of(slot->tts_values, slot->tts_isnull);
+	reader->is_sorted = reader->is_sorted &&
+		(reader->count == 1 ||
+		 tl_compare_places(&leaf[-1].place, &leaf->place) <= 0);
+	return true;
+}
+
+static void
+start_receiving(DestReceiver *self pg_attribute_unused(),
+				int operation pg_attribute_unused(),
+				TupleDesc columns pg_attribute_unused())
+{
+}
+
+static void
+end_receiving(DestReceiver *self pg_attribute_unused())
+{
+}
+
+static int
+compare_leaves(const void *a, const void *b)
+{
+	return tl_compare_places(&((const TlLeaf *) a)->place,
+							 &((const TlLeaf *) b)->place);
+}
+
+/* Run the query with a plan for these bounds, or with one that is kept */
+static void
+run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
+		  bool has_events)
+{
+	/*
+	 * The plain bounds use the index.  The others leave rows out before their
+	 * lines are made: one booking may have many.
+	 */
+	static const char *const text =
+		"SELECT l.booking_no, l.kind, l.id, l.entry_no, l.leaf,"
+		" CASE WHEN l.leaf IS NULL THEN l.hash END"
+		" FROM trainledger.tree_leaf l"
+		" WHERE l.booking_no OPERATOR(pg_catalog.>=) $1"
+		" AND l.booking_no OPERATOR(pg_catalog.<=) $5"
+		" AND (l.booking_no OPERATOR(pg_catalog.>) $1"
+		" OR (l.kind, l.id, l.entry_no)"
+		" OPERATOR(pg_catalog.>=) ($2, $3, $4))"
+		" AND (l.booking_no OPERATOR(pg_catalog.<) $5"
+		" OR (l.kind, l.id, l.entry_no)"
+		" OPERATOR(pg_catalog.<) ($6, $7, $8))%s";
+	static const Oid types[] = {INT8OID, TEXTOID, INT8OID, INT8OID,
+								INT8OID, TEXTOID, INT8OID, INT8OID};
+	static SPIPlanPtr range,
+				block_of_entries,
+				block_of_all;
+	SPIPlanPtr *plan = !is_block ? &range :
+					   has_events ? &block_of_all : &block_of_entries;
+	LeafReceiver receiver = {
+		.receiver = {
+			.receiveSlot = receive_leaf,
+			.rStartup = start_receiving,
+			.rShutdown = end_receiving,
+			.rDestroy = end_receiving,
+			.mydest = DestNone},
+		.reader = reader};
+	SPIExecuteOptions options = {
+		.params = bounds,
+		.read_only = !reader->with_new,
+		.dest = &receiver.receiver};
+
+	if (*plan == NULL)
+		tl_saved_plan(plan,
+					  psprintf(text, is_block && !has_events ?
+								   " AND l.kind OPERATOR(pg_catalog.=) 'E1'" :
+								   ""),
+					  lengthof(types), types,
+					  is_block ? CURSOR_OPT_GENERIC_PLAN :
+								 CURSOR_OPT_CUSTOM_PLAN);
+	if (SPI_execute_plan_extended(*plan, &options) < 0)
+		elog(ERROR, "could not read the leaves of the log");
+}
+
+static void
+set_bound(ParamExternData *bound, Oid type, Datum value)
+{
+	bound->value = value;
+	bound->isnull = false;
+	bound->pflags = PARAM_FLAG_CONST;
+	bound->ptype = type;
+}
+
+static void
+set_bounds(ParamExternData *bounds, const TlPlace *place)
+{
+	set_bound(&bounds[0], INT8OID, Int64GetDatum(place->booking_no));
+	set_bound(&bounds[1], TEXTOID, CStringGetTextDatum(place->kind));
+	set_bound(&bounds[2], INT8OID, Int64GetDatum(place->id));
+	set_bound(&bounds[3], INT8OID, Int64GetDatum(place->entry_no));
+}
+
+/* The node that has given the number of a booking (contract, section 19) */
+static int64
+node_of(const TlPlace *place)
+{
+	return (place->booking_no - 1) >> 38;
+}
+
+static void
+read_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until,
+			bool is_block, bool has_events)
+{
+	ParamListInfo bounds = makeParamList(8);
+
+	set_bounds(&bounds->params[0], from);
+	set_bounds(&bounds->params[4], until);
+	/* between own numbers of one node there are none of others */
+	reader->own = NULL;
+	if (node_of(from) != node_of(until))
+		reader->own = tl_own_numbers(&reader->own_count);
+	reader->next = reader->count = 0;
+	reader->is_cut = reader->is_saltless = false;
+	reader->room = FIRST_ROOM;
+	reader->leaves = palloc_array(TlLeaf, reader->room);
+	reader->is_sorted = true;
+	run_query(reader, bounds, is_block, has_events);
+	CHECK_FOR_INTERRUPTS();
+	if (!reader->is_sorted)
+		qsort(reader->leaves, reader->count, sizeof(TlLeaf), compare_leaves);
+}
+
+/*
+ * Read the leaves from one place up to another, which is not read, into the
+ * current memory context: 64 bytes each.  Where the reader has ended before,
+ * they are not all.
+ */
+void
+tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
+{
+	read_leaves(reader, from, until, false, true);
+}
+
+/*
+ * Read the leaves of a block.  They are too few to be planned for: the plan is
+ * kept, and looks up by an index what belongs to a row.  The planner alone
+ * would take a number of rows that it cannot know to be a share of the table.
+ */
+void
+tl_open_block(TlLeafReader *reader, const TlPlace *from, const TlPlace *until,
+			  bool has_events)
+{
+	static const char *const unwanted[] = {"enable_hashjoin",
+		"enable_mergejoin", "enable_material", "enable_seqscan", "jit"};
+	int			nesting = NewGUCNestLevel();
+
+	for (int i = 0; i < (int) lengthof(unwanted); i++)
+		(void) set_config_option(unwanted[i], "off", PGC_USERSET,
+								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+								 false);
+	read_leaves(reader, from, until, true, has_events);
+	AtEOXact_GUC(true, nesting);
+}
+
+/* The next leaf, or false at the end */
 bool
 tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf)
 {
-	bool		is_any;
-
-	do
-	{
-		is_any = next_row(reader, leaf);
-	} while (is_any && !is_own(reader, leaf->place.booking_no));
-	return is_any;
+	if (reader->next == reader->count)
+		return false;
+	*leaf = reader->leaves[reader->next++];
+	return true;
 }
 
 void
 tl_close_leaves(TlLeafReader *reader)
 {
-	if (reader->rows != NULL)
-		SPI_freetuptable(reader->rows);
-	SPI_cursor_close(reader->portal);
+	pfree(reader->leaves);
+	if (reader->own != NULL)
+		pfree(reader->own);
 }

@@ -15,6 +15,7 @@
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "replication/message.h"
@@ -30,8 +31,14 @@ PG_FUNCTION_INFO_V1(tl_log_append);
 PG_FUNCTION_INFO_V1(tl_log_flush);
 PG_FUNCTION_INFO_V1(tl_log_flush_all);
 
-/* Booking numbers that are read at a time, so that sorts stay in memory */
-#define NUMBERS_AT_A_TIME		20000
+/*
+ * Leaves that are wanted at a time: enough to be worth a plan, and few enough
+ * to stay in memory, 64 bytes each.  How many bookings they are is not known
+ * before; so many are read at first.
+ */
+#define LEAVES_AT_A_TIME		100000
+#define MOST_LEAVES				1000000
+#define FIRST_NUMBERS			500
 
 /*
  * log_next_xid() returns xid8: an id that no transaction has got yet.  It is
@@ -104,24 +111,67 @@ append_leaf(Growth *growth, const TlLeaf *leaf)
 	begin_block(growth);
 }
 
-/* Append the bookings after one number up to another; whether there are any */
-static bool
+static void
+make_salts(int64 after, int64 last_no)
+{
+	static SPIPlanPtr plan;
+	static const Oid types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(after), Int64GetDatum(last_no)};
+
+	tl_saved_plan(&plan, "SELECT trainledger_internal.make_salts($1, $2)",
+				  lengthof(types), types, 0);
+	if (SPI_execute_plan(plan, values, NULL, false, 1) < 0)
+		elog(ERROR, "could not make salts");
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/*
+ * Append the bookings after one number up to another; returns their leaves, or
+ * -1 where they are too many to be read at a time, and none was appended.
+ */
+static int64
 append_bookings(Growth *growth, int64 after, int64 last_no)
 {
 	TlPlace		from = {.booking_no = after + 1};
 	TlPlace		until = {.booking_no = last_no + 1};
-	TlLeafReader reader;
+	TlLeafReader reader = {
+		/* what one booking has cannot be parted */
+		.most = last_no - after > 1 ? MOST_LEAVES : 0,
+		.needs_salts = true,
+		.with_new = true};
 	TlLeaf		leaf;
-	bool		is_any = false;
+	int64		count = -1;
 
 	tl_open_leaves(&reader, &from, &until);
-	while (tl_next_leaf(&reader, &leaf))
+	if (reader.is_saltless)
 	{
-		append_leaf(growth, &leaf);
-		is_any = true;
+		tl_close_leaves(&reader);
+		make_salts(after, last_no);
+		reader.needs_salts = false; /* what is nobody's has none */
+		tl_open_leaves(&reader, &from, &until);
+	}
+	if (!reader.is_cut)
+	{
+		while (tl_next_leaf(&reader, &leaf))
+			append_leaf(growth, &leaf);
+		count = reader.count;
 	}
 	tl_close_leaves(&reader);
-	return is_any;
+	return count;
+}
+
+/*
+ * How many numbers to read after so many that had these leaves.  A sequence
+ * that was set forward has left many numbers out.
+ */
+static int64
+next_numbers(int64 numbers, int64 leaves)
+{
+	if (leaves < 0)
+		return (numbers + 7) / 8;
+	if (leaves > LEAVES_AT_A_TIME)
+		return Max(1, numbers * LEAVES_AT_A_TIME / leaves);
+	return leaves > LEAVES_AT_A_TIME / 2 ? numbers : 2 * numbers;
 }
 
 static TlHash
@@ -148,7 +198,7 @@ tl_log_append(PG_FUNCTION_ARGS)
 	int64		after = PG_GETARG_INT64(0);
 	int64		last_no = PG_GETARG_INT64(1);
 	int64		begin = after;
-	int64		count = NUMBERS_AT_A_TIME;
+	int64		count = FIRST_NUMBERS;
 	Growth		growth;
 	TlProgress	progress;
 	MemoryContext step;
@@ -170,15 +220,13 @@ tl_log_append(PG_FUNCTION_ARGS)
 	{
 		int64		end = last_no - begin > count ? begin + count : last_no;
 		MemoryContext outer = MemoryContextSwitchTo(step);
+		int64		leaves = append_bookings(&growth, begin, end);
 
-		/* a sequence that was set forward has left many numbers out */
-		if (append_bookings(&growth, begin, end))
-			count = NUMBERS_AT_A_TIME;
-		else
-			count *= 2;
+		count = next_numbers(leaves < 0 ? end - begin : count, leaves);
 		MemoryContextSwitchTo(outer);
 		MemoryContextReset(step);
-		begin = end;
+		if (leaves >= 0)
+			begin = end;
 		tl_progress_step(&progress, begin - after);
 	}
 	if (growth.tail.peaks.size > 0)

@@ -356,14 +356,14 @@ read_leaf_tile(Tile *tile)
 {
 	TlBlock		block;
 	TlBlock		next;
-	TlLeafReader reader;
+	TlLeafReader reader = {0};
 	TlLeaf		leaf;
 
 	if (!tl_find_block(tile->number, &block))
 		refuse_log_row("log_block", "block", tile->number);
 	if (!tl_find_block(tile->number + 1, &next))
 		tl_end_of_log(&next.first);
-	tl_open_leaves(&reader, &block.first, &next.first);
+	tl_open_block(&reader, &block.first, &next.first, block.names.len > 0);
 	while (tl_next_leaf(&reader, &leaf))
 	{
 		if (tile->count == block.peaks.size ||
@@ -386,25 +386,35 @@ read_leaf_tile(Tile *tile)
 static void
 read_node_tile(Tile *tile)
 {
-	const char *text = tile->row == 1 ?
-						   "SELECT b.block_no, b.hash FROM trainledger.log_block b"
-						   " WHERE b.block_no OPERATOR(pg_catalog.>=) $1"
-						   " AND b.block_no OPERATOR(pg_catalog.<) $2"
-						   " AND b.size OPERATOR(pg_catalog.=) 256"
-						   " AND $3 OPERATOR(pg_catalog.=) 8"
-						   " ORDER BY b.block_no" :
-						   "SELECT n.node_no, n.hash FROM trainledger.log_node n"
-						   " WHERE n.node_no OPERATOR(pg_catalog.>=) $1"
-						   " AND n.node_no OPERATOR(pg_catalog.<) $2"
-						   " AND n.level OPERATOR(pg_catalog.=) $3"
-						   " ORDER BY n.node_no";
-	Oid			types[] = {INT8OID, INT8OID, INT4OID};
+	static SPIPlanPtr blocks,
+				nodes;
+	static const Oid types[] = {INT8OID, INT8OID, INT4OID};
 	int64		first = tile->number << TILE_BITS;
 	Datum		values[] = {Int64GetDatum(first),
 							Int64GetDatum(first + TILE_NODES),
 							Int32GetDatum(tile->row * TILE_BITS)};
+	SPIPlanPtr	plan;
 
-	SPI_execute_with_args(text, 3, types, values, NULL, true, 0);
+	if (tile->row == 1)
+		plan = tl_saved_plan(&blocks,
+							 "SELECT b.block_no, b.hash"
+							 " FROM trainledger.log_block b"
+							 " WHERE b.block_no OPERATOR(pg_catalog.>=) $1"
+							 " AND b.block_no OPERATOR(pg_catalog.<) $2"
+							 " AND b.size OPERATOR(pg_catalog.=) 256"
+							 " AND $3 OPERATOR(pg_catalog.=) 8"
+							 " ORDER BY b.block_no",
+							 lengthof(types), types, CURSOR_OPT_GENERIC_PLAN);
+	else
+		plan = tl_saved_plan(&nodes,
+							 "SELECT n.node_no, n.hash"
+							 " FROM trainledger.log_node n"
+							 " WHERE n.node_no OPERATOR(pg_catalog.>=) $1"
+							 " AND n.node_no OPERATOR(pg_catalog.<) $2"
+							 " AND n.level OPERATOR(pg_catalog.=) $3"
+							 " ORDER BY n.node_no",
+							 lengthof(types), types, CURSOR_OPT_GENERIC_PLAN);
+	SPI_execute_plan(plan, values, NULL, true, 0);
 	for (uint64 i = 0; i < SPI_processed; i++)
 	{
 		HeapTuple	row = SPI_tuptable->vals[i];

@@ -73,15 +73,23 @@ typedef struct TlNumbers
 	int64		until;
 } TlNumbers;
 
-/* Reads leaves in their order, a few hundred at a time */
+/* The leaves between two places, in their order */
 typedef struct TlLeafReader
 {
-	TlNumbers  *own;			/* those of this log, in their order */
+	/* set by the caller */
+	int64		most;			/* end where there are more; 0: never */
+	bool		needs_salts;	/* end where a party has none yet */
+	bool		with_new;		/* see what the transaction has just made */
+
+	bool		is_cut;			/* there were more */
+	bool		is_saltless;	/* a party has none */
+	TlNumbers  *own;			/* those of this log, in order; NULL: all */
 	int			own_count;
-	Portal		portal;
-	SPITupleTable *rows;
-	uint64		count;
-	uint64		next;
+	TlLeaf	   *leaves;
+	int64		count;
+	int64		room;			/* for so many */
+	int64		next;
+	bool		is_sorted;		/* as they came */
 } TlLeafReader;
 
 typedef struct TlStore TlStore;
@@ -105,6 +113,8 @@ extern void tl_end_of_log(TlPlace *place);
 extern int	tl_compare_places(const TlPlace *a, const TlPlace *b);
 extern void tl_open_leaves(TlLeafReader *reader, const TlPlace *from,
 						   const TlPlace *until);
+extern void tl_open_block(TlLeafReader *reader, const TlPlace *from,
+						  const TlPlace *until, bool has_events);
 extern bool tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf);
 extern void tl_close_leaves(TlLeafReader *reader);
 extern void tl_read_place(const Datum *values, TlPlace *place);

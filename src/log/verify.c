@@ -408,18 +408,22 @@ read_block(LeafGroup *group, TlLeafReader *reader, const TlBlock *block,
 static void
 load_checkpoints(LeafGroup *group, int64 first_leaf, int64 leaves)
 {
-	static const char *const text =
-		"SELECT c.size, c.root, c.last_booking_no"
-		" FROM trainledger.checkpoint c"
-		" WHERE c.size OPERATOR(pg_catalog.>) $1"
-		" AND c.size OPERATOR(pg_catalog.<=) $2"
-		" AND pg_catalog.octet_length(c.root) OPERATOR(pg_catalog.=) 32"
-		" ORDER BY c.size";
-	Oid			types[] = {INT8OID, INT8OID};
+	static SPIPlanPtr plan;
+	static const Oid types[] = {INT8OID, INT8OID};
 	Datum		values[] = {Int64GetDatum(first_leaf),
 							Int64GetDatum(first_leaf + leaves)};
 
-	SPI_execute_with_args(text, 2, types, values, NULL, true, 0);
+	/* a plan of its own, without workers: the caller makes those cheap */
+	tl_saved_plan(&plan,
+				  "SELECT c.size, c.root, c.last_booking_no"
+				  " FROM trainledger.checkpoint c"
+				  " WHERE c.size OPERATOR(pg_catalog.>) $1"
+				  " AND c.size OPERATOR(pg_catalog.<=) $2"
+				  " AND pg_catalog.octet_length(c.root)"
+				  " OPERATOR(pg_catalog.=) 32"
+				  " ORDER BY c.size",
+				  lengthof(types), types, 0);
+	SPI_execute_plan(plan, values, NULL, true, 0);
 	group->count = (int) SPI_processed;
 	group->checkpoints = palloc_array(Checkpoint, group->count + 1);
 	for (int i = 0; i < group->count; i++)
@@ -455,7 +459,7 @@ check_group(LeafGroup *group, int64 number)
 	TlPlace		start;
 	TlPlace		until;
 	TlPlace		end;
-	TlLeafReader reader;
+	TlLeafReader reader = {0};
 	TlLeaf		ahead;
 	bool		has_ahead;
 

@@ -63,6 +63,7 @@ extern TlDecimalStatus tl_decimal_to_amount(const char *text, size_t length,
 extern TlDecimalStatus tl_numeric_to_amount(Numeric value, int scale,
 											TlRounding mode,
 											TlAmount *result);
+extern PGDLLEXPORT Datum tl_amount_out(PG_FUNCTION_ARGS);
 extern int	tl_amount_to_text(TlAmount value, char *buffer);
 extern int	tl_amount_to_fixed_text(TlAmount value, int scale, char *buffer);
 extern Numeric tl_amount_to_numeric(TlAmount value);
