@@ -259,28 +259,33 @@ END;
 COMMENT ON FUNCTION trainledger_internal.state_problems IS
 'Issues, holds, passes and their uses, claims, tickets and memberships that are not what their events say.';
 
+/*
+ * It has workers of its own, so it must not be in one itself.  They cannot
+ * evaluate a sub-select that depends on the row.
+ */
 CREATE FUNCTION trainledger_internal.leaf_problems(
 	since bigint, with_roots boolean)
 RETURNS TABLE (problem text, kind text, id bigint, entry_no bigint,
 			   booking_no bigint, detail text)
-LANGUAGE sql STABLE PARALLEL SAFE
+LANGUAGE sql STABLE PARALLEL RESTRICTED
 -- few rows stand for much work
 SET min_parallel_table_scan_size = 0
 SET parallel_setup_cost = 0
+SET jit = off
 BEGIN ATOMIC
 	WITH found AS MATERIALIZED (
 		SELECT g.*
 		FROM trainledger.log_block b
+		LEFT JOIN trainledger.log_block n ON n.block_no = b.block_no + 256
 		CROSS JOIN LATERAL trainledger_internal.log_check_group(
 			b.block_no / 256, with_roots) g
 		WHERE b.block_no % 256 = 0
-		AND coalesce((SELECT n.booking_no FROM trainledger.log_block n
-					  WHERE n.block_no = b.block_no + 256) >= since, true)
+		AND coalesce(n.booking_no >= since, true)
 		-- what cannot be read is reported with the log's own rows
-		AND (with_roots OR NOT EXISTS (
-			SELECT FROM trainledger_internal.log_row_problems() p
-			WHERE p.kind = 'log_block' AND p.problem = 'changed'
-			AND p.id / 256 = b.block_no / 256))),
+		AND b.block_no / 256 <> ALL (ARRAY(
+			SELECT p.id / 256 FROM trainledger_internal.log_row_problems() p
+			WHERE NOT with_roots AND p.kind = 'log_block'
+			AND p.problem = 'changed'))),
 	nameless AS (
 		SELECT f.*, row_number() OVER () AS place
 		FROM found f
