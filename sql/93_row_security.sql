@@ -149,7 +149,8 @@ BEGIN
 		('hold_event', reader || ' OR EXISTS (SELECT'
 		 ' FROM trainledger.placed_hold h WHERE h.id = hold_id)',
 		 'Whoever sees the hold sees its events.'),
-		('redaction', own,
+		-- those of a ticket that is nobody's yet have no party
+		('redaction', reader || ' OR ' || own,
 		 'Readers see all redactions, a learner those of its own.'),
 		('pass_type', 'true', 'Every level sees all types.'),
 		('pass_type_content', 'true', 'Every level sees what a type covers.'),
