@@ -124,6 +124,9 @@ RESET ROLE;
 SELECT regress.settled();
 SET ROLE regress_reader;
 SELECT event #>> '{data,balance}' AS balance FROM feed_read('regress');
+SET ROLE regress_admin;
+SELECT balance FROM credit_add(:ann, 1, 'bar', '', '2024-01-02 12:00', token_type => 'feed');
+SET ROLE regress_reader;
 -- read only, and above READ COMMITTED, up to what was found out before
 BEGIN READ ONLY;
 SELECT event #>> '{data,balance}' AS balance FROM feed_read('regress');
@@ -134,6 +137,10 @@ SELECT event #>> '{data,balance}' AS balance FROM feed_read('regress');
 SELECT feed_ack('regress', 'end');
 SELECT count(*) FROM feed_read('regress');
 ROLLBACK;
+RESET ROLE;
+SELECT regress.settled();
+SET ROLE regress_reader;
+SELECT event #>> '{data,balance}' AS balance FROM feed_read('regress');
 
 -- Every level below reader is refused, and guards hold
 SET ROLE regress_learner;
