@@ -18,26 +18,35 @@
 #include "ledger/books.h"
 #include "ledger/posting.h"
 
-/* ledger.c */
-extern bool tl_ledger_post(const TlRequest *request, const TlTarget *target,
-						   TlEntry *entry, TlRefusal *refusal);
+/* check.c */
 extern bool tl_is_zero(const char *decimal);
 extern bool tl_check_request(const TlRequest *request, TlRefusal *refusal);
 extern bool tl_round_request(const TlRequest *request, int scale,
 							 TlAmount *delta, TlRefusal *refusal);
-extern void tl_start_entry(const TlRequest *request, TlAmount delta,
-						   TlEntry *entry);
-extern bool tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
-						  TlRefusal *refusal);
+extern bool tl_check_opening(const TlTokenType *type, TlAmount delta,
+							 TlRefusal *refusal);
 extern bool tl_takes_too_much(const TlTokenType *type, TlAccount *account,
 							  TlAmount balance);
 extern bool tl_check_within(const TlTokenType *type, TlAccount *account,
 							TlAmount delta, TlAmount *result,
 							TlRefusal *refusal);
+extern bool tl_check_bounds(const TlRequest *request, const TlTokenType *type,
+							TlAccount *account, TlAmount delta,
+							TlAmount *result, TlRefusal *refusal);
 extern void tl_bound_lot(TlTokenType *type);
 extern bool tl_check_acquire(const TlTokenType *type, int64 party_id,
 							 bool acquires, bool is_suspended,
 							 TlRefusal *refusal);
+extern bool tl_check_expected(const TlRequest *request, int scale,
+							  TlAmount balance, TlRefusal *refusal);
+
+/* ledger.c */
+extern bool tl_ledger_post(const TlRequest *request, const TlTarget *target,
+						   TlEntry *entry, TlRefusal *refusal);
+extern void tl_start_entry(const TlRequest *request, TlAmount delta,
+						   TlEntry *entry);
+extern bool tl_replay_key(bool rounds, const TlEntry *first, TlEntry *entry,
+						  TlRefusal *refusal);
 extern bool tl_check_found(bool found, int64 account_id,
 						   const TlAccount *account, TlRefusal *refusal);
 extern bool tl_refuse_lot(TlRefusal *refusal, int64 account_id);
