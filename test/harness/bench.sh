@@ -3,8 +3,8 @@
 #
 # Runs scripts of test/bench with bash; PGHOST, PGPORT, PGUSER and PGDATABASE
 # name an empty database, one for each. BENCH names the scripts to run; by
-# default all of them run except scale, and compare, documents and graphql, which
-# need BASE, the revision to compare with. What they write to test/results is
+# default all of them run except scale, and compare, instructions, documents and
+# graphql, which need BASE, the revision to compare with. What they write to test/results is
 # kept. The data is on a real disk, not in memory.
 # shellcheck source=test/harness/private-server.sh
 . "$(dirname "$0")/private-server.sh"
@@ -21,7 +21,7 @@ esac
 
 scripts=${BENCH:-run tokens signup programs transfers holds double_entry hot growth log reports rest}
 case " $scripts " in
-    *" compare "* | *" documents "* | *" graphql "*)
+    *" compare "* | *" instructions "* | *" documents "* | *" graphql "*)
         [ -n "${BASE:-}" ] || die "what to compare with? give BASE=REVISION"
         servers=2
         ;;
@@ -44,6 +44,7 @@ start_base()
     build_and_install
     start_server "${settings[@]}"
     as_server createdb bench_compare
+    as_server createdb bench_instructions
     as_server createdb bench_documents
     as_server createdb bench_graphql
     export BASE_HOST=$PGHOST BASE_BENCH=$server/checkout/test/bench
@@ -52,6 +53,7 @@ start_base()
 
 install_packages "${server_packages[@]}" perl
 case " $scripts " in *" scale "*) install_packages "${node_packages[@]}" ;; esac
+case " $scripts " in *" instructions "*) install_packages valgrind ;; esac
 create_private_folder
 [ "$servers" -ne 2 ] || start_base
 create_private_server
