@@ -445,9 +445,10 @@ insert_entries(Relation table, TlEntry *const *entries, int count,
 }
 
 /*
- * Update the accounts to their new state, then insert the entries.  Returns how
- * many accounts were updated.  If not all, the next account has changed since
- * it was read, and no entry was written.  Requires tl_direct_applies().
+ * Update the accounts to their new state, then insert the entries; a hold has
+ * none.  Returns how many accounts were updated.  If not all, the next account
+ * has changed since it was read, and no entry was written.  Requires
+ * tl_direct_applies().
  */
 int
 tl_direct_write(TlBooks *books, const TlAccount *const *accounts,

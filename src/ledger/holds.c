@@ -67,8 +67,8 @@ tl_change_held(PG_FUNCTION_ARGS)
 }
 
 /*
- * Whether an account has so much that holds may keep back, of an active type and
- * for a party that is not suspended.
+ * Whether a hold may keep a quantity back of an account: so much is available,
+ * its type is active, and its party is not suspended.
  */
 static bool
 may_hold_back(TlBooks *books, const TlTokenType *type, TlAccount *account,
