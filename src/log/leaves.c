@@ -59,26 +59,15 @@ tl_read_place(const Datum *values, TlPlace *place)
 	place->entry_no = DatumGetInt64(values[3]);
 }
 
-/*
- * The hash of a leaf, from its line or from what is kept of it.  That may be
- * altered: a hash of another length is none.
- */
-static TlHash
-hash_of(const Datum *values, const bool *nulls)
+/* What is kept of a leaf may be altered: a hash of another length is none */
+static void
+read_hash(Datum value, TlHash *hash)
 {
-	TlHash		hash = {{0}};
-	bytea	   *bytes;
+	bytea	   *bytes = DatumGetByteaPP(value);
 
-	if (!nulls[4])
-	{
-		text	   *line = DatumGetTextPP(values[4]);
-
-		return tl_leaf_hash(VARDATA_ANY(line), VARSIZE_ANY_EXHDR(line));
-	}
-	bytes = DatumGetByteaPP(values[5]);
+	memset(hash, 0, sizeof(*hash));
 	if (VARSIZE_ANY_EXHDR(bytes) == TL_HASH_BYTES)
-		memcpy(hash.bytes, VARDATA_ANY(bytes), TL_HASH_BYTES);
-	return hash;
+		memcpy(hash->bytes, VARDATA_ANY(bytes), TL_HASH_BYTES);
 }
 
 /*
@@ -131,7 +120,7 @@ receive_leaf(TupleTableSlot *slot, DestReceiver *self)
 	}
 	leaf = &reader->leaves[reader->count++];
 	tl_read_place(slot->tts_values, &leaf->place);
-	leaf->hash = hash_of(slot->tts_values, slot->tts_isnull);
+	read_hash(slot->tts_values[5], &leaf->hash);
 	reader->is_sorted = reader->is_sorted &&
 		(reader->count == 1 ||
 		 tl_compare_places(&leaf[-1].place, &leaf->place) <= 0);
@@ -167,8 +156,7 @@ run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
 	 * lines are made: one booking may have many.
 	 */
 	static const char *const text =
-		"SELECT l.booking_no, l.kind, l.id, l.entry_no, l.leaf,"
-		" CASE WHEN l.leaf IS NULL THEN l.hash END"
+		"SELECT l.booking_no, l.kind, l.id, l.entry_no, l.leaf, l.hash"
 		" FROM trainledger.tree_leaf l"
 		" WHERE l.booking_no OPERATOR(pg_catalog.>=) $1"
 		" AND l.booking_no OPERATOR(pg_catalog.<=) $5"
