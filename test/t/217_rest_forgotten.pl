@@ -29,7 +29,8 @@ my $program = '00000000-0000-4000-8000-000000000007';
 my $folder = PostgreSQL::Test::Utils::tempdir_short;
 append_to_file("$folder/log.pem", (make_key())[0]);
 my $node = start_books('forgotten_faces', "trainledger.log_key_file = '$folder/log.pem'");
-my $graphql = TrainLedger::GraphQL->start($node);
+# which has more time than it takes for itself, on a slow machine
+my $graphql = TrainLedger::GraphQL->start($node, TRAINLEDGER_STATEMENT_TIMEOUT => 45);
 my $json = JSON::PP->new->canonical->allow_nonref->allow_bignum;
 
 in_every_subject($node, $word, 'faces.example/log');
@@ -112,10 +113,25 @@ my %document = (
 	'POST /core/ProgramsAfter' => [ 200, { after => '2020-01-01' } ],
 	'POST /core/UserTickets' => [ 200, { userId => $uuid } ]);
 
+# An answer of GraphQL; where all is slow, it can be that a document takes too long
+# at first
+sub ask_graphql
+{
+	my ($document) = @_;
+	my ($status, $text);
+
+	for (1 .. 5)
+	{
+		($status, $text) = $graphql->ask('reader', $document);
+		last if $text !~ /LIMIT_EXCEEDED.* seconds/;
+	}
+	die "$status $text" if $status != 200 || $text =~ /"errors":/;
+	return $text;
+}
+
 # The lists of GraphQL, with all values of their nodes
-my ($schema, $problems) = $graphql->read_answer('reader', '{ __schema { queryType { name } types { name fields { name args { name }
-	type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }');
-die $json->encode($problems) if $problems;
+my $schema = $json->decode(ask_graphql('{ __schema { queryType { name } types { name fields { name args { name }
+	type { kind name ofType { kind name ofType { kind name ofType { kind name } } } } } } } }'))->{data};
 my %type = map { $_->{name} => $_ } @{ $schema->{__schema}{types} };
 
 sub named
@@ -190,11 +206,9 @@ sub ask_all
 	}
 	foreach my $name (sort keys %list)
 	{
-		my ($data, $errors) = $graphql->read_answer('reader', document_of($name));
-		my ($status, $deep) = $graphql->ask('reader', document_of($name, 1));
-		$all{status}{"graphql $name"} = $errors || $deep =~ /"errors":/ ? $deep : $status;
-		$all{texts}{"graphql $name"} = $json->encode($data) . $deep;
-		$all{rows}{"graphql $name"} = $data->{$name}{nodes};
+		my ($flat, $deep) = map { ask_graphql(document_of($name, $_)) } 0, 1;
+		$all{texts}{"graphql $name"} = "$flat $deep";
+		$all{rows}{"graphql $name"} = $json->decode($flat)->{data}{$name}{nodes};
 	}
 	return \%all;
 }
@@ -229,9 +243,10 @@ my $after = ask_all();
 my %status = (
 	(map { +"/rpc/$_" => $arguments{$_}[1] // 200 } keys %arguments),
 	(map { $_ => $document{$_}[0] // 200 } keys %document));
-foreach my $what (sort keys %{ $after->{status} })
+foreach my $what (sort keys %{ $after->{texts} })
 {
-	is($after->{status}{$what}, $status{$what} // 200, "$what answers");
+	# those of GraphQL are 200, or the test has ended
+	is($after->{status}{$what} // 200, $status{$what} // 200, "$what answers");
 	unlike($after->{texts}{$what}, qr/$word/i, "$what shows no text of the party");
 }
 
