@@ -12,6 +12,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/params.h"
@@ -214,6 +215,38 @@ set_bounds(ParamExternData *bounds, const TlPlace *place)
 	set_bound(&bounds[1], TEXTOID, CStringGetTextDatum(place->kind));
 	set_bound(&bounds[2], INT8OID, Int64GetDatum(place->id));
 	set_bound(&bounds[3], INT8OID, Int64GetDatum(place->entry_no));
+}
+
+/*
+ * The numbers of bookings that the log has or will have: at least one range, in
+ * their order.  Node n has those from n * 2^38 on, and what books had before
+ * they became those of a node (contract, section 19).
+ */
+TlNumbers *
+tl_own_numbers(int *count)
+{
+	static const char *const text =
+		"SELECT pg_catalog.lower(n.range), pg_catalog.upper(n.range)"
+		" FROM pg_catalog.unnest(trainledger_internal.own_numbers())"
+		" AS n(range) ORDER BY 1";
+	TlNumbers  *numbers;
+	bool		is_null;
+
+	SPI_execute(text, true, 0);
+	*count = (int) SPI_processed;
+	numbers = palloc_array(TlNumbers, SPI_processed);
+	for (int i = 0; i < *count; i++)
+	{
+		HeapTuple	row = SPI_tuptable->vals[i];
+		TupleDesc	columns = SPI_tuptable->tupdesc;
+
+		numbers[i].from = DatumGetInt64(SPI_getbinval(row, columns, 1,
+													  &is_null));
+		numbers[i].until = DatumGetInt64(SPI_getbinval(row, columns, 2,
+													   &is_null));
+	}
+	SPI_freetuptable(SPI_tuptable);
+	return numbers;
 }
 
 /* The node that has given the number of a booking (contract, section 19) */

@@ -262,38 +262,6 @@ tl_end_of_log(TlPlace *place)
 	SPI_freetuptable(SPI_tuptable);
 }
 
-/*
- * The numbers of bookings that the log has or will have: at least one range, in
- * their order.  Node n has those from n * 2^38 on, and what books had before
- * they became those of a node (contract, section 19).
- */
-TlNumbers *
-tl_own_numbers(int *count)
-{
-	static const char *const text =
-		"SELECT pg_catalog.lower(n.range), pg_catalog.upper(n.range)"
-		" FROM pg_catalog.unnest(trainledger_internal.own_numbers())"
-		" AS n(range) ORDER BY 1";
-	TlNumbers  *numbers;
-	bool		is_null;
-
-	SPI_execute(text, true, 0);
-	*count = (int) SPI_processed;
-	numbers = palloc_array(TlNumbers, SPI_processed);
-	for (int i = 0; i < *count; i++)
-	{
-		HeapTuple	row = SPI_tuptable->vals[i];
-		TupleDesc	columns = SPI_tuptable->tupdesc;
-
-		numbers[i].from = DatumGetInt64(SPI_getbinval(row, columns, 1,
-													  &is_null));
-		numbers[i].until = DatumGetInt64(SPI_getbinval(row, columns, 2,
-													   &is_null));
-	}
-	SPI_freetuptable(SPI_tuptable);
-	return numbers;
-}
-
 /* ---------------------------------------------------------------------
  * Nodes
  *

@@ -106,10 +106,10 @@ extern TlStore *tl_open_store(void);
 extern int	tl_find_in_block(TlStore *store, int64 number,
 							 const TlPlace *place);
 extern TlHash tl_stored_node(void *store, int level, int64 number);
-extern TlNumbers *tl_own_numbers(int *count);
 extern void tl_end_of_log(TlPlace *place);
 
 /* leaves.c */
+extern TlNumbers *tl_own_numbers(int *count);
 extern int	tl_compare_places(const TlPlace *a, const TlPlace *b);
 extern void tl_open_leaves(TlLeafReader *reader, const TlPlace *from,
 						   const TlPlace *until);
