@@ -33,7 +33,7 @@ my $serial = 0;
 my @accepted = (
 	sub { "SELECT count(*) FROM generate_series(1, 50) i, trainledger.credit_add($holder, 1, 'memory', 'add $serial', '2026-01-02', 'account ' || i, 'bounded', device => 'id:7')" },
 	sub { "SELECT count(*) FROM trainledger.account a, trainledger.post(a.id, 'adjust', 1.5, 'memory', idempotency_key => gen_random_uuid(), balance_expected => a.balance + 1.5) WHERE a.name < 'account 54' AND a.name <> 'account 9'" },
-	sub { "SELECT count(*) FROM trainledger.post_batch(ARRAY(SELECT id FROM trainledger.account LIMIT 50), array_fill('1'::trainledger.amount, ARRAY[50]), 'memory', skip_refused => true)" },
+	sub { "SELECT count(*) FROM trainledger.post_batch(ARRAY(SELECT id FROM trainledger.account WHERE name <> 'held' LIMIT 50), array_fill('1'::trainledger.amount, ARRAY[50]), 'memory', skip_refused => true)" },
 	sub { "SELECT count(*) FROM generate_series(1, 10) i, trainledger.credit_hold($holder, 2, 'memory', 'hold', account_name => 'account ' || i, token_type => 'bounded') h, trainledger.capture_hold(h.id, 1, false) c, trainledger.release_hold(c.id)" },
 	sub { "SELECT count(*) FROM trainledger.account a, trainledger.balance_at(a.id, now()) WHERE a.name < 'account 54' AND a.name <> 'account 9'" },
 );
