@@ -71,8 +71,9 @@ form_of(Oid type, const FmgrInfo *output)
 		case TEXTOID:
 			return FORM_TEXT;
 		default:
-			return output->fn_addr == tl_amount_out ? FORM_AMOUNT :
-				type_is_enum(type) ? FORM_ENUM : FORM_OTHER;
+			if (output->fn_addr == tl_amount_out)
+				return FORM_AMOUNT;
+			return type_is_enum(type) ? FORM_ENUM : FORM_OTHER;
 	}
 }
 

@@ -172,8 +172,8 @@ run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
 	static SPIPlanPtr range,
 				block_of_entries,
 				block_of_all;
-	SPIPlanPtr *plan = !is_block ? &range :
-					   has_events ? &block_of_all : &block_of_entries;
+	SPIPlanPtr *block = has_events ? &block_of_all : &block_of_entries;
+	SPIPlanPtr *plan = is_block ? block : &range;
 	LeafReceiver receiver = {
 		.receiver = {
 			.receiveSlot = receive_leaf,

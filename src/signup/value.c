@@ -171,7 +171,8 @@ const char *
 tl_signup_value(SignupText *text, SignupElement element, SignupToken *token,
 				MemoryContext context, bool *out_of_memory)
 {
-	int			most = element == SIGNUP_CODE ? MAX_CODE_CHARS : SIGNUP_ID_CHARS;
+	bool		is_code = element == SIGNUP_CODE;
+	int			most = is_code ? MAX_CODE_CHARS : SIGNUP_ID_CHARS;
 	Datum	   *value = &token->values[element];
 	int32		number;
 	bool		truth;
@@ -188,7 +189,7 @@ tl_signup_value(SignupText *text, SignupElement element, SignupToken *token,
 	}
 	if (text->is_overlong ||
 		pg_verify_mbstr_len(PG_UTF8, text->bytes, text->length, true) > most)
-		return element == SIGNUP_CODE ? OVERLONG_CODE : OVERLONG_ID;
+		return is_code ? OVERLONG_CODE : OVERLONG_ID;
 
 	switch (element)
 	{
