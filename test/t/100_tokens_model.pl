@@ -541,8 +541,9 @@ sub remember
 	return;
 }
 
-# A question about the past, or the present, and its answer. Sums that no amount
-# can hold are left out.
+# A question about the past, or the present, and its answer. Lots may sum to more
+# than an amount can hold: what returns an amount refuses then, and questions
+# about the past are left out.
 sub a_question
 {
 	my $chance = rand;
@@ -563,12 +564,14 @@ sub a_question
 	if ($chance < 0.15)
 	{
 		my ($party, $type) = (one_of(@parties), one_of(@types));
-		my $sum = 0;
-		$sum += $_->{booked} for $model->lots;
-		return (undef, undef) if $sum > 4e18;
 		return (
 			"SELECT trainledger.available_tokens($party, '$type')",
-			sub { TrainLedger::TokenModel::text($model->available_tokens($party, $type)) });
+			sub {
+				my $sum = $model->available_tokens($party, $type);
+				return $sum > 9_223_372_036_854_775_807
+				  ? '22003'
+				  : TrainLedger::TokenModel::text($sum);
+			});
 	}
 	if ($chance < 0.2 && $model->lots)
 	{

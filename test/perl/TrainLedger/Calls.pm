@@ -76,7 +76,11 @@ BEGIN
 	PERFORM set_config('role', 'none', false);
 	PERFORM set_config('TimeZone', 'UTC', false);
 	IF after IS NOT NULL THEN
-		EXECUTE after INTO told;
+		BEGIN
+			EXECUTE after INTO told;
+		EXCEPTION WHEN numeric_value_out_of_range THEN
+			told := SQLSTATE;
+		END;
 	END IF;
 	RETURN concat_ws('#', coalesce(asked, '-'), coalesce(answer, ''),
 		coalesce(told, '-'), md5(state(first_party)), made());
