@@ -281,7 +281,9 @@ BEGIN
 		SELECT p.id FROM trainledger.party p
 		WHERE p.external_id = trainledger_internal.trimmed(document ->> 'delegate_externalId')
 	) AS d);
-EXCEPTION WHEN data_exception THEN
+EXCEPTION WHEN data_exception
+	-- NaN and infinity
+	OR feature_not_supported THEN
 	RETURN NULL;
 END;
 $$;

@@ -461,6 +461,9 @@ BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid
 BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid": "R1", "delegate_barcode": "B2", "amount": 1, "source": "till", "description": "d", "recordedAt": "1772618400"}'); :show; COMMIT;
 BEGIN; SELECT trainledger_api.credit_token_transaction_subtract('{"delegate_rfid": "R1", "amount": 100000, "source": "till", "description": "\u00e9", "recordedAt": "1772618400"}'); :show; COMMIT;
 BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": 1001, "amount": -1, "source": "\u0000", "more": {}}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": "NaN", "amount": 1, "source": "till", "description": "d", "recordedAt": "1772618400"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": "-infinity", "amount": 1, "source": "till", "description": "d", "recordedAt": "1772618400"}'); :show; COMMIT;
+BEGIN; SELECT trainledger_api.credit_token_transaction_add('{"delegate_id": "9223372036854775808", "amount": 1, "source": "till", "description": "d", "recordedAt": "1772618400"}'); :show; COMMIT;
 BEGIN; SELECT trainledger_api.credit_token_transaction('[]'); :show; COMMIT;
 BEGIN; SELECT trainledger_api.credit_token_transaction(NULL); :show; COMMIT;
 
