@@ -33,7 +33,7 @@ known_suites()
     for _ in 1 2; do
         apt-get indextargets --format "$format" 'Created-By: Packages' \
             'Origin: Debian' | grep ' main$' | sort -u && return
-        as_root apt-get update -q >/dev/null
+        machine_apt update -q >/dev/null
     done
 }
 

@@ -47,7 +47,7 @@ fetch_package()
     local folder=$1 name=$2
 
     as_server env -C "$folder" apt-get download -qq "$name" 2>/dev/null ||
-        { as_root apt-get update -q &&
+        { machine_apt update -q &&
             as_server env -C "$folder" apt-get download -qq "$name"; } ||
         die "apt does not deliver $name"
     as_server dpkg-deb --extract "$folder/$name"_*.deb "$folder/$name"

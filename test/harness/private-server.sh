@@ -82,6 +82,12 @@ as_root()
     fi
 }
 
+# apt-get for the machine, one at a time: its update does not wait for another
+machine_apt()
+{
+    as_root DEBIAN_FRONTEND=noninteractive flock /etc/debian_version apt-get "$@"
+}
+
 newest_installed()
 {
     find /usr/lib/postgresql -path '*/bin/pg_config' 2>/dev/null |
@@ -99,7 +105,7 @@ packaged_version()
 pg_version=${PG_MAJOR:-$(newest_installed || true)}
 pg_version=${pg_version:-$(packaged_version || true)}
 if [ -z "$pg_version" ]; then
-    as_root apt-get update -q >/dev/null || true
+    machine_apt update -q >/dev/null || true
     pg_version=$(packaged_version) || die "no package brings PostgreSQL here"
 fi
 debian_pg_config=/usr/lib/postgresql/$pg_version/bin/pg_config
@@ -136,9 +142,9 @@ install_packages()
     for package in "${missing[@]}"; do
         [ "$package" != "postgresql-$pg_version" ] || forbid_main_cluster
     done
-    as_root apt-get update -q
-    as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -q \
-        --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
+    machine_apt update -q
+    machine_apt install -y -q --no-install-recommends \
+        -o DPkg::Lock::Timeout=300 "${missing[@]}"
 }
 
 # --------------------------------------------------------------------------
