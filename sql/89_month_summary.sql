@@ -7,9 +7,10 @@ COMMENT ON FUNCTION trainledger_internal.summed_upto IS
 'Number up to which entries are in the monthly summary; the least number where the caller may not see it, or the database does not keep all homes.';
 
 /*
- * By price first, so that there is one product for each price and not for each
- * entry.  OFFSET 0 hides from the planner that months are made of times, of which
- * there are as many as entries: it would sort all of them.
+ * By day and price first: a day is cheap to tell, and there is one product for
+ * each price and not for each entry.  The planner takes days to be as many as
+ * times, that is as entries, and would sort all of these: callers switch
+ * enable_sort off.
  */
 CREATE FUNCTION trainledger_internal.month_sums(after bigint, last_no bigint)
 RETURNS TABLE (token_type_id uuid, month date, operation trainledger.operation,
@@ -17,30 +18,27 @@ RETURNS TABLE (token_type_id uuid, month date, operation trainledger.operation,
 			   quantity numeric, value numeric, last_booking_no bigint)
 LANGUAGE sql STABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
-	SELECT p.token_type_id, p.month::date, p.operation, p.is_reissue,
-		   p.currency_code, sum(p.entries)::bigint,
+	SELECT p.token_type_id,
+		   date_trunc('month', p.day AT TIME ZONE 'UTC')::date, p.operation,
+		   p.is_reissue, p.currency_code, sum(p.entries)::bigint,
 		   trim_scale(sum(p.quantity)),
 		   trim_scale(coalesce(sum(p.quantity * p.unit_price), 0)),
 		   max(p.last_booking_no)
 	FROM (
-		SELECT x.token_type_id, x.month, x.operation, x.is_reissue,
-			   x.currency_code, x.unit_price, count(*) AS entries,
-			   sum(x.delta) AS quantity, max(x.booking_no) AS last_booking_no
-		FROM (
-			SELECT a.token_type_id,
-				   date_trunc('month', CASE e.operation
-						WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
-						ELSE e.created_at END AT TIME ZONE 'UTC') AS month,
-				   e.operation,
-				   e.operation = 'issue' AND l.reissue_of IS NOT NULL
-					   AS is_reissue,
-				   coalesce(l.currency_code, '') AS currency_code,
-				   l.unit_price, e.delta, e.booking_no
-			FROM trainledger.entry e
-			JOIN trainledger.account a ON a.id = e.account_id
-			LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
-			WHERE e.booking_no > $1 AND e.booking_no <= $2
-			OFFSET 0) x
+		SELECT a.token_type_id,
+			   date_bin('1 day'::interval, CASE e.operation
+					WHEN 'expire' THEN coalesce(e.recorded_at, e.created_at)
+					ELSE e.created_at END, '0001-01-01 00:00:00+00'::timestamptz)
+				   AS day,
+			   e.operation,
+			   e.operation = 'issue' AND l.reissue_of IS NOT NULL AS is_reissue,
+			   coalesce(l.currency_code, '') AS currency_code, l.unit_price,
+			   count(*) AS entries, sum(e.delta) AS quantity,
+			   max(e.booking_no) AS last_booking_no
+		FROM trainledger.entry e
+		JOIN trainledger.account a ON a.id = e.account_id
+		LEFT JOIN trainledger.token_lot l ON l.account_id = a.id
+		WHERE e.booking_no > $1 AND e.booking_no <= $2
 		GROUP BY 1, 2, 3, 4, 5, 6) p
 	GROUP BY 1, 2, 3, 4, 5;
 END;
@@ -58,6 +56,7 @@ CREATE FUNCTION trainledger_internal.summarise(last_no bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 SET plan_cache_mode = force_custom_plan
+SET enable_sort = off
 AS $$
 DECLARE
 	after bigint := coalesce(
@@ -102,6 +101,7 @@ RETURNS TABLE (problem text, expected numeric, found numeric)
 LANGUAGE plpgsql STABLE PARALLEL SAFE ROWS 1
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 SET plan_cache_mode = force_custom_plan
+SET enable_sort = off
 AS $$
 #variable_conflict use_column
 DECLARE
