@@ -218,7 +218,10 @@ INSERT INTO _column (view, name, expression, comment) VALUES
 ('training_token_issue', 'currency_key', 'i.currency_code', 'Code of the currency.'),
 ('training_token_issue', 'price_key', 'i.unit_price', 'The price as a number.'),
 ('training_token_transaction', 'occurred_at', 'coalesce(e.recorded_at, e.created_at)', 'When it happened.'),
-('training_token_transaction', 'operation', 'e.operation::text::token_operation', 'What was done.'),
+-- a filter may be asked of entries of credit accounts too, before these are left out
+('training_token_transaction', 'operation',
+ 'CASE WHEN e.operation IN (''issue'', ''adjust'', ''redeem'', ''refund'', ''expire'', ''transfer'') THEN e.operation::text::token_operation END',
+ 'What was done.'),
 ('training_token_transaction', 'balance_delta', 'trainledger.amount_to_numeric(e.delta)::token_amount', 'What was added; negative where tokens were taken.'),
 ('training_token_transaction', 'balance', 'trainledger.amount_to_numeric(e.balance)::token_amount', 'Balance of the issue after it.'),
 ('training_token_transaction', 'notes', 'e.description', 'What it was for.'),
