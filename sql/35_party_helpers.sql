@@ -82,7 +82,7 @@ COMMENT ON FUNCTION trainledger_internal.require_not_suspended IS
 CREATE FUNCTION trainledger_internal.without_texts(request jsonb) RETURNS jsonb
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN pg_catalog.regexp_replace(request::text,
-	'"(?:[^"\\]|\\.)*"(?!\s*:)', '"forgotten"', 'g')::jsonb;
+	$re$"(?:[^"\\]|\\.)*"(?!\s*:)$re$, '"forgotten"', 'g')::jsonb;
 COMMENT ON FUNCTION trainledger_internal.without_texts IS
 'A request with every text in it replaced.';
 

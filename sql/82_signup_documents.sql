@@ -47,7 +47,7 @@ DECLARE
 BEGIN
 	RETURN substring(
 		coalesce(headers ->> 'x-content-type', headers ->> 'content-type')
-		FROM '(?i);\s*charset\s*=\s*"?([^\s";]+)');
+		FROM $re$(?i);\s*charset\s*=\s*"?([^\s";]+)$re$);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.body_charset IS

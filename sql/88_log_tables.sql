@@ -285,7 +285,7 @@ BEGIN
 			' ON trainledger.%I FOR EACH STATEMENT EXECUTE FUNCTION'
 			' trainledger_internal.%I(%L)', guarded.name, guarded.events,
 			guarded.relation, guarded.guard,
-			CASE WHEN guarded.relation LIKE '%\_event'
+			CASE WHEN pg_catalog.right(guarded.relation, 6) = '_event'
 				 THEN 'Book a correction with the functions of trainledger.'
 				 ELSE 'Use the functions of the log, such as seal.' END);
 		EXECUTE pg_catalog.format('COMMENT ON TRIGGER %I ON trainledger.%I IS %L',

@@ -48,7 +48,7 @@ RETURNS bytea
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	-- 1 is the type of Ed25519 signatures
-	SELECT substr(sha256(convert_to(name, 'UTF8') || '\x0a01'::bytea
+	SELECT substr(sha256(convert_to(name, 'UTF8') || decode('0a01', 'hex')
 						 || public_key), 1, 4);
 END;
 COMMENT ON FUNCTION trainledger_internal.key_id IS
@@ -129,7 +129,7 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	-- its name, a blank, and the first 4 bytes of the base64, the key's id
-	signer text := regexp_replace(line, '^(\S+ \S+ .{5}).*$', '\1');
+	signer text := substring(line FROM $re$^\S+ \S+ .{5}$re$);
 BEGIN
 	IF position(E'\n' || signer IN checkpoint.note) > 0 THEN
 		RETURN checkpoint;

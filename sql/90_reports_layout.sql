@@ -32,8 +32,8 @@ CREATE FUNCTION trainledger_internal.report_number(value numeric) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
 	SELECT regexp_replace(split_part(value::text, '.', 1),
-						  '(\d)(?=(\d{3})+$)', '\1,', 'g')
-		   || coalesce(substring(value::text FROM '\..*'), '');
+						  '([0-9])(?=([0-9]{3})+$)', E'\\1,', 'g')
+		   || coalesce(substring(value::text FROM '[.].*'), '');
 END;
 COMMENT ON FUNCTION trainledger_internal.report_number IS
 'A number for the report: all its digits, with commas between thousands. Level reader.';

@@ -6,6 +6,8 @@
 #   layout           clang-format, the amount of blanks aside; tabs; 80 columns
 #   scripts          shellcheck, warnings and errors
 #   spelling         codespell, in sources, tests and documents
+#   literals         no backslash in plain literals of SQL, which
+#                    standard_conforming_strings reads in two ways
 #   lint.sql         comments, privileges and search_path of every member of
 #                    the extension, in a private server
 #
@@ -104,6 +106,17 @@ spelling()
         --skip="$skipped" --ignore-regex='\\[a-zA-Z]' "$@"
 }
 
+# Left out are comments, dollar quotes for expressions, and E''.
+literals()
+{
+    # shellcheck disable=SC2016
+    perl -0777 -ne '
+        BEGIN { $found = 0 }
+        s{/\*.*?\*/|--[^\n]*|^\\[^\n]*|[\$]re[\$].*?[\$]re[\$]|\bE\x27(?:[^\x27\\]|\\.|\x27\x27)*\x27}{}gms;
+        while (/^(.*\\.*)$/mg) { print "$ARGV: $1\n"; $found = 1 }
+        END { exit $found }' "$@"
+}
+
 catalogue()
 {
     as_server psql -X -q -A -t -v ON_ERROR_STOP=1 \
@@ -130,6 +143,7 @@ check clang-tidy tidy
 check layout layout "${code[@]}"
 check shellcheck as_server shellcheck -x -S warning "${scripts[@]}"
 check codespell spelling debian src sql doc test ./*.md
+check literals literals sql/[0-9]*.sql
 
 build_and_install
 start_server "${fast_settings[@]}"

@@ -222,3 +222,7 @@ WHERE p.polcmd <> 'r' OR NOT p.polpermissive OR p.polroles <> '{0}';
 -- a unique column gives TL409: each unique index is one that the functions know
 SELECT i.relname AS "unique" FROM pg_index x JOIN relation r ON r.oid = x.indrelid JOIN pg_class i ON i.oid = x.indexrelid
 WHERE x.indisunique AND i.relname !~ '_pkey$' AND i.relname ~ '^(party|token_type|account|entry|catalog_item|region|currency)_' ORDER BY 1;
+-- what a function does hangs on no setting of its caller: a backslash stands in
+-- E'' and dollar quotes alone
+SELECT oid::regprocedure AS reads_backslashes FROM function WHERE language IN ('sql', 'plpgsql')
+AND regexp_replace(prosrc, $re$--[^\n]*|[$]re[$].*?[$]re[$]|\mE'(?:[^'\\]|\\.|'')*'$re$, '', 'g') ~ $re$\\$re$ ORDER BY 1;

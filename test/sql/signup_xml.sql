@@ -500,6 +500,7 @@ DO $$ BEGIN
 	END IF;
 END $$;
 SELECT regress.signup_read(regress.signup_xmls(regress.signup_xml(E'<TokenCode>\\</TokenCode>')));
+SELECT regress.signup_charset('application/xml; charset=utf-8', '<?xml version="1.0" encoding="iso-8859-1"?>', 'UTF8') AS answer;
 RESET xmloption;
 RESET xmlbinary;
 RESET standard_conforming_strings;

@@ -157,6 +157,23 @@ for my $encoding (qw(LATIN1 SQL_ASCII EUC_JP))
 }
 
 # ---------------------------------------------------------------------------
+# Settings of the session
+# ---------------------------------------------------------------------------
+
+# What is made does not hang on them. Version 19 knows no other strings.
+my $definitions = q{SELECT md5(string_agg(pg_get_functiondef(p.oid), '' ORDER BY p.oid::regprocedure::text))
+	FROM pg_proc p JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+	WHERE p.prokind = 'f'};
+my $strings = $node->safe_psql('postgres', 'SHOW server_version_num') < 190000
+  ? 'SET standard_conforming_strings = off;' : '';
+my %made = map {
+	$_ => $node->safe_psql('empty',
+		"BEGIN; $_ CREATE EXTENSION trainledger; SET LOCAL standard_conforming_strings = on; RESET bytea_output; $definitions; ROLLBACK")
+} '', "$strings SET backslash_quote = off; SET bytea_output = escape; SET array_nulls = off; SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu';";
+is(scalar(keys %{ { map { $_ => 1 } values %made } }), 1,
+	'the same functions under any settings');
+
+# ---------------------------------------------------------------------------
 # What is taken
 # ---------------------------------------------------------------------------
 
