@@ -230,15 +230,17 @@ CREATE FUNCTION trainledger_internal.check_validity(
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
+DECLARE
+	earliest CONSTANT timestamptz := timestamptz '0001-01-01 00:00:00+00';
+	latest CONSTANT timestamptz := timestamptz '10000-01-01 00:00:00+00';
 BEGIN
-	IF NOT isfinite(valid_from) OR NOT isfinite(valid_until)
-	   OR valid_from > timestamptz '10000-01-01 00:00:00+00'
-	   OR valid_until > timestamptz '10000-01-01 00:00:00+00' THEN
+	-- infinite ones are out of range too
+	IF valid_from NOT BETWEEN earliest AND latest
+	   OR valid_until NOT BETWEEN earliest AND latest THEN
 		PERFORM refuse('TL400', 'validity is out of range',
-			'The start or the end is infinite or after the year 9999.',
+			'The start or the end is not in the years 1 to 9999.',
 			'Give a start and an end, or null for the defaults.',
-			CASE WHEN NOT isfinite(valid_from)
-				 OR valid_from > timestamptz '10000-01-01 00:00:00+00'
+			CASE WHEN valid_from NOT BETWEEN earliest AND latest
 				 THEN 'valid_from' ELSE 'valid_until' END);
 	END IF;
 	IF valid_until <= valid_from THEN

@@ -206,7 +206,8 @@ SELECT label, r.code, r.message, r.detail, r.hint FROM (VALUES
 	(8, 'neither', $$NULL, NULL, 'r'$$),
 	(9, 'no reason', $$NULL, '2031-05-01Z', NULL$$),
 	(10, 'empty reason', $$NULL, '2031-05-01Z', ''$$),
-	(11, 'long reason', $$NULL, '2031-05-01Z', repeat('x', 8193)$$)
+	(11, 'long reason', $$NULL, '2031-05-01Z', repeat('x', 8193)$$),
+	(12, 'the first instant', $$'4714-11-24Z BC', NULL, 'r'$$)
 ) v(n, label, arguments), regress.refusal(format('SELECT correct_pass(%s, %s)', :pass, arguments)) r ORDER BY n;
 SELECT r.code, r.message FROM unnest('{"NULL",0}'::text[]) p, regress.refusal(format('SELECT correct_pass(%s, NULL, ''2031-05-01Z'', ''r'')', p)) r;
 SELECT regress.runs(:pass);
