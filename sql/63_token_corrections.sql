@@ -57,13 +57,14 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	lot trainledger.token_lot;
-	new_expiry timestamptz := end_of_day(expires_on);
+	new_expiry timestamptz;
 	last_entry_at timestamptz;
 BEGIN
 	PERFORM require_given('issue_id', issue_id::text);
 	PERFORM require_given('reason', substring(reason FROM '[^[:space:]]'));
 	PERFORM check_notes('reason', reason);
 	PERFORM check_expires_on(expires_on);
+	new_expiry := end_of_day(expires_on);
 	lot := lock_lot(issue_id);
 	PERFORM check_to_come(expires_on);
 	SELECT a.last_entry_at INTO last_entry_at FROM trainledger.account a

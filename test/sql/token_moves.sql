@@ -117,7 +117,8 @@ SELECT right(issue_id::text, 2) AS lot, quantity FROM redemption_allocation WHER
 SELECT c, r.* FROM unnest(ARRAY[
 	$$NULL, '2025-05-10', 'r'$$, $$regress.lot(99), '2025-05-10', 'r'$$, $$regress.lot(22), '2025-05-10', NULL$$, $$regress.lot(22), '2025-05-10', ''$$,
 	$$regress.lot(22), '2025-05-10', E' \t'$$, $$regress.lot(22), '2025-05-10', repeat('x', 8193)$$, $$regress.lot(22), 'infinity', 'r'$$,
-	$$regress.lot(22), '10000-01-01', 'r'$$, $$regress.lot(22), '2025-04-09', 'r'$$, $$regress.lot(11), '2025-05-10', 'r'$$, $$regress.lot(11), NULL, 'r'$$]) c,
+	$$regress.lot(22), '10000-01-01', 'r'$$, $$regress.lot(22), '294277-01-01', 'r'$$, $$regress.lot(22), '5874897-12-31', 'r'$$, $$NULL, '5874897-12-31', 'r'$$,
+	$$regress.lot(22), '4714-11-24 BC', 'r'$$, $$regress.lot(22), '2025-04-09', 'r'$$, $$regress.lot(11), '2025-05-10', 'r'$$, $$regress.lot(11), NULL, 'r'$$]) c,
 	regress.refusal('SELECT set_training_tokens_expiry(' || c || ')') r;
 -- not before the last entry, also where the clock was set back
 SELECT regress.moves_at('2025-04-08 09:00:00Z');
