@@ -98,7 +98,7 @@ check_row(const BatchRow *row, TlRefusal *refusal)
 		TIMESTAMP_NOT_FINITE(row->entry.recorded_at))
 		return tl_refuse(refusal, TL_INVALID, "recorded_at",
 						 "recorded_at is not finite",
-						 "Give the time by the client's clock, or null.",
+						 "Give the time by the client's clock.",
 						 "The time is infinite.");
 	return tl_check_text("description", row->entry.description, false, refusal);
 }

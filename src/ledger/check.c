@@ -95,7 +95,7 @@ tl_check_request(const TlRequest *request, TlRefusal *refusal)
 	if (request->has_recorded_at && TIMESTAMP_NOT_FINITE(request->recorded_at))
 		return tl_refuse(refusal, TL_INVALID, "recorded_at",
 						 "recorded_at is not finite",
-						 "Give the time by the client's clock, or null.",
+						 "Give the time by the client's clock.",
 						 "The argument recorded_at is infinite.");
 	if (request->expected != NULL &&
 		tl_decimal_to_amount(request->expected, strlen(request->expected),
