@@ -315,7 +315,8 @@ BEGIN
 		PERFORM refuse('TL409', 'more than is left to refund',
 			format('Of %s redeemed %s are refunded, and %s are wanted.',
 				   whole.quantity, whole.refunded, trim_scale(wanted)),
-			'Refund what is left of the redemption at most.', 'quantity');
+			'Refund what is left of the redemption at most.',
+			CASE WHEN quantity IS NULL THEN 'redemption_id' ELSE 'quantity' END);
 	END IF;
 
 	-- each lot gets back what the lots after it do not take

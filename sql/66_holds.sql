@@ -194,6 +194,10 @@ COMMENT ON FUNCTION trainledger_internal.hold_training_tokens IS
 
 -- Credit accounts
 
+/*
+ * What is rounded is the value less an even whole number, which may round to
+ * more than an amount can hold.
+ */
 CREATE FUNCTION trainledger_internal.round_to_scale(
 	name text, value numeric, token_type trainledger.token_type,
 	rounding trainledger.rounding) RETURNS trainledger.amount
@@ -201,16 +205,22 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
-	rounded trainledger.amount := trainledger.round_amount(value,
-		token_type.scale, coalesce(rounding, 'round'));
+	whole CONSTANT numeric := trunc(value) - mod(trunc(value), 2);
+	rounded CONSTANT numeric := whole + trainledger.round_amount(value - whole,
+		token_type.scale, coalesce(rounding, 'round'))::numeric;
 BEGIN
-	IF rounded::numeric = 0 THEN
+	IF rounded = 0 THEN
 		PERFORM refuse('TL400', format('%s is zero after rounding', name),
 			format('The %s is %s and the token type has %s decimals.', name,
-				   trim_scale(value), token_type.scale),
+				   left(trim_scale(value)::text, 64), token_type.scale),
 			'Give a number that is not zero at the token type''s scale.', name);
 	END IF;
-	RETURN rounded;
+	IF rounded NOT BETWEEN -9223372036854.775808 AND 9223372036854.775807 THEN
+		PERFORM refuse('TL400', format('%s is out of range', name),
+			format('The %s is %s.', name, left(value::text, 64)),
+			'An amount has at most 13 digits before the point.', name);
+	END IF;
+	RETURN rounded::trainledger.amount;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.round_to_scale IS
@@ -365,6 +375,9 @@ BEGIN
 		PERFORM credit_account(party_id, account_name, token_type);
 	END IF;
 	IF idempotency_key IS NOT NULL AND of_type.id IS NOT NULL THEN
+		IF NOT is_plain THEN
+			PERFORM round_to_scale('amount', amount, of_type, rounding);
+		END IF;
 		made_id := take_key(party_id, idempotency_key, 'credit_hold',
 			jsonb_build_array(trim_scale(trainledger.round_amount(amount,
 					of_type.scale, coalesce(rounding, 'round'))::numeric),

@@ -36,6 +36,11 @@ SELECT r.* FROM unnest(ARRAY[
 	$$trainledger.credit_hold(1600001, 15.01, 's', 'd', token_type => 'holds below')$$,
 	$$trainledger.post((SELECT a.id FROM trainledger_internal.credit_account(1600001, 'default', 'holds') a), 'adjust', -7, 's')$$]) call,
 	LATERAL (SELECT f.code, f.detail, f.hint FROM regress.refusal('SELECT ' || call) f) r;
+-- what rounds to more than an amount can hold, or to what it just can
+SELECT a.call, r.* FROM unnest(ARRAY['9223372036854.775807', '9223372036854.775807, rounding => ''floor''', '9223372036854.775', '9223372036854.775, rounding => ''half_even''', '9223372036854.785, rounding => ''floor''']) WITH ORDINALITY a(call, n),
+	unnest('{"",", idempotency_key => pg_temp.id(29)"}'::text[]) k,
+	regress.refusal(format('SELECT trainledger.credit_hold(1600001, source => ''s'', description => ''d'', token_type => ''holds'', amount => %s%s)', a.call, k)) r ORDER BY a.n, k;
+SELECT refusal, detail FROM why_not(1600001, (SELECT id FROM token_type WHERE kind = 'credit' AND name = 'holds'), 9223372036854.775807);
 SELECT balance FROM credit_subtract(1600001, 6, 'till', 'all that is left', '2026-01-01Z', token_type => 'holds');
 SELECT count(credit_hold(1600001, 12, 's', 'd', token_type => 'holds free')), count(credit_hold(1600001, 15, 's', 'd', token_type => 'holds below'));
 SELECT * FROM regress.holds_account;

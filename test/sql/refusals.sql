@@ -343,6 +343,7 @@ INSERT INTO regress.call (call) VALUES
 	($$hold_training_tokens(ORG, GOLD, 1, NULL)$$),
 	($$hold_training_tokens(ORG, GOLD, 1, 'r', idempotency_key => KEY3)$$),
 	($$credit_hold(ANN, 100, 's', 'd', token_type => 'refusals')$$),
+	($$credit_hold(ANN, 9223372036854.775807, 's', 'd', token_type => 'refusals')$$),
 	($$credit_hold(ANN, 0.001, 's', 'd', token_type => 'refusals')$$),
 	($$credit_hold(ANN, 1, 's', 'd', token_type => 'refusals idle')$$),
 	($$credit_hold(ANN, 1, 's', 'd', token_type => 'none')$$),
@@ -376,7 +377,9 @@ INSERT INTO regress.call (before, call) VALUES
 	($$SET LOCAL trainledger.clock = '2026-04-01Z'$$, $$set_training_tokens_expiry(BRIEF, '2026-12-31', 'r')$$),
 	($$SELECT regress.done('update_token_type(GOLD, is_archived => true)'); SET LOCAL trainledger.clock = '2027-04-01Z'$$, $$refund_training_tokens(REDEMPTION, 1, 'reissue')$$),
 	($$SET LOCAL trainledger.clock = '2027-04-01Z'$$, $$refund_training_tokens(REDEMPTIONOFSUSI, 1, 'reissue')$$),
-	($$SELECT regress.done('adjust_training_tokens(LOT, 9223372036854 - 1)')$$, $$refund_training_tokens(REDEMPTION, 10)$$);
+	($$SELECT regress.done('adjust_training_tokens(LOT, 9223372036854 - 1)')$$, $$refund_training_tokens(REDEMPTION, 10)$$),
+	($$SELECT regress.done('refund_training_tokens(REDEMPTION)')$$, $$refund_training_tokens(REDEMPTION)$$),
+	($$SELECT regress.done('refund_training_tokens(REDEMPTION)')$$, $$refund_training_tokens(REDEMPTION, 1)$$);
 INSERT INTO regress.call (call) VALUES
 	-- training passes
 	($$create_pass_type('refusals', 'x')$$),
