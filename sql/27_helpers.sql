@@ -150,7 +150,7 @@ BEGIN
 		IF name IS NULL OR emptied -> name IS NULL THEN
 			PERFORM refuse('TL400', 'column cannot be emptied',
 				format('The argument clear names %s.',
-					   coalesce(quote_ident(name), 'null')),
+					   coalesce(quote_ident(left(name, 64)), 'null')),
 				coalesce('These can be emptied: ' || (
 					SELECT string_agg(k, ', ') FROM json_object_keys(emptied) k)
 					|| '.', 'Nothing can be emptied here.'), 'clear');

@@ -155,7 +155,8 @@ BEGIN
 		FROM trainledger.entry e
 		JOIN trainledger.account a ON a.id = e.account_id
 		WHERE e.dedup = $2 AND a.party_id = $1
-		AND (e.keyed_call = 't' OR e.keyed_call IS NOT NULL AND e.entry_no = 1);
+		AND (e.keyed_call = 't' OR e.keyed_call IS NOT NULL AND e.entry_no = 1)
+		LIMIT 1;
 		IF FOUND THEN
 			PERFORM refuse_key(used_for);
 		END IF;

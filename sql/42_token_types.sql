@@ -18,8 +18,8 @@ BEGIN
 	IF argument IS NOT NULL THEN
 		PERFORM refuse('TL400', 'bounds are out of range',
 			format('The bounds are %s and %s.',
-				   coalesce(lower_bound::text, 'none'),
-				   coalesce(upper_bound::text, 'none')),
+				   coalesce(left(lower_bound::text, 64), 'none'),
+				   coalesce(left(upper_bound::text, 64), 'none')),
 			'Give bounds that an amount can hold, or null for none.', argument);
 	END IF;
 	argument := CASE
@@ -28,8 +28,8 @@ BEGIN
 	IF argument IS NOT NULL THEN
 		PERFORM refuse('TL400', 'bounds have too many decimals',
 			format('The bounds are %s and %s, the type has %s decimals.',
-				   coalesce(lower_bound::text, 'none'),
-				   coalesce(upper_bound::text, 'none'), scale),
+				   coalesce(left(lower_bound::text, 64), 'none'),
+				   coalesce(left(upper_bound::text, 64), 'none'), scale),
 			'Give bounds with no more decimals than the type has.', argument);
 	END IF;
 	IF lower_bound > upper_bound THEN

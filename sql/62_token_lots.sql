@@ -69,7 +69,7 @@ BEGIN
 		PERFORM refuse('TL400',
 			format('%s has too many decimals', name),
 			format('The %s is %s and the token type has %s decimals.',
-				   name, value, scale),
+				   name, left(value::text, 64), scale),
 			'Give a number with no more decimals than the token type has.',
 			name);
 	END IF;
@@ -414,8 +414,8 @@ AS $$
 BEGIN
 	IF unit_price <> round(unit_price, currency.minor_units + 4) THEN
 		PERFORM refuse('TL400', 'price has too many decimals',
-			format('The price is %s and %s has %s decimals.', unit_price,
-				   currency.code, currency.minor_units),
+			format('The price is %s and %s has %s decimals.',
+				   left(unit_price::text, 64), currency.code, currency.minor_units),
 			'Give a price with at most four decimals more than the currency has.',
 			'unit_price');
 	END IF;

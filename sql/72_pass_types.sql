@@ -386,8 +386,8 @@ DECLARE
 BEGIN
 	IF amount <> round(amount, currency.minor_units) THEN
 		PERFORM refuse('TL400', 'price has too many decimals',
-			format('The price is %s and %s has %s decimals.', amount,
-				   currency.code, currency.minor_units),
+			format('The price is %s and %s has %s decimals.',
+				   left(amount::text, 64), currency.code, currency.minor_units),
 			'Give a price with no more decimals than the currency has.',
 			'amount');
 	END IF;

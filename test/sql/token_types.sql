@@ -150,3 +150,9 @@ SELECT r.* FROM (VALUES
 SET LOCAL session_replication_role = replica;
 SELECT regress.attempt($$UPDATE trainledger.token_type SET scale = 3$$);
 ROLLBACK;
+-- of a long number or name its beginning is shown
+SELECT r.code, r.message, length(r.detail) < 250 AS short FROM unnest(ARRAY[
+	'add_credit_token_type(''x'', lower_bound => 1e-16383)', 'add_credit_token_type(''x'', upper_bound => 1e131071)',
+	'update_token_type(NULL, clear => ARRAY[repeat(''x'', 9000)])',
+	'add_credit_token_type(''x'', scale => 6, upper_bound => 1e-16383)']) c,
+	regress.refusal('SELECT trainledger.' || c) r;

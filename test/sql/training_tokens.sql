@@ -134,6 +134,7 @@ SELECT count(*) AS issues FROM token_issue WHERE party_id = regress.party('token
 -- a key is the party's: another party may use it; a refused call keeps none
 SELECT initial_balance FROM issue_training_tokens(regress.type('tokens-hours', 'training'), regress.party('tokens-ann'), 1, idempotency_key => '00000000-0000-4000-8000-000000000001');
 SELECT regress.sqlstate($$SELECT issue_training_tokens(regress.type('tokens-hours', 'training'), regress.party('tokens-ann'), 1.001, idempotency_key => '00000000-0000-4000-8000-000000000002')$$);
+SELECT r.code, r.message, length(r.detail) < 250 AS short FROM regress.refusal($$SELECT trainledger.issue_training_tokens(regress.type('tokens-hours', 'training'), regress.party('tokens-ann'), 1e-16383)$$) r;
 SELECT initial_balance FROM issue_training_tokens(regress.type('tokens-hours', 'training'), regress.party('tokens-ann'), 1.5, idempotency_key => '00000000-0000-4000-8000-000000000002');
 -- a replay answers where nothing could be issued any more, with the issue as it is now
 SET ROLE regress_admin;
@@ -502,6 +503,12 @@ SELECT call, k.key, regress.attempt(format(statement, '00000000-0000-4000-8000-0
 	(3, 'adjust', format($$SELECT adjust_training_tokens(%L, 2, idempotency_key => '%%s')$$, :'keys_id')),
 	(4, 'redeem', $$SELECT redeem_training_tokens(regress.party('tokens-keys'), regress.type('tokens-gold', 'training'), 100, 'x', idempotency_key => '%s')$$)
 ) v(place, call, statement), (VALUES ('c1'), ('c2'), ('c3')) AS k(key) ORDER BY place, k.key;
+-- keys of adjustments are the lots' own; two lots may have used one
+SELECT (adjust_training_tokens(id, 1, idempotency_key => '00000000-0000-4000-8000-0000000000c3')).current_balance
+FROM issue_training_tokens(regress.type('tokens-gold', 'training'), regress.party('tokens-keys'), 5);
+SET plpgsql.extra_errors = 'all';
+SELECT regress.sqlstate($$SELECT redeem_training_tokens(regress.party('tokens-keys'), regress.type('tokens-gold', 'training'), 1, 'x', idempotency_key => '00000000-0000-4000-8000-0000000000c3')$$);
+RESET plpgsql.extra_errors;
 -- the accounts of the party have keys of their own
 SELECT regress.sqlstate($$SELECT redeem_training_tokens(regress.party('tokens-keys'), regress.type('tokens-gold', 'training'), 1, 'x', idempotency_key => '00000000-0000-4000-8000-0000000000c4')$$) AS issue,
 	regress.sqlstate($$SELECT credit_add(regress.party('tokens-keys'), 5, 's', '', '2023-04-04', 'a', 'tokens-credit', idempotency_key => '00000000-0000-4000-8000-0000000000c2')$$) AS add;
