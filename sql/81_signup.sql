@@ -199,7 +199,9 @@ BEGIN
 	END IF;
 	made := jsonb_populate_record(made, changed);
 	IF type IS NOT NULL OR type_id IS NOT NULL THEN
-		PERFORM signup_item(made.type, made.type_id, 'type_id');
+		-- where the type alone is another, no code was given that could be wrong
+		PERFORM signup_item(made.type, made.type_id,
+			CASE WHEN type_id IS NULL THEN 'type' ELSE 'type_id' END);
 	END IF;
 	IF maximum_activations < made.activations THEN
 		PERFORM refuse('TL409',
