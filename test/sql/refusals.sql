@@ -454,6 +454,7 @@ INSERT INTO regress.call (call) VALUES
 	($$create_signup_token(1, 'refusals', 1, id => 'refusals')$$),
 	($$update_signup_token('none')$$),
 	($$update_signup_token('refusals', type_id => 'none')$$),
+	($$update_signup_token('refusals', type => 2)$$),
 	($$update_signup_token('refusals', maximum_activations => 1)$$),
 	($$claim_signup_token('none', ANN)$$),
 	($$claim_signup_token('refusals idle', ANN)$$),
