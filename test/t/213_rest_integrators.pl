@@ -99,11 +99,12 @@ sub event
 # ----------------------------------------------------------------------
 
 SKIP: {
-	skip 'a node commits each call', 6 if $ENV{TRAINLEDGER_NODES};
+	skip 'a node commits each call', 15 if $ENV{TRAINLEDGER_NODES};
 	my $before = books();
 	my @tried = (
 		[ POST => '/rpc/credit_add', addition(), Prefer => 'tx=rollback' ],
 		[ POST => '/rpc/credit_add', addition(), Prefer => 'count=exact, tx=rollback' ],
+		[ POST => '/rpc/credit_add', addition(), Prefer => 'tx=rollback ,count=exact, TX=rollback' ],
 		[ POST => '/credit-token/transaction/add', event(), Prefer => 'tx=rollback' ],
 		[ POST => '/credit-token/transaction/add.json', event(), Prefer => 'return=minimal,tx=rollback' ],
 		[ POST => '/tokens', '<Tokens><Token><TokenType>1</TokenType><TokenTypeId>C-1</TokenTypeId><MaximumActivations>1</MaximumActivations></Token></Tokens>',
@@ -113,7 +114,15 @@ SKIP: {
 	{
 		like(ask(admin => @$request)->{status}, qr/^20[01]$/, "tried: $request->[1]");
 	}
+	for my $prefer ('TX=Rollback', 'tx = rollback', 'count=exact,tx="rollback"', 'tx=rollback; x=1', "\tTx=rollback")
+	{
+		is(ask(admin => POST => '/rpc/credit_add', addition(), Prefer => $prefer)->{status}, 400, "what would not be tried is not done: $prefer");
+	}
+	is( ask(admin => POST => '/credit-token/transaction/add', event(), Prefer => 'tx = rollback')->{body},
+		'{"code":400,"message":"Bad Request","errorCode":0}', 'in the form of its path');
 	is(books(), $before, 'and rolled back');
+	is(ask(admin => POST => '/rpc/credit_add', addition(), Prefer => 'tx=rollback_not, return=minimal, tx=commit')->{status}, 200, 'others are made');
+	isnt(books(), $before, 'and kept');
 }
 
 # ----------------------------------------------------------------------
@@ -126,6 +135,11 @@ SKIP: {
 	{
 		is(ask(operator => POST => "/rpc/credit_add?$part", addition())->{json}{code},
 			'TL400', "a write has no pages: $part");
+	}
+	for my $part ('%6Cimit=1', 'l%69mit=1', 'o%66fset=1', 'limit=&limit=1', 'select=balance&offset=&limit=&offset=1', '%6c%69%6d%69%74')
+	{
+		is(ask(operator => POST => "$_?$part", addition())->{status}, 400, "whatever their form: $_?$part")
+		  for '/rpc/credit_add', '//rpc/credit_add', '/core/ConfirmCohort';
 	}
 	my $account = $node->safe_psql('books', 'SELECT min(id) FROM trainledger.account');
 	my $many = sub {
@@ -143,6 +157,8 @@ SKIP: {
 	}
 	is(ask(operator => GET => $statement, undef, Range => $_)->{json}{code}, 'TL400', "so it is, Range: $_") for '0-', '0-10000', '1-', '0-9223372036854775807', '0-99999999999999999999';
 	is(scalar @{ ask(operator => GET => $statement, undef, Range => '5-10004')->{json} }, 10000, 'but not a range of 10,000');
+	is(ask(operator => GET => "$statement&$_")->{status}, 400, "nor is it $_") for 'limit=1&limit=20000', 'limit=1&%6cimit=20000', '%6ffset=1';
+	is(ask(operator => GET => "/parties?select=id,credit_accounts(id)&$_")->{status}, 200, "a view: $_") for 'limit=1&limit=2', '%6cimit=1', 'credit_accounts.limit=1&limit=1';
 	is(scalar @{ ask(operator => GET => "$statement&offset=10000")->{json} },
 		$node->safe_psql('books', "SELECT count(*) + 2 - 10000 FROM trainledger.entry WHERE account_id = $account"), 'nor the end');
 	my @rows = map { @{ ask(operator => GET => "$statement&limit=6000&offset=$_")->{json} } } 0, 6000;
