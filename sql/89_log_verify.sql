@@ -186,6 +186,32 @@ BEGIN ATOMIC
 		ORDER BY v.id >> 10 DESC LIMIT 1) x ON true
 	WHERE (p.party_id, p.option_id, p.valid_from, p.valid_until)
 		IS DISTINCT FROM (x.party_id, x.option_id, x.valid_from, x.valid_until)
+	OR (p.lifecycle_state = 'cancelled') IS DISTINCT FROM EXISTS (
+		SELECT FROM trainledger.pass_event v
+		WHERE v.pass_id = p.id AND v.event IN ('revoked', 'reassigned'))
+	OR p.pass_type_id IS DISTINCT FROM (
+		SELECT o.pass_type_id FROM trainledger.pass_type_option o
+		WHERE o.id = p.option_id)
+	UNION ALL
+	-- a run ends where a renewal begins another; a correction moves the last
+	SELECT 'P1', e.id, 0, e.booking_no,
+		   format('A run of pass %s is not what its events say.',
+				  coalesce(x.pass_id, r.pass_id))
+	FROM (SELECT n.pass_id, n.run_from, n.valid_until
+		  FROM (SELECT v.*, lead(v.event) OVER later AS next_event,
+					   lead(v.run_from) OVER later AS next_from
+				FROM trainledger.pass_event v
+				WHERE v.event IN ('issued', 'renewed', 'corrected')
+				WINDOW later AS (PARTITION BY v.pass_id ORDER BY v.id >> 10)) n
+		  WHERE n.next_event IS NULL
+		  OR n.next_event = 'renewed' AND n.next_from <> n.run_from) x
+	FULL JOIN trainledger.pass_period r
+		ON r.pass_id = x.pass_id AND r.valid_from = x.run_from
+	CROSS JOIN LATERAL (
+		SELECT max(v.id) AS id, max(v.booking_no) AS booking_no
+		FROM trainledger.pass_event v
+		WHERE v.pass_id = coalesce(x.pass_id, r.pass_id)) e
+	WHERE x.valid_until IS DISTINCT FROM r.valid_until
 	UNION ALL
 	SELECT 'U1', u.id, 0, u.booking_no,
 		   format('Use %s of a pass is not what its events say.', u.id)
