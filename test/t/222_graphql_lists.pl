@@ -387,6 +387,12 @@ like(messages('{ contacts(filters: [{field: createdAt, operation: eq, value: "so
 	qr/invalid input syntax/, 'and a value that is none');
 is(messages('{ contacts(filters: [{field: name, operation: like}]) { nodes { id } } }'),
 	'the filter on name has no value', 'and like without a value');
+is(messages('{ contacts(filters: [{field: isSuspended, operation: lt}]) { nodes { id } } }'),
+	'the filter on isSuspended has no value', 'which is said of the field, not of its column');
+is(messages("{ trainingPasses(filters: [{field: status, operation: $_, value: \"active,x\"}]) { nodes { id } } }"),
+	$_ eq 'in' ? "'x' is not a value of status" : "'active,x' is not a value of status", "nor is a type named: $_") foreach qw(eq in lt);
+is(messages('{ trainingPasses(filters: [{field: status, operation: in, value: "active,upcoming"}]) { nodes { id } } }'), '', 'values of an enum');
+is(messages('{ trainingPasses(filters: [{field: status, operation: like, value: "ACT%"}]) { nodes { id } } }'), '', 'and a pattern');
 like(messages('{ contacts(filters: [{field: password, operation: eq}]) { nodes { id } } }'),
 	qr/Value "password" does not exist/, 'and a field that is none');
 

@@ -123,7 +123,7 @@ my ($credit_event) = rows($node, "SELECT id FROM trainledger.hold_event WHERE ho
 foreach my $id (id('TrainingTokenHold', $credit_hold), id('TrainingTokenHoldAllocation', "$credit_hold-1"), id('TrainingTokenHoldEvent', $credit_event), '', 'nonsense', 'UGVyc29uOjM1=', 'UGVyc29uOjM1 ', id('Person', '035'), id('Person', 99999), id('Person', '99999999999999999999'),
 	id('Person', 2), id('Organisation', 35), id('CourseTemplate', 1), id('LearningPath', 11), id('Region', 'nowhere'), id('Nothing', 1), id('person', 35),
 	id('Contact', 35), id('TokenType', '00000000-0000-0000-0000-000000000001'), id('TokenAccount', '2'), id('TokenAccount', '2-2'), id('TokenAccount', "2-$archived-1"),
-	id('TrainingTokenTransaction', "$archived-1"), id('TokenRedemption', '-1'), id('TokenRedemption', "1'"), id('Person', "35\0"), "\0", id('Person', '35 '))
+	id('TrainingTokenTransaction', "$archived-1"), id('TokenRedemption', '-1'), id('TokenRedemption', "1'"), id('Person', "35\0"), id('Region', "\0"), id('Region', "DR\0"), "\0", id('Person', '35 '))
 {
 	my ($data, $errors) = $face->read_answer('operator', 'query($id: ID!) { node(id: $id) { id } }', { id => $id });
 	is_deeply([ $data, $errors ], [ { node => undef }, undef ], JSON::PP->new->allow_nonref->encode($id) . ' is nobody');

@@ -430,6 +430,17 @@ refused(@$_) foreach
   [ 'trainingPass.usePass', { idempotencyKey => uuid(199), contentId => id(LearningPath => 12) }, 'contentId | no pass covers the content | ' . id(LearningPath => 12) ],
   [ 'trainingPass.reassignPass', { idempotencyKey => uuid(199), trainingPassId => $pass, contactId => $ann }, "contactId | contact has the pass already | $ann" ];
 
+# --- Characters that the database does not keep
+
+foreach my $field (qw(notes tokenTypeId))
+{
+	my ($made, $problems) = $face->read_answer('admin', 'mutation { trainingTokenIssues { create(input: {'
+		  . join(', ', qq(accountId: "$acme"), 'quantity: 1', $field eq 'notes' ? qq(tokenTypeId: "$silver") : (), qq($field: "a\\u0000")) . '}) { errors { label message } } } }');
+
+	is_deeply([ map { $_->{message} } @{ $problems // $made->{trainingTokenIssues}{create}{errors} } ],
+		[ $field eq 'notes' ? 'a text cannot have the character U+0000 or half of a surrogate pair' : 'not a global id of a TokenType' ], "U+0000 in $field");
+}
+
 # --- Days: tokens are good all day, passes until its beginning
 
 ($payload) = send_input('trainingTokenIssues.create', { tokenTypeId => $silver, accountId => $acme, quantity => 1, expiresAt => '2090-05-05' }, 'tokenIssue { expiresAt }');
@@ -447,7 +458,7 @@ my %bad = (
 	TokenAmount => [ 0, -1, '-1.5', '1000000000000000', '123456789012345678901234567890', '0.0000001', '1e3' ],
 	Int => [ 0, -1, 2147483647 ],
 	DateTime => [ '2000-01-01', '9999-12-31T23:59:59Z', '2023-02-30', '2023-01-01T25:00:00Z' ],
-	String => [ '', ' ', $long, "\x{2028}", 'NaN', '-1', '1.123456789', 'USX' ],
+	String => [ '', ' ', $long, "\x{2028}", "\0", 'NaN', '-1', '1.123456789', 'USX' ],
 	UUID => [ uuid(101), uuid(102) ],
 	LifecycleState => [ 'draft', 'archived' ],
 	RefundPolicy => ['reissue'],

@@ -180,6 +180,8 @@ foreach my $case (
 	[ 'no document', '{"query": "{"}', 400 ],
 	[ 'a subscription', '{"query": "subscription { x }"}', 400, qr/there are no subscriptions/ ],
 	[ 'an operation that is not there', '{"query": "query A { __typename } query B { __typename }", "operationName": "C"}', 400 ],
+	[ 'half of a surrogate pair', '{"query": "query($v: String) { contacts(filters: [{field: name, operation: eq, value: $v}]) { nodes { id } } }", "variables": {"v": "\ud800"}}',
+		400, qr/a text cannot have the character U\+0000 or half of a surrogate pair/ ],
 	[ 'two operations and no name', '{"query": "query A { __typename } query B { __typename }"}', 400 ])
 {
 	my ($what, $body, $expected, $says) = @$case;
@@ -189,6 +191,8 @@ foreach my $case (
 }
 ($status) = post($face, '{"query": "{ __typename }"}', 'content-type' => 'text/plain');
 is($status, 415, 'another media type');
+($status) = post($face, '{"query": "{ __typename }"}', 'content-type' => 'Application/JSON; charset=UTF-8');
+is($status, 200, 'letters of a media type are of any case');
 my $got = $http->get("$face->{url}/graphql?query={__typename}",
 	{ headers => { accept => 'text/html,application/json' } });
 is("$got->{status} $got->{headers}{allow}", '405 OPTIONS, POST', 'GET');

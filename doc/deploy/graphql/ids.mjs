@@ -23,10 +23,10 @@ export function comparedAs(codec, field) {
   return { columns: columns.split("+"), types };
 }
 
-// The type and the key in a global id, or null
+// The type and the key in a global id, or null: no key has the character 0
 export function parseGlobalId(value) {
   const text = Buffer.from(value, "base64").toString("utf8");
-  const [, type, key] = /^([A-Za-z][A-Za-z0-9]*):(.+)$/s.exec(text) ?? [];
+  const [, type, key] = /^([A-Za-z][A-Za-z0-9]*):([^\0]+)$/.exec(text) ?? [];
   return type && Buffer.from(text, "utf8").toString("base64") === value
     ? { type, key }
     : null;

@@ -55,13 +55,22 @@ function shownText(column, type) {
     : sql`${column}::text`;
 }
 
+// An enum has the values of the column's type.
+function checkValue(text, { codec: { values } }, fieldName) {
+  if (values && !values.some(({ value }) => value === text)) {
+    throw new SafeError(
+      `'${text.slice(0, 64)}' is not a value of ${fieldName}`, { code: "22P02" });
+  }
+}
+
 // The condition of one filter on the rows of a table
-function condition(alias, codec, { field, operation, value }) {
+function condition(alias, codec, fieldName, { field, operation, value }) {
   const { columns, types } = comparedAs(codec, field);
   const asShown = columnOf(alias, field);
   const row = (expressions) => sql`(${sql.join(expressions, ", ")})`;
 
   function compare(how, text) {
+    checkValue(text, codec.attributes[field], fieldName);
     const values =
       types.length ? globalIdKey(text, types, columns, codec) : [text];
     const met = COMPARISONS[how][0](
@@ -81,7 +90,7 @@ function condition(alias, codec, { field, operation, value }) {
 
   if (value == null) {
     if (operation !== "eq" && operation !== "ne") {
-      throw new SafeError(`the filter on ${field} has no value`);
+      throw new SafeError(`the filter on ${fieldName} has no value`);
     }
     return operation === "eq"
       ? sql`${asShown} is null`
@@ -248,7 +257,7 @@ const pageOf = (isNested) => ([first, last, offset, before, after]) => {
 };
 
 // A list with its filters, in its order, and one page of it
-function paged(codec, isNested, $connection, fieldArgs) {
+function paged({ codec, isNested, fieldNameOf }, $connection, fieldArgs) {
   const $select = $connection.getSubplan();
   const { hideUnlessAsked } = tagsOf(codec);
   const $given = [...SIZES, ...CURSORS].map((name) => fieldArgs.getRaw(name));
@@ -262,7 +271,7 @@ function paged(codec, isNested, $connection, fieldArgs) {
       const orders = ordersOf(query.alias, codec,
         order?.filter((one) => one != null));
       for (const filter of asked) {
-        query.where(condition(query.alias, codec, filter));
+        query.where(condition(query.alias, codec, fieldNameOf(filter.field), filter));
       }
       if (hideUnlessAsked
           && !asked.some(({ field }) => field === hideUnlessAsked)) {
@@ -503,10 +512,15 @@ export const ListsPlugin = {
           return field;
         }
         const { plan } = field;
+        const list = {
+          codec,
+          isNested: Self.name !== "Query",
+          fieldNameOf: (attributeName) =>
+            build.inflection.attribute({ attributeName, codec }),
+        };
         return {
           ...field,
-          plan: (...args) =>
-            paged(codec, Self.name !== "Query", plan(...args), args[1]),
+          plan: (...args) => paged(list, plan(...args), args[1]),
         };
       },
 

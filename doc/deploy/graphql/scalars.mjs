@@ -1,7 +1,7 @@
 // Scalars: numbers of tokens and instants, read and printed exactly.
 
 import { TYPES } from "postgraphile/@dataplan/pg";
-import { GraphQLError, Kind } from "postgraphile/graphql";
+import { GraphQLError, GraphQLID, GraphQLString, Kind } from "postgraphile/graphql";
 
 import { tagsOf } from "./tags.mjs";
 
@@ -49,6 +49,32 @@ const SCALARS = {
     parseLiteral: literal(parseMoment, Kind.STRING),
   },
 };
+
+// What no text of the database has: the character 0, and half of a surrogate pair
+const UNKEPT = /\0|\p{Cs}/gu;
+
+function refuseUnkept(text, nodes) {
+  if (text.search(UNKEPT) >= 0) {
+    throw new GraphQLError(
+      "a text cannot have the character U+0000 or half of a surrogate pair",
+      { nodes });
+  }
+  return text;
+}
+
+// An id that has it is that of nothing.
+const replaceUnkept = (text) => text.replace(UNKEPT, "\uFFFD");
+
+function reading(scalar, finish) {
+  const { parseValue, parseLiteral } = scalar;
+
+  scalar.parseValue = (value) => finish(parseValue.call(scalar, value));
+  scalar.parseLiteral = (node, variables) =>
+    finish(parseLiteral.call(scalar, node, variables), node);
+}
+
+reading(GraphQLString, refuseUnkept);
+reading(GraphQLID, replaceUnkept);
 
 export const ScalarsPlugin = {
   name: "TrainledgerScalarsPlugin",

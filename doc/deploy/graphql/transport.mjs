@@ -63,6 +63,10 @@ export const TransportPlugin = {
         if (request.method === "OPTIONS") {
           return { type: "noContent", statusCode: 204, headers };
         }
+        if (request.headers["content-type"]) {
+          request.headers["content-type"] =
+            request.headers["content-type"].replace(/^[^;]*/, (type) => type.toLowerCase());
+        }
         readExactly(request);
         try {
           result = await next();
