@@ -133,7 +133,8 @@ COMMENT ON FUNCTION trainledger_internal.check_reason_code IS
 
 /*
  * The rows are looked for twice: their parties need salts before there are
- * hashes.
+ * hashes.  A transfer has one text on both sides, so its other side is emptied
+ * too.
  */
 CREATE FUNCTION trainledger_internal.keep_hashes(
 	of_party bigint, folded_names text[], reason_code text,
@@ -152,7 +153,14 @@ DECLARE
 		WHERE r.kind = ANY ($1)
 		AND (r.party_id = $2 OR EXISTS (
 			SELECT FROM pg_catalog.unnest(r.names) AS n(name)
-			WHERE trainledger_internal.folded(n.name) = ANY ($3)))
+			WHERE trainledger_internal.folded(n.name) = ANY ($3))
+			OR r.kind = 'E1' AND (r.id, r.entry_no) IN (
+				SELECT o.account_id, o.entry_no
+				FROM trainledger.account a
+				JOIN trainledger.entry e ON e.account_id = a.id
+				JOIN trainledger.entry o ON o.account_id = e.other_account_id
+					AND o.other_account_id = a.id
+				WHERE a.party_id = $2))
 		AND NOT EXISTS (SELECT FROM trainledger.redaction d
 						WHERE d.row_id = r.id AND d.entry_no = r.entry_no
 						AND d.kind = r.kind) $sql$;
@@ -186,8 +194,11 @@ CREATE FUNCTION trainledger_internal.own_rows(table_name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE table_name
 	WHEN 'party' THEN 't.id = $1'
-	WHEN 'entry' THEN 't.account_id IN (SELECT a.id FROM trainledger.account a'
-		' WHERE a.party_id = $1)'
+	WHEN 'entry' THEN '(t.account_id IN (SELECT a.id FROM trainledger.account a'
+		' WHERE a.party_id = $1) OR t.other_account_id IN (SELECT a.id'
+		' FROM trainledger.account a WHERE a.party_id = $1))'
+	WHEN 'party_request' THEN '(t.party_id = $1'
+		' OR t.call = ''transfer_training_tokens'' AND t.request ->> 0 = $1::text)'
 	WHEN 'token_issue_event' THEN 't.issue_id IN (SELECT l.id'
 		' FROM trainledger.token_lot l WHERE l.party_id = $1)'
 	WHEN 'hold_event' THEN 't.hold_id IN (SELECT h.id'
@@ -200,7 +211,7 @@ RETURN CASE table_name
 		' OR trainledger_internal.folded(t.email) = ANY ($2))'
 	ELSE 't.party_id = $1' END;
 COMMENT ON FUNCTION trainledger_internal.own_rows IS
-'Condition on rows t of a table that belong to the party $1 with the names $2.';
+'Condition on rows t of a table that belong to the party $1 with the names $2, the other sides of its transfers among them.';
 
 CREATE FUNCTION trainledger_internal.empty_columns(
 	of_party bigint, folded_names text[]) RETURNS text[]
@@ -372,7 +383,7 @@ AS $$
 	SELECT $1, f.entries, f.events FROM forget($1, $2, $3) f;
 $$;
 COMMENT ON FUNCTION trainledger_internal.forget_party IS
-'Forgets who a party is: it keeps its id, balances and passes, is suspended and called forgotten; its contact data, attributes, texts and references are emptied everywhere, and so is its name as who booked (its uuid, its address and subs). Its open holds are released, its ready tickets canceled. The log keeps the hashes of what was there, so that proofs hold. Returns how many entries and events were redacted; a NOTICE names the tables whose files still have the texts. Level admin.';
+'Forgets who a party is: it keeps its id, balances and passes, is suspended and called forgotten; its contact data, attributes, texts and references are emptied everywhere, those of its transfers on both sides, and so is its name as who booked (its uuid, its address and subs). Its open holds are released, its ready tickets canceled. The log keeps the hashes of what was there, so that proofs hold. Returns how many entries and events were redacted; a NOTICE names the tables whose files still have the texts. Level admin.';
 
 CREATE FUNCTION trainledger_internal.redact_entry(
 	account_id bigint, entry_no bigint, reason_code text)

@@ -51,6 +51,12 @@ SELECT id AS claim FROM claim_signup_token('forget-code', 973001) \gset
 SELECT cancel_reason FROM cancel_signup_claim(:claim, 'secret');
 SELECT sync_cohort('00000000-0000-4000-8000-000000973007', :'cohort', '$.attributes.forget == 1', mode => 'open') AS changed;
 SELECT state FROM update_user_cohort_state(973001, '00000000-0000-4000-8000-000000973007', 'dropped', comments => 'secret', state_detail => 'secret');
+-- transfers have one text on both sides
+SELECT count(*) FROM credit_transfer(:account, (SELECT id FROM account WHERE party_id = 973002 AND name = 'forget'), 1, 'secret', 'from secret');
+SELECT count(*) FROM credit_transfer((SELECT id FROM account WHERE party_id = 973002 AND name = 'forget'), :account, 2, 'secret', 'to secret', idempotency_key => '00000000-0000-4000-8000-000000973015');
+SELECT count(*) FROM issue_training_tokens('00000000-0000-4000-8000-000000973003', 973002, 5, notes => 'Duo has five');
+SELECT count(*) FROM transfer_training_tokens(973002, 973001, '00000000-0000-4000-8000-000000973003', 2, 'tokens to secret', '00000000-0000-4000-8000-000000973016');
+SELECT count(*) FROM transfer_training_tokens(973001, 973002, '00000000-0000-4000-8000-000000973003', 1, 'tokens from secret');
 -- Una books something herself, by her uuid and by her address
 SET LOCAL request.jwt.claims = '{"sub": "00000000-0000-4000-8000-000000973001"}';
 SELECT booked_by FROM post((SELECT id FROM account WHERE party_id = 973002 AND name = 'forget'), 'add', 1, 'till', 'by uuid');
@@ -128,7 +134,10 @@ SELECT state, party_id, email, made_out_to = id::text AS unnamed FROM ticket WHE
 SELECT lifecycle_state FROM pass WHERE id = :pass;
 SELECT status, captured, released, reference, notes, source, device FROM hold WHERE party_id = 973001 ORDER BY id;
 -- whoever booked is forgotten in the rows of others, whose texts stay
-SELECT entry_no, source, description, booked_by FROM entry e JOIN account a ON a.id = e.account_id WHERE a.party_id = 973002 ORDER BY 1;
+SELECT a.name, entry_no, operation, source, description, booked_by FROM entry e JOIN account a ON a.id = e.account_id WHERE a.party_id = 973002 ORDER BY a.id, 2;
+-- their keys still answer
+SELECT count(*), bool_and((f.from_entry).is_replay) FROM credit_transfer((SELECT id FROM account WHERE party_id = 973002 AND name = 'forget'), :account, 2, 'secret', 'to secret', idempotency_key => '00000000-0000-4000-8000-000000973015') f;
+SELECT count(*) FROM transfer_training_tokens(973002, 973001, '00000000-0000-4000-8000-000000973003', 2, 'tokens to secret', '00000000-0000-4000-8000-000000973016');
 SELECT kind, party_id, count(*) FROM redaction WHERE reason_code = 'gdpr-17' GROUP BY 1, 2 ORDER BY 1, 2;
 SELECT * FROM reconcile() WHERE account_id IN (SELECT id FROM account WHERE party_id = 973001);
 

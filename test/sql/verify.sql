@@ -21,6 +21,9 @@ SELECT captured FROM capture_hold(:hold, 1);
 -- Started once; sealed up to where nobody can book any more
 SELECT start_log('regress.example/log', 'regression test');
 SELECT regress.sqlstate($$SELECT trainledger.start_log('regress.example/log', 'again')$$);
+-- no name of the log or of a signer has white space of any kind
+SELECT DISTINCT regress.sqlstate(format('SELECT trainledger.start_log(%L, %L)', 'a' || chr(c) || 'b', 'x'))
+FROM unnest('{9,32,133,160,5760,8192,8202,8232,8233,8239,8287,12288}'::integer[]) c;
 -- a transaction of autovacuum may hold the last bookings back
 DO $$
 BEGIN
@@ -93,6 +96,8 @@ SELECT prove_consistency(0) = '' AS of_nothing, prove_consistency(max(size)) = '
 -- what the running transaction has made cannot leave
 BEGIN;
 SELECT note IS NOT NULL AS signed FROM add_signature((SELECT max(size) FROM checkpoint), '— other.example ' || encode('4567signature', 'base64'));
+SELECT DISTINCT regress.sqlstate(format('SELECT trainledger.add_signature((SELECT max(size) FROM trainledger.checkpoint), %L)', '— a' || chr(c) || 'b AAAAAAAA'))
+FROM unnest('{9,32,133,160,5760,8192,8202,8232,8233,8239,8287,12288}'::integer[]) c;
 SELECT trainledger.checkpoint_text();
 ROLLBACK;
 

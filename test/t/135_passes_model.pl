@@ -527,6 +527,7 @@ LEFT JOIN LATERAL (SELECT x.* FROM trainledger.pass_event x WHERE x.pass_id = p.
 WHERE (p.option_id, p.party_id, p.valid_from, p.valid_until) IS DISTINCT FROM (e.option_id, e.party_id, e.valid_from, e.valid_until)
 OR e.run_from IS DISTINCT FROM (SELECT max(r.valid_from) FROM trainledger.pass_period r WHERE r.pass_id = p.id)
 SQL
+is($node->safe_psql('books', 'SELECT * FROM trainledger.verify()'), '', 'and all of them, its state and its runs');
 $session->quit;
 no_crash($node, $started, 'passes_model');
 $node->stop;
