@@ -154,13 +154,25 @@ AS $$
 DECLARE
 	checkpoint trainledger.checkpoint := find_checkpoint(size, false);
 	key_id bytea := key_id(checkpoint.origin, log_public_key());
+	-- without the line ends that PostgreSQL puts into longer ones
+	line text := format(E'\u2014 %s %s', checkpoint.origin, translate(encode(
+		key_id || log_sign(checkpoint_body(checkpoint)), 'base64'), E'\n', ''));
 BEGIN
-	checkpoint := keep_signature(checkpoint,
-		format(E'\u2014 %s %s', checkpoint.origin,
-			   -- without the line ends that PostgreSQL puts into longer ones
-			   translate(encode(
-				   key_id || log_sign(checkpoint_body(checkpoint)), 'base64'),
-				   E'\n', '')));
+	-- a line that was added in the name of the key, and is not its signature
+	IF position(E'\n' || line || E'\n' IN checkpoint.note) = 0 THEN
+		UPDATE trainledger.checkpoint c
+		SET note = array_to_string(ARRAY(
+			SELECT l.text
+			FROM unnest(string_to_array(c.note, E'\n'))
+				WITH ORDINALITY AS l(text, n)
+			WHERE NOT starts_with(l.text,
+				left(line, 8 + length(checkpoint.origin)))
+			ORDER BY l.n), E'\n')
+		WHERE c.size = checkpoint.size AND c.origin = checkpoint.origin
+		RETURNING c.* INTO checkpoint;
+		PERFORM require_written('checkpoint', FOUND);
+	END IF;
+	checkpoint := keep_signature(checkpoint, line);
 	RETURN checkpoint.note;
 END;
 $$;

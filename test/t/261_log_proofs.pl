@@ -158,6 +158,20 @@ is("@wrong", '', 'openssl says that notes are signed');
 is("@held", '', 'but not altered ones');
 is(text_of('trainledger.sign_checkpoint(7)'), $note{7}, 'signed again, a note is the same');
 
+# A line that was added in the name of the key before it signed
+my ($signer) = $note{8} =~ /^(\S+ \S+ \S{8})\S+\n\z/m;
+my $unsign = sub {
+	answer($_) for 'ALTER TABLE trainledger.checkpoint DISABLE TRIGGER USER', 'UPDATE trainledger.checkpoint SET note = NULL WHERE size = 8', 'ALTER TABLE trainledger.checkpoint ENABLE TRIGGER USER';
+};
+$unsign->();
+answer("SELECT trainledger.add_signature(8, '$_')") for "${signer}AAAA", "\xe2\x80\x94 other.example AAAAAAAA";
+ok(!checkpoint_of(text_of('(SELECT note FROM trainledger.checkpoint WHERE size = 8)')), 'a wrong line in the name of the key');
+my $both = text_of('trainledger.sign_checkpoint(8)');
+ok(checkpoint_of($both), 'does not keep it from signing');
+is($both, parse_note($note{8})->{text} . "\n\xe2\x80\x94 other.example AAAAAAAA\n" . ($note{8} =~ /([^\n]+\n)\z/)[0], 'and lines of others stay');
+$unsign->();
+is(text_of('trainledger.sign_checkpoint(8)'), $note{8}, 'without them the note is the same again');
+
 my $body = parse_note($note{9})->{text};
 my @witness = make_key();
 my $line = sign_note($body, 'witness.example', @witness);
