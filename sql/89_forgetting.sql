@@ -155,12 +155,10 @@ DECLARE
 			SELECT FROM pg_catalog.unnest(r.names) AS n(name)
 			WHERE trainledger_internal.folded(n.name) = ANY ($3))
 			OR r.kind = 'E1' AND (r.id, r.entry_no) IN (
-				SELECT o.account_id, o.entry_no
-				FROM trainledger.account a
-				JOIN trainledger.entry e ON e.account_id = a.id
-				JOIN trainledger.entry o ON o.account_id = e.other_account_id
-					AND o.other_account_id = a.id
-				WHERE a.party_id = $2))
+				SELECT o.account_id, o.entry_no FROM trainledger.entry o
+				WHERE o.other_account_id IN (
+					SELECT a.id FROM trainledger.account a
+					WHERE a.party_id = $2)))
 		AND NOT EXISTS (SELECT FROM trainledger.redaction d
 						WHERE d.row_id = r.id AND d.entry_no = r.entry_no
 						AND d.kind = r.kind) $sql$;
