@@ -190,7 +190,7 @@ BEGIN
 	line := rtrim(line, E'\n');
 	-- a reader takes no note that has a name with a blank of Unicode
 	IF line !~ E'^\u2014 [^[:space:]+'
-		E'\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+ ([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$'
+		'\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+ ([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)$'
 	   OR length(line) > 8192
 	   OR length(decode(split_part(line, ' ', 3), 'base64')) <= 4 THEN
 		PERFORM refuse('TL400', 'invalid signature line',
