@@ -163,9 +163,7 @@ DECLARE
 BEGIN
 	origin := require_text('origin', origin);
 	reason := require_text('reason', reason);
-	-- blanks of Unicode, whatever the locale knows
-	IF origin ~ E'[[:space:][:cntrl:]+'
-		'\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]' THEN
+	IF NOT is_key_name(origin) THEN
 		PERFORM refuse('TL400', 'invalid origin',
 			format('"%s" has a blank or a plus sign.', origin),
 			'Use a name like that of a web address without its scheme, such as books.example/ledger.',
