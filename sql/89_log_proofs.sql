@@ -179,10 +179,18 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.sign_checkpoint IS
 'Signs the checkpoint of this size, or the last one, with the Ed25519 key in the file that trainledger.log_key_file names, and returns it as a C2SP signed note. Level admin.';
 
--- Blanks are those of Unicode, whatever the locale knows.
+/*
+ * Blanks are those of Unicode, whatever the locale knows.  In PL/pgSQL: nothing
+ * reads the pattern before the library has refused databases that are not UTF8.
+ */
 CREATE FUNCTION trainledger_internal.is_key_name(name text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN name !~ E'[[:space:][:cntrl:]+\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]';
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, trainledger_internal, pg_temp
+AS $$
+BEGIN
+	RETURN name !~ E'[[:space:][:cntrl:]+\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]';
+END;
+$$;
 COMMENT ON FUNCTION trainledger_internal.is_key_name IS
 'Whether a text may stand in a signed note as the name of a key: it has no blank and no plus sign (C2SP).';
 

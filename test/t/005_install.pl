@@ -168,7 +168,7 @@ my $strings = $node->safe_psql('postgres', 'SHOW server_version_num') < 190000
   ? 'SET standard_conforming_strings = off;' : '';
 my %made = map {
 	$_ => $node->safe_psql('empty',
-		"BEGIN; $_ CREATE EXTENSION trainledger; SET LOCAL standard_conforming_strings = on; RESET bytea_output; $definitions; ROLLBACK")
+		"BEGIN; $_ CREATE EXTENSION trainledger; SET LOCAL standard_conforming_strings = on; RESET bytea_output; RESET DateStyle; RESET TimeZone; $definitions; ROLLBACK")
 } '', "$strings SET backslash_quote = off; SET bytea_output = escape; SET array_nulls = off; SET DateStyle = 'SQL, DMY'; SET TimeZone = 'Asia/Kathmandu';";
 is(scalar(keys %{ { map { $_ => 1 } values %made } }), 1,
 	'the same functions under any settings');
