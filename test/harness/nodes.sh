@@ -15,8 +15,9 @@
 # to be there before the server's tree is copied: node_packages.
 
 node_packages=("postgresql-$pg_version-plproxy")
-node_settings=(wal_level=logical max_wal_senders=20 max_replication_slots=20
-    max_worker_processes=20 max_logical_replication_workers=10 jit=off)
+node_settings=(wal_level=logical max_wal_senders=60 max_replication_slots=60
+    max_worker_processes=40 max_logical_replication_workers=20
+    max_sync_workers_per_subscription=8 jit=off)
 pooler_folder=
 
 # Debian's PgBouncer is unpacked and not installed: installing it would start it.

@@ -178,19 +178,20 @@ as_server()
     in_group "${switch[@]}" "$@"
 }
 
-# Process ids of everything that works inside the private folder.
+# Process ids of everything that works inside the private folder. A machine may
+# have hundreds of processes: one program looks at all of them.
 private_processes()
 {
-    local link
+    local folder target
 
-    for link in /proc/[0-9]*/cwd; do
-        case "$(readlink "$link" 2>/dev/null)" in
+    while read -r folder target; do
+        case "$target" in
             "$private" | "$private"/*)
-                link=${link%/cwd}
-                [ "${link#/proc/}" = $$ ] || echo "${link#/proc/}"
+                folder=${folder%/cwd}
+                [ "${folder#/proc/}" = $$ ] || echo "${folder#/proc/}"
                 ;;
         esac
-    done
+    done < <(find /proc/[0-9]*/cwd -maxdepth 0 -printf '%p %l\n' 2>/dev/null)
 }
 
 # Ends them: postmasters by an immediate shutdown, the rest by SIGTERM, and

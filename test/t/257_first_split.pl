@@ -16,7 +16,8 @@ use Test::More;
 
 use TrainLedger;
 
-my @settings = ('wal_level = logical', 'max_replication_slots = 20', 'max_wal_senders = 20', 'shared_buffers = 16MB');
+my @settings = ('wal_level = logical', 'max_replication_slots = 60', 'max_wal_senders = 60', 'max_worker_processes = 40',
+	'max_logical_replication_workers = 20', 'max_sync_workers_per_subscription = 8', 'shared_buffers = 16MB');
 my ($share) = run_command([ 'pg_config', '--sharedir' ]);
 my $folder = PostgreSQL::Test::Utils::tempdir;
 

@@ -28,9 +28,10 @@ my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
 	'fsync = off', 'full_page_writes = off',
 	'shared_buffers = 16MB', 'max_connections = 60', "log_statement = none",
-	'wal_level = logical', 'max_wal_senders = 20',
-	'max_replication_slots = 20', 'max_worker_processes = 20',
-	'max_logical_replication_workers = 10', 'jit = off');
+	'wal_level = logical', 'max_wal_senders = 60',
+	'max_replication_slots = 60', 'max_worker_processes = 40',
+	'max_logical_replication_workers = 20',
+	'max_sync_workers_per_subscription = 8', 'jit = off');
 
 # Further arguments are SQL for the template of all servers.
 sub new
