@@ -185,7 +185,7 @@ SELECT create_program_ticket('00000000-0000-4000-8000-000000973006', 973001, ext
 -- Every face answers
 SELECT f.name FROM find_party('id', '973001') f;
 SELECT s.operation, s.delta, s.source, s.description FROM account_statement(:account, '2000-01-01', 'infinity') s WHERE s.entry_no <= 3 ORDER BY s.entry_no;
-SELECT h.system, h.what, h.quantity FROM holdings(973001) h ORDER BY 1, 2;
+SELECT h.system, h.what, h.quantity FROM holdings(973001) h ORDER BY 1, 2, 3 DESC;
 SELECT line, quantity, regexp_replace(reference, '[-0-9a-f]{36}', '(id)') AS reference, changed_by FROM why(973001, '00000000-0000-4000-8000-000000973003');
 SELECT t.source, t.description, t.booked_by FROM trainledger_api.credit_transactions t WHERE t.account_id = :account ORDER BY t.entry_no LIMIT 2;
 SELECT party, party_id FROM balances WHERE party_id = 973001 AND kind = 'credit';
