@@ -288,6 +288,8 @@ typedef struct Tile
 
 struct TlStore
 {
+	bool		has_tail;
+	TlBlock		tail;			/* the last block, once it was asked for */
 	int			next;			/* tile to be replaced next */
 	Tile		tiles[KEPT_TILES];
 };
@@ -441,6 +443,35 @@ tl_find_in_block(TlStore *store, int64 number, const TlPlace *place)
 	return -1;
 }
 
+/*
+ * A node below a block's, if it is one of the last block's peaks.  Every proof
+ * under the latest checkpoint needs these, and a row has them.
+ */
+static const TlHash *
+find_peak(TlStore *store, int level, int64 number)
+{
+	const TlPeaks *peaks = &store->tail.peaks;
+	int64		start;
+	int			place = 0;
+
+	if (!store->has_tail && !tl_last_block(&store->tail))
+		return NULL;
+	store->has_tail = true;
+	start = store->tail.number * TL_BLOCK_LEAVES;
+	for (int of_level = TL_BLOCK_BITS; of_level >= 0; of_level--)
+	{
+		int64		leaves = INT64CONST(1) << of_level;
+
+		if ((peaks->size & leaves) == 0)
+			continue;
+		if (of_level == level && start >> level == number)
+			return &peaks->hashes[place];
+		start += leaves;
+		place++;
+	}
+	return NULL;
+}
+
 /* The hash of a complete node of the log; see TlReadNode */
 TlHash
 tl_stored_node(void *context, int level, int64 number)
@@ -448,7 +479,10 @@ tl_stored_node(void *context, int level, int64 number)
 	int			row = Min(level / TILE_BITS, 3);
 	int			above = level - row * TILE_BITS;
 	int64		first = number << above;
+	const TlHash *peak = row == 0 ? find_peak(context, level, number) : NULL;
 
+	if (peak != NULL)
+		return *peak;
 	if (above >= TILE_BITS)		/* level 32 and above: no tree is that large */
 	{
 		TlHash		left = tl_stored_node(context, level - 1, 2 * number);
