@@ -49,7 +49,8 @@ typedef struct LeafGroup
 	TlStore    *store;
 	TlPeaks		peaks;			/* of all leaves before the current block */
 	int			count;
-	Checkpoint *checkpoints;	/* those that end in the group */
+	Checkpoint *checkpoints;	/* those that end in the group, by size */
+	int			next;			/* the first that was not come to yet */
 } LeafGroup;
 
 /* The leaves that the books have for a block */
@@ -298,34 +299,43 @@ has_same_peaks(const TlPeaks *a, const TlPeaks *b)
 		memcmp(a->hashes, b->hashes, a->count * sizeof(TlHash)) == 0;
 }
 
+static void
+check_checkpoint(const LeafGroup *group, const Checkpoint *checkpoint,
+				 const TlPeaks *inner, const TlPlace *place)
+{
+	TlPeaks		whole = group->peaks;
+	TlHash		root;
+
+	memcpy(&whole.hashes[whole.count], inner->hashes,
+		   inner->count * sizeof(TlHash));
+	whole.count += inner->count;
+	root = tl_peaks_root(&whole);
+	if (!tl_same_hash(&root, &checkpoint->root))
+		report_log(group, "checkpoint", checkpoint->size,
+				   "Its root is not that of the log.");
+	if (checkpoint->last_booking_no < place->booking_no)
+		report_log(group, "checkpoint", checkpoint->size,
+				   "It ends before its last leaf.");
+}
+
 /*
  * Compare the checkpoints that end with the leaf at this place; inner are the
- * peaks of the leaves in its block.
+ * peaks of the leaves in its block.  There may be as many checkpoints as leaves:
+ * each is come to once.
  */
 static void
-check_checkpoints(const LeafGroup *group, const TlPeaks *inner,
-				  const TlPlace *place)
+check_checkpoints(LeafGroup *group, const TlPeaks *inner, const TlPlace *place)
 {
 	int64		size = group->peaks.size + inner->size;
 
-	for (int i = 0; i < group->count; i++)
+	for (; group->next < group->count; group->next++)
 	{
-		const Checkpoint *checkpoint = &group->checkpoints[i];
-		TlPeaks		whole = group->peaks;
-		TlHash		root;
+		const Checkpoint *checkpoint = &group->checkpoints[group->next];
 
-		if (checkpoint->size != size)
-			continue;
-		memcpy(&whole.hashes[whole.count], inner->hashes,
-			   inner->count * sizeof(TlHash));
-		whole.count += inner->count;
-		root = tl_peaks_root(&whole);
-		if (!tl_same_hash(&root, &checkpoint->root))
-			report_log(group, "checkpoint", size,
-					   "Its root is not that of the log.");
-		if (checkpoint->last_booking_no < place->booking_no)
-			report_log(group, "checkpoint", size,
-					   "It ends before its last leaf.");
+		if (checkpoint->size > size)
+			break;
+		if (checkpoint->size == size)
+			check_checkpoint(group, checkpoint, inner, place);
 	}
 }
 

@@ -321,6 +321,22 @@ is(join("\n", answer('SELECT kind, key, problem FROM trainledger.verify()')),
 	'', 'of a log that was written anew, verify() alone knows nothing');
 is(join("\n", with_kept()), "checkpoint|{$size}|changed", 'with the checkpoint it does');
 
+# ----------------------------------------------------------------------
+# As many checkpoints as leaves: each is looked at once
+# ----------------------------------------------------------------------
+
+answer("SELECT count(trainledger.credit_add(20, 1, 'desk', 'many ' || n, now())) FROM generate_series(1, 25000) n");
+answer('SELECT trainledger.seal()');
+my ($forged) = answer("WITH forged AS (INSERT INTO trainledger.checkpoint (origin, size, root, last_booking_no, created_at)
+	SELECT c.origin, n, sha256(c.root), c.last_booking_no, c.created_at
+	FROM (SELECT * FROM trainledger.checkpoint ORDER BY size DESC LIMIT 1) c, generate_series(1, c.size - 1) n
+	ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM forged");
+cmp_ok($forged, '>', 20000, "$forged checkpoints are forged");
+answer("SET statement_timeout = '20s'");
+is(join("
+", answer('SELECT kind, problem, count(*) FROM trainledger.verify() GROUP BY 1, 2')),
+	"checkpoint|changed|$forged", 'and all of them are found before long');
+
 $session->quit;
 $node->stop;
 done_testing();
