@@ -73,8 +73,8 @@ ask()
 }
 
 # The tables whose rows move, each with the condition that a row is of the homes.
-# A row filter takes no functions of ours, but bits of a key. The salt of party 0 is
-# nobody's, and stays.
+# A row filter takes no functions of ours, but bits of a key; a list is looked up
+# by a hash, however many homes it has. The salt of party 0 is nobody's, and stays.
 moved_tables()
 {
     cat <<'SQL'
@@ -82,17 +82,16 @@ SET search_path = pg_catalog, pg_temp;
 SELECT trainledger.home(0) \g /dev/null
 CREATE TEMPORARY TABLE moved AS
 SELECT t.ordinal, t.table_name, t.home_column,
-       format(CASE WHEN t.table_name = 'party_salt' THEN '%%1$s <> 0 AND (%s)' ELSE '%s' END,
-       string_agg(format('(%s) BETWEEN %s AND %s', CASE WHEN a.is_uuid
-           THEN '(get_byte(uuid_send(%1$s), 14) & 3) << 8 | get_byte(uuid_send(%1$s), 15)'
-           ELSE '%1$s & 1023' END, lower(r.homes), upper(r.homes) - 1), ' OR ')) AS condition
+       format('%s(%s) = ANY (%L::bigint[])',
+           CASE WHEN t.table_name = 'party_salt' THEN '%1$s <> 0 AND ' ELSE '' END,
+           CASE WHEN p.atttypid = 'uuid'::regtype
+               THEN '((get_byte(uuid_send(%1$s), 14) & 3) << 8 | get_byte(uuid_send(%1$s), 15))::bigint'
+               ELSE '%1$s & 1023' END,
+           ARRAY(SELECT h FROM generate_series(0, 1023) h WHERE h <@ :'homes'::int4multirange)) AS condition
 FROM trainledger.table_class t
-CROSS JOIN LATERAL (SELECT p.atttypid = 'uuid'::regtype AS is_uuid
-    FROM pg_attribute p WHERE p.attname = t.home_column
-    AND p.attrelid = format('trainledger.%I', t.table_name)::regclass) AS a
-CROSS JOIN unnest(:'homes'::int4multirange * '{[0,1024)}') AS r(homes)
-WHERE t.class = 'home'
-GROUP BY t.ordinal, t.table_name, t.home_column, a.is_uuid;
+JOIN pg_attribute p ON p.attname = t.home_column
+    AND p.attrelid = format('trainledger.%I', t.table_name)::regclass
+WHERE t.class = 'home';
 SQL
 }
 
