@@ -41,16 +41,27 @@ at_server()
         -d books -c "$2" || die "$1 refuses"
 }
 
-start_books()
+# Makes a stopped server with these settings and the database books, of which all
+# are copies.
+make_original()
+{
+    server=$private/original
+    as_server mkdir -p "$server"/{socket,log}
+    make_cluster
+    start_cluster "${node_settings[@]}" "$@"
+    as_server createdb books
+    as_server psql -X -q -d books -c 'CREATE EXTENSION trainledger'
+    as_server pg_ctl -D "$server/data" -w -s stop
+}
+
+start_copy()
 {
     server=$private/$1
-    shift
+    say "Starting a private server in $server"
     as_server mkdir -p "$server"/{socket,log}
-    start_server "${node_settings[@]}" "$@"
-    as_server createdb books
+    as_server cp -R "$private/original/data" "$server/data"
+    start_cluster
     export PGDATABASE=books
-    as_server psql -X -q -c 'CREATE EXTENSION trainledger'
-    server=$private
 }
 
 # One for all nodes, in transaction mode, where only the front goes
@@ -139,9 +150,12 @@ start_nodes()
 
     extension_folder=$("$pg_config" --sharedir)/extension
     mapfile -t names < <(seq -f 'n%g' "$count")
+    make_original "$@"
     for name in "${names[@]}" front; do
-        start_books "$name" "$@"
+        start_copy "$name"
     done
+    server=$private
+    rm -r "$private/original"
     run_script "$extension_folder/trainledger_proxy.sql"
     run_script doc/deploy/roles.sql
     start_pgbouncer "${names[@]}"

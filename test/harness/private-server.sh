@@ -13,7 +13,7 @@
 #                               copy of the server's tree of that pg_config,
 #                               Debian's server unless another is given
 #   build_and_install           builds the copied checkout for that tree
-#   start_server NAME=VALUE ... makes a cluster with these settings, starts it
+#   start_server NAME=VALUE ... makes a cluster, starts it with these settings
 #   as_server COMMAND ...       runs a command as the server's user
 #   run_script FILE ...         runs SQL, with further arguments for psql
 #   save_results                copies what the tests wrote to test/results
@@ -346,15 +346,21 @@ build_and_install()
     grep -E 'warning:' "$log" || true
 }
 
-# Makes a cluster with the given settings and starts it.
-start_server()
+# Makes a cluster.
+make_cluster()
+{
+    local log=$server/log/initdb.log
+
+    as_server initdb -D "$server/data" -U postgres -A trust -E UTF8 \
+        --locale=C.UTF-8 --lc-messages=C --no-sync >"$log" 2>&1 ||
+        { cat "$log"; die "initdb failed"; }
+}
+
+# Starts the cluster with the given settings, on its own socket alone.
+start_cluster()
 {
     local data=$server/data log=$server/log setting
 
-    say "Starting a private server in $server"
-    as_server initdb -D "$data" -U postgres -A trust -E UTF8 --locale=C.UTF-8 \
-        --lc-messages=C --no-sync >"$log/initdb.log" 2>&1 ||
-        { cat "$log/initdb.log"; die "initdb failed"; }
     {
         echo "listen_addresses = ''"
         echo "unix_socket_directories = '$server/socket'"
@@ -371,6 +377,14 @@ start_server()
     export PGDATABASE=postgres
     as_server pg_ctl -D "$data" -l "$log/server.log" -w -s start ||
         { cat "$log/server.log"; die "the server does not start"; }
+}
+
+# Makes a cluster and starts it with the given settings.
+start_server()
+{
+    say "Starting a private server in $server"
+    make_cluster
+    start_cluster "$@"
 }
 
 run_script()
