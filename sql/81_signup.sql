@@ -429,8 +429,10 @@ BEGIN
 	UPDATE trainledger.signup_token t SET activations = t.activations - 1
 	WHERE t.id = claim.signup_token_id;
 	PERFORM require_written('signup_token', FOUND);
-	PERFORM FROM trainledger.enrolment e
-	WHERE e.id = claim.enrolment_id FOR NO KEY UPDATE;
+	-- written, as by enrol(): two claims for it may be cancelled at once
+	UPDATE trainledger.enrolment e SET ended_at = e.ended_at
+	WHERE e.id = claim.enrolment_id;
+	PERFORM require_written('enrolment', FOUND);
 	IF NOT EXISTS (SELECT FROM trainledger.signup_claim c
 				   WHERE c.enrolment_id = claim.enrolment_id
 				   AND c.cancelled_at IS NULL) THEN
