@@ -309,6 +309,7 @@ BEGIN
 
 	PERFORM require_home(whole.party_id, 'redemption_id');
 	PERFORM lock_token_account(whole.party_id, whole.token_type_id);
+	token_type := training_type(whole.token_type_id);
 	whole := redemption(whole.id);
 	wanted := coalesce(wanted, (whole.quantity - whole.refunded)::numeric);
 	IF wanted = 0 OR wanted > (whole.quantity - whole.refunded)::numeric THEN

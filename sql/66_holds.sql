@@ -171,9 +171,10 @@ BEGIN
 	PERFORM check_hold_end(expires_at);
 	PERFORM at_scale('quantity', quantity, token_type.scale);
 	PERFORM require_home(party_id, 'party_id');
+	PERFORM lock_token_account(party_id, token_type_id);
+	token_type := training_type(token_type_id);
 	PERFORM require_active(token_type, 'token_type_id');
 	PERFORM require_not_suspended(holder, 'party_id');
-	PERFORM lock_token_account(party_id, token_type_id);
 	SELECT d.lots, d.accounts, d.takes INTO lots, accounts, takes
 	FROM draw(party_id, token_type_id, quantity) d;
 	hold.party_id := party_id;
