@@ -254,8 +254,8 @@ COMMENT ON FUNCTION trainledger_internal.empty_columns IS
 'Empties the texts of a party, and its names everywhere, and returns in which tables.';
 
 /*
- * Waits for whoever is booking on the party's accounts, or has the party's row
- * and is making something of it.
+ * Waits for whoever is booking on the party's accounts, is changing what it has,
+ * or has the party's row and is making something of it.
  */
 CREATE FUNCTION trainledger_internal.lock_all_of_party(of_party bigint)
 RETURNS void
@@ -269,12 +269,20 @@ BEGIN
 		ORDER BY k.token_type_id FOR NO KEY UPDATE;
 		PERFORM FROM trainledger.account a
 		WHERE a.party_id = of_party ORDER BY a.id FOR NO KEY UPDATE;
+		PERFORM FROM trainledger.pass p
+		WHERE p.party_id = of_party ORDER BY p.id FOR NO KEY UPDATE;
+	END IF;
+	IF writes_class('global') THEN
+		PERFORM FROM trainledger.membership m
+		WHERE m.party_id = of_party ORDER BY m.program_id FOR NO KEY UPDATE;
+		PERFORM FROM trainledger.signup_claim c
+		WHERE c.party_id = of_party ORDER BY c.id FOR NO KEY UPDATE;
 	END IF;
 	PERFORM FROM trainledger.party p WHERE p.id = of_party FOR UPDATE;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.lock_all_of_party IS
-'Locks a party and its accounts.';
+'Locks a party, its accounts, passes, memberships and claims.';
 
 CREATE FUNCTION trainledger_internal.let_go_of_party(
 	of_party bigint, folded_names text[]) RETURNS void
