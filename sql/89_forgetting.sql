@@ -255,30 +255,50 @@ COMMENT ON FUNCTION trainledger_internal.empty_columns IS
 
 /*
  * Waits for whoever is booking on the party's accounts, is changing what it has,
- * or has the party's row and is making something of it.
+ * or has the party's row and is making something of it.  Of these some go on to
+ * an account and others come from one, so no order suits all: where the row is
+ * taken, everything is let go, and it is waited for with nothing in hand.
  */
 CREATE FUNCTION trainledger_internal.lock_all_of_party(of_party bigint)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
+DECLARE
+	locked bigint;
 BEGIN
-	IF writes_class('home') THEN
-		PERFORM FROM trainledger.token_account k
-		WHERE k.party_id = of_party
-		ORDER BY k.token_type_id FOR NO KEY UPDATE;
-		PERFORM FROM trainledger.account a
-		WHERE a.party_id = of_party ORDER BY a.id FOR NO KEY UPDATE;
-		PERFORM FROM trainledger.pass p
-		WHERE p.party_id = of_party ORDER BY p.id FOR NO KEY UPDATE;
-	END IF;
-	IF writes_class('global') THEN
-		PERFORM FROM trainledger.membership m
-		WHERE m.party_id = of_party ORDER BY m.program_id FOR NO KEY UPDATE;
-		PERFORM FROM trainledger.signup_claim c
-		WHERE c.party_id = of_party ORDER BY c.id FOR NO KEY UPDATE;
-	END IF;
-	PERFORM FROM trainledger.party p WHERE p.id = of_party FOR UPDATE;
+	LOOP
+		BEGIN
+			IF writes_class('home') THEN
+				PERFORM FROM trainledger.token_account k
+				WHERE k.party_id = of_party
+				ORDER BY k.token_type_id FOR NO KEY UPDATE;
+				PERFORM FROM trainledger.account a
+				WHERE a.party_id = of_party ORDER BY a.id FOR NO KEY UPDATE;
+				PERFORM FROM trainledger.pass p
+				WHERE p.party_id = of_party ORDER BY p.id FOR NO KEY UPDATE;
+			END IF;
+			IF writes_class('global') THEN
+				PERFORM FROM trainledger.membership m
+				WHERE m.party_id = of_party
+				ORDER BY m.program_id FOR NO KEY UPDATE;
+				PERFORM FROM trainledger.signup_claim c
+				WHERE c.party_id = of_party ORDER BY c.id FOR NO KEY UPDATE;
+			END IF;
+			SELECT p.id INTO STRICT locked FROM trainledger.party p
+			WHERE p.id = of_party FOR UPDATE SKIP LOCKED;
+			RETURN;
+		EXCEPTION WHEN no_data_found THEN
+			NULL;
+		END;
+		BEGIN
+			PERFORM FROM trainledger.party p
+			WHERE p.id = of_party FOR UPDATE;
+			RAISE no_data_found;
+		EXCEPTION WHEN no_data_found THEN
+			NULL;
+		END;
+	END LOOP;
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.lock_all_of_party IS
