@@ -133,8 +133,9 @@ COMMENT ON FUNCTION trainledger_internal.check_reason_code IS
 
 /*
  * The rows are looked for twice: their parties need salts before there are
- * hashes.  A transfer has one text on both sides, so its other side is emptied
- * too.
+ * hashes.  What others have booked meanwhile may have none, and needs no hash:
+ * the caller has the mutex of the log, so it is not sealed.  A transfer has one
+ * text on both sides, so its other side is emptied too.
  */
 CREATE FUNCTION trainledger_internal.keep_hashes(
 	of_party bigint, folded_names text[], reason_code text,
@@ -177,6 +178,8 @@ BEGIN
 				   r.party_id, decode(right(r.leaf, 64), 'hex'), $4,
 				   trainledger_internal.caller_name(), trainledger.clock()
 		$sql$ || wanted || $sql$
+			AND right(r.leaf, 2) <> $re$\N$re$
+			ON CONFLICT DO NOTHING
 			RETURNING kind)
 		SELECT count(*) FILTER (WHERE m.kind = 'E1'),
 			   count(*) FILTER (WHERE m.kind <> 'E1')
@@ -359,6 +362,8 @@ COMMENT ON FUNCTION trainledger_internal.notice_vacuum IS
 
 /*
  * Whatever was committed before must be seen, so each statement looks anew.
+ * Nothing may be sealed between the hashes and the texts, nor may two calls
+ * write what is of both parties, or of a name of both.
  */
 CREATE FUNCTION trainledger_internal.forget(
 	party_id bigint, reason_code text, subs text[],
@@ -375,6 +380,7 @@ BEGIN
 	reason_code := check_reason_code(reason_code);
 	PERFORM require_read_committed('forget_party');
 	PERFORM party(party_id);
+	PERFORM take_mutex('log');
 	PERFORM lock_all_of_party(party_id);
 	forgotten := party(party_id);
 	folded_names := ARRAY(
@@ -448,7 +454,9 @@ BEGIN
 	FROM trainledger.log_row r
 	WHERE r.kind = 'E1' AND r.id = $1 AND r.entry_no = $2
 	AND NOT EXISTS (SELECT FROM trainledger.redaction d
-					WHERE d.kind = 'E1' AND d.row_id = $1 AND d.entry_no = $2);
+					WHERE d.kind = 'E1' AND d.row_id = $1 AND d.entry_no = $2)
+	-- the other side of a transfer may be forgotten at the same time
+	ON CONFLICT DO NOTHING;
 	entries := FOUND::integer;
 	IF FOUND THEN
 		PERFORM empty_texts('entry'::name, (
