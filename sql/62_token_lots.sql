@@ -499,6 +499,8 @@ BEGIN
 	UPDATE trainledger.token_lot l SET expires_at = new_expiry
 	WHERE l.id = lot.id;
 	PERFORM require_written('token_lot', FOUND);
+	-- a new version of the account: who has read the old end starts again
+	PERFORM change_held(ARRAY[lot.account_id], ARRAY[0::trainledger.amount]);
 	INSERT INTO trainledger.token_issue_event AS v
 		(id, issue_id, old_expires_at, new_expires_at, changed_by, created_at,
 		 reason, booking_no)
