@@ -143,8 +143,8 @@ $$;
 COMMENT ON FUNCTION trainledger_internal.check_party IS
 'Checks what a party may have (TL400, TL404).';
 
-CREATE FUNCTION trainledger_internal.taken_party_column(made trainledger.party)
-RETURNS text
+CREATE FUNCTION trainledger_internal.taken_party_column(
+	made trainledger.party, own_id bigint) RETURNS text
 LANGUAGE sql VOLATILE PARALLEL UNSAFE
 BEGIN ATOMIC
 	SELECT CASE
@@ -155,14 +155,15 @@ BEGIN ATOMIC
 		WHEN p.external_id = made.external_id THEN 'external_id'
 		ELSE 'email' END
 	FROM trainledger.party p
-	WHERE p.id = made.id OR p.uuid = made.uuid OR p.rfid = made.rfid
+	WHERE (p.id = made.id OR p.uuid = made.uuid OR p.rfid = made.rfid
 	   OR p.barcode = made.barcode OR p.external_id = made.external_id
 	   OR trainledger_internal.folded(p.email) COLLATE "C"
-		  = trainledger_internal.folded(made.email)
+		  = trainledger_internal.folded(made.email))
+	AND p.id IS DISTINCT FROM own_id
 	LIMIT 1;
 END;
 COMMENT ON FUNCTION trainledger_internal.taken_party_column IS
-'Which unique column of a party another one has.';
+'Which unique column of a party another one has; own_id is the party itself, null where it is not there yet.';
 
 CREATE FUNCTION trainledger_internal.add_party(
 	kind trainledger.party_kind,
@@ -221,7 +222,7 @@ BEGIN
 		INSERT INTO trainledger.party AS p SELECT (made).*
 		ON CONFLICT DO NOTHING RETURNING p.* INTO stored;
 		EXIT WHEN stored.id IS NOT NULL;
-		taken := taken_party_column(made);
+		taken := taken_party_column(made, NULL::bigint);
 		PERFORM require_conflict('party', taken IS NOT NULL);
 		-- our generated id was imported meanwhile: try the next one
 		CONTINUE WHEN id IS NULL AND taken = 'id';
@@ -292,6 +293,11 @@ BEGIN
 		PERFORM lock_address(folded(old_email), false),
 				lock_address(folded(made.email), false);
 		PERFORM bind_tickets(made, old_email);
+	END IF;
+	-- not left to the index, in which two that swap would wait for each other
+	taken := taken_party_column(made, made.id);
+	IF taken IS NOT NULL THEN
+		PERFORM raise_taken('party', taken);
 	END IF;
 	made.updated_at := greatest(trainledger.clock(), made.updated_at);
 	BEGIN

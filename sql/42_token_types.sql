@@ -216,6 +216,12 @@ BEGIN
 				 ELSE 'lower_bound' END);
 	END IF;
 
+	-- not left to the index, in which two that swap would wait for each other
+	IF EXISTS (SELECT FROM trainledger.token_type t
+			   WHERE t.kind = made.kind AND t.name = made.name
+			   AND t.id <> made.id) THEN
+		PERFORM raise_taken('token_type', 'name');
+	END IF;
 	BEGIN
 		UPDATE trainledger.token_type t
 		SET name = made.name, symbol = made.symbol,

@@ -114,6 +114,11 @@ BEGIN
 			'Publish an option of it first.', 'lifecycle_state');
 	END IF;
 	made := jsonb_populate_record(made, changed);
+	-- not left to the index, in which two that swap would wait for each other
+	IF EXISTS (SELECT FROM trainledger.pass_type t
+			   WHERE t.code = made.code AND t.id <> made.id) THEN
+		PERFORM raise_taken('pass_type', 'code');
+	END IF;
 	BEGIN
 		UPDATE trainledger.pass_type t
 		SET code = made.code, name = made.name,
