@@ -131,6 +131,10 @@ DECLARE
 	-- its name, a blank, and the first 4 bytes of the base64, the key's id
 	signer text := substring(line FROM $re$^\S+ \S+ .{5}$re$);
 BEGIN
+	-- the same may be added at the same time
+	SELECT c.* INTO checkpoint FROM trainledger.checkpoint c
+	WHERE c.size = checkpoint.size AND c.origin = checkpoint.origin
+	FOR NO KEY UPDATE;
 	IF position(E'\n' || signer IN checkpoint.note) > 0 THEN
 		RETURN checkpoint;
 	END IF;
