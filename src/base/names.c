@@ -24,6 +24,13 @@
 #include "base/fold.h"
 #include "base/trainledger.h"
 
+/*
+ * Characters of the longest name when it is decomposed, at most 4 for each.  A
+ * longer text is no name and is not normalised: core takes quadratic time to
+ * sort the marks in it, and cannot be cancelled.
+ */
+#define MAX_NAME_DECOMPOSED		(4 * TL_MAX_NAME_CHARS)
+
 PG_FUNCTION_INFO_V1(tl_trimmed);
 PG_FUNCTION_INFO_V1(tl_folded);
 
@@ -141,24 +148,26 @@ fold(pg_wchar c)
 	return c;
 }
 
-/* Decode UTF-8; the result ends with 0, and is palloc'd. */
+/* Decode UTF-8; the result, palloc'd, has *length characters and then 0. */
 static pg_wchar *
-decode(const char *bytes, int length)
+decode(const char *bytes, int *length)
 {
-	pg_wchar   *chars = palloc((length + 1) * sizeof(pg_wchar));
+	pg_wchar   *chars = palloc((*length + 1) * sizeof(pg_wchar));
+	int			left = *length;
 	int			count = 0;
 
-	while (length > 0)
+	while (left > 0)
 	{
 		int			size = pg_utf_mblen((const unsigned char *) bytes);
 
-		if (size > length)
+		if (size > left)
 			break;
 		chars[count++] = utf8_to_unicode((const unsigned char *) bytes);
 		bytes += size;
-		length -= size;
+		left -= size;
 	}
 	chars[count] = 0;
+	*length = count;
 	return chars;
 }
 
@@ -169,14 +178,18 @@ decode(const char *bytes, int length)
 static text *
 fold_chars(const char *bytes, int length)
 {
-	pg_wchar   *chars = unicode_normalize(UNICODE_NFC, decode(bytes, length));
+	pg_wchar   *chars = decode(bytes, &length);
+	bool		is_name = length <= MAX_NAME_DECOMPOSED;
 	int			count = 0;
 	text	   *result;
 	unsigned char *end;
 
+	if (is_name)
+		chars = unicode_normalize(UNICODE_NFC, chars);
 	for (pg_wchar *c = chars; *c != 0; c++)
 		*c = fold(*c);
-	chars = unicode_normalize(UNICODE_NFC, chars);
+	if (is_name)
+		chars = unicode_normalize(UNICODE_NFC, chars);
 	while (chars[count] != 0)
 		count++;
 
