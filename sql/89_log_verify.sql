@@ -40,8 +40,9 @@ BEGIN ATOMIC
 	CROSS JOIN log
 	WHERE b.block_no < 0 OR b.size IS DISTINCT FROM
 		least(256, log.size - b.block_no * 256)
-	OR octet_length(b.prefixes) <> 4 * b.size
-	OR octet_length(b.hash) <>
+	OR num_nulls(b.booking_no, b.kind, b.id, b.entry_no) > 0
+	OR octet_length(b.prefixes) IS DISTINCT FROM 4 * b.size
+	OR octet_length(b.hash) IS DISTINCT FROM
 		32 * length(replace(b.size::bit(16)::text, '0', ''))
 	UNION ALL
 	SELECT 'missing', 'checkpoint', log.found,
@@ -52,7 +53,7 @@ BEGIN ATOMIC
 	SELECT 'changed', 'checkpoint', c.size,
 		   'Its columns contradict each other.'
 	FROM trainledger.checkpoint c
-	WHERE octet_length(c.root) <> 32 OR c.size <= 0
+	WHERE octet_length(c.root) IS DISTINCT FROM 32 OR c.size <= 0
 	OR c.last_booking_no > (SELECT s.last_value FROM trainledger.booking_no_seq s)
 	OR NOT starts_with(c.note, trainledger_internal.checkpoint_body(c) || E'\n')
 	OR NOT EXISTS (SELECT FROM trainledger.log_origin o
@@ -307,9 +308,11 @@ BEGIN ATOMIC
 			b.block_no / 256, with_roots) g
 		WHERE b.block_no % 256 = 0
 		AND coalesce(n.booking_no >= since, true)
-		-- what cannot be read is reported with the log's own rows
+		-- what cannot be read is reported with the log's own rows; where a
+		-- group begins, the one before it ends
 		AND b.block_no / 256 <> ALL (ARRAY(
-			SELECT p.id / 256 FROM trainledger_internal.log_row_problems() p
+			SELECT unnest(ARRAY[p.id / 256, (p.id - 1) / 256])
+			FROM trainledger_internal.log_row_problems() p
 			WHERE NOT with_roots AND p.kind = 'log_block'
 			AND p.problem = 'changed'))),
 	nameless AS (

@@ -36,7 +36,7 @@ refuse_log_row(const char *table, const char *which, int64 number)
 			(errcode(ERRCODE_DATA_CORRUPTED),
 			 errmsg("the log is damaged"),
 			 errdetail("The row of trainledger.%s for %s " INT64_FORMAT
-					   " is missing or has another length.",
+					   " is missing, has nulls or has another length.",
 					   table, which, number),
 			 errhint("verify() says what was changed.")));
 }
@@ -63,16 +63,30 @@ count_peaks(int size)
  * ---------------------------------------------------------------------
  */
 
+/* Types of the columns of log_block as they are read; only names may be null */
+static const Oid block_types[] = {INT8OID, INT8OID, TEXTOID, INT8OID, INT8OID,
+								  INT4OID, BYTEAOID, BYTEAOID, BYTEAOID};
+
+#define BLOCK_COLUMNS		lengthof(block_types)
+#define BLOCK_NAMES			(BLOCK_COLUMNS - 1)
+
 static void
 read_block(HeapTuple row, TupleDesc columns, TlBlock *block)
 {
-	Datum		values[9];
-	bool		nulls[9];
+	Datum		values[BLOCK_COLUMNS];
+	bool		nulls[BLOCK_COLUMNS];
 	bytea	   *hash;
 	bytea	   *prefixes;
 
 	heap_deform_tuple(row, columns, values, nulls);
 	block->number = DatumGetInt64(values[0]);
+	for (size_t i = 0; i < BLOCK_COLUMNS; i++)
+	{
+		tl_require_column_type("log_block", columns, (int) i + 1,
+							   block_types[i]);
+		if (nulls[i] && i != BLOCK_NAMES)
+			refuse_log_row("log_block", "block", block->number);
+	}
 	tl_read_place(&values[1], &block->first);
 	block->peaks.size = DatumGetInt32(values[5]);
 	hash = DatumGetByteaPP(values[6]);
@@ -89,9 +103,9 @@ read_block(HeapTuple row, TupleDesc columns, TlBlock *block)
 	memcpy(block->prefixes, VARDATA_ANY(prefixes),
 		   VARSIZE_ANY_EXHDR(prefixes));
 	initStringInfo(&block->names);
-	if (!nulls[8])
+	if (!nulls[BLOCK_NAMES])
 	{
-		bytea	   *bytes = DatumGetByteaPP(values[8]);
+		bytea	   *bytes = DatumGetByteaPP(values[BLOCK_NAMES]);
 
 		appendBinaryStringInfo(&block->names, VARDATA_ANY(bytes),
 							   VARSIZE_ANY_EXHDR(bytes));
@@ -364,6 +378,7 @@ read_node_tile(Tile *tile)
 							Int64GetDatum(first + TILE_NODES),
 							Int32GetDatum(tile->row * TILE_BITS)};
 	SPIPlanPtr	plan;
+	const char *table = tile->row == 1 ? "log_block" : "log_node";
 
 	if (tile->row == 1)
 		plan = tl_saved_plan(&blocks,
@@ -392,13 +407,14 @@ read_node_tile(Tile *tile)
 		bool		is_null;
 		int64		number = DatumGetInt64(SPI_getbinval(row, columns, 1,
 														 &is_null));
-		bytea	   *hash = DatumGetByteaPP(SPI_getbinval(row, columns, 2,
-														 &is_null));
+		Datum		value = SPI_getbinval(row, columns, 2, &is_null);
+		bytea	   *hash;
 
-		if (number != first + (int64) i ||
+		tl_require_column_type(table, columns, 2, BYTEAOID);
+		hash = is_null ? NULL : DatumGetByteaPP(value);
+		if (number != first + (int64) i || hash == NULL ||
 			VARSIZE_ANY_EXHDR(hash) != TL_HASH_BYTES)
-			refuse_log_row(tile->row == 1 ? "log_block" : "log_node", "node",
-						   first + (int64) i);
+			refuse_log_row(table, "node", first + (int64) i);
 		memcpy(tile->hashes[i].bytes, VARDATA_ANY(hash), TL_HASH_BYTES);
 	}
 	tile->count = (int) SPI_processed;

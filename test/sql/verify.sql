@@ -151,6 +151,11 @@ SELECT problems FROM pg_temp.after('UPDATE trainledger.log_block SET prefixes = 
 SELECT problems FROM pg_temp.after('UPDATE trainledger.log_block SET hash = overlay(hash PLACING ''\x00000000'' FROM 1) WHERE block_no = 0');
 SELECT problems FROM pg_temp.after('UPDATE trainledger.checkpoint SET root = sha256(root) WHERE size = (SELECT max(c.size) FROM trainledger.checkpoint c)');
 SELECT problems FROM pg_temp.after('DELETE FROM trainledger.log_block WHERE block_no = 0');
+-- what was emptied, or has another type, brings nothing down
+SELECT name, problems FROM unnest('{booking_no,kind,id,entry_no,size,hash,prefixes}'::text[]) name,
+	pg_temp.after(format('ALTER TABLE trainledger.log_block ALTER %1$I DROP NOT NULL; UPDATE trainledger.log_block SET %1$I = NULL WHERE block_no = 0', name));
+SELECT problems FROM pg_temp.after('ALTER TABLE trainledger.checkpoint ALTER root DROP NOT NULL; UPDATE trainledger.checkpoint SET root = NULL WHERE size = (SELECT max(c.size) FROM trainledger.checkpoint c)');
+SELECT problems FROM pg_temp.after('ALTER TABLE trainledger.log_block RENAME names TO n; ALTER TABLE trainledger.log_block ADD names integer');
 -- cut off, with all its checkpoints: only what was kept outside knows
 SELECT problems FROM pg_temp.after('DELETE FROM trainledger.log_block; DELETE FROM trainledger.log_node; DELETE FROM trainledger.checkpoint');
 SELECT problems FROM pg_temp.after('DELETE FROM trainledger.log_block; DELETE FROM trainledger.log_node; DELETE FROM trainledger.checkpoint', :'kept');

@@ -322,19 +322,36 @@ is(join("\n", answer('SELECT kind, key, problem FROM trainledger.verify()')),
 is(join("\n", with_kept()), "checkpoint|{$size}|changed", 'with the checkpoint it does');
 
 # ----------------------------------------------------------------------
-# As many checkpoints as leaves: each is looked at once
+# A group of blocks ends where the next one begins
 # ----------------------------------------------------------------------
 
-answer("SELECT count(trainledger.credit_add(20, 1, 'desk', 'many ' || n, now())) FROM generate_series(1, 25000) n");
-answer('SELECT trainledger.seal()');
+my ($account) = answer("SELECT a.id FROM trainledger.account a JOIN trainledger.token_type t ON t.id = a.token_type_id WHERE a.name IS NOT NULL AND t.bounds = '(,)' AND t.is_active AND a.party_id = 20 LIMIT 1");
+answer("SELECT count(*) FROM trainledger.post_batch(array_fill(${account}::bigint, ARRAY[67000]), array_fill('1'::trainledger.amount, ARRAY[67000]), 'batch')");
+# a transaction of autovacuum may hold the bookings back
+for (1 .. 600)
+{
+	answer('SELECT trainledger.seal()');
+	last if (answer('SELECT max(block_no) > 256 FROM trainledger.log_block'))[0] eq 't';
+	select undef, undef, undef, 0.1;
+}
+for my $change ("prefixes = '\\x00'", "hash = '\\x00'", 'size = 0')
+{
+	my ($lines) = reported("UPDATE trainledger.log_block SET $change WHERE block_no = 256");
+
+	is(join("\n", map { s/\|Its.*//r } @$lines), 'log_block|{256}|changed', "$change, where a group begins, is reported alone");
+}
+
+# ----------------------------------------------------------------------
+# Many checkpoints: each is looked at once
+# ----------------------------------------------------------------------
+
 my ($forged) = answer("WITH forged AS (INSERT INTO trainledger.checkpoint (origin, size, root, last_booking_no, created_at)
 	SELECT c.origin, n, sha256(c.root), c.last_booking_no, c.created_at
-	FROM (SELECT * FROM trainledger.checkpoint ORDER BY size DESC LIMIT 1) c, generate_series(1, c.size - 1) n
+	FROM (SELECT * FROM trainledger.checkpoint ORDER BY size DESC LIMIT 1) c, generate_series(1, 30000) n
 	ON CONFLICT DO NOTHING RETURNING 1) SELECT count(*) FROM forged");
 cmp_ok($forged, '>', 20000, "$forged checkpoints are forged");
 answer("SET statement_timeout = '20s'");
-is(join("
-", answer('SELECT kind, problem, count(*) FROM trainledger.verify() GROUP BY 1, 2')),
+is(join("\n", answer('SELECT kind, problem, count(*) FROM trainledger.verify() GROUP BY 1, 2')),
 	"checkpoint|changed|$forged", 'and all of them are found before long');
 
 $session->quit;
