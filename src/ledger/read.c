@@ -64,6 +64,13 @@ take_type(TupleTableSlot *slot, TlTokenType *type)
 		return false;
 	type->id = *DatumGetUUIDP(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_ID));
 	type->scale = DatumGetInt32(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_SCALE));
+	if (type->scale < 0 || type->scale > TL_AMOUNT_SCALE)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("token type has a scale of %d", type->scale),
+				 errdetail("An amount has from 0 to %d decimals.",
+						   TL_AMOUNT_SCALE),
+				 errhint("Set the scale right in trainledger.token_type, and add the constraint token_type_scale_check again.")));
 	type->is_active =
 		DatumGetBool(tl_column(slot, TL_TOKEN_TYPE, TL_TYPE_IS_ACTIVE));
 	type->is_archived =

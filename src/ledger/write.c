@@ -634,9 +634,12 @@ tl_read_party_request(const pg_uuid_t *key, int64 party_id)
 
 	SPI_connect();
 	if (run(FIND_PARTY_REQUEST, values, NULL, SPI_OK_SELECT) > 0)
-		call = MemoryContextStrdup(caller,
-								   SPI_getvalue(SPI_tuptable->vals[0],
-												SPI_tuptable->tupdesc, 1));
+	{
+		call = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		if (call == NULL)
+			tl_refuse_null_in("party_request", "call");
+		call = MemoryContextStrdup(caller, call);
+	}
 	SPI_finish();
 	return call;
 }

@@ -11,6 +11,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -53,6 +54,10 @@ last_summed(void)
 				  " FROM trainledger.month_summary s",
 				  0, NULL, 0);
 	SPI_execute_plan(plan, NULL, NULL, true, 1);
+	if (SPI_gettypeid(SPI_tuptable->tupdesc, 1) != INT8OID)
+		tl_refuse_column_type("month_summary", "last_booking_no",
+							  SPI_gettypeid(SPI_tuptable->tupdesc, 1),
+							  INT8OID);
 	last_no = DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0],
 										  SPI_tuptable->tupdesc, 1,
 										  &is_null));

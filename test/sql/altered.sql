@@ -109,13 +109,20 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 	(50, 'nor what it keeps back', '$hold; $suppress UPDATE hold_allocation', $$SELECT h.* FROM trainledger.placed_hold p, trainledger.capture_hold(p.id) h$$),
 	(51, 'nor that it was captured', '$hold; $suppress INSERT hold_event', $$SELECT h.* FROM trainledger.placed_hold p, trainledger.capture_hold(p.id) h$$),
 	(52, 'nor that it was released', '$hold; $suppress INSERT hold_event', $$SELECT h.* FROM trainledger.placed_hold p, trainledger.release_hold(p.id) h$$),
-	(53, 'nor of lots', '$tokens; $suppress INSERT hold_allocation', $$SELECT * FROM trainledger.hold_training_tokens(1, '00000000-0000-4000-8000-000000000001', 1, 'r')$$)) v(n, name, alteration, call),
-	pg_temp.after(regexp_replace(replace(replace(replace(replace(replace(alteration,
+	(53, 'nor of lots', '$tokens; $suppress INSERT hold_allocation', $$SELECT * FROM trainledger.hold_training_tokens(1, '00000000-0000-4000-8000-000000000001', 1, 'r')$$),
+	(54, 'a scale that no amount has', '$scale 7', $$SELECT * FROM trainledger.credit_add(1, 1.5, 's', 'd', '2026-01-03Z')$$),
+	(55, 'a scale below zero', '$scale -1', $$SELECT * FROM trainledger.post_batch('{$account}', '{1.5}', 's')$$),
+	(56, 'a key without its call', $$ALTER TABLE trainledger.party_request ALTER call DROP NOT NULL;
+		INSERT INTO trainledger.party_request (party_id, idempotency_key, request, created_at) VALUES (1, '00000000-0000-4000-8000-000000000001', '{}', now())$$,
+		$$SELECT * FROM trainledger.credit_init(1, 1, 's', 'd', '2026-01-03Z', account_name => 'n', idempotency_key => '00000000-0000-4000-8000-000000000001')$$),
+	(57, 'a sum without a number', 'ALTER TABLE trainledger.month_summary RENAME last_booking_no TO n; ALTER TABLE trainledger.month_summary ADD last_booking_no text', $$SELECT trainledger_internal.summed_upto()$$)) v(n, name, alteration, call),
+	pg_temp.after(regexp_replace(regexp_replace(replace(replace(replace(replace(replace(alteration,
 		'$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
 		'$tokens', $$SELECT trainledger.add_training_token_type('T', id => '00000000-0000-4000-8000-000000000001'); SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', 1, 5)$$),
 		'$redemption', $$SELECT trainledger.redeem_training_tokens(1, '00000000-0000-4000-8000-000000000001', 1, 'r')$$),
 		'$hold', $$SELECT trainledger.credit_hold(1, 1, 's', 'd')$$),
 		'$signup', $$SELECT trainledger.add_catalog_item('course', 'C', 'C'); SELECT trainledger.create_signup_token(1, 'C', 5, 't', id => 't')$$),
+		'\$scale (\S+)', 'ALTER TABLE trainledger.token_type DROP CONSTRAINT token_type_scale_check, DISABLE TRIGGER USER; UPDATE trainledger.token_type SET scale = \1'),
 		'\$suppress (\w+) (\w+)', $$CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 			CREATE TRIGGER nothing BEFORE \1 ON trainledger.\2 FOR EACH ROW EXECUTE FUNCTION nothing()$$),
 		replace(call, '$account', :'account')) o
