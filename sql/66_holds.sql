@@ -299,6 +299,13 @@ BEGIN
 	PERFORM require_active(of_type, 'token_type');
 	PERFORM require_not_suspended(party(party_id), 'party_id');
 	PERFORM check_available(account, of_type, quantity::numeric);
+	-- where no bound is in the way
+	IF account.held::numeric + quantity::numeric > 9223372036854.775807 THEN
+		PERFORM refuse('TL055', 'too much is held',
+			format('What is held is %s, and %s are wanted.', account.held,
+				   quantity),
+			'Hold less, or release a hold.', 'amount');
+	END IF;
 	account_id := account.id;
 	PERFORM change_held(ARRAY[account_id], ARRAY[quantity]);
 END;

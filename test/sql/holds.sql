@@ -41,6 +41,12 @@ SELECT a.call, r.* FROM unnest(ARRAY['9223372036854.775807', '9223372036854.7758
 	unnest('{"",", idempotency_key => pg_temp.id(29)"}'::text[]) k,
 	regress.refusal(format('SELECT trainledger.credit_hold(1600001, source => ''s'', description => ''d'', token_type => ''holds'', amount => %s%s)', a.call, k)) r ORDER BY a.n, k;
 SELECT refusal, detail FROM why_not(1600001, (SELECT id FROM token_type WHERE kind = 'credit' AND name = 'holds'), 9223372036854.775807);
+-- nor more in all than an amount can hold, where nothing bounds the balance
+SAVEPOINT free;
+SELECT quantity FROM credit_hold(1600001, 9223372036854, 'till', 'all', token_type => 'holds free');
+SELECT regress.sqlstate($$SELECT trainledger.credit_hold(1600001, 1, 'till', 'more', token_type => 'holds free')$$);
+SELECT quantity FROM credit_hold(1600001, 0.5, 'till', 'the rest', token_type => 'holds free');
+ROLLBACK TO free;
 SELECT balance FROM credit_subtract(1600001, 6, 'till', 'all that is left', '2026-01-01Z', token_type => 'holds');
 SELECT count(credit_hold(1600001, 12, 's', 'd', token_type => 'holds free')), count(credit_hold(1600001, 15, 's', 'd', token_type => 'holds below'));
 SELECT * FROM regress.holds_account;
