@@ -157,10 +157,12 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 DECLARE
 	checkpoint trainledger.checkpoint := find_checkpoint(size, false);
-	key_id bytea := key_id(checkpoint.origin, log_public_key());
+	-- by itself: next to the id of a key that is null it need not be called
+	signature bytea := log_sign(checkpoint_body(checkpoint));
 	-- without the line ends that PostgreSQL puts into longer ones
 	line text := format(E'\u2014 %s %s', checkpoint.origin, translate(encode(
-		key_id || log_sign(checkpoint_body(checkpoint)), 'base64'), E'\n', ''));
+		key_id(checkpoint.origin, log_public_key()) || signature, 'base64'),
+		E'\n', ''));
 BEGIN
 	-- a line that was added in the name of the key, and is not its signature
 	IF position(E'\n' || line || E'\n' IN checkpoint.note) = 0 THEN

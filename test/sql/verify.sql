@@ -85,6 +85,8 @@ RESET DateStyle; RESET TimeZone; RESET IntervalStyle; RESET bytea_output;
 SELECT string_to_array(checkpoint_text(), E'\n') = ARRAY['regress.example/log', max(c.size)::text, encode((array_agg(c.root ORDER BY c.size DESC))[1], 'base64'), '']
 	AS is_checkpoint FROM checkpoint c;
 SELECT trainledger.sign_checkpoint();
+-- nor in a transaction that goes on after the error
+SELECT regress.sqlstate('SELECT trainledger.sign_checkpoint()') FROM generate_series(1, 2);
 SELECT regress.sqlstate(format('SELECT trainledger.prove_entry(%s, 1)', :account));
 SELECT length(note) - length(checkpoint_text()) AS added FROM add_signature((SELECT max(size) FROM checkpoint),
 	'— witness.example ' || encode('0123signature', 'base64'));
