@@ -145,11 +145,19 @@ tl_log_inclusion(PG_FUNCTION_ARGS)
 Datum
 tl_log_consistency(PG_FUNCTION_ARGS)
 {
+	int64		old_size = PG_GETARG_INT64(0);
+	int64		size = PG_GETARG_INT64(1);
 	TlPath		path;
 
+	if (old_size <= 0 || old_size > size)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("a tree of " INT64_FORMAT " leaves begins with none of " INT64_FORMAT,
+						size, old_size),
+				 errhint("Call prove_consistency().")));
 	SPI_connect();
-	tl_consistency_path(PG_GETARG_INT64(0), PG_GETARG_INT64(1), tl_stored_node,
-						tl_open_store(), &path);
+	tl_consistency_path(old_size, size, tl_stored_node, tl_open_store(),
+						&path);
 	SPI_finish();
 	PG_RETURN_DATUM(make_path(&path));
 }

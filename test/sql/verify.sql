@@ -95,6 +95,8 @@ SELECT length(note) - length(checkpoint_text()) AS added FROM add_signature((SEL
 	'— witness.example ' || encode('0123another', 'base64'));
 SELECT split_part(prove_entry(:account, 1), E'\n', 1) AS format, right(prove_entry(:account, 1), 100) = right((SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1), 100) AS has_note;
 SELECT prove_consistency(0) = '' AS of_nothing, prove_consistency(max(size)) = '' AS of_itself, prove_consistency(1) <> '' AS of_one FROM checkpoint;
+-- not even the owner's own function goes beyond the trees that there are
+SELECT regress.sqlstate(format('SELECT trainledger_internal.log_consistency(%s)', sizes)) FROM unnest('{"-1, 5","0, 5","5, 4","5, -9223372036854775808"}'::text[]) sizes;
 -- what the running transaction has made cannot leave
 BEGIN;
 SELECT note IS NOT NULL AS signed FROM add_signature((SELECT max(size) FROM checkpoint), '— other.example ' || encode('4567signature', 'base64'));
