@@ -385,8 +385,8 @@ BEGIN
 	forgotten := party(party_id);
 	folded_names := ARRAY(
 		SELECT DISTINCT folded(n.name)
-		FROM unnest(ARRAY[forgotten.uuid::text, forgotten.email] || subs)
-			AS n(name)
+		FROM (VALUES (forgotten.uuid::text), (forgotten.email)
+			  UNION ALL SELECT unnest(subs)) AS n(name)
 		WHERE n.name NOT IN ('', 'forgotten'));
 	PERFORM let_go_of_party(party_id, folded_names);
 	SELECT h.entries, h.events INTO entries, events

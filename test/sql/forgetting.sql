@@ -161,6 +161,8 @@ SELECT pg_temp.books() AS books \gset
 SET LOCAL trainledger.clock = '2090-01-01';
 SET LOCAL ROLE regress_admin;
 SELECT p.party_id, p.entries, p.events FROM forget_party(973001, 'gdpr-17', '{secret desk,Earlier.Secret@forget.example}') p;
+-- names in an array of any shape, or none
+SELECT p.* FROM unnest(ARRAY['{{secret desk,a},{b,NULL}}', '[5:5]={b}', NULL]::text[]) subs, forget_party(973001, 'gdpr-17', subs::text[]) p;
 RESET ROLE;
 SET LOCAL trainledger.clock = :'later';
 SELECT pg_temp.books() = :'books' AS same_books;
