@@ -297,6 +297,7 @@ BEGIN
 		BEGIN
 			PERFORM FROM trainledger.party p
 			WHERE p.id = of_party FOR UPDATE;
+			PERFORM require_written('party', FOUND);
 			RAISE no_data_found;
 		EXCEPTION WHEN no_data_found THEN
 			NULL;
