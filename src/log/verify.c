@@ -320,8 +320,8 @@ check_checkpoint(const LeafGroup *group, const Checkpoint *checkpoint,
 
 /*
  * Compare the checkpoints that end with the leaf at this place; inner are the
- * peaks of the leaves in its block.  There may be as many checkpoints as leaves:
- * each is come to once.
+ * peaks of the leaves in its block.  There may be as many checkpoints as
+ * leaves: each is come to once.
  */
 static void
 check_checkpoints(LeafGroup *group, const TlPeaks *inner, const TlPlace *place)
