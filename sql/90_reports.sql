@@ -387,11 +387,18 @@ SELECT y.name AS pass_type,
 	   count(*) FILTER (WHERE p.status = 'upcoming') AS upcoming,
 	   count(*) FILTER (WHERE p.status = 'expired') AS expired,
 	   count(*) FILTER (WHERE p.status = 'cancelled') AS cancelled,
-	   sum((SELECT count(*) FROM trainledger.pass_use u
-			WHERE u.pass_id = p.id
-			AND u.cancelled_at IS NULL))::bigint AS uses
+	   count(p.use_id) AS uses
 FROM trainledger.pass_type y
-LEFT JOIN trainledger.training_pass p ON p.pass_type_id = y.id
+LEFT JOIN (
+	SELECT t.pass_type_id, t.status, NULL::bigint AS use_id
+	FROM trainledger.training_pass t
+	UNION ALL
+	-- not looked up for each pass: where few passes have all the uses, the
+	-- planner would read them all each time
+	SELECT k.pass_type_id, NULL, u.id
+	FROM trainledger.pass_use u
+	JOIN trainledger.pass k ON k.id = u.pass_id
+	WHERE u.cancelled_at IS NULL) p ON p.pass_type_id = y.id
 GROUP BY y.id, y.name;
 COMMENT ON VIEW trainledger.pass_utilisation IS
 'Training passes of each type by their status now, and the bookings made on them.';
