@@ -202,7 +202,8 @@ COMMENT ON FUNCTION trainledger_internal.lapsed_on IS
 
 /*
  * As the owner: a learner sees what is held of its organisation's lots, and not
- * for whom.
+ * for whom.  It is called for each lot in turn, so nothing but the hold that ends
+ * first is read where that is not over, and else those of the lot alone.
  */
 CREATE FUNCTION trainledger_internal.lapsed(account_id bigint)
 RETURNS trainledger.amount
@@ -211,13 +212,33 @@ SET search_path = pg_catalog, trainledger_internal, pg_temp
 -- The instant is another one at each call, and looks worth a plan of its own
 SET plan_cache_mode = force_generic_plan
 AS $$
+DECLARE
+	account trainledger.account;
+	at timestamptz;
 BEGIN
+	SELECT a.* INTO account FROM trainledger.account a
+	WHERE a.id = lapsed.account_id;
+	at := greatest(trainledger.clock(), account.last_entry_at);
+	-- the least one is found by an index, whatever is known of how many there are
+	IF (SELECT min(h.expires_at) FROM trainledger.placed_hold h
+		WHERE h.party_id = account.party_id
+		AND h.token_type_id = account.token_type_id AND h.is_open) <= at
+	   IS NOT TRUE THEN
+		RETURN 0;
+	ELSIF account.name IS NOT NULL THEN
+		RETURN coalesce((
+			SELECT p.quantity
+			FROM lapsed_on(account.party_id, account.token_type_id, at) p
+			WHERE p.account_id = account.id), 0);
+	END IF;
 	RETURN coalesce((
-		SELECT p.quantity
-		FROM trainledger.account a
-		CROSS JOIN LATERAL lapsed_on(a.party_id, a.token_type_id,
-			greatest(trainledger.clock(), a.last_entry_at)) p
-		WHERE a.id = lapsed.account_id AND p.account_id = a.id), 0);
+		SELECT sum(x.quantity::numeric - x.captured::numeric
+				   - x.released::numeric)
+		FROM trainledger.token_lot l
+		JOIN trainledger.hold_allocation x ON x.issue_id = l.id
+		JOIN trainledger.placed_hold h ON h.id = x.hold_id
+		WHERE l.account_id = account.id
+		AND h.is_open AND h.expires_at <= at), 0);
 END;
 $$;
 COMMENT ON FUNCTION trainledger_internal.lapsed IS

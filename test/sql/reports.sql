@@ -390,6 +390,25 @@ WHERE relation IN ('membership', 'party') ORDER BY relation;
 ALTER TABLE pass_use ALTER pass_id SET (n_distinct = 1);
 ANALYZE pass_use;
 SELECT relation, rows < 20000 AS few FROM regress.rows_read('SELECT * FROM pass_utilisation') WHERE relation IN ('pass', 'pass_use') ORDER BY relation;
+-- what holds keep back of 1,000 lots of one party: none of 3,000 that are to come, and each of those that are over once
+INSERT INTO account (id, party_id, token_type_id, created_at, initial_balance, balance, held, entry_count, last_entry_at)
+SELECT (7100000 + n) * 1024::bigint, 7000001, regress.type('reports-gold', 'training'), clock(), 5, 5, 3, 1, clock() FROM generate_series(1, 1000) n;
+INSERT INTO token_account VALUES (7000001, regress.type('reports-gold', 'training'), clock());
+INSERT INTO token_lot (id, account_id, party_id, token_type_id, created_at)
+SELECT gen_random_uuid(), id, party_id, token_type_id, created_at FROM account WHERE party_id = 7000001 AND name IS NULL;
+INSERT INTO placed_hold (id, party_id, token_type_id, quantity, expires_at, created_at, reference, notes, source, placed_by)
+SELECT 7000000 + n, 7000001, regress.type('reports-gold', 'training'), 1, clock() + interval '1 day', clock(), 'x', '', 's', 'x' FROM generate_series(1, 3000) n;
+INSERT INTO hold_allocation (hold_id, ordinal, account_id, issue_id, quantity)
+SELECT 7000000 + 3 * (account_id / 1024 - 7100000) - k, 1, account_id, id, 1 FROM token_lot, generate_series(0, 2) k WHERE party_id = 7000001;
+ANALYZE account, token_lot, placed_hold, hold_allocation;
+SELECT available_tokens(7000001, regress.type('reports-gold', 'training'));
+SELECT relation, rows < 5000 AS few FROM regress.rows_read($$SELECT available_tokens(7000001, regress.type('reports-gold', 'training'))$$)
+WHERE relation IN ('placed_hold', 'hold_allocation') ORDER BY relation;
+SELECT regress.reports_at((clock() + interval '2 days')::text);
+SELECT available_tokens(7000001, regress.type('reports-gold', 'training'));
+SELECT relation, rows < 15000 AS few FROM regress.rows_read($$SELECT available_tokens(7000001, regress.type('reports-gold', 'training'))$$)
+WHERE relation IN ('placed_hold', 'hold_allocation') ORDER BY relation;
+SELECT regress.reports_at((clock() - interval '2 days')::text);
 -- a statement of two entries out of 20,000
 INSERT INTO entry (account_id, entry_no, delta, balance, created_at, booking_no, operation, source, description, booked_by)
 SELECT 7000001 * 1024::bigint, e, 0, 1, clock() + e * interval '1 minute', 0, 'add', 's', '', 'x' FROM generate_series(6, 20000) e;
