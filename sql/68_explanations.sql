@@ -185,10 +185,13 @@ BEGIN
 			FROM trainledger.token_issue_event c WHERE c.issue_id = l.id) AS v
 		WHERE l.account_id = ANY (accounts)
 	), over AS (
-		SELECT l.id, l.expires_at, b.balance - coalesce((
-				   SELECT sum(k.quantity) FROM held k
-				   WHERE k.account_id = l.account_id), 0) AS quantity
-		FROM lot l
+		SELECT l.id, l.expires_at, b.balance - coalesce(
+				   (f.held ->> l.account_id::text)::numeric, 0) AS quantity
+		-- a join could take the product of lots and holds
+		FROM (SELECT jsonb_object_agg(s.account_id, s.quantity) AS held
+			  FROM (SELECT k.account_id, sum(k.quantity) AS quantity
+					FROM held k GROUP BY k.account_id) s) f
+		CROSS JOIN lot l
 		CROSS JOIN LATERAL (
 			SELECT e.balance::numeric AS balance FROM trainledger.entry e
 			WHERE e.account_id = l.account_id AND e.created_at <= instant
