@@ -41,6 +41,7 @@ my @accounts = rows($node, 'SELECT id FROM trainledger.account ORDER BY id');
 my %acknowledged;
 my @retried;
 my $number = 0;
+my $drains = 0;
 
 # A posting with a key of its own; one in ten is sent once more, as by a client
 # that lost its connection.
@@ -70,8 +71,8 @@ sub some_postings
 			if ($i >= @clients)
 			{
 				return if $count <= 0;
-				# some fail when all is done
-				return 'SELECT drain_posting_queue() / ' . int(rand 3);
+				# every third one fails when all is done, the first among them
+				return 'SELECT drain_posting_queue() / ' . $drains++ % 3;
 			}
 			return if $count-- <= 0;
 			if (%acknowledged && rand() < 0.1)
