@@ -307,7 +307,7 @@ BEGIN
 		PERFORM refuse('27000',
 			format('no row was written to %s', relation),
 			'A row was to be written, and it was not.',
-			format('Look for a trigger or rule on trainledger.%s.', relation),
+			format('Look for a trigger, a rule or forced row security on trainledger.%s.', relation),
 			NULL);
 	END IF;
 END;

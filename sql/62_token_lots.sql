@@ -259,7 +259,7 @@ BEGIN
 			   WHERE l.is_open <> m.is_open) THEN
 		PERFORM refuse('27000', 'token lot was not updated',
 			'Whether anything is left in it could not be kept.',
-			'Look for a trigger or rule on trainledger.token_lot.', NULL);
+			'Look for a trigger, a rule or forced row security on trainledger.token_lot.', NULL);
 	END IF;
 END;
 $$;

@@ -401,7 +401,7 @@ tl_refuse_opening(void)
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("account was not opened"),
 			 errdetail("No other account was in its way."),
-			 errhint("Look for a trigger or rule on trainledger.account or trainledger.token_type, or a sequence trainledger.account_id_seq that was set back.")));
+			 errhint("Look for a trigger, a rule or forced row security on trainledger.account or trainledger.token_type, or a sequence trainledger.account_id_seq that was set back.")));
 }
 
 /*

@@ -241,7 +241,7 @@ refuse_stuck(int64 account_id)
 			(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 			 errmsg("account %lld was not updated", (long long) account_id),
 			 errdetail("It is locked, and the update found no row."),
-			 errhint("Look for a trigger or rule on trainledger.account.")));
+			 errhint("Look for a trigger, a rule or forced row security on trainledger.account.")));
 }
 
 /* Saved plans, made at first use in the session */
@@ -397,7 +397,7 @@ insert_entry(TlEntry *entry, MemoryContext context)
 				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
 				 errmsg("entry was not inserted"),
 				 errdetail("The INSERT made no row."),
-				 errhint("Look for a trigger or rule on trainledger.entry.")));
+				 errhint("Look for a trigger, a rule or forced row security on trainledger.entry.")));
 	take_row(entry, context);
 	SPI_freetuptable(SPI_tuptable);
 }
