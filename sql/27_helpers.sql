@@ -18,11 +18,12 @@ AS 'MODULE_PATHNAME', 'tl_caller_name' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION trainledger_internal.caller_name IS
 'Who is calling: the claim sub of the request, else the role.';
 
-CREATE FUNCTION trainledger_internal.take_mutex(mutex text) RETURNS void
+CREATE FUNCTION trainledger_internal.take_mutex(mutex text, call text)
+RETURNS void
 AS 'MODULE_PATHNAME', 'tl_lock_by_name'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION trainledger_internal.take_mutex IS
-'Takes a mutex of the extension, signup codes, access or log, until the end of the transaction. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
+'Takes a mutex of the extension, signup codes, access or log, until the end of the transaction; call is what an error in a read-only one names. To be called before rows are locked, in a statement of its own: the next one sees what the holder before committed.';
 
 CREATE FUNCTION trainledger_internal.lock_address(
 	address text, for_ticket boolean) RETURNS void
@@ -289,7 +290,7 @@ BEGIN
 		PERFORM refuse('27000',
 			format('no row was inserted into %s', relation),
 			'No other row was in its way.',
-			format('Look for a trigger or rule on trainledger.%s.', relation),
+			format('Look for a trigger, a rule or forced row security on trainledger.%s.', relation),
 			NULL);
 	END IF;
 END;

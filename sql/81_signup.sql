@@ -188,7 +188,7 @@ BEGIN
 	-- a change of code locks its token and may wait for another token, as
 	-- documents do: one at a time, or they could deadlock
 	IF code IS NOT NULL THEN
-		PERFORM take_mutex('signup codes');
+		PERFORM take_mutex('signup codes'::text, 'update_signup_token()'::text);
 	END IF;
 	SELECT t.* INTO made FROM trainledger.signup_token t
 	WHERE t.id = signup_token_id FOR NO KEY UPDATE;

@@ -381,7 +381,7 @@ BEGIN
 	reason_code := check_reason_code(reason_code);
 	PERFORM require_read_committed('forget_party');
 	PERFORM party(party_id);
-	PERFORM take_mutex('log');
+	PERFORM take_mutex('log'::text, 'forget_party()'::text);
 	PERFORM lock_all_of_party(party_id);
 	forgotten := party(party_id);
 	folded_names := ARRAY(

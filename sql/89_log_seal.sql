@@ -169,7 +169,7 @@ BEGIN
 			'Use a name like that of a web address without its scheme, such as books.example/ledger.',
 			'origin');
 	END IF;
-	PERFORM take_mutex('log');
+	PERFORM take_mutex('log'::text, 'start_log()'::text);
 	SELECT o.* INTO started FROM trainledger.log_origin o
 	WHERE o.origin = start_log.origin;
 	IF FOUND THEN

@@ -133,7 +133,7 @@ DECLARE
 	leaving int4multirange;
 	was_here int4multirange;
 BEGIN
-	PERFORM take_mutex('log');
+	PERFORM take_mutex('log'::text, 'forget_homes()'::text);
 	sealed := sealed_upto();
 	own := own_numbers();
 	leaving := homes - homes_of_events('out');
@@ -203,7 +203,7 @@ DECLARE
 	other record;
 BEGIN
 	PERFORM require_given('homes', homes::text);
-	PERFORM take_mutex('log');
+	PERFORM take_mutex('log'::text, 'receive_homes()'::text);
 	coming := homes - homes_of_events('in');
 	IF isempty(coming)
 	   OR NOT EXISTS (SELECT FROM trainledger.log_origin) THEN

@@ -89,7 +89,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	PERFORM take_mutex('log');
+	PERFORM take_mutex('log'::text, 'forget_homes()'::text);
 	DELETE FROM trainledger.month_summary;
 END;
 $$;

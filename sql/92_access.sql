@@ -339,7 +339,7 @@ BEGIN
 			'Give the books to another owner first.', 'role_name');
 	END IF;
 	-- one call at a time, because they update the same catalog rows
-	PERFORM take_mutex('access');
+	PERFORM take_mutex('access'::text, 'GRANT or REVOKE'::text);
 	FOR schema_name IN
 		SELECT n.nspname FROM pg_namespace n
 		WHERE n.nspname IN ('trainledger', 'trainledger_api',

@@ -29,15 +29,11 @@ PG_FUNCTION_INFO_V1(tl_try_lock_log);
 /* Addresses share this many locks, so that a transaction needs no more. */
 #define ADDRESS_LOCKS			256
 
-/* The name of a mutex in SQL, and the statements that it protects */
-static const struct
-{
-	const char *name;
-	const char *statements;
-}			mutexes[] = {
-	[TL_MUTEX_SIGNUP_CODES] = {"signup codes", "INSERT or UPDATE"},
-	[TL_MUTEX_ACCESS] = {"access", "GRANT or REVOKE"},
-	[TL_MUTEX_LOG] = {"log", "seal()"},
+/* The name of a mutex in SQL */
+static const char *const mutexes[] = {
+	[TL_MUTEX_SIGNUP_CODES] = "signup codes",
+	[TL_MUTEX_ACCESS] = "access",
+	[TL_MUTEX_LOG] = "log",
 };
 
 /*
@@ -48,34 +44,36 @@ static const struct
  * COMMITTED, only the next statement sees what the previous holder committed.
  * Never take two.
  *
- * A read-only transaction gets its error here, before it waits.  Parallel mode
- * is refused, because a worker would release the lock too early.
+ * A read-only transaction gets its error here, before it waits: call is what
+ * the error says cannot be executed.  Parallel mode is refused, because a
+ * worker would release the lock too early.
  */
 void
-tl_lock(TlMutex mutex)
+tl_lock(TlMutex mutex, const char *call)
 {
 	LOCKTAG		tag;
 
-	PreventCommandIfReadOnly(mutexes[mutex].statements);
-	PreventCommandIfParallelMode(mutexes[mutex].statements);
+	PreventCommandIfReadOnly(call);
+	PreventCommandIfParallelMode(call);
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, mutex, TL_LOCK_CLASS);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 	/* catalog caches catch up too, as they do after a lock on a table */
 	AcceptInvalidationMessages();
 }
 
-/* take_mutex(mutex text) returns void */
+/* take_mutex(mutex text, call text) returns void */
 Datum
 tl_lock_by_name(PG_FUNCTION_ARGS)
 {
-	const char *name = PG_ARGISNULL(0) ? "" :
-		text_to_cstring(PG_GETARG_TEXT_PP(0));
+	const char *name;
 
+	tl_refuse_nulls(fcinfo, 2);
+	name = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	for (size_t i = 0; i < lengthof(mutexes); i++)
 	{
-		if (mutexes[i].name != NULL && strcmp(mutexes[i].name, name) == 0)
+		if (mutexes[i] != NULL && strcmp(mutexes[i], name) == 0)
 		{
-			tl_lock((TlMutex) i);
+			tl_lock((TlMutex) i, text_to_cstring(PG_GETARG_TEXT_PP(1)));
 			PG_RETURN_VOID();
 		}
 	}
@@ -118,8 +116,8 @@ tl_try_lock_log(PG_FUNCTION_ARGS pg_attribute_unused())
 {
 	LOCKTAG		tag;
 
-	PreventCommandIfReadOnly(mutexes[TL_MUTEX_LOG].statements);
-	PreventCommandIfParallelMode(mutexes[TL_MUTEX_LOG].statements);
+	PreventCommandIfReadOnly("seal()");
+	PreventCommandIfParallelMode("seal()");
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, TL_MUTEX_LOG, TL_LOCK_CLASS);
 	PG_RETURN_BOOL(LockAcquire(&tag, ExclusiveLock, false, true) !=
 				   LOCKACQUIRE_NOT_AVAIL);

@@ -223,7 +223,7 @@ typedef enum TlMutex
 	TL_MUTEX_LOG
 } TlMutex;
 
-extern void tl_lock(TlMutex mutex);
+extern void tl_lock(TlMutex mutex, const char *call);
 
 /* schema.c */
 extern Oid	tl_schema(void);

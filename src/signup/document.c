@@ -574,7 +574,8 @@ do_document(FunctionCallInfo fcinfo, bool is_update, void (*work_on)(Work *))
 	tl_read_signup_tokens(VARDATA_ANY(document), VARSIZE_ANY_EXHDR(document),
 						  charset, is_update, keep_token, &work);
 
-	tl_lock(TL_MUTEX_SIGNUP_CODES);
+	tl_lock(TL_MUTEX_SIGNUP_CODES,
+			is_update ? "apply_signup_tokens()" : "import_signup_tokens()");
 	/* only now: the table may have changed while we waited */
 	InitMaterializedSRF(fcinfo, 0);
 	work.rows = ((ReturnSetInfo *) fcinfo->resultinfo)->setResult;

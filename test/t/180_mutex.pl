@@ -133,11 +133,11 @@ is(keys %key, 2, 'two of them, one for codes and one for access');
 for my $role (qw(nosy admin))
 {
 	my $session = session_as($role);
-	is($session->query("SELECT trainledger_internal.take_mutex('access')")->{sqlstate},
+	is($session->query("SELECT trainledger_internal.take_mutex('access', 'x()')")->{sqlstate},
 		'42501', "$role cannot take it by itself");
 	$session->quit;
 }
-is($owner->query("SELECT trainledger_internal.take_mutex('nothing')")->{sqlstate},
+is($owner->query("SELECT trainledger_internal.take_mutex('nothing', 'x()')")->{sqlstate},
 	'22023', 'a name that is not known');
 
 # ----------------------------------------------------------------------
