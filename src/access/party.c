@@ -68,9 +68,20 @@ text *
 tl_booked_by(void)
 {
 	char	   *subject;
+	size_t		bytes;
 
-	if (tl_request_member(claims, "sub", &subject) && subject != NULL && *subject != '\0')
-		return cstring_to_text(subject);
+	if (tl_request_member(claims, "sub", &subject) && subject != NULL &&
+		*subject != '\0')
+	{
+		bytes = strlen(subject);
+		if (bytes > TL_MAX_TEXT_BYTES)
+			ereport(ERROR,
+					(errcode(TL_INVALID),
+					 errmsg("the claim sub is too long"),
+					 errdetail("It has %zu bytes.", bytes),
+					 errhint("At most %d bytes are kept.", TL_MAX_TEXT_BYTES)));
+		return cstring_to_text_with_len(subject, (int) bytes);
+	}
 	return cstring_to_text(GetUserNameFromId(tl_caller(), false));
 }
 

@@ -43,6 +43,12 @@ SET request.jwt.claims = '{"sub": ""}';
 SELECT booked_by FROM post(regress.account('ledger-1'), 'add', 1, 'till');
 SET request.jwt.claims = '{"role": "x"}';
 SELECT booked_by FROM post(regress.account('ledger-1'), 'add', 1, 'till');
+-- as long as other texts
+SELECT set_config('request.jwt.claims', json_build_object('sub', repeat('x', 8192))::text, false) IS NOT NULL AS set;
+SELECT octet_length(booked_by) FROM post(regress.account('ledger-1'), 'add', 1, 'till');
+SELECT set_config('request.jwt.claims', json_build_object('sub', repeat('x', 8193))::text, false) IS NOT NULL AS set;
+SELECT r.* FROM regress.refusal($$SELECT post(regress.account('ledger-1'), 'add', 1, 'till')$$) r;
+SELECT r.* FROM regress.refusal($$SELECT credit_hold(regress.party('ledger-1'), 1, 'till', 'd')$$) r;
 RESET request.jwt.claims;
 -- a function in FROM posts once
 SELECT balance FROM account WHERE id = regress.account('ledger-1');
