@@ -98,10 +98,14 @@ COMMENT ON COLUMN trainledger.currency.minor_units IS 'Decimals that a price in 
 
 CREATE FUNCTION trainledger_internal.check_party(
 	email text, rfid text, barcode text, external_id text,
-	organisation_id bigint, data jsonb, attributes jsonb) RETURNS void
+	organisation_id bigint, data jsonb, flags text[], sources text[],
+	attributes jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
+DECLARE
+	nested CONSTANT text := CASE WHEN array_ndims(flags) > 1 THEN 'flags'
+		WHEN array_ndims(sources) > 1 THEN 'sources' END;
 BEGIN
 	IF email IS NOT NULL AND email !~ '^[^@[:space:]]+@[^@[:space:]]+$' THEN
 		PERFORM refuse('TL400', 'email is not an address',
@@ -123,6 +127,13 @@ BEGIN
 		PERFORM refuse('TL400', 'data is not an array',
 			format('The argument data is a JSON %s.', jsonb_typeof(data)),
 			'Give a JSON array.', 'data');
+	END IF;
+	IF nested IS NOT NULL THEN
+		PERFORM refuse('TL400', format('%s are not a list of texts', nested),
+			format('The argument %s has %s dimensions.', nested,
+				   array_ndims(CASE nested WHEN 'flags' THEN flags
+							   ELSE sources END)),
+			'Give an array of one dimension.', nested);
 	END IF;
 	IF jsonb_typeof(attributes) <> 'object' THEN
 		PERFORM refuse('TL400', 'attributes are not an object',
@@ -200,7 +211,7 @@ BEGIN
 	barcode := trimmed(barcode);
 	external_id := trimmed(external_id);
 	PERFORM check_party(email, rfid, barcode, external_id,
-						organisation_id, data, attributes);
+						organisation_id, data, flags, sources, attributes);
 	made.uuid := coalesce(uuid, gen_random_uuid());
 	made.kind := kind;
 	made.name := name;
@@ -278,14 +289,15 @@ BEGIN
 			'party_id');
 	END IF;
 	PERFORM check_party(email, rfid, barcode, external_id,
-						NULL::bigint, data, attributes);
+						NULL::bigint, data, flags, sources, attributes);
 	SELECT p.* INTO made FROM trainledger.party p
 	WHERE p.id = party_id FOR NO KEY UPDATE;
 	IF NOT FOUND THEN
 		PERFORM refuse_missing('party', party_id::text, 'party_id');
 	END IF;
 	PERFORM check_party(NULL, NULL, NULL, NULL,
-						organisation_id, NULL::jsonb, NULL::jsonb);
+						organisation_id, NULL::jsonb, NULL::text[],
+						NULL::text[], NULL::jsonb);
 
 	old_email := made.email;
 	made := jsonb_populate_record(made, changed);

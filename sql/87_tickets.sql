@@ -126,7 +126,7 @@ BEGIN
 			'This argument is required.', NULL);
 	END IF;
 	PERFORM check_party(email, NULL, NULL, NULL, NULL::bigint,
-						NULL::jsonb, NULL::jsonb);
+						NULL::jsonb, NULL::text[], NULL::text[], NULL::jsonb);
 	PERFORM check_length('sku', sku, 250);
 	PERFORM check_length('base_sku', base_sku, 250);
 	PERFORM program_kind(program_kind_id, 'program_kind_id');

@@ -43,6 +43,9 @@ FROM (VALUES
 	('data JSON null', $$SELECT add_party('person', 'x', data => 'null')$$),
 	('attributes array', $$SELECT add_party('person', 'x', attributes => '[]')$$),
 	('attributes JSON null', $$SELECT add_party('person', 'x', attributes => 'null')$$),
+	('flags nested', $$SELECT add_party('person', 'x', flags => '{{a},{b}}')$$),
+	('sources nested', $$SELECT add_party('person', 'x', sources => '{{{a}}}')$$),
+	('flags nested, changed', $$SELECT update_party(regress.party('people-ann'), flags => '{{a},{b}}')$$),
 	('organisation', $$SELECT add_party('person', 'x', organisation_id => 0)$$)
 ) v(label, statement), regress.refusal(statement) r;
 -- a person is no organisation; the detail has an id

@@ -167,6 +167,8 @@ INSERT INTO regress.call (call) VALUES
 	($$add_party('person', 'x', external_id => '')$$),
 	($$add_party('person', 'x', data => '{}')$$),
 	($$add_party('person', 'x', attributes => '[]')$$),
+	($$add_party('person', 'x', flags => '{{a}}')$$),
+	($$add_party('person', 'x', sources => '{{a}}')$$),
 	($$add_party('person', 'x', organisation_id => ANN)$$),
 	($$add_party(NULL, 'x')$$),
 	($$update_party(NULL)$$),
@@ -675,8 +677,9 @@ WHERE NOT EXISTS (SELECT FROM regress.call c WHERE c.place IS NULL
 	AND c.message LIKE regexp_replace(r.message, '%[.0-9]*(ll)?[sdz]', '%', 'g'));
 SELECT r.code, r.message AS no_argument FROM regress.refusal_in_c r WHERE r.argument = 'NULL';
 -- These are raised otherwise: one is about a column, with the name that functions
--- have for it, one about a statement, and three are about a request over HTTP,
--- which is no argument (test/t/213_rest_integrators.pl reaches them)
+-- have for it, one about a statement, and four are about a request over HTTP,
+-- which is no argument (test/t/213_rest_integrators.pl reaches three of them, and
+-- test/sql/ledger.sql the claim)
 SELECT m[1] AS code, m[2] AS message FROM regexp_matches(:'source', 'errcode\((TL_\w+)\),\s*errmsg\w*\("((?:[^"\\]|\\.)*)"', 'g') m ORDER BY 2;
 SELECT count(*) FROM regexp_matches(:'source', 'errcode\(TL_', 'g');
 ROLLBACK;
