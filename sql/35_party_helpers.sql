@@ -126,10 +126,12 @@ COMMENT ON FUNCTION trainledger_internal.refuse_key IS
 
 /*
  * Takes an idempotency key for a call: null where it is new, else the id of
- * what the call made the first time; TL422 for another request, which the
- * opening of a credit account and the adjustment of a lot are too (contract,
- * section 4).  Two calls with the same key meet in the index, and the second
- * waits for the first.
+ * what the call made the first time; TL422 for another request.  Two calls with
+ * the same key meet in the index, and the second waits for the first.
+ *
+ * Openings of credit accounts (src/ledger/ledger.c) and adjustments of lots keep
+ * their keys with their entries.  They leave a row here too, without a result,
+ * so that no other call of the party has the key (contract, section 4).
  */
 CREATE FUNCTION trainledger_internal.take_key(
 	party_id bigint, idempotency_key uuid, call text, request jsonb)
@@ -140,7 +142,6 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	known trainledger.party_request;
-	used_for text;
 BEGIN
 	IF idempotency_key IS NULL THEN
 		RETURN NULL;
@@ -150,16 +151,6 @@ BEGIN
 	VALUES ($1, $2, $3, $4, trainledger.clock())
 	ON CONFLICT (idempotency_key, party_id) DO NOTHING;
 	IF FOUND THEN
-		SELECT CASE e.keyed_call WHEN 't' THEN 'adjust_training_tokens'
-			   ELSE 'credit_init' END INTO used_for
-		FROM trainledger.entry e
-		JOIN trainledger.account a ON a.id = e.account_id
-		WHERE e.dedup = $2 AND a.party_id = $1
-		AND (e.keyed_call = 't' OR e.keyed_call IS NOT NULL AND e.entry_no = 1)
-		LIMIT 1;
-		IF FOUND THEN
-			PERFORM refuse_key(used_for);
-		END IF;
 		RETURN NULL;
 	END IF;
 	SELECT r.* INTO known FROM trainledger.party_request r

@@ -239,22 +239,27 @@ is_new_key(TlBooks *books, const pg_uuid_t *key, int64 party_id,
 }
 
 /*
- * Lock the party until the transaction ends: no index makes a key unique per
- * party, so its openings must run one at a time.  True: another opening used
- * the key first.  The transaction's snapshot may be too old to see it, so the
- * latest snapshot is used.
+ * Keep the key of an opening with the party's others, in whose index two calls
+ * with the same key meet.  The account is written by then, so a key that was
+ * used meanwhile is an error at once.
  */
-static bool
-lose_key(TlBooks *books, const pg_uuid_t *key, int64 party_id)
+static void
+keep_key(const TlRequest *request, int64 party_id)
 {
-	TlEntry		ignored;
-	bool		found;
+	char	   *call;
 
-	tl_lock_party(party_id);
+	if (tl_write_party_key(&request->key, party_id, request->now))
+		return;
 	PushActiveSnapshot(GetLatestSnapshot());
-	found = tl_read_party_key(books, key, party_id, &ignored);
+	call = tl_read_party_request(&request->key, party_id);
 	PopActiveSnapshot();
-	return found;
+	if (call == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+				 errmsg("no row was inserted into party_request"),
+				 errdetail("No other row was in its way."),
+				 errhint("Look for a trigger, a rule or forced row security on trainledger.party_request.")));
+	refuse_used_key(NULL, psprintf("The key was used for %s.", call));
 }
 
 /*
@@ -312,16 +317,16 @@ attempt_without_account(TlBooks *books, const TlRequest *request,
 		!tl_check_expected(request, used->scale, entry->balance, refusal))
 		return false;
 
-	if (request->has_key &&
-		lose_key(books, &request->key, target->party_id))
-		return lose(refusal);
-
 	/* last refusal is above: a refused request must not have written */
 	if (type == NULL && !tl_write_default_type(request->now, &type_id))
 		return lose(refusal);
 	entry->entry_no = 1;
 	entry->created_at = request->now;
-	return tl_write_account(entry, target, &type_id) || lose(refusal);
+	if (!tl_write_account(entry, target, &type_id))
+		return lose(refusal);
+	if (request->has_key)
+		keep_key(request, target->party_id);
+	return true;
 }
 
 static bool

@@ -40,7 +40,8 @@ extern int64 tl_booking_no(void);
 extern void tl_update_held(int64 account_id, TlAmount change);
 extern TlAmount tl_read_lapsed(int64 account_id);
 extern void tl_lock_account(int64 id, int64 locked_id);
-extern void tl_lock_party(int64 id);
+extern bool tl_write_party_key(const pg_uuid_t *key, int64 party_id,
+							   TimestampTz now);
 extern char *tl_read_party_request(const pg_uuid_t *key, int64 party_id);
 extern bool tl_is_redacted(const TlEntry *entry);
 extern bool tl_read_received(const TlEntry *from, TlEntry *to);

@@ -113,7 +113,7 @@ typedef enum Statement
 	INSERT_ACCOUNT,
 	INSERT_DEFAULT_TYPE,
 	LOCK_ACCOUNT,
-	LOCK_PARTY,
+	INSERT_PARTY_KEY,
 	FIND_PARTY_REQUEST,
 	FIND_REDACTION,
 	FIND_RECEIVED
@@ -184,11 +184,13 @@ static const struct
 		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
 		.types = {TL_INT8},
 	},
-	[LOCK_PARTY] = {
-		.table = "party", .count = 1,
-		.text = "SELECT FROM ONLY trainledger.party"
-		" WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-		.types = {TL_INT8},
+	[INSERT_PARTY_KEY] = {
+		.table = "party_request", .count = 3,
+		.text = "INSERT INTO trainledger.party_request (party_id,"
+		" idempotency_key, call, request, created_at)"
+		" VALUES ($1, $2, 'credit_init', '[]', $3)"
+		" ON CONFLICT (idempotency_key, party_id) DO NOTHING",
+		.types = {TL_INT8, TL_UUID, TL_TIMESTAMPTZ},
 	},
 	[FIND_PARTY_REQUEST] = {
 		.table = "party_request", .count = 2,
@@ -614,11 +616,21 @@ tl_lock_account(int64 id, int64 locked_id)
 	lock_row(LOCK_ACCOUNT, id);
 }
 
-/* Lock the row of a party until the transaction ends. */
-void
-tl_lock_party(int64 id)
+/*
+ * Record that a party used this idempotency key for an opening.  False: it has
+ * used the key before.  A transaction that holds the key is waited for.
+ */
+bool
+tl_write_party_key(const pg_uuid_t *key, int64 party_id, TimestampTz now)
 {
-	lock_row(LOCK_PARTY, id);
+	Datum		values[] = {Int64GetDatum(party_id), UUIDPGetDatum(key),
+							TimestampTzGetDatum(now)};
+	bool		written;
+
+	SPI_connect();
+	written = run(INSERT_PARTY_KEY, values, NULL, SPI_OK_INSERT) == 1;
+	SPI_finish();
+	return written;
 }
 
 /*
