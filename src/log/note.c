@@ -49,7 +49,7 @@ read_key(void)
 
 	if (tl_log_key_file == NULL || *tl_log_key_file == '\0')
 		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				(errcode(TL_CONFLICT),
 				 errmsg("no key to sign with"),
 				 errdetail("The setting trainledger.log_key_file is empty."),
 				 errhint("Set it to a file with an Ed25519 key in PEM, or add a signature from elsewhere with add_signature().")));

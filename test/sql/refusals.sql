@@ -677,9 +677,10 @@ WHERE NOT EXISTS (SELECT FROM regress.call c WHERE c.place IS NULL
 	AND c.message LIKE regexp_replace(r.message, '%[.0-9]*(ll)?[sdz]', '%', 'g'));
 SELECT r.code, r.message AS no_argument FROM regress.refusal_in_c r WHERE r.argument = 'NULL';
 -- These are raised otherwise: one is about a column, with the name that functions
--- have for it, one about a statement, and four are about a request over HTTP,
--- which is no argument (test/t/213_rest_integrators.pl reaches three of them, and
--- test/sql/ledger.sql the claim)
+-- have for it, one about a statement, one about a setting (test/sql/verify.sql),
+-- and four are about a request over HTTP, which is no argument
+-- (test/t/213_rest_integrators.pl reaches three of them, and test/sql/ledger.sql
+-- the claim)
 SELECT m[1] AS code, m[2] AS message FROM regexp_matches(:'source', 'errcode\((TL_\w+)\),\s*errmsg\w*\("((?:[^"\\]|\\.)*)"', 'g') m ORDER BY 2;
 SELECT count(*) FROM regexp_matches(:'source', 'errcode\(TL_', 'g');
 ROLLBACK;

@@ -204,6 +204,10 @@ call(cancel_ticket => { ticket_id => $ready }, [ 'parties(name)', 'program_kinds
 $node->safe_psql('books', q{SELECT trainledger.start_log('rest.example/log', 'a collection of checkpoints')});
 my $size;
 do { $size = $node->safe_psql('books', 'SELECT trainledger.seal()') } until $size;
+{
+	my $unsigned = $faces->request($admin, POST => '/rpc/sign_checkpoint', {});
+	is("$unsigned->{status} $unsigned->{json}{code}", '409 TL409', 'without a key nothing is signed');
+}
 call(add_signature => { size => $size, line => "\x{2014} witness.example MDEyM3NpZ25hdHVyZQ==" }, []);
 
 is_deeply([ sort grep { !$called{$_} } keys %collection_of ], [], 'every function was called');

@@ -141,6 +141,13 @@ SKIP: {
 		is(ask(operator => POST => "$_?$part", addition())->{status}, 400, "whatever their form: $_?$part")
 		  for '/rpc/credit_add', '//rpc/credit_add', '/core/ConfirmCohort';
 	}
+	# PostgREST would make no call, and say that all is well
+	for my $none ('0', '00', '%30', '+0', '-0', '(0)', '0x0', '%200')
+	{
+		is(ask(operator => POST => "$_?limit=$none", addition())->{status}, 400, "nor is there a page of nothing: $_?limit=$none")
+		  for '/rpc/credit_add', '/core/ConfirmCohort';
+	}
+	is(ask(operator => GET => '/rpc/holdings?party_id=1&limit=0')->{body}, '[]', 'but for reads');
 	my $account = $node->safe_psql('books', 'SELECT min(id) FROM trainledger.account');
 	my $many = sub {
 		my ($count) = @_;
@@ -214,6 +221,7 @@ my @errors = (
 	[ 405, PATCH => '/' ],
 	[ 405, TRACE => '/' ],
 	[ 414, GET => "/?$long" ],
+	[ 501, GET => '/', undef, 'Transfer-Encoding' => 'gzip' ],
 	[ 400, GET => '/', undef, 'X-Long' => $long ],
 	[ 400, GET => '/%ff' ],
 	[ 400, GET => '/%ed%a0%80' ],
