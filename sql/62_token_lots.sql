@@ -558,27 +558,14 @@ DECLARE
 	lot trainledger.token_lot;
 	token_type trainledger.token_type;
 	known bigint;
-	used_for text;
 BEGIN
 	PERFORM require_given('issue_id', issue_id::text);
 	PERFORM quantity('amount', amount, true);
 	PERFORM check_notes('notes', notes);
 	lot := find_lot(issue_id);
-	-- before the lock, as other calls take their keys, or they could deadlock
-	IF idempotency_key IS NOT NULL THEN
-		INSERT INTO trainledger.party_request AS r
-			(party_id, idempotency_key, call, request, created_at)
-		VALUES (lot.party_id, adjust_training_tokens.idempotency_key,
-				'adjust_training_tokens', '[]', trainledger.clock())
-		ON CONFLICT ON CONSTRAINT party_request_pkey DO NOTHING;
-		SELECT r.call INTO used_for FROM trainledger.party_request r
-		WHERE r.idempotency_key = adjust_training_tokens.idempotency_key
-		AND r.party_id = lot.party_id;
-		PERFORM require_conflict('party_request', FOUND);
-		IF used_for <> 'adjust_training_tokens' THEN
-			PERFORM refuse_key(used_for);
-		END IF;
-	END IF;
+	-- before the lock, as other calls do, or they could deadlock
+	PERFORM take_key(lot.party_id, idempotency_key, 'adjust_training_tokens',
+					 '[]'::jsonb);
 	lot := lock_lot(issue_id);
 	token_type := training_type(lot.token_type_id);
 	SELECT e.entry_no INTO known FROM trainledger.entry e
