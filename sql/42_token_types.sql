@@ -82,8 +82,8 @@ COMMENT ON FUNCTION trainledger_internal.insert_token_type IS
 'Makes a token type from values that were checked; TL409 where the name or id is taken.';
 
 CREATE FUNCTION trainledger_internal.check_token_type(
-	name text, scale integer, default_days_to_redeem integer, id uuid)
-RETURNS text
+	name text, scale integer, symbol text, description text,
+	default_days_to_redeem integer, id uuid) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -95,6 +95,8 @@ BEGIN
 			format('The scale is %s.', coalesce(scale::text, 'null')),
 			'A token type has 0 to 6 decimals.', 'scale');
 	END IF;
+	PERFORM check_length('symbol', symbol, 250);
+	PERFORM check_notes('description', description);
 	IF default_days_to_redeem NOT BETWEEN 1 AND 36525 THEN
 		PERFORM refuse('TL400',
 			'default days to redeem are out of range',
@@ -121,7 +123,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	name := check_token_type(name, scale, NULL::integer, id);
+	name := check_token_type(name, scale, symbol, description, NULL::integer,
+							 id);
 	IF unit IS NULL THEN
 		PERFORM refuse('TL400', 'unit is missing',
 			'The unit is null.', 'Give token or currency.', 'unit');
@@ -145,7 +148,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
 BEGIN
-	name := check_token_type(name, scale, default_days_to_redeem, id);
+	name := check_token_type(name, scale, NULL::text, description,
+							 default_days_to_redeem, id);
 	RETURN insert_token_type(
 		'training'::trainledger.token_kind, name,
 		'token'::trainledger.token_unit, scale, '(,)'::trainledger.amount_range,
@@ -187,7 +191,7 @@ BEGIN
 			'The argument token_type_id is null.', 'Give the id of the type.',
 			'token_type_id');
 	END IF;
-	PERFORM check_token_type(coalesce(name, 'kept'), 0,
+	PERFORM check_token_type(coalesce(name, 'kept'), 0, symbol, description,
 							 default_days_to_redeem, NULL::uuid);
 	-- bounds that no type accepts are refused before the type is read
 	PERFORM bounds(lower_bound, upper_bound, 6, 'upper_bound');

@@ -314,8 +314,8 @@ COMMENT ON FUNCTION trainledger_internal.hold_back_locked IS
 'Locks a credit account and adds to what holds keep back of it, or refuses to.';
 
 CREATE FUNCTION trainledger_internal.check_credit_hold(
-	party_id bigint, amount numeric, source text, description text, device text)
-RETURNS void
+	party_id bigint, amount numeric, source text, description text,
+	account_name text, token_type text, device text) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, trainledger_internal, pg_temp
 AS $$
@@ -326,6 +326,8 @@ BEGIN
 	PERFORM check_notes('source', source);
 	PERFORM require_given('description', description);
 	PERFORM check_notes('description', description);
+	PERFORM require_text('account_name', account_name);
+	PERFORM require_text('token_type', token_type);
 	PERFORM check_notes('device', device);
 END;
 $$;
@@ -365,14 +367,17 @@ DECLARE
 	-- outlive it
 	is_written boolean;
 BEGIN
+	account_name := coalesce(trimmed(account_name), 'default');
+	token_type := coalesce(trimmed(token_type), 'default');
 	IF (party_id IS NOT NULL AND is_plain
 		AND octet_length(source) BETWEEN 1 AND 8192
 		AND octet_length(description) <= 8192
+		AND octet_length(account_name) BETWEEN 1 AND 250
+		AND octet_length(token_type) BETWEEN 1 AND 250
 		AND (device IS NULL OR octet_length(device) <= 8192)) IS NOT TRUE THEN
-		PERFORM check_credit_hold(party_id, amount, source, description, device);
+		PERFORM check_credit_hold(party_id, amount, source, description,
+								  account_name, token_type, device);
 	END IF;
-	account_name := coalesce(trimmed(account_name), 'default');
-	token_type := coalesce(trimmed(token_type), 'default');
 	SELECT t.* INTO of_type FROM trainledger.token_type t
 	WHERE t.kind = 'credit' AND t.name = credit_hold.token_type;
 	IF NOT FOUND OR idempotency_key IS NOT NULL THEN
