@@ -16,6 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
+use TrainLedger::Server;
 use TrainLedger::Session;
 
 our @EXPORT = qw(soak start_books copy_of_books add_role sessions at_once drive books_are_right
@@ -39,7 +40,7 @@ sub start_books
 		require TrainLedger::Nodes;
 		return TrainLedger::Nodes::front_of($ENV{TRAINLEDGER_NODES}, @settings);
 	}
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = TrainLedger::Server->new($name);
 
 	copy_of_books($node);
 	$node->append_conf('postgresql.conf', join "\n", @settings, '');
@@ -67,7 +68,7 @@ sub copy_of_books
 sub make_books
 {
 	my ($folder) = @_;
-	my $node = PostgreSQL::Test::Cluster->new('original');
+	my $node = TrainLedger::Server->new('original');
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 	$node->append_conf(

@@ -17,12 +17,12 @@ use warnings;
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use IPC::Run;
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use TrainLedger;
 use TrainLedger::Compare;
+use TrainLedger::Server;
 use TrainLedger::Transparency;
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -53,7 +53,7 @@ my @pairs = @servers == 1 ? ([ @servers[ 0, 0 ] ])
 sub cluster
 {
 	my ($name, $server) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name, install_path => $server->{path});
+	my $node = TrainLedger::Server->new($name, install_path => $server->{path});
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8',
 		$server->{version} >= 18 ? '--no-data-checksums' : () ]);
@@ -138,11 +138,12 @@ sub state_of
 	# marks are of a cluster, and no dump has them
 	@lines = grep { !/\blog_mark\|/ } @lines;
 
+	my $session = TrainLedger::Session->new($node, 'books');
 	for my $call (@calls)
 	{
 		my ($level, $sql) = @$call;
-		my $session = TrainLedger::Session->new($node, 'books');
 
+		$session->query('DISCARD ALL');
 		$session->query("SET ROLE " . ($level eq 'admin' ? 'postgres' : "web_$level"));
 		$session->query("SET trainledger.party_id = $person");
 		my $answer = $session->query($sql);

@@ -9,12 +9,12 @@ use strict;
 use warnings;
 
 use List::Util qw(shuffle);
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep time);
 
 use TrainLedger;
+use TrainLedger::Server;
 
 my $node = start_books(
 	'mutex', 'max_prepared_transactions = 4', 'wal_level = replica',
@@ -420,7 +420,7 @@ END
 # ----------------------------------------------------------------------
 
 {
-	my $standby = PostgreSQL::Test::Cluster->new('mutex_standby');
+	my $standby = TrainLedger::Server->new('mutex_standby');
 	$node->backup('copy');
 	$standby->init_from_backup($node, 'copy', has_streaming => 1);
 	$standby->start;

@@ -7,12 +7,12 @@
 use strict;
 use warnings;
 
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
 use TrainLedger;
+use TrainLedger::Server;
 
 my $node = start_books('log_watermark', 'autovacuum = off',
 	'max_prepared_transactions = 10');
@@ -140,7 +140,7 @@ my $dump = PostgreSQL::Test::Utils::tempdir . '/books.sql';
 $node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr('books') ], 'pg_dump');
 $writer->query('COMMIT');
 
-my $copy = PostgreSQL::Test::Cluster->new('log_copy');
+my $copy = TrainLedger::Server->new('log_copy');
 $copy->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 $copy->append_conf('postgresql.conf', 'autovacuum = off');
 $copy->start;

@@ -10,11 +10,11 @@ use warnings;
 
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
-use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 use TrainLedger;
+use TrainLedger::Server;
 use TrainLedger::Transparency;
 
 my $root = abs_path(dirname(__FILE__) . '/../..');
@@ -64,7 +64,7 @@ is_verified($node, 'primary');
 
 # A standby
 $node->backup('copy');
-my $standby = PostgreSQL::Test::Cluster->new('log_standby');
+my $standby = TrainLedger::Server->new('log_standby');
 $standby->init_from_backup($node, 'copy', has_streaming => 1);
 $standby->start;
 goes_on($node, 'primary', $size);
@@ -122,7 +122,7 @@ $open->query('ROLLBACK');
 $open->quit;
 $node->command_ok([ $node->installed_command('pg_dump'), '-Fc', '-f', "$folder/books.dump", $node->connstr('books') ],
 	'the books are dumped');
-my $other = PostgreSQL::Test::Cluster->new('log_restored');
+my $other = TrainLedger::Server->new('log_restored');
 $other->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8' ]);
 $other->append_conf('postgresql.conf', join "\n", "timezone = 'UTC'", @settings, '');
 $other->start;

@@ -22,7 +22,8 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-use TrainLedger;
+use TrainLedger ();
+use TrainLedger::Server;
 
 my @settings = (
 	"timezone = 'UTC'", "lc_messages = 'C'",
@@ -42,7 +43,7 @@ sub new
 	plan skip_all => 'PL/Proxy is not installed'
 	  if !-e dirname(script_file('proxy')) . '/plproxy.control';
 
-	my $template = PostgreSQL::Test::Cluster->new('template');
+	my $template = TrainLedger::Server->new('template');
 
 	TrainLedger::copy_of_books($template);
 	$template->append_conf('postgresql.conf', join "\n", @settings, '');
@@ -101,7 +102,7 @@ sub count { return shift->{count}; }
 sub copy
 {
 	my ($self, $name) = @_;
-	my $server = PostgreSQL::Test::Cluster->new($name);
+	my $server = TrainLedger::Server->new($name);
 
 	$server->init_from_backup($self->{template}, 'books');
 	$server->start;

@@ -8,8 +8,11 @@
 # A third argument names another server to connect to in its place, in the form
 # of libpq.
 #
-# An answer is { sqlstate => '00000', rows => [ 'a|b', ... ] }, with
-# lost => 1 where the connection ended.
+# An answer is { sqlstate => '00000', rows => [ 'a|b', ... ], text => "a|b\n..." },
+# with lost => 1 where the connection ended.
+#
+# TrainLedger::Server asks through sessions that are clean for every question:
+# clean() opens one, ask_clean() asks it.
 #
 # Copyright (c) 2026, trainledger contributors
 
@@ -35,17 +38,73 @@ sub new
 sub start
 {
 	my ($class, $node, $database, $connection) = @_;
-	my $self = bless { text => '', answers => [] }, $class;
+
+	return $class->open_psql($node, $connection // $node->connstr($database),
+		'VERBOSITY=sqlstate');
+}
+
+# A psql with one of its variables set; what it complains of comes between its
+# answers, or goes to a file.
+sub open_psql
+{
+	my ($class, $node, $connection, $variable, $errors) = @_;
+	my $self = bless { text => '', answers => [], lines => 0, owner => $$ }, $class;
 
 	local %ENV = (%ENV, $node->_get_env);
+	$self->{errors} = $errors;
 	$self->{pid} = open3(
-		$self->{in}, $self->{out}, undef,
-		$node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=sqlstate',
-		'-d', $connection // $node->connstr($database), '-f', '-');
+		$self->{in}, $self->{out}, $errors ? '>&' . fileno $errors : undef,
+		$node->installed_command('psql'), '-XAtq', '-v', $variable,
+		'-d', $connection, '-f', '-');
 	binmode $self->{in};
 	binmode $self->{out};
 	$self->{in}->autoflush(1);
 	return $self;
+}
+
+# A session that ends at the first error
+sub clean
+{
+	my ($class, $node, $database) = @_;
+
+	# psql adds to its end, wherever it was read
+	open my $errors, '+>>', undef or die "a file for errors: $!";
+	my $self = $class->open_psql($node, $node->connstr($database),
+		'ON_ERROR_STOP=1', $errors);
+	$self->greet;
+	return $self;
+}
+
+# The answer, with errors => what psql said, where lines are counted from the
+# question's beginning, and failed => 1 where it said an error.  What the
+# question leaves behind is discarded, which ends psql where that is an open
+# transaction; what it did is then in the statistics.
+sub ask_clean
+{
+	my ($self, $sql) = @_;
+	my $before = $self->{lines};
+	my $answer = $self->query($sql);
+
+	$answer->{failed} = $answer->{lost};
+	$self->quit if $answer->{lost};
+	$answer->{errors} = $self->complaints;
+	$answer->{errors} =~ s/^(psql:<stdin>):(\d+)/"$1:" . ($2 - $before)/gem;
+	$answer->{lost} ||= $self->query(
+		'DISCARD ALL; SELECT pg_catalog.pg_stat_force_next_flush()')->{lost};
+	return $answer;
+}
+
+# What psql wrote to the file
+sub complaints
+{
+	my ($self) = @_;
+	my $file = $self->{errors};
+
+	seek $file, 0, 0;
+	read $file, my $text, -s $file;
+	truncate $file, 0;
+	chomp $text;
+	return $text;
 }
 
 sub greet
@@ -80,7 +139,10 @@ sub send
 	local $SIG{PIPE} = 'IGNORE';
 	for my $statement (@statements)
 	{
-		print { $self->{in} } "$statement\n;\n\\echo $end :SQLSTATE\n";
+		my $text = "$statement\n;\n\\echo $end :SQLSTATE\n";
+
+		print { $self->{in} } $text;
+		$self->{lines} += $text =~ tr/\n//;
 	}
 	return;
 }
@@ -94,21 +156,21 @@ sub read_some
 
 	while ($self->{text} =~ s/\A(.*?)^\Q$end\E (\w+)\n//ms)
 	{
-		my ($text, $sqlstate) = ($1, $2);
-		push @{ $self->{answers} },
-		  { sqlstate => $sqlstate, rows => [ split /\n/, $text ] };
+		push @{ $self->{answers} }, an_answer($1, $2);
 	}
 	if (!$count)
 	{
-		push @{ $self->{answers} },
-		  {
-			lost => 1,
-			sqlstate => '08006',
-			rows => [ split /\n/, $self->{text} ]
-		  };
+		push @{ $self->{answers} }, an_answer($self->{text}, '08006', lost => 1);
 		$self->{text} = '';
 	}
 	return;
+}
+
+sub an_answer
+{
+	my ($text, $sqlstate, @more) = @_;
+
+	return { sqlstate => $sqlstate, text => $text, rows => [ split /\n/, $text ], @more };
 }
 
 # The next answer that has been read, undef where there is none
@@ -152,7 +214,8 @@ sub quit
 {
 	my ($self) = @_;
 
-	return unless $self->{pid};
+	return unless $self->{pid} && $self->{owner} == $$;
+	local ($?, $!);
 	close $self->{in};
 	waitpid $self->{pid}, 0;
 	close $self->{out};
@@ -164,7 +227,6 @@ sub DESTROY
 {
 	my ($self) = @_;
 
-	local ($?, $!);
 	$self->quit;
 	return;
 }
