@@ -74,7 +74,7 @@ sub make_books
 	$node->append_conf(
 		'postgresql.conf', join "\n",
 		"log_statement = none", "timezone = 'UTC'",
-		"lc_messages = 'C'", "max_connections = 40", '');
+		"lc_messages = 'C'", "max_connections = 40", "jit = off", '');
 	$node->start;
 	$node->safe_psql('postgres', 'CREATE DATABASE books');
 	$node->safe_psql('books', 'CREATE EXTENSION trainledger');

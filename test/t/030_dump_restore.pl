@@ -118,13 +118,16 @@ sub rules
 }
 
 # The SQLSTATE that a statement of a role is answered with
+my %session;
 sub state_of
 {
 	my ($database, $role, $sql) = @_;
-	my $session = TrainLedger::Session->new($node, $database);
+	my $session = $session{$database} ||= TrainLedger::Session->new($node, $database);
 
-	$session->query("SET ROLE $role");
-	return $session->query($sql)->{sqlstate};
+	$session->ask("SET ROLE $role");
+	my $state = $session->query($sql)->{sqlstate};
+	$session->ask('DISCARD ALL');
+	return $state;
 }
 
 # Dumps a database; pg_dump has nothing to say of it.

@@ -57,7 +57,7 @@ sub cluster
 
 	$node->init(extra => [ '--encoding=UTF8', '--locale=C.UTF-8',
 		$server->{version} >= 18 ? '--no-data-checksums' : () ]);
-	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\ntrainledger.log_key_file = '$folder/log.pem'\n");
+	$node->append_conf('postgresql.conf', "timezone = 'UTC'\nlc_messages = 'C'\njit = off\ntrainledger.log_key_file = '$folder/log.pem'\n");
 	return $node;
 }
 
