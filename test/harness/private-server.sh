@@ -255,14 +255,15 @@ trap 'exit 129' HUP
 # --------------------------------------------------------------------------
 
 # Copies the checkout without what make or git put into it, and links expected
-# outputs to where pg_regress finds them.
+# outputs to where pg_regress finds them. With TRAINLEDGER_BUILT what was built
+# there comes along, and is not built again.
 copy_checkout()
 {
-    local skip=(--exclude=./.git --exclude='*.o' --exclude='*.bc'
-        --exclude='*.so' --exclude='./trainledger--*.sql'
-        --exclude=./test/results --exclude=./test/expected --exclude=./results
-        --exclude=./tmp_check)
+    local skip=(--exclude=./.git --exclude=./test/results --exclude=./test/expected
+        --exclude=./results --exclude=./tmp_check)
 
+    [ -n "${TRAINLEDGER_BUILT:-}" ] || skip+=(--exclude='*.o' --exclude='*.bc'
+        --exclude='*.so' --exclude='./trainledger--*.sql')
     mkdir "$workdir"
     tar -C "$checkout" "${skip[@]}" -cf - . | tar -C "$workdir" -xf -
     # A checkout that only its owner can read has files that only he can read.
