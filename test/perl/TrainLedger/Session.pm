@@ -137,13 +137,10 @@ sub send
 	my ($self, @statements) = @_;
 
 	local $SIG{PIPE} = 'IGNORE';
-	for my $statement (@statements)
-	{
-		my $text = "$statement\n;\n\\echo $end :SQLSTATE\n";
+	my $text = join '', map { "$_\n;\n\\echo $end :SQLSTATE\n" } @statements;
 
-		print { $self->{in} } $text;
-		$self->{lines} += $text =~ tr/\n//;
-	}
+	print { $self->{in} } $text;
+	$self->{lines} += $text =~ tr/\n//;
 	return;
 }
 
@@ -210,12 +207,16 @@ sub ask
 	return wantarray ? @{ $answer->{rows} } : $answer->{rows}[0];
 }
 
+# Who was forked has this end of the pipe too: psql is told, and its end is that of
+# the process that opened it.
 sub quit
 {
 	my ($self) = @_;
 
 	return unless $self->{pid} && $self->{owner} == $$;
 	local ($?, $!);
+	local $SIG{PIPE} = 'IGNORE';
+	print { $self->{in} } "\\q\n";
 	close $self->{in};
 	waitpid $self->{pid}, 0;
 	close $self->{out};
