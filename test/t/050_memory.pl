@@ -72,14 +72,10 @@ sub run_calls
 	while ($done < $calls)
 	{
 		$serial++;
-		push @waiting, '00000';
-		$session->send($accepted[ $serial % @accepted ]->());
-		for (1 .. 50)
-		{
-			my ($state, $statement) = @{ $refused[ rand @refused ] };
-			push @waiting, $state;
-			$session->send($statement);
-		}
+		my @calls = [ '00000' => $accepted[ $serial % @accepted ]->() ];
+		push @calls, $refused[ rand @refused ] for 1 .. 50;
+		push @waiting, map { $_->[0] } @calls;
+		$session->send(map { $_->[1] } @calls);
 		$done += 100;
 		while (@waiting)
 		{
