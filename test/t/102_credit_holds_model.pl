@@ -23,7 +23,7 @@ my $DAY = 86_400_000_000;
 my $CHAPTER = 250;
 
 my $seed = $ENV{TRAINLEDGER_SEED} || 20261130;
-my $steps = $ENV{TRAINLEDGER_SOAK} && soak() > 2000 ? 10 * soak() : 10_000;
+my $steps = $ENV{TRAINLEDGER_SOAK} && soak() > 2000 ? 10 * soak() : 6_000;
 srand $seed;
 note "seed $seed: $steps calls";
 
