@@ -111,7 +111,7 @@ END
 system_or_bail('initdb', '-D', "$folder/primary", '-U', 'postgres', '-A', 'trust',
 	'-N', '--locale=C.UTF-8', '-E', 'UTF8', '--wal-segsize=1');
 append_to_file("$folder/primary/postgresql.conf",
-	"listen_addresses = ''\nunix_socket_directories = '$sockets'\nfsync = off\ntimezone = 'UTC'\nlc_messages = 'C'\n");
+	"listen_addresses = ''\nunix_socket_directories = '$sockets'\nfsync = off\njit = off\ntimezone = 'UTC'\nlc_messages = 'C'\n");
 system_or_bail('pg_ctl', '-D', "$folder/primary", '-w', '-l', "$folder/primary.log", 'start');
 
 run_block($_, 'Installation') for blocks('sh', 'Installation');
@@ -324,7 +324,7 @@ is(ask(5433, 'SELECT count(*) FROM trainledger.reconcile()'), 0, 'the books are 
 	system_or_bail('initdb', '-D', "$folder/old", '-U', 'postgres', '-A', 'trust',
 		'-N', '--locale=C.UTF-8', '-E', 'UTF8');
 	append_to_file("$folder/old/postgresql.auto.conf",
-		"listen_addresses = ''\nunix_socket_directories = '$sockets'\nport = 5436\nfsync = off\n");
+		"listen_addresses = ''\nunix_socket_directories = '$sockets'\nport = 5436\nfsync = off\njit = off\n");
 	system_or_bail('pg_ctl', '-D', "$folder/old", '-w', '-s', '-l', "$folder/old.log", 'start');
 	run_block($_, 'Installation') for blocks('sh', 'Installation');
 	ask(5436, "SELECT trainledger.add_party('person', 'Ann', id => 1)");
