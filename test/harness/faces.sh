@@ -102,19 +102,18 @@ write_nginx_conf()
     } >"$folder/nginx.conf"
 }
 
-# Until PostgREST has read the catalogue, it answers 503.
+# Until PostgREST has read the catalogue, it answers 503. One program asks again
+# and again: to start one each time takes longer than the catalogue.
 wait_for_answer()
 {
-    local try
-
-    for ((try = 0; try < 300; try++)); do
-        perl -MHTTP::Tiny -e '
-            exit !HTTP::Tiny->new(timeout => 5)->get($ARGV[0],
-                { headers => { Authorization => "Bearer $ARGV[1]" } })->{success}' \
-            "$1" "$2" && return 0
-        sleep 0.1
-    done
-    return 1
+    perl -MHTTP::Tiny -MTime::HiRes=sleep -e '
+        my $http = HTTP::Tiny->new(timeout => 5);
+        for (1 .. 600) {
+            exit 0 if $http->get($ARGV[0],
+                { headers => { Authorization => "Bearer $ARGV[1]" } })->{success};
+            sleep 0.05;
+        }
+        exit 1;' "$1" "$2"
 }
 
 start()
