@@ -44,11 +44,12 @@ server=
 keep=
 child=
 
-# Nothing of the caller's surroundings reaches the servers and their clients.
+# Nothing of the caller's surroundings reaches the servers and their clients, but
+# where PgBouncer was fetched to.
 clean_environment()
 {
     local name
-    for name in $(compgen -e | grep '^PG' || true); do
+    for name in $(compgen -e | grep '^PG' | grep -vx PGBOUNCER_BIN || true); do
         unset "$name"
     done
     unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES CDPATH ENV BASH_ENV \
