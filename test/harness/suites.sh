@@ -144,6 +144,24 @@ run_discarding()
         output_discard --dbname=discard_regression --use-existing "$@"
 }
 
+# Tests that take longest begin first: at the end there is none of them that one
+# processor works on while another has nothing to do.
+declare -a in_order=()
+order_tap()
+{
+    local test others=()
+
+    in_order=()
+    for test in "$@"; do
+        case "$test" in
+            *t/050_* | *t/1[45]0_* | *t/176_* | *t/22[28]_* | *t/232_* | *t/25[0567]_* | *t/260_*)
+                in_order+=("$test") ;;
+            *) others+=("$test") ;;
+        esac
+    done
+    in_order+=("${others[@]}")
+}
+
 # Every single TAP result counts. A script that dies or breaks its plan counts
 # as one failure more.
 run_tap()
@@ -151,6 +169,8 @@ run_tap()
     local log=$private/log/tap.log status=0 began=$SECONDS good bad
 
     [ $# -gt 0 ] || return 0
+    order_tap "$@"
+    set -- "${in_order[@]}"
     case "$*" in
         *test/t/2[01]* | *test/t/256*) install_rest "$private/rest" ;;&
         *test/t/25[056]*) fetch_pgbouncer "$private/pgbouncer" ;;&
