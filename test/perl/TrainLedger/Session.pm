@@ -22,6 +22,7 @@ use strict;
 use warnings;
 
 use IPC::Open3;
+use List::Util qw(min);
 use PostgreSQL::Test::Utils;
 
 my $end = '==== end of answer';
@@ -83,12 +84,13 @@ sub ask_clean
 {
 	my ($self, $sql) = @_;
 	my $before = $self->{lines};
+	my $last = () = $sql =~ /^/mg;
 	my $answer = $self->query($sql);
 
 	$answer->{failed} = $answer->{lost};
 	$self->quit if $answer->{lost};
 	$answer->{errors} = $self->complaints;
-	$answer->{errors} =~ s/^(psql:<stdin>):(\d+)/"$1:" . ($2 - $before)/gem;
+	$answer->{errors} =~ s/^(psql:<stdin>):(\d+)/"$1:" . min($2 - $before, $last)/gem;
 	$answer->{lost} ||= $self->query(
 		'DISCARD ALL; SELECT pg_catalog.pg_stat_force_next_flush()')->{lost};
 	return $answer;
