@@ -9,6 +9,7 @@
 install_test_packages
 create_private_server
 build_and_install
-start_server "${fast_settings[@]}"
+# to compile expressions takes longer than to evaluate them in tests
+start_server "${fast_settings[@]}" jit=off
 run_suites
 finish
