@@ -18,7 +18,7 @@ use TrainLedger::GraphQL;
 TrainLedger::GraphQL::needed();
 
 my $node = start_books('graphql_zones', "timezone = 'Australia/Lord_Howe'", "datestyle = 'German'");
-TrainLedger::GraphQL->start($node)->stop;
+TrainLedger::GraphQL->prepare($node);
 
 # A clock change of New York is at 07:00Z of 2026-03-08, one of Lord Howe, of half
 # an hour, at 15:00Z of 2026-04-04.

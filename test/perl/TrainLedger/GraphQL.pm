@@ -60,11 +60,20 @@ sub node_command
 sub start
 {
 	my ($class, $node, %settings) = @_;
+
+	$class->prepare($node);
+	return $class->start_server($node, %settings);
+}
+
+# Makes the roles and the schema alone.
+sub prepare
+{
+	my ($class, $node) = @_;
 	my $self = bless { node => $node }, $class;
 
 	$self->run_script("$root/doc/deploy/roles.sql");
 	$self->make_schema;
-	return $class->start_server($node, %settings);
+	return;
 }
 
 # Starts PostGraphile alone.
