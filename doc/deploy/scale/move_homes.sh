@@ -187,38 +187,45 @@ SQL
 
 # Callers wait for what is done behind the fence, and a new process or connection
 # takes its time: so sessions at from, to and front are there before.
-declare -A session=() answers=()
+declare -A process=() input=() output=()
 open_session()
 {
+    local in out
+
     mkfifo "$folder/$1.in" "$folder/$1.out"
     at "$2" <"$folder/$1.in" >"$folder/$1.out" &
-    exec {session[$1]}>"$folder/$1.in" {answers[$1]}<"$folder/$1.out"
+    process[$1]=$!
+    exec {in}>"$folder/$1.in" {out}<"$folder/$1.out"
+    input[$1]=$in
+    output[$1]=$out
     tell "$1" 'SET idle_in_transaction_session_timeout = 0;
 SET idle_session_timeout = 0;'
 }
 
 tell()
 {
-    printf '%s\n' "$2" >&"${session[$1]}"
+    printf '%s\n' "$2" >&"${input[$1]}"
 }
 
 # Its next line is in $answer.
 hear()
 {
-    read -r answer <&"${answers[$1]}" || die "the session at $1 has ended"
+    read -r answer <&"${output[$1]}" || die "the session at $1 has ended"
 }
 
+# That at the front has ended, whether it has changed the map or not.
 close_sessions()
 {
-    local at
+    local at fd
 
-    for at in "${!session[@]}"; do
-        exec {session[$at]}>&- {answers[$at]}<&-
+    for at in "${!process[@]}"; do
+        tell "$at" '\q' 2>/dev/null || true
+        fd=${input[$at]}
+        exec {fd}>&-
     done
-    session=()
-    answers=()
+    [ -z "${process[front]:-}" ] || wait "${process[front]}" || true
+    process=()
     snapshot_of=()
-    wait
 }
 
 # from and to look up rows by keys, and from waits for to.
@@ -378,6 +385,13 @@ ORDER BY m.ordinal, w.name
 SQL
 }
 
+# Both logs hash a party's texts with one salt. FROM notes who gets rows from now
+# on.
+make_salts()
+{
+    ask "$from_connection" "SELECT trainledger_internal.make_home_salts(:'homes') WHERE $has_log" >/dev/null
+}
+
 # Refuses writes of the homes at FROM. Whoever has locked one of the tables before
 # has noted what it changed, and whoever does after this sees the fence.
 fence()
@@ -391,8 +405,18 @@ SELECT format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE',
     string_agg(format('trainledger.%I', table_name), ', ' ORDER BY ordinal))
 FROM moved
 \\gexec
--- both logs hash a party's texts with one salt
-SELECT trainledger_internal.make_home_salts(:'homes') WHERE :has_log \\g /dev/null
+-- parties that had rows before have theirs
+SET LOCAL enable_seqscan = off;
+SELECT trainledger_internal.make_salts_of(ARRAY(
+    SELECT t.party_id FROM trainledger_node.moving_row w JOIN trainledger.account t
+        ON t.id = CASE w.table_name WHEN 'account' THEN w.key[1]::bigint END
+    UNION SELECT t.party_id FROM trainledger_node.moving_row w JOIN trainledger.placed_hold t
+        ON t.id = CASE w.table_name WHEN 'placed_hold' THEN w.key[1]::bigint END
+    UNION SELECT t.party_id FROM trainledger_node.moving_row w JOIN trainledger.pass_event t
+        ON t.id = CASE w.table_name WHEN 'pass_event' THEN w.key[1]::bigint END
+    UNION SELECT t.party_id FROM trainledger_node.moving_row w JOIN trainledger.pass_use t
+        ON t.id = CASE w.table_name WHEN 'pass_use' THEN w.key[1]::bigint END))
+WHERE :has_log \\g /dev/null
 $(triggers_do "    RAISE serialization_failure USING MESSAGE = 'the home is being moved',
         DETAIL = 'Another node is about to keep it.',
         HINT = 'Repeat the call, with its idempotency key.';")
@@ -476,7 +500,7 @@ some()
     for side in from to; do
         tell "$side" "DELETE FROM wanted;
 COPY wanted FROM STDIN DELIMITER '|';"
-        printf '%s\n' "${keys[@]}" '\.' >&"${session[$side]}"
+        printf '%s\n' "${keys[@]}" '\.' >&"${input[$side]}"
         tell "$side" "ANALYZE wanted;
 \\o $folder/$side
 SELECT format('SELECT %1\$L, w.key, (SELECT hashtextextended(%2\$s, 0) FROM trainledger.%1\$I t WHERE %3\$s)
@@ -558,6 +582,8 @@ compare_all()
 # many there were.
 compare_changed()
 {
+    local keys
+
     tell from "\\o $folder/noted
 WITH gone AS (DELETE FROM trainledger_node.moving_row RETURNING table_name, key)
 SELECT DISTINCT table_name, key FROM gone;
@@ -568,8 +594,8 @@ SELECT count(*) FROM trainledger_node.moving_row;"
     some "$folder/noted"
     differing >"$folder/differing"
     explain "$folder/differing"
-    mapfile -t noted <"$folder/noted"
-    noted=${#noted[@]}
+    mapfile -t keys <"$folder/noted"
+    noted=${#keys[@]}
 }
 
 compare_until_few()
@@ -813,6 +839,7 @@ at_exit()
     local status=$?
 
     trap - EXIT
+    close_sessions
     if [ -n "$started" ] && [ -z "$changed" ]; then
         # the front may have changed the map and not have said so
         if [ "$(homes_at "$to" || echo unknown)" = 0 ]; then
@@ -835,6 +862,7 @@ paused=""
 has_log=false
 trap at_exit EXIT
 trap 'exit 130' INT TERM HUP
+trap '' PIPE
 
 check
 front_name=$(ask "$front" 'SELECT quote_ident(current_database())')
@@ -860,6 +888,7 @@ compare_all
 keep "$to_connection" +
 make_mark
 compare_until_few
+make_salts
 pause
 say 'fencing'
 fence
