@@ -176,11 +176,14 @@ my $longest = 0;
 # every second home, there and back
 my $set = $books->homes_of(1);
 my ($from, $to) = ('n1', 'n2');
+# seconds that a move takes
+my $took;
 
 foreach my $move (1 .. $moves)
 {
 	my $is_stopped = $move > $moves - $stops;
 	my $name = "move $move" . ($is_stopped ? ', with a node that is stopped' : '');
+	my $began = time;
 	my $pid = start_move($from, $to, $set, $log, $move == 1 ? ('-p', "$pool dbname=pgbouncer") : ());
 	my $status;
 
@@ -189,13 +192,14 @@ foreach my $move (1 .. $moves)
 		my $victim = $node{ rand() < 0.5 ? $from : $to };
 
 		append_to_file("$folder/over.stopped", '');
-		sleep rand 1.5;
+		sleep rand $took;
 		$victim->stop('immediate');
 		$status = move_ends($pid);
 		note "the move ended with $status; ", $victim->name, ' was stopped';
 		$victim->start;
 	}
 	$status = move_ends($is_stopped ? start_move($from, $to, $set, $log) : $pid);
+	$took = time - $began if !$is_stopped;
 	is($status, 0, $name) or diag slurp_file($log);
 	is($front->safe_psql('books', "SELECT count(*) FROM trainledger_proxy.home WHERE home <@ '$set'::int4multirange AND node = '$to'"),
 		$front->safe_psql('books', "SELECT count(*) FROM generate_series(0, 1023) h WHERE h <@ '$set'::int4multirange"),
