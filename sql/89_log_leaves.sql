@@ -37,7 +37,8 @@ SELECT e.booking_no, 'E1'::text COLLATE "C" AS kind,
 		   a.party_id, a.token_type_id, a.name, l.id, l.first_expires_at,
 		   l.unit_price, l.currency_code, l.reissue_of,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, e.source,
-			   e.description, e.device, e.booked_by, e.dedup)) AS leaf
+			   e.description, e.device, e.booked_by, e.dedup)) AS leaf,
+	   e.ctid AS row_at
 FROM trainledger.entry e
 LEFT JOIN trainledger.account a ON a.id = e.account_id
 LEFT JOIN trainledger.token_lot l ON l.account_id = e.account_id
@@ -51,7 +52,7 @@ SELECT v.booking_no, 'X1'::text COLLATE "C", v.id, 0::bigint, l.party_id,
 		   v.old_expires_at, v.new_expires_at, v.created_at, l.party_id,
 		   l.token_type_id,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.reason,
-			   v.changed_by))
+			   v.changed_by)), NULL::tid
 FROM trainledger.token_issue_event v
 LEFT JOIN trainledger.token_lot l ON l.id = v.issue_id
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = l.party_id
@@ -66,7 +67,7 @@ SELECT v.booking_no, 'H1'::text COLLATE "C", v.id, 0::bigint, h.party_id,
 		   h.account_id, h.quantity,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.notes,
 			   v.changed_by, h.reference, h.notes, h.source, h.device,
-			   h.placed_by))
+			   h.placed_by)), NULL::tid
 FROM trainledger.hold_event v
 LEFT JOIN trainledger.placed_hold h ON h.id = v.hold_id
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = h.party_id
@@ -79,7 +80,7 @@ SELECT v.booking_no, 'P1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 		   v.event, v.option_id, v.party_id, v.valid_from, v.valid_until,
 		   v.run_from, v.other_pass_id, v.pass_use_id, v.created_at,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.reason,
-			   v.changed_by))
+			   v.changed_by)), NULL::tid
 FROM trainledger.pass_event v
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
 LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'P1' AND d.row_id = v.id
@@ -89,7 +90,8 @@ SELECT u.booking_no, 'U1'::text COLLATE "C", u.id, 0::bigint, u.party_id,
 	   '{}'::text[],
 	   trainledger_internal.log_line('U1'::text, u.booking_no, u.id, u.pass_id,
 		   u.party_id, u.item_id, u.created_at,
-		   trainledger_internal.log_texts(d.texts_hash, s.salt, u.reference))
+		   trainledger_internal.log_texts(d.texts_hash, s.salt, u.reference)),
+	   NULL::tid
 FROM trainledger.pass_use u
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = u.party_id
 LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'U1' AND d.row_id = u.id
@@ -100,7 +102,7 @@ SELECT v.booking_no, 'C1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 	   trainledger_internal.log_line('C1'::text, v.booking_no, v.id, v.claim_id,
 		   v.event, v.signup_token_id, v.party_id, v.created_at,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.reason,
-			   v.changed_by))
+			   v.changed_by)), NULL::tid
 FROM trainledger.claim_event v
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
 LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'C1' AND d.row_id = v.id
@@ -113,7 +115,7 @@ SELECT v.booking_no, 'T1'::text COLLATE "C", v.id, 0::bigint, t.party_id,
 		   v.ticket_id, v.event, v.state, v.party_id, v.program_kind_id,
 		   v.consumed_program_id, v.created_at,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.email,
-			   v.changed_by))
+			   v.changed_by)), NULL::tid
 FROM trainledger.ticket_event v
 LEFT JOIN trainledger.ticket t ON t.id = v.ticket_id
 LEFT JOIN ONLY trainledger.party_salt s
@@ -127,7 +129,7 @@ SELECT v.booking_no, 'M1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 		   v.program_id, v.party_id, v.old_cohort_id, v.cohort_id, v.old_role,
 		   v.role, v.old_state, v.state, v.created_at,
 		   trainledger_internal.log_texts(d.texts_hash, s.salt, v.comments,
-			   v.state_detail, v.changed_by))
+			   v.state_detail, v.changed_by)), NULL::tid
 FROM trainledger.membership_event v
 LEFT JOIN ONLY trainledger.party_salt s ON s.party_id = v.party_id
 LEFT JOIN ONLY trainledger.redaction d ON d.kind = 'M1' AND d.row_id = v.id
@@ -137,14 +139,14 @@ SELECT v.booking_no, 'R1'::text COLLATE "C", v.id, 0::bigint, v.party_id,
 	   '{}'::text[],
 	   trainledger_internal.log_line('R1'::text, v.booking_no, v.id, v.kind,
 		   v.row_id, v.entry_no, v.party_id, v.reason_code, v.created_at,
-		   pg_catalog.encode(v.texts_hash, 'hex'))
+		   pg_catalog.encode(v.texts_hash, 'hex')), NULL::tid
 FROM trainledger.redaction v
 UNION ALL
 SELECT v.booking_no, 'V1'::text COLLATE "C", v.id, 0::bigint, NULL::bigint,
 	   '{}'::text[],
 	   trainledger_internal.log_line('V1'::text, v.booking_no, v.id, v.home,
 		   v.direction, v.node_no, v.leaves, encode(v.digest, 'hex'), v.origin,
-		   v.created_at)
+		   v.created_at), NULL::tid
 FROM trainledger.home_event v;
 COMMENT ON VIEW trainledger.log_row IS
 'Lines of the log for all that is booked, a row for each entry and event, sealed or not.';
@@ -155,6 +157,7 @@ COMMENT ON COLUMN trainledger.log_row.entry_no IS 'Of an entry its number in the
 COMMENT ON COLUMN trainledger.log_row.party_id IS 'Party that it belongs to; null: nobody yet.';
 COMMENT ON COLUMN trainledger.log_row.names IS 'Who did it, and addresses, as far as they are among its texts.';
 COMMENT ON COLUMN trainledger.log_row.leaf IS 'Line of the log.';
+COMMENT ON COLUMN trainledger.log_row.row_at IS 'Of an entry where its row is stored; null for other kinds.';
 
 /*
  * What the tree is made of.  Rows of a home that is not kept here are gone, or
@@ -162,14 +165,14 @@ COMMENT ON COLUMN trainledger.log_row.leaf IS 'Line of the log.';
  */
 CREATE VIEW trainledger.tree_leaf WITH (security_invoker = true) AS
 SELECT r.booking_no, r.kind, r.id, r.entry_no, r.leaf,
-	   trainledger_internal.log_leaf_hash(r.leaf) AS hash
+	   trainledger_internal.log_leaf_hash(r.leaf) AS hash, r.row_at
 FROM trainledger.log_row r
 WHERE trainledger_internal.keeps_home(r.id)
 OR NOT EXISTS (SELECT FROM trainledger.log_kept k
 			   WHERE k.booking_no = r.booking_no AND k.kind = r.kind
 			   AND k.id = r.id AND k.entry_no = r.entry_no)
 UNION ALL
-SELECT k.booking_no, k.kind, k.id, k.entry_no, NULL, k.hash
+SELECT k.booking_no, k.kind, k.id, k.entry_no, NULL, k.hash, NULL
 FROM trainledger.log_kept k
 WHERE NOT trainledger_internal.keeps_home(k.id);
 COMMENT ON VIEW trainledger.tree_leaf IS
@@ -180,3 +183,4 @@ COMMENT ON COLUMN trainledger.tree_leaf.id IS 'Of an entry the account, else the
 COMMENT ON COLUMN trainledger.tree_leaf.entry_no IS 'Of an entry its number in the account, else 0.';
 COMMENT ON COLUMN trainledger.tree_leaf.leaf IS 'Line of the log; null: its row has moved to another node.';
 COMMENT ON COLUMN trainledger.tree_leaf.hash IS 'Hash of the leaf in the tree.';
+COMMENT ON COLUMN trainledger.tree_leaf.row_at IS 'Of an entry where its row is stored; null for other kinds, and where the row has moved.';

@@ -27,6 +27,17 @@
 /* Leaves that there is room for at first */
 #define FIRST_ROOM			512
 
+/* Parameters of the query */
+#define BOUNDS				8
+#define BOUNDS_WITH_PAGES	10
+
+/*
+ * How far from an entry the others of its block are looked for.  Entries are
+ * stored about as they are numbered, and sessions that book at the same time
+ * fill pages side by side.
+ */
+#define NEAR_PAGES			16
+
 /* What the executor hands the rows of a query to */
 typedef struct LeafReceiver
 {
@@ -147,7 +158,10 @@ compare_leaves(const void *a, const void *b)
 							 &((const TlLeaf *) b)->place);
 }
 
-/* Run the query with a plan for these bounds, or with one that is kept */
+/*
+ * Run the query with a plan for these bounds, or with one that is kept.  A row
+ * of an entry is looked for in a few pages, if bounds say in which.
+ */
 static void
 run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
 		  bool has_events)
@@ -166,14 +180,20 @@ run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
 		" OPERATOR(pg_catalog.>=) ($2, $3, $4))"
 		" AND (l.booking_no OPERATOR(pg_catalog.<) $5"
 		" OR (l.kind, l.id, l.entry_no)"
-		" OPERATOR(pg_catalog.<) ($6, $7, $8))%s";
+		" OPERATOR(pg_catalog.<) ($6, $7, $8))%s%s";
+	static const char *const of_entries =
+		" AND l.kind OPERATOR(pg_catalog.=) 'E1'";
+	static const char *const in_pages =
+		" AND (l.kind OPERATOR(pg_catalog.<>) 'E1'"
+		" OR l.row_at OPERATOR(pg_catalog.>=) $9"
+		" AND l.row_at OPERATOR(pg_catalog.<) $10)";
 	static const Oid types[] = {INT8OID, TEXTOID, INT8OID, INT8OID,
-								INT8OID, TEXTOID, INT8OID, INT8OID};
-	static SPIPlanPtr range,
-				block_of_entries,
-				block_of_all;
-	SPIPlanPtr *block = has_events ? &block_of_all : &block_of_entries;
-	SPIPlanPtr *plan = is_block ? block : &range;
+								INT8OID, TEXTOID, INT8OID, INT8OID,
+								TIDOID, TIDOID};
+	static SPIPlanPtr range;
+	static SPIPlanPtr blocks[2][2];
+	bool		has_pages = bounds->numParams == BOUNDS_WITH_PAGES;
+	SPIPlanPtr *plan = is_block ? &blocks[has_events][has_pages] : &range;
 	LeafReceiver receiver = {
 		.receiver = {
 			.receiveSlot = receive_leaf,
@@ -189,10 +209,9 @@ run_query(TlLeafReader *reader, ParamListInfo bounds, bool is_block,
 
 	if (*plan == NULL)
 		tl_saved_plan(plan,
-					  psprintf(text, is_block && !has_events ?
-								   " AND l.kind OPERATOR(pg_catalog.=) 'E1'" :
-								   ""),
-					  lengthof(types), types,
+					  psprintf(text, has_events ? "" : of_entries,
+							   has_pages ? in_pages : ""),
+					  bounds->numParams, types,
 					  is_block ? CURSOR_OPT_GENERIC_PLAN :
 								 CURSOR_OPT_CUSTOM_PLAN);
 	if (SPI_execute_plan_extended(*plan, &options) < 0)
@@ -257,11 +276,9 @@ node_of(const TlPlace *place)
 }
 
 static void
-read_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until,
-			bool is_block, bool has_events)
+read_leaves(TlLeafReader *reader, ParamListInfo bounds, const TlPlace *from,
+			const TlPlace *until, bool is_block, bool has_events)
 {
-	ParamListInfo bounds = makeParamList(8);
-
 	set_bounds(&bounds->params[0], from);
 	set_bounds(&bounds->params[4], until);
 	/* between own numbers of one node there are none of others */
@@ -287,28 +304,83 @@ read_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until,
 void
 tl_open_leaves(TlLeafReader *reader, const TlPlace *from, const TlPlace *until)
 {
-	read_leaves(reader, from, until, false, true);
+	read_leaves(reader, makeParamList(BOUNDS), from, until, false, true);
+}
+
+/* Find the row of an entry; false if there is none */
+static bool
+find_row(const TlPlace *place, ItemPointer row_at)
+{
+	static SPIPlanPtr plan;
+	static const Oid types[] = {INT8OID, INT8OID};
+	Datum		values[] = {Int64GetDatum(place->id),
+							Int64GetDatum(place->entry_no)};
+	bool		is_null;
+
+	tl_saved_plan(&plan,
+				  "SELECT e.ctid FROM ONLY trainledger.entry e"
+				  " WHERE e.account_id OPERATOR(pg_catalog.=) $1"
+				  " AND e.entry_no OPERATOR(pg_catalog.=) $2",
+				  lengthof(types), types, CURSOR_OPT_GENERIC_PLAN);
+	SPI_execute_plan(plan, values, NULL, true, 1);
+	if (SPI_processed == 0)
+		return false;
+	*row_at = *(ItemPointer) DatumGetPointer(
+		SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1,
+					  &is_null));
+	SPI_freetuptable(SPI_tuptable);
+	return true;
+}
+
+/* The bounds of a query for the rows about this entry; NULL: there is none */
+static ParamListInfo
+make_near_bounds(const TlPlace *near)
+{
+	ParamListInfo bounds = makeParamList(BOUNDS_WITH_PAGES);
+	ItemPointer ends = palloc0_array(ItemPointerData, 2);
+	ItemPointerData row_at;
+	BlockNumber page;
+
+	if (!find_row(near, &row_at))
+		return NULL;
+	page = ItemPointerGetBlockNumber(&row_at);
+	ItemPointerSet(&ends[0], page < NEAR_PAGES ? 0 : page - NEAR_PAGES, 0);
+	ItemPointerSet(&ends[1], Min(page, MaxBlockNumber - 1 - NEAR_PAGES) +
+								 NEAR_PAGES + 1, 0);
+	set_bound(&bounds->params[8], TIDOID, PointerGetDatum(&ends[0]));
+	set_bound(&bounds->params[9], TIDOID, PointerGetDatum(&ends[1]));
+	return bounds;
 }
 
 /*
  * Read the leaves of a block.  They are too few to be planned for: the plan is
  * kept, and looks up by an index what belongs to a row.  The planner alone
  * would take a number of rows that it cannot know to be a share of the table.
+ *
+ * If near is an entry, entries far from its row are left out, and the caller
+ * has to find out: the index on numbers is a summary, so by it many times as
+ * many rows are read.  False: there is no such entry, and nothing was read.
  */
-void
+bool
 tl_open_block(TlLeafReader *reader, const TlPlace *from, const TlPlace *until,
-			  bool has_events)
+			  bool has_events, const TlPlace *near)
 {
 	static const char *const unwanted[] = {"enable_hashjoin",
 		"enable_mergejoin", "enable_material", "enable_seqscan", "jit"};
-	int			nesting = NewGUCNestLevel();
+	ParamListInfo bounds = near == NULL ? makeParamList(BOUNDS) :
+										  make_near_bounds(near);
+	int			nesting;
 
+	if (bounds == NULL)
+		return false;
+	nesting = NewGUCNestLevel();
 	for (int i = 0; i < (int) lengthof(unwanted); i++)
 		(void) set_config_option(unwanted[i], "off", PGC_USERSET,
 								 PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
 								 false);
-	read_leaves(reader, from, until, true, has_events);
+	read_leaves(reader, bounds, from, until, true, has_events);
 	AtEOXact_GUC(true, nesting);
+	return true;
 }
 
 /* The next leaf, or false at the end */

@@ -304,6 +304,7 @@ struct TlStore
 {
 	bool		has_tail;
 	TlBlock		tail;			/* the last block, once it was asked for */
+	const TlPlace *near;		/* an entry in the next block to be read */
 	int			next;			/* tile to be replaced next */
 	Tile		tiles[KEPT_TILES];
 };
@@ -334,36 +335,58 @@ tl_open_store(void)
 	return palloc0(sizeof(TlStore));
 }
 
-/* Compute the hashes of a block's leaves from the rows of the books */
+/*
+ * Compute the hashes of a block's leaves from the rows of the books.  False if
+ * they are not those that were sealed, or if near is not among the rows.
+ */
+static bool
+read_leaves(Tile *tile, const TlBlock *block, const TlPlace *until,
+			const TlPlace *near)
+{
+	TlLeafReader reader = {0};
+	TlLeaf		leaf;
+	bool		is_same = true;
+
+	tile->count = 0;
+	if (!tl_open_block(&reader, &block->first, until, block->names.len > 0,
+					   near))
+		return false;
+	while (is_same && tl_next_leaf(&reader, &leaf))
+	{
+		is_same = tile->count < block->peaks.size &&
+			memcmp(leaf.hash.bytes,
+				   block->prefixes + tile->count * TL_PREFIX_BYTES,
+				   TL_PREFIX_BYTES) == 0;
+		if (is_same)
+		{
+			tile->places[tile->count] = leaf.place;
+			tile->hashes[tile->count++] = leaf.hash;
+		}
+	}
+	tl_close_leaves(&reader);
+	return is_same;
+}
+
 static void
-read_leaf_tile(Tile *tile)
+read_leaf_tile(Tile *tile, const TlPlace *near)
 {
 	TlBlock		block;
 	TlBlock		next;
-	TlLeafReader reader = {0};
-	TlLeaf		leaf;
 
 	if (!tl_find_block(tile->number, &block))
 		refuse_log_row("log_block", "block", tile->number);
 	if (!tl_find_block(tile->number + 1, &next))
 		tl_end_of_log(&next.first);
-	tl_open_block(&reader, &block.first, &next.first, block.names.len > 0);
-	while (tl_next_leaf(&reader, &leaf))
-	{
-		if (tile->count == block.peaks.size ||
-			memcmp(leaf.hash.bytes,
-				   block.prefixes + tile->count * TL_PREFIX_BYTES,
-				   TL_PREFIX_BYTES) != 0)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATA_CORRUPTED),
-					 errmsg("the books are not what was sealed"),
-					 errdetail("Block " INT64_FORMAT " of the log has another leaf %d.",
-							   tile->number, tile->count),
-					 errhint("verify() says what was changed.")));
-		tile->places[tile->count] = leaf.place;
-		tile->hashes[tile->count++] = leaf.hash;
-	}
-	tl_close_leaves(&reader);
+	if (near != NULL && read_leaves(tile, &block, &next.first, near) &&
+		tile->count == block.peaks.size)
+		return;
+	if (!read_leaves(tile, &block, &next.first, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATA_CORRUPTED),
+				 errmsg("the books are not what was sealed"),
+				 errdetail("Block " INT64_FORMAT " of the log has another leaf %d.",
+						   tile->number, tile->count),
+				 errhint("verify() says what was changed.")));
 }
 
 /* Read nodes of level 8, 16 or 24 from their tables */
@@ -439,7 +462,7 @@ find_tile(TlStore *store, int row, int64 number)
 	tile->number = number;
 	tile->count = 0;
 	if (row == 0)
-		read_leaf_tile(tile);
+		read_leaf_tile(tile, store->near);
 	else
 		read_node_tile(tile);
 	return tile;
@@ -449,8 +472,11 @@ find_tile(TlStore *store, int row, int64 number)
 int
 tl_find_in_block(TlStore *store, int64 number, const TlPlace *place)
 {
-	const Tile *tile = find_tile(store, 0, number);
+	const Tile *tile;
 
+	store->near = place->entry_no > 0 ? place : NULL;
+	tile = find_tile(store, 0, number);
+	store->near = NULL;
 	for (int i = 0; i < tile->count; i++)
 	{
 		if (tl_compare_places(&tile->places[i], place) == 0)

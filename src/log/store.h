@@ -113,8 +113,9 @@ extern TlNumbers *tl_own_numbers(int *count);
 extern int	tl_compare_places(const TlPlace *a, const TlPlace *b);
 extern void tl_open_leaves(TlLeafReader *reader, const TlPlace *from,
 						   const TlPlace *until);
-extern void tl_open_block(TlLeafReader *reader, const TlPlace *from,
-						  const TlPlace *until, bool has_events);
+extern bool tl_open_block(TlLeafReader *reader, const TlPlace *from,
+						  const TlPlace *until, bool has_events,
+						  const TlPlace *near);
 extern bool tl_next_leaf(TlLeafReader *reader, TlLeaf *leaf);
 extern void tl_close_leaves(TlLeafReader *reader);
 extern void tl_read_place(const Datum *values, TlPlace *place);

@@ -335,6 +335,30 @@ $note{$_} = text_of("trainledger.sign_checkpoint($_)") for @large;
 prove("up to $large leaves", @large);
 is(join("\n", answer('SELECT * FROM trainledger.verify()')), '', 'verify() has nothing to say');
 
+# ----------------------------------------------------------------------
+# Where the rows are stored
+# ----------------------------------------------------------------------
+
+# The others of a block are looked for beside the entry, and by an index where
+# they are not all there.
+sub rows_by_index
+{
+	# bookings one by one; a batch is in the order of accounts anyway
+	my ($account, $number) = @{ any(grep { $_->[0] < 256 } entries()) }[ 1, 2 ];
+
+	answer('BEGIN');
+	answer("SELECT trainledger.prove_entry($account, $number)");
+	my ($rows) = answer("SELECT idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relid = 'trainledger.entry'::regclass");
+	answer('COMMIT');
+	return $rows;
+}
+
+answer('ANALYZE trainledger.entry');
+cmp_ok(rows_by_index(), '<', 20, 'rows in the order of the log: a proof reads those beside the entry');
+answer('CLUSTER trainledger.entry USING entry_pkey');
+cmp_ok(rows_by_index(), '>', 200, 'rows in another order: it reads by an index');
+prove('rows in another order', @large);
+
 $session->quit;
 $learner->quit;
 $node->stop;
