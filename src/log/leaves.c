@@ -340,13 +340,14 @@ make_near_bounds(const TlPlace *near)
 	ItemPointer ends = palloc0_array(ItemPointerData, 2);
 	ItemPointerData row_at;
 	BlockNumber page;
+	BlockNumber after;
 
 	if (!find_row(near, &row_at))
 		return NULL;
 	page = ItemPointerGetBlockNumber(&row_at);
+	after = Min(page, MaxBlockNumber - 1 - NEAR_PAGES) + NEAR_PAGES + 1;
 	ItemPointerSet(&ends[0], page < NEAR_PAGES ? 0 : page - NEAR_PAGES, 0);
-	ItemPointerSet(&ends[1], Min(page, MaxBlockNumber - 1 - NEAR_PAGES) +
-								 NEAR_PAGES + 1, 0);
+	ItemPointerSet(&ends[1], after, 0);
 	set_bound(&bounds->params[8], TIDOID, PointerGetDatum(&ends[0]));
 	set_bound(&bounds->params[9], TIDOID, PointerGetDatum(&ends[1]));
 	return bounds;
