@@ -155,6 +155,7 @@ BEGIN
 	END IF;
 	SELECT r.* INTO known FROM trainledger.party_request r
 	WHERE r.party_id = $1 AND r.idempotency_key = $2;
+	PERFORM require_conflict('party_request', FOUND);
 	IF known.call <> $3 OR known.request <> $4
 	   AND known.request <> without_texts($4) THEN
 		PERFORM refuse_key(known.call);

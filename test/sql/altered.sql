@@ -115,7 +115,9 @@ SELECT name, o.code, o.message, o.hint FROM (VALUES
 	(56, 'a key without its call', $$ALTER TABLE trainledger.party_request ALTER call DROP NOT NULL;
 		INSERT INTO trainledger.party_request (party_id, idempotency_key, request, created_at) VALUES (1, '00000000-0000-4000-8000-000000000001', '{}', now())$$,
 		$$SELECT * FROM trainledger.credit_init(1, 1, 's', 'd', '2026-01-03Z', account_name => 'n', idempotency_key => '00000000-0000-4000-8000-000000000001')$$),
-	(57, 'a sum without a number', 'ALTER TABLE trainledger.month_summary RENAME last_booking_no TO n; ALTER TABLE trainledger.month_summary ADD last_booking_no text', $$SELECT trainledger_internal.summed_upto()$$)) v(n, name, alteration, call),
+	(57, 'a sum without a number', 'ALTER TABLE trainledger.month_summary RENAME last_booking_no TO n; ALTER TABLE trainledger.month_summary ADD last_booking_no text', $$SELECT trainledger_internal.summed_upto()$$),
+	(58, 'no key of an adjustment is inserted', '$tokens; $suppress INSERT party_request', $$SELECT a.* FROM trainledger.token_lot l, trainledger.adjust_training_tokens(l.id, 1, '', '00000000-0000-4000-8000-000000000001') a$$),
+	(59, 'nor of an opening', '$suppress INSERT party_request', $$SELECT * FROM trainledger.credit_init(1, 1, 's', 'd', '2026-01-03Z', account_name => 'n', idempotency_key => '00000000-0000-4000-8000-000000000001')$$)) v(n, name, alteration, call),
 	pg_temp.after(regexp_replace(regexp_replace(replace(replace(replace(replace(replace(alteration,
 		'$break', 'ALTER TABLE trainledger.entry DISABLE TRIGGER USER; UPDATE trainledger.entry SET balance = 99 WHERE entry_no = 3'),
 		'$tokens', $$SELECT trainledger.add_training_token_type('T', id => '00000000-0000-4000-8000-000000000001'); SELECT trainledger.issue_training_tokens('00000000-0000-4000-8000-000000000001', 1, 5)$$),
