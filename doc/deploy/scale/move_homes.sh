@@ -633,17 +633,25 @@ COMMENT ON TABLE trainledger_node.move_mark IS
 SQL
 }
 
+# Statements at TO, where it has the table of marks
+at_marks()
+{
+    {
+        echo "SELECT to_regclass('trainledger_node.move_mark') IS NOT NULL AS is_there
+\gset
+\if :is_there"
+        cat
+        echo '\endif'
+    } | at "$to_connection"
+}
+
 remove_mark()
 {
-    at "$to_connection" <<'SQL'
-SELECT to_regclass('trainledger_node.move_mark') IS NOT NULL AS is_there
-\gset
-\if :is_there
+    at_marks <<'SQL'
 DELETE FROM trainledger_node.move_mark WHERE homes = :'homes';
 SELECT 'DROP TABLE trainledger_node.move_mark'
 WHERE NOT EXISTS (SELECT FROM trainledger_node.move_mark)
 \gexec
-\endif
 SQL
 }
 
@@ -651,15 +659,11 @@ SQL
 # condition on rows t that nobody has changed since
 read_mark()
 {
-    at "$to_connection" <<'SQL'
-SELECT to_regclass('trainledger_node.move_mark') IS NOT NULL AS is_there
-\gset
-\if :is_there
+    at_marks <<'SQL'
 SELECT differing IS NOT NULL, format('age(t.xmin) > age(%L::xid) AND t.xmin <> ALL (%L::xid[])',
     pg_snapshot_xmax(snapshot)::text::bigint & 4294967295,
     ARRAY(SELECT x::text::bigint & 4294967295 FROM pg_snapshot_xip(snapshot) x))
 FROM trainledger_node.move_mark WHERE homes = :'homes';
-\endif
 SQL
 }
 
